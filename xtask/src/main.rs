@@ -1,1 +1,44 @@
-fn main() {}
+//! Chores of the repository: `cargo xtask <command>`.
+
+#![forbid(unsafe_code)]
+
+use anyhow::{Result, bail};
+use std::process::ExitCode;
+
+mod process;
+mod sqlx;
+mod workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  sqlx [--check] [-p CRATE]…       prepare (or compare) the offline query data in <crate>/.sqlx
+       [--database-url URL]        use a running server instead of an ephemeral one
+  sqlx --serve [--dir DIR]         keep a development server running, migrated afresh; prints its URL
+  sqlx --apply URL                 migrate afresh into the database URL names
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<()> {
+    let Some((command, rest)) = args.split_first() else {
+        bail!("no command given\n\n{USAGE}");
+    };
+    match command.as_str() {
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        "sqlx" => sqlx::run(&workspace::find_root()?, rest),
+        other => bail!("unknown command `{other}`\n\n{USAGE}"),
+    }
+}

@@ -1,0 +1,152 @@
+//! A fresh database with every migration applied, by way of `psql`.
+
+use super::migrations::{Migrated, migrated_crates};
+use super::server::program;
+use crate::{process, workspace};
+use anyhow::{Context as _, Result, bail};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The roles of row-level security. `lib/pg` creates them in a real installation; migrations grant to them.
+const ROLES: &str = "\
+do $$
+declare name text;
+begin
+  foreach name in array array['mpanel_app', 'mpanel_platform', 'mpanel_spine'] loop
+    if not exists (select from pg_roles where rolname = name) then
+      execute format('create role %I nologin', name);
+    end if;
+  end loop;
+end $$;
+";
+
+/// A connection URL, split where the database's name is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Url {
+    before: String,
+    database: String,
+    after: String,
+}
+
+impl Url {
+    /// Splits `postgres://user@host:port/database?parameters`.
+    ///
+    /// # Errors
+    /// When the text has no scheme of PostgreSQL or no database name of plain characters.
+    pub fn parse(text: &str) -> Result<Self> {
+        let rest = text
+            .strip_prefix("postgres://")
+            .or_else(|| text.strip_prefix("postgresql://"))
+            .with_context(|| format!("`{text}` does not start with postgres://"))?;
+        let (authority, tail) = rest
+            .split_once('/')
+            .with_context(|| format!("`{text}` names no database"))?;
+        let (database, after) = match tail.split_once('?') {
+            Some((database, parameters)) => (database, format!("?{parameters}")),
+            None => (tail, String::new()),
+        };
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if database.is_empty() || !database.chars().all(plain) || database == "postgres" {
+            bail!("`{database}` is not a name for a scratch database: use a-z, 0-9 and _, and not `postgres`");
+        }
+        Ok(Self {
+            before: format!("postgres://{authority}/"),
+            database: database.to_owned(),
+            after,
+        })
+    }
+
+    /// The URL as text.
+    pub fn text(&self) -> String {
+        format!("{}{}{}", self.before, self.database, self.after)
+    }
+
+    /// The same server, another database.
+    pub fn with_database(&self, database: &str) -> Self {
+        Self {
+            database: database.to_owned(),
+            ..self.clone()
+        }
+    }
+}
+
+/// Replaces the database by a new one with all migrations applied. The old one stays when a migration fails.
+///
+/// # Errors
+/// When the server does not answer or a migration is wrong: the message names the file and the line.
+pub fn migrate_afresh(root: &Path, url: &Url) -> Result<()> {
+    let members = workspace::members(root)?;
+    let crates = migrated_crates(root, &members)?;
+    let maintenance = url.with_database("postgres");
+    let fresh = url.with_database(&format!("{}_{}", url.database, std::process::id()));
+    let create = format!(
+        "drop database if exists {0} with (force);\n\
+         create database {0} template template0 encoding 'UTF8' locale 'C';\n",
+        fresh.database
+    );
+    sql(&maintenance, &create)?;
+    let applied = apply(&fresh, &crates);
+    let finish = match applied {
+        Ok(()) => format!(
+            "drop database if exists {0} with (force);\nalter database {1} rename to {0};\n",
+            url.database, fresh.database
+        ),
+        Err(_) => format!("drop database if exists {0} with (force);\n", fresh.database),
+    };
+    sql(&maintenance, &finish)?;
+    applied
+}
+
+fn apply(url: &Url, crates: &[Migrated]) -> Result<()> {
+    sql(url, ROLES)?;
+    for migrated in crates {
+        let schema = &migrated.schema;
+        sql(url, &format!("create schema if not exists {schema};\n"))?;
+        for file in &migrated.files {
+            let mut command = psql(url)?;
+            command
+                .env("PGOPTIONS", format!("-c search_path={schema}"))
+                .arg("--single-transaction");
+            command.arg("--file").arg(file);
+            process::output(&mut command)
+                .with_context(|| format!("migration {} of {} is wrong", file.display(), migrated.path))?;
+        }
+    }
+    Ok(())
+}
+
+fn psql(url: &Url) -> Result<Command> {
+    let mut command = Command::new(program("psql")?);
+    command.args([
+        "--no-psqlrc",
+        "--quiet",
+        "--set=ON_ERROR_STOP=1",
+        "--set=VERBOSITY=verbose",
+    ]);
+    command.env("PGAPPNAME", "xtask").arg("--dbname").arg(url.text());
+    Ok(command)
+}
+
+/// Sends statements one by one (some cannot run inside a transaction).
+fn sql(url: &Url, statements: &str) -> Result<()> {
+    let mut command = psql(url)?;
+    command
+        .arg("--file=-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().context("cannot run psql")?;
+    let mut stdin = child.stdin.take().context("psql has no standard input")?;
+    stdin.write_all(statements.as_bytes())?;
+    drop(stdin);
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        bail!(
+            "psql failed on {}: {}",
+            url.text(),
+            String::from_utf8_lossy(&output.stderr).trim_end()
+        );
+    }
+    Ok(())
+}
