@@ -1,0 +1,17 @@
+//! PostgreSQL for the whole platform: the private server ([`server`]), the pool ([`Db`]), the
+//! three kinds of transaction that are the only way to a connection, and migrations.
+#![forbid(unsafe_code)]
+
+mod db;
+mod error;
+mod migrate;
+mod ts;
+mod tx;
+
+pub use db::{Db, bootstrap};
+pub use error::{Error, constraint};
+pub use migrate::{FOUNDATION, Migrations, migrate};
+pub use sqlx::PgConnection;
+pub use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+pub use ts::Ts;
+pub use tx::{PlatformTx, Reason, SpineTx, TenantTx, Tx};

@@ -1,0 +1,166 @@
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use mpanel_kernel::clock::SharedClock;
+use mpanel_kernel::ids::{ApiTokenId, RequestId, TenantId, UserId};
+
+use crate::permissions::{ActionType, Allowed, Denied, Permissions, Resource, Role, TenantKind};
+use crate::scopes::Scopes;
+
+/// Who does something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// A person in a browser.
+    User(UserId),
+    /// A program with a person's API token.
+    Token { token: ApiTokenId, user: UserId },
+    /// The platform itself: a reconciler, an operation's step, a job; named for the audit log.
+    System(&'static str),
+}
+
+impl Actor {
+    /// The person behind it, if any.
+    #[must_use]
+    pub fn user(&self) -> Option<UserId> {
+        match self {
+            Self::User(user) | Self::Token { user, .. } => Some(*user),
+            Self::System(_) => None,
+        }
+    }
+
+    /// As it stands in audit rows and events: `usr_…`, `tok_…` or `system:name`.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        match self {
+            Self::User(user) => user.to_string(),
+            Self::Token { token, .. } => token.to_string(),
+            Self::System(name) => format!("system:{name}"),
+        }
+    }
+}
+
+/// What a caller sent in `Idempotency-Key`, with the SHA-256 of what it asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// 1 to 255 visible ASCII characters.
+    pub key: String,
+    pub request_hash: [u8; 32],
+}
+
+/// The parts of an [`OpCx`]; public so that the one place that admits requests can build it.
+#[derive(Clone)]
+pub struct OpCxParts {
+    pub actor: Actor,
+    pub tenant: TenantId,
+    pub tenant_kind: TenantKind,
+    pub role: Role,
+    pub scopes: Option<Scopes>,
+    /// The ancestor whose membership is used, when the actor is no member of the tenant itself.
+    pub assumed_from: Option<TenantId>,
+    pub request_id: RequestId,
+    pub address: Option<IpAddr>,
+    pub idempotency: Option<IdempotencyKey>,
+    pub clock: SharedClock,
+    pub permissions: Arc<Permissions>,
+}
+
+/// The context of one operation: who acts, for whom, when, and what they may do.
+#[derive(Clone)]
+pub struct OpCx(Arc<OpCxParts>);
+
+impl OpCx {
+    #[must_use]
+    pub fn new(parts: OpCxParts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The platform acting by itself for `tenant`; allowed everything.
+    #[must_use]
+    pub fn system(name: &'static str, tenant: TenantId, clock: SharedClock) -> Self {
+        Self(Arc::new(OpCxParts {
+            actor: Actor::System(name),
+            tenant,
+            tenant_kind: TenantKind::Platform,
+            role: Role::Owner,
+            scopes: None,
+            assumed_from: None,
+            request_id: RequestId::generate(),
+            address: None,
+            idempotency: None,
+            clock,
+            permissions: Arc::default(),
+        }))
+    }
+
+    /// Checks the role table and the token's scopes.
+    ///
+    /// # Errors
+    /// [`Denied`]; answered as 403, so load the object first where its existence is a secret.
+    pub fn authorize<R: Resource, A: ActionType>(&self, _action: A) -> Result<Allowed<R, A>, Denied> {
+        let p = &*self.0;
+        let by_role = matches!(p.actor, Actor::System(_))
+            || p.permissions.allows(p.role, p.tenant_kind, R::NAME, A::ACTION);
+        let by_scope = p.scopes.as_ref().is_none_or(|scopes| scopes.allows(R::NAME, A::ACTION));
+        if by_role && by_scope {
+            Ok(Allowed::new(p.tenant))
+        } else {
+            Err(Denied { resource: R::NAME, action: A::ACTION })
+        }
+    }
+
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.0.actor
+    }
+
+    /// The tenant that is acted for.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.0.tenant
+    }
+
+    #[must_use]
+    pub fn tenant_kind(&self) -> TenantKind {
+        self.0.tenant_kind
+    }
+
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.0.role
+    }
+
+    #[must_use]
+    pub fn scopes(&self) -> Option<&Scopes> {
+        self.0.scopes.as_ref()
+    }
+
+    #[must_use]
+    pub fn assumed_from(&self) -> Option<TenantId> {
+        self.0.assumed_from
+    }
+
+    #[must_use]
+    pub fn request_id(&self) -> RequestId {
+        self.0.request_id
+    }
+
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.0.address
+    }
+
+    #[must_use]
+    pub fn idempotency(&self) -> Option<&IdempotencyKey> {
+        self.0.idempotency.as_ref()
+    }
+
+    #[must_use]
+    pub fn clock(&self) -> &SharedClock {
+        &self.0.clock
+    }
+
+    #[must_use]
+    pub fn permissions(&self) -> &Arc<Permissions> {
+        &self.0.permissions
+    }
+}

@@ -1,0 +1,85 @@
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{Connection, PgConnection};
+
+use crate::{Error, PlatformTx, Reason, SpineTx, TenantTx};
+use mpanel_kernel::ids::TenantId;
+
+/// The pool. It hands out transactions, never bare connections.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pool: PgPool,
+}
+
+impl Db {
+    /// Opens a pool of at most `max` connections; the first is made at once.
+    ///
+    /// # Errors
+    /// When no connection can be made within five seconds.
+    pub async fn connect(options: PgConnectOptions, max: u32) -> Result<Self, Error> {
+        let pool = PgPoolOptions::new()
+            .max_connections(max)
+            .min_connections(1)
+            .acquire_timeout(Duration::from_secs(5))
+            .idle_timeout(Duration::from_secs(60))
+            // A statement that hangs must not hold a connection for ever; long work is cut in steps.
+            .connect_with(options.options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "30s")]))
+            .await?;
+        Ok(Self { pool })
+    }
+
+    /// A transaction that sees and changes one tenant's rows.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn tenant(&self, tenant: TenantId) -> Result<TenantTx, Error> {
+        TenantTx::begin(&self.pool, tenant).await
+    }
+
+    /// A transaction over all tenants; `reason` is counted and logged.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn platform(&self, reason: Reason) -> Result<PlatformTx, Error> {
+        PlatformTx::begin(&self.pool, reason).await
+    }
+
+    /// A transaction on the queue, the outbox and identity look-ups.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn spine(&self) -> Result<SpineTx, Error> {
+        SpineTx::begin(&self.pool).await
+    }
+
+    /// The pool itself, for listeners and advisory locks of `lib/events` and `lib/jobs`.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Whether a query is answered now.
+    pub async fn is_up(&self) -> bool {
+        matches!(tokio_timeout(sqlx::query("select 1").execute(&self.pool)).await, Some(Ok(_)))
+    }
+
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+async fn tokio_timeout<F: Future>(future: F) -> Option<F::Output> {
+    tokio::time::timeout(Duration::from_secs(2), future).await.ok()
+}
+
+/// Creates the group roles and grants them to the login role; see `bootstrap.sql`.
+///
+/// # Errors
+/// When `admin` may not create roles and they do not exist yet.
+pub async fn bootstrap(admin: &PgConnectOptions) -> Result<(), Error> {
+    let mut connection = PgConnection::connect_with(admin).await?;
+    sqlx::raw_sql(include_str!("../bootstrap.sql")).execute(&mut connection).await?;
+    connection.close().await?;
+    Ok(())
+}

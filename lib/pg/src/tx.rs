@@ -1,0 +1,129 @@
+//! The three kinds of transaction. Each takes on its role, and a tenant's transaction its tenant,
+//! in the same round trip that begins it, and only until it ends: nothing is ever left on a pooled
+//! connection.
+
+use std::fmt::Write as _;
+
+use mpanel_kernel::ids::TenantId;
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
+
+use crate::Error;
+
+/// Why a transaction looks across tenants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A reconciler compares desired and actual state of all tenants.
+    Reconcile(&'static str),
+    /// A consumer of the feed keeps a projection.
+    Project(&'static str),
+    /// A data plane is told what it serves.
+    Publish(&'static str),
+    /// An administrator's request reaches beyond one tenant.
+    Administer(&'static str),
+    /// Start-up and shut-down of the installation itself.
+    Lifecycle(&'static str),
+}
+
+impl Reason {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reconcile(name)
+            | Self::Project(name)
+            | Self::Publish(name)
+            | Self::Administer(name)
+            | Self::Lifecycle(name) => name,
+        }
+    }
+}
+
+/// What all three have in common.
+pub trait Tx: Send {
+    /// For the queries of a store module.
+    fn conn(&mut self) -> &mut PgConnection;
+}
+
+/// Sees and changes one tenant's rows.
+#[derive(Debug)]
+pub struct TenantTx {
+    tx: Transaction<'static, Postgres>,
+    tenant: TenantId,
+}
+
+impl TenantTx {
+    pub(crate) async fn begin(pool: &PgPool, tenant: TenantId) -> Result<Self, Error> {
+        let mut begin = String::from("begin; set local role mpanel_app; set local mpanel.tenant = '");
+        // A uuid's digits and hyphens cannot end the quotation.
+        write!(begin, "{}'", tenant.uuid()).expect("writing to a String does not fail");
+        let tx = pool.begin_with(AssertSqlSafe(begin)).await?;
+        Ok(Self { tx, tenant })
+    }
+
+    /// The tenant it acts for.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// # Errors
+    /// When the database refuses or is away; nothing is changed then.
+    pub async fn commit(self) -> Result<(), Error> {
+        Ok(self.tx.commit().await?)
+    }
+}
+
+impl Tx for TenantTx {
+    fn conn(&mut self) -> &mut PgConnection {
+        &mut self.tx
+    }
+}
+
+/// Sees and changes all tenants' rows; its reason is counted and logged.
+#[derive(Debug)]
+pub struct PlatformTx {
+    tx: Transaction<'static, Postgres>,
+}
+
+impl PlatformTx {
+    pub(crate) async fn begin(pool: &PgPool, reason: Reason) -> Result<Self, Error> {
+        tracing::debug!(target: "mpanel::platform_tx", ?reason, "cross-tenant transaction");
+        Ok(Self { tx: pool.begin_with("begin; set local role mpanel_platform").await? })
+    }
+
+    /// # Errors
+    /// When the database refuses or is away; nothing is changed then.
+    pub async fn commit(self) -> Result<(), Error> {
+        Ok(self.tx.commit().await?)
+    }
+}
+
+impl Tx for PlatformTx {
+    fn conn(&mut self) -> &mut PgConnection {
+        &mut self.tx
+    }
+}
+
+/// Works on the queue, the outbox and identity look-ups. Only for `lib/events`, `lib/jobs` and
+/// `contexts/identity`.
+#[derive(Debug)]
+pub struct SpineTx {
+    tx: Transaction<'static, Postgres>,
+}
+
+impl SpineTx {
+    pub(crate) async fn begin(pool: &PgPool) -> Result<Self, Error> {
+        Ok(Self { tx: pool.begin_with("begin; set local role mpanel_spine").await? })
+    }
+
+    /// # Errors
+    /// When the database refuses or is away; nothing is changed then.
+    pub async fn commit(self) -> Result<(), Error> {
+        Ok(self.tx.commit().await?)
+    }
+}
+
+impl Tx for SpineTx {
+    fn conn(&mut self) -> &mut PgConnection {
+        &mut self.tx
+    }
+}
