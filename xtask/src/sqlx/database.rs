@@ -8,18 +8,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The roles of row-level security. `lib/pg` creates them in a real installation; migrations grant to them.
-const ROLES: &str = "\
-do $$
-declare name text;
-begin
-  foreach name in array array['mpanel_app', 'mpanel_platform', 'mpanel_spine'] loop
-    if not exists (select from pg_roles where rolname = name) then
-      execute format('create role %I nologin', name);
-    end if;
-  end loop;
-end $$;
-";
+/// Creates the roles of row-level security, as `mpanel up` does once per database.
+const BOOTSTRAP: &str = "lib/pg/bootstrap.sql";
 
 /// A connection URL, split where the database's name is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +76,7 @@ pub fn migrate_afresh(root: &Path, url: &Url) -> Result<()> {
         fresh.database
     );
     sql(&maintenance, &create)?;
-    let applied = apply(&fresh, &crates);
+    let applied = apply(root, &fresh, &crates);
     let finish = match applied {
         Ok(()) => format!(
             "drop database if exists {0} with (force);\nalter database {1} rename to {0};\n",
@@ -98,21 +88,22 @@ pub fn migrate_afresh(root: &Path, url: &Url) -> Result<()> {
     applied
 }
 
-fn apply(url: &Url, crates: &[Migrated]) -> Result<()> {
-    sql(url, ROLES)?;
+fn apply(root: &Path, url: &Url, crates: &[Migrated]) -> Result<()> {
+    run_file(url, &root.join(BOOTSTRAP))?;
     for migrated in crates {
-        let schema = &migrated.schema;
-        sql(url, &format!("create schema if not exists {schema};\n"))?;
+        sql(url, &format!("create schema if not exists {};\n", migrated.schema))?;
         for file in &migrated.files {
-            let mut command = psql(url)?;
-            command
-                .env("PGOPTIONS", format!("-c search_path={schema}"))
-                .arg("--single-transaction");
-            command.arg("--file").arg(file);
-            process::output(&mut command)
-                .with_context(|| format!("migration {} of {} is wrong", file.display(), migrated.path))?;
+            run_file(url, file)?;
         }
     }
+    Ok(())
+}
+
+/// One transaction for a file, as the real migrator has it.
+fn run_file(url: &Url, file: &Path) -> Result<()> {
+    let mut command = psql(url)?;
+    command.arg("--single-transaction").arg("--file").arg(file);
+    process::output(&mut command).with_context(|| format!("{} is wrong", file.display()))?;
     Ok(())
 }
 
@@ -124,7 +115,11 @@ fn psql(url: &Url) -> Result<Command> {
         "--set=ON_ERROR_STOP=1",
         "--set=VERBOSITY=verbose",
     ]);
-    command.env("PGAPPNAME", "xtask").arg("--dbname").arg(url.text());
+    command
+        .env("PGAPPNAME", "xtask")
+        .env("PGOPTIONS", "-c client_min_messages=warning")
+        .arg("--dbname")
+        .arg(url.text());
     Ok(command)
 }
 

@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 const OLDEST_MAJOR: u32 = 15;
+const PREFIX: &str = "mpanel-xtask-";
 const START_TRIES: u32 = 300;
 const START_PAUSE: Duration = Duration::from_millis(100);
 
@@ -77,7 +78,8 @@ impl Server {
             Some(_) => PathBuf::from("/tmp"),
             None => std::env::temp_dir(),
         };
-        let dir = base.join(format!("mpanel-xtask-{}", std::process::id()));
+        remove_leftovers(&base);
+        let dir = base.join(format!("{PREFIX}{}", std::process::id()));
         fs::create_dir(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
         Self::start(&dir, true)
     }
@@ -237,6 +239,19 @@ impl Server {
 
     fn sockets(&self) -> PathBuf {
         self.dir.join("run")
+    }
+}
+
+/// Removes the folders of runs that were killed; their servers ended with them.
+fn remove_leftovers(base: &Path) {
+    for entry in fs::read_dir(base).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(pid) = name.strip_prefix(PREFIX).and_then(|pid| pid.parse::<u32>().ok()) else {
+            continue;
+        };
+        if !Path::new("/proc").join(pid.to_string()).exists() {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 
