@@ -1,0 +1,17 @@
+//! The feed carries desired state from the control plane to the data planes (edge, DNS) over a
+//! Unix socket. This crate is the wire ([`frame`]), the values on it ([`topics`]) and the consumer
+//! ([`follow`]), which keeps a copy on disk, so that a data plane starts and serves with nothing
+//! else alive. The producer, which reads the database, is `lib/events`.
+#![forbid(unsafe_code)]
+
+pub mod frame;
+pub mod topics;
+
+mod follow;
+mod mirror;
+
+pub use follow::{Subscription, Update, follow};
+pub use mirror::{Mirror, MirrorError};
+
+#[cfg(test)]
+mod tests;

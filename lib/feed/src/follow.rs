@@ -1,0 +1,190 @@
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::frame::{self, ClientFrame, Hello, Item, Mode, PROTOCOL, Position, Role, ServerFrame};
+use crate::mirror::Mirror;
+
+/// The producer sends at least a heartbeat this often; silence of three times as long means it hangs.
+pub const HEARTBEAT: Duration = Duration::from_secs(5);
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Changes are gathered for so long before the copy on disk is written. A crash in between costs
+/// nothing: the feed resumes from where the copy stands.
+const SAVE_AFTER: Duration = Duration::from_millis(500);
+
+/// What a data-plane process follows, and where it keeps it.
+#[derive(Debug, Clone)]
+pub struct Subscription {
+    pub socket: PathBuf,
+    /// The copy on disk.
+    pub snapshot: PathBuf,
+    pub role: Role,
+    pub process: String,
+    pub version: String,
+    pub topics: Vec<String>,
+    pub public_key: Option<String>,
+}
+
+/// What the process has to do; once the callback returns, it is acknowledged as served.
+#[derive(Debug)]
+pub enum Update<'a> {
+    /// Serve exactly these from now on.
+    Reset { items: Vec<Item>, node: Option<&'a str> },
+    /// One object has changed or gone.
+    Item { item: &'a Item, node: Option<&'a str> },
+}
+
+/// Applies the copy on disk at once, then follows the control plane for ever: connects, resumes or
+/// takes a fresh snapshot, acknowledges, and tries again when the connection ends.
+pub async fn follow(subscription: Subscription, mut apply: impl FnMut(Update<'_>)) {
+    let mut mirror = Mirror::load(&subscription.snapshot);
+    if mirror.position.is_some() {
+        apply(Update::Reset { items: mirror.items().collect(), node: mirror.node.as_deref() });
+    }
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let connected = Instant::now();
+        let end = session(&subscription, &mut mirror, &mut apply).await;
+        if let Err(error) = end {
+            tracing::debug!(%error, "feed connection ended");
+        }
+        if connected.elapsed() > LONGEST_PAUSE {
+            pause = FIRST_PAUSE;
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn session(
+    subscription: &Subscription,
+    mirror: &mut Mirror,
+    apply: &mut impl FnMut(Update<'_>),
+) -> io::Result<()> {
+    let (mut from, mut to) = UnixStream::connect(&subscription.socket).await?.into_split();
+    let hello = Hello {
+        protocol: PROTOCOL,
+        role: subscription.role,
+        process: subscription.process.clone(),
+        version: subscription.version.clone(),
+        position: mirror.position.clone(),
+        topics: subscription.topics.clone(),
+        public_key: subscription.public_key.clone(),
+    };
+    frame::write(&mut to, &ClientFrame::Hello(hello)).await?;
+    let (mode, epoch) = match receive(&mut from).await? {
+        ServerFrame::Welcome { protocol: PROTOCOL, node, position, mode } => {
+            mirror.node = Some(node);
+            (mode, position.epoch)
+        }
+        ServerFrame::Refused { reason } => {
+            tracing::error!(reason, "the control plane refuses this process");
+            return Err(io::Error::other("refused"));
+        }
+        other => return Err(io::Error::other(format!("expected a welcome, got {other:?}"))),
+    };
+    if mode == Mode::Snapshot {
+        take_snapshot(subscription, mirror, &mut from, &mut to, apply).await?;
+    }
+    stream(subscription, mirror, &epoch, from, to, apply).await
+}
+
+async fn take_snapshot(
+    subscription: &Subscription,
+    mirror: &mut Mirror,
+    from: &mut OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
+    apply: &mut impl FnMut(Update<'_>),
+) -> io::Result<()> {
+    let mut items = Vec::new();
+    loop {
+        match receive(from).await? {
+            ServerFrame::Item(item) => items.push(item),
+            ServerFrame::SnapshotEnd { position } => {
+                let seq = position.seq;
+                mirror.replace(items, position);
+                apply(Update::Reset { items: mirror.items().collect(), node: mirror.node.as_deref() });
+                save(subscription, mirror);
+                return frame::write(to, &ClientFrame::Ack { seq }).await;
+            }
+            ServerFrame::Heartbeat { .. } => {}
+            other => return Err(io::Error::other(format!("unexpected in a snapshot: {other:?}"))),
+        }
+    }
+}
+
+async fn stream(
+    subscription: &Subscription,
+    mirror: &mut Mirror,
+    epoch: &str,
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    apply: &mut impl FnMut(Update<'_>),
+) -> io::Result<()> {
+    // Reading happens in a task of its own: a frame must not be lost because saving came due.
+    let (sender, mut frames) = tokio::sync::mpsc::channel(64);
+    #[expect(clippy::disallowed_methods, reason = "ends with the connection; lib/telemetry would turn the tiers around")]
+    let reader = tokio::spawn(async move {
+        loop {
+            let frame = receive(&mut from).await;
+            let ended = frame.is_err();
+            if sender.send(frame).await.is_err() || ended {
+                return;
+            }
+        }
+    });
+    let mut save_at: Option<Instant> = None;
+    let result = loop {
+        let next = match save_at {
+            Some(at) => match tokio::time::timeout_at(at, frames.recv()).await {
+                Ok(next) => next,
+                Err(_) => {
+                    save(subscription, mirror);
+                    save_at = None;
+                    continue;
+                }
+            },
+            None => frames.recv().await,
+        };
+        let seq = match next {
+            Some(Ok(ServerFrame::Item(item))) => {
+                if mirror.apply(&item) {
+                    apply(Update::Item { item: &item, node: mirror.node.as_deref() });
+                }
+                item.seq
+            }
+            Some(Ok(ServerFrame::Heartbeat { seq })) => seq,
+            Some(Ok(other)) => break Err(io::Error::other(format!("unexpected in the stream: {other:?}"))),
+            Some(Err(error)) => break Err(error),
+            None => break Ok(()),
+        };
+        if mirror.position.as_ref().is_none_or(|position| position.seq < seq) {
+            mirror.position = Some(Position { epoch: epoch.to_owned(), seq });
+            save_at.get_or_insert_with(|| Instant::now() + SAVE_AFTER);
+        }
+        if let Err(error) = frame::write(&mut to, &ClientFrame::Ack { seq }).await {
+            break Err(error);
+        }
+    };
+    reader.abort();
+    if save_at.is_some() {
+        save(subscription, mirror);
+    }
+    result
+}
+
+async fn receive(from: &mut OwnedReadHalf) -> io::Result<ServerFrame> {
+    timeout(HEARTBEAT * 3, frame::read(from)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
+
+/// A copy that cannot be written must not stop serving; the next change tries again.
+fn save(subscription: &Subscription, mirror: &Mirror) {
+    if let Err(error) = mirror.save(&subscription.snapshot) {
+        tracing::error!(%error, "cannot write the snapshot; a restart without the control plane would serve an older state");
+    }
+}

@@ -1,0 +1,104 @@
+//! The values of the feed, topic by topic. Fields are only added, with defaults: a data plane of
+//! the previous version reads what this one writes, and the other way round.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Key: a host name in lower-case A-label form, or `*.` and a suffix. Value: [`EdgeHost`].
+pub const EDGE_HOST: &str = "edge.host";
+/// Key: the certificate's id. Value: [`EdgeCertificate`].
+pub const EDGE_CERTIFICATE: &str = "edge.certificate";
+/// Key: the zone's apex. Value: [`DnsZone`].
+pub const DNS_ZONE: &str = "dns.zone";
+
+/// What the edge does with requests for one host name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeHost {
+    pub target: EdgeTarget,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EdgeTarget {
+    /// Serve files of a release.
+    Site {
+        site: String,
+        tenant: String,
+        /// Below the sites folder: `site_…/releases/rel_…`.
+        root: String,
+        #[serde(default)]
+        spa_fallback: bool,
+        /// Page for what is not found, below `root`.
+        #[serde(default)]
+        not_found: Option<String>,
+        #[serde(default = "yes")]
+        https_redirect: bool,
+    },
+    Redirect {
+        /// `https://host`, without a path.
+        to: String,
+        /// 301, 302, 307 or 308.
+        status: u16,
+        #[serde(default = "yes")]
+        keep_path: bool,
+    },
+    /// The control panel.
+    Panel,
+    /// A site without a release yet, or one that is not to be shown.
+    Placeholder { title: String, text: String },
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A certificate and its key, the key readable only by the nodes it is sealed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeCertificate {
+    /// Exact names and `*.` suffixes.
+    pub names: Vec<String>,
+    /// Leaf first.
+    pub chain_pem: String,
+    /// Private key (PKCS#8 PEM), sealed by HPKE; base64 by node id.
+    pub sealed_key: BTreeMap<String, String>,
+    /// RFC 3339.
+    pub not_after: String,
+}
+
+/// HPKE `info` for keys in [`EdgeCertificate::sealed_key`]; the certificate's id is the AAD.
+pub const EDGE_CERTIFICATE_HPKE_INFO: &[u8] = b"mpanel edge.certificate v1";
+
+/// A zone as it is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsZone {
+    pub apex: String,
+    pub serial: u32,
+    pub soa: DnsSoa,
+    pub records: Vec<DnsRecord>,
+}
+
+/// RFC 1035 §3.3.13; times in seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsSoa {
+    pub mname: String,
+    pub rname: String,
+    pub refresh: u32,
+    pub retry: u32,
+    pub expire: u32,
+    pub minimum: u32,
+    pub ttl: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsRecord {
+    /// Absolute, lower-case, without the final dot.
+    pub name: String,
+    /// Such as `MX`.
+    #[serde(rename = "type")]
+    pub rtype: String,
+    /// Seconds.
+    pub ttl: u32,
+    /// Presentation format, such as `10 mail.example.com.`.
+    pub data: String,
+}
