@@ -5,6 +5,7 @@
 mod db;
 mod error;
 mod migrate;
+pub mod server;
 mod ts;
 mod tx;
 
