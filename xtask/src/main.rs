@@ -6,12 +6,14 @@ use anyhow::{Result, bail};
 use std::process::ExitCode;
 
 mod process;
-mod sqlx;
+mod queries;
+mod tidy;
 mod workspace;
 
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
+  tidy [--list] [CHECK…]           check the repository's invariants
   sqlx [--check] [-p CRATE]…       prepare (or compare) the offline query data in <crate>/.sqlx
        [--database-url URL]        use a running server instead of an ephemeral one
   sqlx --serve [--dir DIR]         keep a development server running, migrated afresh; prints its URL
@@ -38,7 +40,8 @@ fn run(args: &[String]) -> Result<()> {
             print!("{USAGE}");
             Ok(())
         }
-        "sqlx" => sqlx::run(&workspace::find_root()?, rest),
+        "sqlx" => queries::run(&workspace::find_root()?, rest),
+        "tidy" => tidy::run(&workspace::find_root()?, rest),
         other => bail!("unknown command `{other}`\n\n{USAGE}"),
     }
 }

@@ -67,9 +67,9 @@ fn two_migrations_with_one_number_are_refused() {
 }
 
 #[test]
-fn outbox_and_jobs_share_a_schema() {
+fn the_schema_is_the_short_name_of_the_crate() {
     assert_eq!(schema_of("lib/events"), "spine");
-    assert_eq!(schema_of("lib/jobs"), "spine");
+    assert_eq!(schema_of("lib/jobs"), "jobs");
     assert_eq!(schema_of("contexts/sites"), "sites");
 }
 

@@ -19,12 +19,12 @@ pub struct Migrated {
     pub files: Vec<PathBuf>,
 }
 
-/// The SQL schema of a crate: its short name, except that the foundation is `mpanel` and outbox, jobs and
-/// operations share `spine`.
+/// The SQL schema of a crate: its short name, except that the foundation is `mpanel` and the
+/// event spine is `spine`.
 pub fn schema_of(path: &str) -> String {
     match path {
         "lib/pg" => "mpanel".to_owned(),
-        "lib/events" | "lib/jobs" => "spine".to_owned(),
+        "lib/events" => "spine".to_owned(),
         _ => path.rsplit('/').next().unwrap_or(path).replace('-', "_"),
     }
 }

@@ -9,6 +9,8 @@ mod migrations;
 mod prepare;
 mod server;
 
+pub use migrations::schema_of;
+
 #[derive(Debug, Default)]
 struct Options {
     check: bool,
