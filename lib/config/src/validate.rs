@@ -1,0 +1,105 @@
+//! Checks that no type makes.
+
+use crate::{Config, Problem};
+
+/// Every value that cannot work, each with where it came from.
+pub(crate) fn problems(config: &Config) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let mut complain = |key: &str, message: String| {
+        let source = config
+            .explained
+            .iter()
+            .find(|line| line.key == key)
+            .map(|line| line.source.clone());
+        found.push(Problem {
+            source: source.unwrap_or_default(),
+            message: format!("`{key}`: {message}"),
+        });
+    };
+
+    let listeners = [
+        ("panel", config.panel),
+        ("edge_http", config.edge_http),
+        ("edge_https", config.edge_https),
+    ];
+    for (index, (key, address)) in listeners.iter().enumerate() {
+        for (other, _) in listeners[..index]
+            .iter()
+            .filter(|(_, other)| other == address && address.port() != 0)
+        {
+            complain(key, format!("{address} is already the address of `{other}`"));
+        }
+    }
+    let names = [("hosts", &config.hosts), ("nameservers", &config.nameservers)];
+    for (key, names) in names {
+        names
+            .iter()
+            .filter(|name| !is_host_name(name))
+            .for_each(|name| complain(key, not_a_name(name)));
+    }
+    if !is_host_name(&config.preview_domain) {
+        complain("preview_domain", not_a_name(&config.preview_domain));
+    }
+    let scheme = |text: &str, allowed: [&str; 2]| allowed.iter().any(|scheme| text.starts_with(scheme));
+    if config
+        .database_url
+        .as_ref()
+        .is_some_and(|url| !scheme(url.expose(), ["postgres://", "postgresql://"]))
+    {
+        complain("database_url", "must begin with postgres://".to_owned());
+    }
+    if config
+        .traces
+        .endpoint
+        .as_ref()
+        .is_some_and(|url| !scheme(url, ["http://", "https://"]))
+    {
+        complain("traces.endpoint", "must begin with http:// or https://".to_owned());
+    }
+    if config
+        .metrics_token
+        .as_ref()
+        .is_some_and(|token| token.expose().len() < 16)
+    {
+        complain("metrics_token", "must have at least 16 characters".to_owned());
+    }
+    for (key, value) in [
+        ("uploads.max_bytes", config.uploads.max_bytes),
+        ("uploads.expire_hours", config.uploads.expire_hours.into()),
+        ("releases.keep", config.releases.keep.into()),
+        ("releases.max_bytes", config.releases.max_bytes),
+        ("releases.max_files", config.releases.max_files),
+        (
+            "rate.logins_per_minute_address",
+            config.rate.logins_per_minute_address.into(),
+        ),
+        (
+            "rate.logins_per_minute_account",
+            config.rate.logins_per_minute_account.into(),
+        ),
+        ("rate.requests_per_second", config.rate.requests_per_second.into()),
+        ("rate.requests_burst", config.rate.requests_burst.into()),
+    ] {
+        if value == 0 {
+            complain(key, "must be at least 1".to_owned());
+        }
+    }
+    found
+}
+
+fn not_a_name(name: &str) -> String {
+    format!("`{name}` is not a host name (lower case, without scheme, port or final dot)")
+}
+
+/// RFC 1123 §2.1 with A-labels, lower case.
+fn is_host_name(name: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(label)
+}
