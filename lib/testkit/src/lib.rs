@@ -1,0 +1,5 @@
+//! What tests share: an ephemeral PostgreSQL and friends.
+
+#![forbid(unsafe_code)]
+
+pub mod postgres;
