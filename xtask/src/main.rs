@@ -5,8 +5,11 @@
 use anyhow::{Result, bail};
 use std::process::ExitCode;
 
+mod fuzz;
+mod openapi;
 mod process;
 mod queries;
+mod test;
 mod tidy;
 mod workspace;
 
@@ -14,6 +17,9 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   tidy [--list] [CHECK…]           check the repository's invariants
+  openapi [--check]                write (or compare) web/openapi.json
+  test [ARG…]                      all Rust tests
+  fuzz [SECONDS]                   every fuzz target, so long each
   sqlx [--check] [-p CRATE]…       prepare (or compare) the offline query data in <crate>/.sqlx
        [--database-url URL]        use a running server instead of an ephemeral one
   sqlx --serve [--dir DIR]         keep a development server running, migrated afresh; prints its URL
@@ -40,6 +46,9 @@ fn run(args: &[String]) -> Result<()> {
             print!("{USAGE}");
             Ok(())
         }
+        "fuzz" => fuzz::run(&workspace::find_root()?, rest),
+        "openapi" => openapi::run(&workspace::find_root()?, rest),
+        "test" => test::run(&workspace::find_root()?, rest),
         "sqlx" => queries::run(&workspace::find_root()?, rest),
         "tidy" => tidy::run(&workspace::find_root()?, rest),
         other => bail!("unknown command `{other}`\n\n{USAGE}"),

@@ -1,0 +1,123 @@
+# make run     build everything and start mPanel in ./data (DEMO=1: with a demo provider and real sites)
+# make test    all checks and tests, as continuous integration runs them
+# make check   the quick part: formatting, tidy, clippy
+# make help    the rest
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mpanel
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+# Queries are checked against the committed .sqlx data; `cargo xtask sqlx` renews it.
+export SQLX_OFFLINE := true
+unexport DATABASE_URL
+
+# A folder that the processes' own users can reach: a checkout below root's home is closed to them.
+DATA ?= $(shell deploy/data-dir)
+DEMO ?=
+ARGS ?=
+
+WEB_STAMP := web/node_modules/.mpanel-installed
+WEB_SOURCES := $(shell find web/src web/public web/index.html web/package.json web/vite.config.ts web/tsconfig.json web/openapi.json -type f 2>/dev/null)
+# Debian 12 packages a Node.js that is too old; deploy/node finds or fetches one.
+NODE = PATH="$$(deploy/node $(CACHE)):$$PATH"
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test check fmt fmt-check tidy lint sqlx openapi web web-test bench fuzz book audit deps deps-test clean
+
+help:
+	@printf '%s\n' \
+	  'make run       build and start mPanel (DATA=dir, DEMO=1, ARGS="--panel 127.0.0.1:7081")' \
+	  'make test      formatting, tidy, clippy, all tests, the browser journeys' \
+	  'make check     formatting, tidy, clippy' \
+	  'make fmt       format the Rust sources' \
+	  'make sqlx      renew the offline query data after changing SQL' \
+	  'make openapi   renew web/openapi.json and its types after changing the API' \
+	  'make bench     benchmarks beside the peers they name' \
+	  'make fuzz      each fuzz target for a while (SECONDS_EACH=60; needs cargo-fuzz)' \
+	  'make book      the documentation as a website (needs mdbook)' \
+	  'make audit     licences and advisories of dependencies (needs cargo-deny)' \
+	  'make deps      what building and running needs, from Debian packages'
+
+# ---- running -------------------------------------------------------------------------------------------------------
+
+run: build
+	exec $(CARGO_TARGET_DIR)/quick/mpanel up --data $(DATA) $(if $(DEMO),--demo) $(ARGS)
+
+# Cargo keeps the name `run` for itself, so the profile is called quick.
+build: deps web
+	cargo build --locked --profile quick -p mpanel -p mpanel-agent
+
+deps:
+	@deploy/deps run
+
+deps-test:
+	@deploy/deps run test
+
+# ---- the web interface ---------------------------------------------------------------------------------------------
+
+web: web/dist/index.html
+
+web/dist/index.html: $(WEB_STAMP) $(WEB_SOURCES)
+	cd web && $(subst deploy/,../deploy/,$(NODE)) npm run --silent build
+	@touch $@
+
+$(WEB_STAMP): web/package-lock.json | deps
+	cd web && $(subst deploy/,../deploy/,$(NODE)) npm ci --no-audit --no-fund --cache $(CACHE)/npm
+	@touch $@
+
+web-test: $(WEB_STAMP)
+	cd web && $(subst deploy/,../deploy/,$(NODE)) npm test --silent
+
+# ---- checking ------------------------------------------------------------------------------------------------------
+
+check: fmt-check tidy lint
+
+fmt:
+	cargo fmt --all
+
+fmt-check:
+	cargo fmt --all --check
+
+tidy:
+	cargo xtask tidy
+
+lint:
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+# One line after another, cheap ones first: the first failure says what is wrong.
+test: deps-test
+	$(MAKE) fmt-check
+	$(MAKE) tidy
+	$(MAKE) web
+	$(MAKE) web-test
+	cargo xtask sqlx --check
+	$(MAKE) lint
+	cargo build --locked -p mpanel -p mpanel-agent
+	cargo xtask openapi --check
+	cargo xtask test
+
+sqlx:
+	cargo xtask sqlx
+
+openapi: $(WEB_STAMP)
+	cargo xtask openapi
+	cd web && $(subst deploy/,../deploy/,$(NODE)) npm run --silent api
+
+# ---- less often ----------------------------------------------------------------------------------------------------
+
+bench: build
+	@deploy/deps bench
+	cargo build --locked --release -p mpanel -p mpanel-agent
+	cargo run --locked --release -p mpanel-bench
+
+SECONDS_EACH ?= 60
+fuzz:
+	cargo xtask fuzz $(SECONDS_EACH)
+
+book:
+	mdbook build docs
+
+audit:
+	cargo deny check
+
+clean:
+	rm -rf web/dist web/node_modules
+	cargo clean

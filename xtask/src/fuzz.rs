@@ -1,0 +1,53 @@
+//! `cargo xtask fuzz`: every fuzz target of the repository for a while.
+
+use crate::{process, workspace};
+use anyhow::{Context as _, Result, bail};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// `cargo xtask fuzz [SECONDS]`
+///
+/// # Errors
+/// When cargo-fuzz is missing or a target finds something.
+pub fn run(root: &Path, args: &[String]) -> Result<()> {
+    let seconds: u32 = match args {
+        [] => 60,
+        [seconds] => seconds.parse().context("SECONDS is a number")?,
+        _ => bail!("usage: cargo xtask fuzz [SECONDS]"),
+    };
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut version = Command::new(&cargo);
+    version
+        .args(["fuzz", "--version"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if !version.status().is_ok_and(|status| status.success()) {
+        bail!("cargo-fuzz is missing: `cargo install cargo-fuzz`; it needs a nightly toolchain as well");
+    }
+    for (package, target) in targets(root) {
+        println!("{package}: {target} for {seconds} s");
+        let mut fuzz = Command::new("cargo");
+        fuzz.current_dir(root.join(&package))
+            .args(["+nightly", "fuzz", "run", &target, "--"]);
+        fuzz.arg(format!("-max_total_time={seconds}"));
+        process::run(&mut fuzz)?;
+    }
+    Ok(())
+}
+
+/// The crate and the name of every `<crate>/fuzz/fuzz_targets/<name>.rs`.
+fn targets(root: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for tier in ["lib", "engines", "clients", "app"] {
+        for file in workspace::files(root, tier) {
+            let Some((package, name)) = file.split_once("/fuzz/fuzz_targets/") else {
+                continue;
+            };
+            if let Some(name) = name.strip_suffix(".rs") {
+                found.push((package.to_owned(), name.to_owned()));
+            }
+        }
+    }
+    found
+}
