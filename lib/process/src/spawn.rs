@@ -1,16 +1,21 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use command_fds::{CommandFdExt, FdMapping};
+use rustix::io::fcntl_dupfd_cloexec;
 
 use crate::Process;
 use crate::account::Account;
 use crate::inherited::{FIRST_FD, LISTEN_FDNAMES, LISTEN_FDS};
+
+/// The lowest descriptor for a program executed through one.
+const HELD_PROGRAM_FD: i32 = 200;
 
 /// A socket handed to a child under a name.
 #[derive(Debug)]
@@ -91,14 +96,19 @@ impl Spawn {
     /// # Errors
     /// When the program is missing or not executable, the identity may not be taken, or descriptors run out.
     pub fn start(self) -> io::Result<Process> {
+        let (program, _held) = self.reachable_program()?;
         let mut command = match self.dies_with_thread {
             // `setpriv` keeps the pid: it sets the signal and then becomes the program.
             Some(signal) => {
                 let mut command = Command::new("setpriv");
-                command.args(["--pdeathsig", signal, "--"]).arg(&self.program);
+                command.args(["--pdeathsig", signal, "--"]).arg(&program);
                 command
             }
-            None => Command::new(&self.program),
+            None => {
+                let mut command = Command::new(&program);
+                command.arg0(&self.program);
+                command
+            }
         };
         command
             .args(&self.arguments)
@@ -129,4 +139,23 @@ impl Spawn {
         }
         Process::from_child(command.spawn()?)
     }
+
+    /// The path to execute. A program in a folder that the new identity may not enter (root's home, in development) is opened
+    /// here and executed through its descriptor, which needs no way through the folders.
+    fn reachable_program(&self) -> io::Result<(PathBuf, Option<OwnedFd>)> {
+        if self.ids.is_none() || !self.program.is_absolute() || is_open_to_all(&self.program) {
+            return Ok((self.program.clone(), None));
+        }
+        // Far above the descriptors that listeners are moved to.
+        let fd = fcntl_dupfd_cloexec(File::open(&self.program)?, HELD_PROGRAM_FD)?;
+        Ok((PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd())), Some(fd)))
+    }
+}
+
+/// Whether any account may walk to this file.
+fn is_open_to_all(path: &Path) -> bool {
+    let folders = path.ancestors().skip(1);
+    folders
+        .into_iter()
+        .all(|folder| std::fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & 0o001 != 0))
 }

@@ -91,3 +91,26 @@ fn a_process_bound_to_a_thread_ends_with_it() {
         std::thread::sleep(Duration::from_millis(1));
     }
 }
+
+#[tokio::test]
+async fn a_program_in_a_private_folder_runs_as_another_account() {
+    // Only root changes identity.
+    if !crate::account::is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("true");
+    std::fs::copy("/bin/true", &program).unwrap();
+    let nobody = crate::account::Account::by_name("nobody").unwrap().unwrap();
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listeners = vec![Listener {
+        name: "x".into(),
+        fd: OwnedFd::from(socket),
+    }];
+    let mut child = Spawn::new(&program)
+        .run_as(Some(&nobody))
+        .listeners(listeners)
+        .start()
+        .unwrap();
+    assert!(child.wait().await.unwrap().status.unwrap().success());
+}
