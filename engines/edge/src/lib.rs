@@ -1,0 +1,43 @@
+//! The edge web engine: static sites over HTTP and HTTPS, redirects, and the panel behind a Unix socket.
+//!
+//! The engine knows no tenants and no database. It is given an [`EdgeConfig`] (hosts and certificates) and then
+//! [`Delta`]s; each change is visible to the next request, and no request in flight notices. Everything it needs to
+//! serve is in memory and on the local disk, so it keeps serving whatever else has died.
+//!
+//! ```no_run
+//! use mpanel_engine_edge::{Edge, EdgeConfig, EdgeOptions, Listener, Role};
+//!
+//! let (edge, _rejected) = Edge::new(EdgeOptions::new("data/sites", "data/run/serve.sock"), EdgeConfig::default());
+//! let http = std::net::TcpListener::bind("127.0.0.1:8080")?;
+//! let running = edge.start(vec![Listener::new(Role::EdgeHttp, http)])?;
+//! // … edge.apply(deltas) …
+//! running.stop(std::time::Duration::from_secs(10));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+mod access;
+pub mod alone;
+mod body;
+mod certs;
+mod clock;
+mod config;
+mod counters;
+mod edge;
+mod files;
+pub mod host;
+mod options;
+mod pages;
+pub mod path;
+mod proxy;
+mod route;
+mod server;
+mod table;
+
+
+pub use access::{AccessLog, AccessRecord};
+pub use clock::{Clock, SystemClock};
+pub use config::{Certificate, Delta, EdgeConfig, Host, PrivateKeyPem, Rejected, Target};
+pub use counters::{HostCounters, LATENCY_BUCKETS_MICROS};
+pub use edge::{Edge, Status};
+pub use options::{EdgeOptions, FileOptions, Limits, ProxyOptions};
+pub use server::{Listener, Role, Running, Stopped};

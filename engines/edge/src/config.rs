@@ -1,0 +1,144 @@
+//! What the engine is told to serve. The shapes are those of the feed topics `edge.host` and `edge.certificate`,
+//! except that the private key has already been opened. Unknown fields are ignored, so that a newer control plane
+//! can talk to an older edge.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A whole configuration.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct EdgeConfig {
+    /// By host name: a lower-case A-label name, `*.suffix` (one label deep, as in certificates), an IP address, or
+    /// `*` for every name that nothing else matches.
+    #[serde(default)]
+    pub hosts: BTreeMap<String, Host>,
+    /// By certificate id.
+    #[serde(default)]
+    pub certificates: BTreeMap<String, Certificate>,
+}
+
+/// One host name's entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// What answers for the name.
+    pub target: Target,
+}
+
+/// What answers for a host name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Target {
+    /// A tree of static files.
+    Site {
+        /// Opaque label under which traffic is counted and logged; empty when there is none.
+        #[serde(default)]
+        site: String,
+        /// Directory relative to `EdgeOptions::sites_dir`; an activated release is a new value.
+        root: String,
+        /// Whether unknown paths that a browser navigates to answer `/index.html` with 200.
+        #[serde(default)]
+        spa_fallback: bool,
+        /// File (relative to the root) shown with status 404.
+        #[serde(default)]
+        not_found: Option<String>,
+        /// Whether plain HTTP is redirected to HTTPS as soon as a certificate covers the name.
+        #[serde(default)]
+        https_redirect: bool,
+    },
+    /// Another address answers.
+    Redirect {
+        /// Absolute `http` or `https` URL. With `keep_path`, the request's path and query are appended.
+        to: String,
+        /// 301, 302, 307 or 308.
+        status: u16,
+        /// Whether the path and query are kept.
+        #[serde(default)]
+        keep_path: bool,
+    },
+    /// The panel, behind `EdgeOptions::panel_socket`.
+    Panel,
+    /// A calm page with a title and a text, for a site that has no release yet.
+    Placeholder {
+        /// Heading, plain text.
+        title: String,
+        /// Sentence below it, plain text.
+        text: String,
+    },
+}
+
+/// A certificate with its private key.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Certificate {
+    /// The names it serves: exact, `*.suffix`, or IP addresses.
+    pub names: Vec<String>,
+    /// Leaf first, PEM.
+    pub chain_pem: String,
+    /// PKCS#8, SEC1 or PKCS#1, PEM.
+    pub key_pem: PrivateKeyPem,
+    /// End of validity; among certificates for one name, the one that lasts longest is used.
+    #[serde(default)]
+    pub not_after: Option<jiff::Timestamp>,
+}
+
+/// A private key in PEM. It is never printed.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct PrivateKeyPem(String);
+
+impl PrivateKeyPem {
+    /// Takes ownership of a key in PEM form.
+    #[must_use]
+    pub fn new(pem: String) -> Self {
+        Self(pem)
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PrivateKeyPem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrivateKeyPem(…)")
+    }
+}
+
+/// One change. Deleting what is not there is not an error.
+#[derive(Clone, Debug)]
+pub enum Delta {
+    /// Adds or replaces a host.
+    UpsertHost {
+        /// The key in [`EdgeConfig::hosts`].
+        name: String,
+        /// Its new entry.
+        host: Host,
+    },
+    /// Removes a host.
+    DeleteHost {
+        /// The key in [`EdgeConfig::hosts`].
+        name: String,
+    },
+    /// Adds or replaces a certificate.
+    UpsertCertificate {
+        /// The key in [`EdgeConfig::certificates`].
+        id: String,
+        /// Its new value.
+        certificate: Certificate,
+    },
+    /// Removes a certificate.
+    DeleteCertificate {
+        /// The key in [`EdgeConfig::certificates`].
+        id: String,
+    },
+}
+
+/// An entry that could not be used. The rest of the change was applied; an older entry under the same key stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Host name or certificate id.
+    pub key: String,
+    /// What is wrong with it, for a log.
+    pub reason: String,
+}

@@ -1,0 +1,258 @@
+//! One worker thread: accepting, TLS, HTTP, and the sweep over its connections.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch as signal;
+use tokio_rustls::TlsAcceptor;
+
+use super::Role;
+use super::watch::{Order, Watch, Watched};
+use crate::edge::Shared;
+use crate::proxy::Upstream;
+use crate::route;
+
+const SWEEP: Duration = Duration::from_millis(250);
+const DRAIN_SWEEP: Duration = Duration::from_millis(20);
+
+#[derive(Clone)]
+pub(crate) struct Tls {
+    pub(crate) sites: TlsAcceptor,
+    pub(crate) panel: TlsAcceptor,
+}
+
+/// What one thread owns.
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) upstream: Upstream,
+    tls: Tls,
+    http: auto::Builder<LocalExecutor>,
+    clock: Rc<Cell<Instant>>,
+    watches: RefCell<HashMap<u64, Rc<Watch>>>,
+    next: Cell<u64>,
+}
+
+/// What is known about a connection.
+pub(crate) struct ConnInfo {
+    pub(crate) role: Role,
+    pub(crate) peer: SocketAddr,
+    pub(crate) local: SocketAddr,
+    /// `None` without TLS; the inner value is the name the client asked for.
+    pub(crate) tls: Option<Option<Box<str>>>,
+    pub(crate) watch: Rc<Watch>,
+}
+
+impl ConnInfo {
+    /// Whether the bytes never leave this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.peer.ip().to_canonical().is_loopback() && self.local.ip().to_canonical().is_loopback()
+    }
+}
+
+/// Runs hyper's tasks on the thread they were made on.
+#[derive(Clone, Copy)]
+pub(crate) struct LocalExecutor;
+
+impl<F: Future + 'static> hyper::rt::Executor<F> for LocalExecutor {
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(async move {
+            future.await;
+        });
+    }
+}
+
+fn http_builder(shared: &Shared) -> auto::Builder<LocalExecutor> {
+    let limits = &shared.options.limits;
+    let mut builder = auto::Builder::new(LocalExecutor);
+    builder.http1().max_buf_size(limits.head_bytes.max(8192));
+    builder
+        .http2()
+        .max_concurrent_streams(limits.h2_streams)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        // What one connection may make the edge hold while the panel is slow to read.
+        .initial_stream_window_size(256 * 1024)
+        .initial_connection_window_size(1024 * 1024)
+        .max_send_buf_size(256 * 1024);
+    builder
+}
+
+/// The life of a worker. Returns the number of connections that had to be cut off.
+pub(crate) async fn work(
+    shared: Arc<Shared>,
+    sockets: Vec<(Role, StdListener)>,
+    tls: Tls,
+    mut stopping: signal::Receiver<Option<Instant>>,
+) -> usize {
+    let worker = Rc::new(Worker {
+        upstream: Upstream::new(&shared.options),
+        http: http_builder(&shared),
+        shared,
+        tls,
+        clock: Rc::new(Cell::new(Instant::now())),
+        watches: RefCell::default(),
+        next: Cell::new(0),
+    });
+    let accepting: Vec<_> = sockets
+        .into_iter()
+        .map(|(role, socket)| tokio::task::spawn_local(accept(Rc::clone(&worker), role, socket)))
+        .collect();
+    let mut sweep = tokio::time::interval(SWEEP);
+    sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let deadline = loop {
+        tokio::select! {
+            _ = sweep.tick() => worker.sweep(),
+            changed = stopping.changed() => {
+                let deadline = *stopping.borrow();
+                match deadline {
+                    Some(deadline) => break deadline,
+                    None if changed.is_err() => break Instant::now(),
+                    None => {}
+                }
+            }
+        }
+    };
+    accepting.iter().for_each(tokio::task::JoinHandle::abort);
+    worker.drain(deadline).await
+}
+
+impl Worker {
+    fn sweep(&self) {
+        let now = Instant::now();
+        self.clock.set(now);
+        let (limits, pressed) = (&self.shared.options.limits, self.shared.gate.is_pressed());
+        for watch in self.watches.borrow().values() {
+            watch.tell(watch.judge(now, limits, pressed));
+        }
+        self.upstream.sweep();
+    }
+
+    async fn drain(&self, deadline: Instant) -> usize {
+        loop {
+            let now = Instant::now();
+            self.clock.set(now);
+            let left = self.watches.borrow().len();
+            if left == 0 || now >= deadline {
+                return left;
+            }
+            for watch in self.watches.borrow().values().filter(|watch| watch.may_drain(now)) {
+                watch.tell(Order::Drain);
+            }
+            tokio::time::sleep(DRAIN_SWEEP).await;
+        }
+    }
+}
+
+async fn accept(worker: Rc<Worker>, role: Role, socket: StdListener) {
+    let listener = match TcpListener::from_std(socket) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(?role, %error, "listener cannot be used"),
+    };
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // Full: closed without a word, the cheapest refusal.
+                let Some(place) = worker.shared.gate.enter(peer.ip()) else { continue };
+                let worker = Rc::clone(&worker);
+                tokio::task::spawn_local(async move {
+                    let _place = place;
+                    if let Err(error) = connection(worker, role, stream, peer).await {
+                        tracing::debug!(?role, %peer, %error, "connection ended");
+                    }
+                });
+            }
+            // Out of descriptors, most likely; the clients wait in the queue meanwhile.
+            Err(error) => {
+                tracing::warn!(?role, %error, "cannot accept");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn connection(worker: Rc<Worker>, role: Role, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    // A client that vanished without a word is noticed even where nothing is being sent.
+    let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
+    socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+    let local = stream.local_addr()?;
+    let head_timeout = worker.shared.options.limits.head_timeout;
+    let acceptor = match role {
+        Role::EdgeHttp => None,
+        Role::EdgeHttps => Some(&worker.tls.sites),
+        Role::Panel => tokio::time::timeout(head_timeout, speaks_tls(&stream)).await??.then_some(&worker.tls.panel),
+    };
+    let watch = Watch::new(Rc::clone(&worker.clock));
+    let mut info = ConnInfo { role, peer, local, tls: None, watch };
+    let Some(acceptor) = acceptor else {
+        return serve(worker, info, stream).await;
+    };
+    let stream = tokio::time::timeout(head_timeout, acceptor.accept(stream)).await??;
+    info.tls = Some(stream.get_ref().1.server_name().map(Into::into));
+    serve(worker, info, stream).await
+}
+
+/// A TLS record that starts a handshake begins with 0x16, which no HTTP method does.
+async fn speaks_tls(stream: &TcpStream) -> io::Result<bool> {
+    let mut first = [0];
+    if stream.peek(&mut first).await? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(first == [0x16])
+}
+
+/// Takes the connection out of the sweep however it ends.
+struct Registered<'a> {
+    worker: &'a Worker,
+    id: u64,
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.worker.watches.borrow_mut().remove(&self.id);
+    }
+}
+
+async fn serve<S>(worker: Rc<Worker>, info: ConnInfo, stream: S) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let id = worker.next.replace(worker.next.get() + 1);
+    worker.watches.borrow_mut().insert(id, Rc::clone(&info.watch));
+    let _registered = Registered { worker: &worker, id };
+    let watch = Rc::clone(&info.watch);
+    let stream = TokioIo::new(Watched { stream, watch: Rc::clone(&watch) });
+    let context = Rc::new((Rc::clone(&worker), info));
+    let service = service_fn(move |request| {
+        let context = Rc::clone(&context);
+        async move { Ok::<_, Infallible>(route::handle(&context.0, &context.1, request).await) }
+    });
+    let mut connection = pin!(worker.http.serve_connection(stream, service));
+    let mut draining = false;
+    std::future::poll_fn(|cx| {
+        match watch.listen(cx) {
+            Order::Run => {}
+            Order::Drain if !draining => {
+                draining = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            Order::Drain => {}
+            Order::Kill => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+        }
+        Pin::as_mut(&mut connection).poll(cx).map_err(io::Error::other)
+    })
+    .await
+}

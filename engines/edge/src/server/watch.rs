@@ -1,0 +1,245 @@
+//! What is watched about each connection: how many requests are open, since when nothing moves, and the raw head of
+//! the request being read. One sweep a quarter of a second reads this, so no request pays for a timer.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::options::Limits;
+
+/// What a connection is told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    Run,
+    /// Finish what is open and take nothing new.
+    Drain,
+    Kill,
+}
+
+/// One connection's state; lives on one thread.
+pub(crate) struct Watch {
+    /// The thread's clock, moved by each sweep: precise enough, and free to read.
+    clock: Rc<Cell<Instant>>,
+    opened: Instant,
+    open: Cell<u32>,
+    served: Cell<bool>,
+    http2: Cell<bool>,
+    idle_since: Cell<Instant>,
+    head_since: Cell<Option<Instant>>,
+    body_wait_since: Cell<Option<Instant>>,
+    write_stuck_since: Cell<Option<Instant>>,
+    order: Cell<Order>,
+    waker: RefCell<Option<Waker>>,
+    head: RefCell<Head>,
+}
+
+#[derive(Default)]
+struct Head {
+    bytes: Vec<u8>,
+    /// The next bytes begin a new head.
+    complete: bool,
+}
+
+impl Watch {
+    pub(crate) fn new(clock: Rc<Cell<Instant>>) -> Rc<Self> {
+        let now = clock.get();
+        Rc::new(Self {
+            clock,
+            opened: now,
+            open: Cell::new(0),
+            served: Cell::new(false),
+            http2: Cell::new(false),
+            idle_since: Cell::new(now),
+            head_since: Cell::new(None),
+            body_wait_since: Cell::new(None),
+            write_stuck_since: Cell::new(None),
+            order: Cell::new(Order::Run),
+            waker: RefCell::new(None),
+            head: RefCell::default(),
+        })
+    }
+
+    /// A request's head has been read; it stays open until the guard is dropped.
+    pub(crate) fn open_request(self: &Rc<Self>, http2: bool) -> OpenRequest {
+        self.open.set(self.open.get() + 1);
+        self.served.set(true);
+        self.head_since.set(None);
+        self.http2.set(http2);
+        self.head.borrow_mut().complete = true;
+        OpenRequest(Rc::clone(self))
+    }
+
+    /// The client owes body bytes (`true`), or has just sent some.
+    pub(crate) fn body_wait(&self, waiting: bool) {
+        let since = if waiting { self.body_wait_since.get().or(Some(self.clock.get())) } else { None };
+        self.body_wait_since.set(since);
+    }
+
+    /// Whether the head of the present HTTP/1 request, which carries `Transfer-Encoding`, is free of
+    /// `Content-Length`. hyper drops the latter silently, so the raw bytes are asked. A head that arrived behind
+    /// another request (pipelined) was not kept and counts as unclear.
+    pub(crate) fn framing_is_clear(&self) -> bool {
+        let head = self.head.borrow();
+        let Some(end) = head.bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+        let mut chunked = false;
+        for line in head.bytes[..end].split(|byte| *byte == b'\n').skip(1) {
+            let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+            if name.eq_ignore_ascii_case(b"content-length") {
+                return false;
+            }
+            chunked |= name.eq_ignore_ascii_case(b"transfer-encoding");
+        }
+        chunked
+    }
+
+    fn on_read(&self, bytes: &[u8]) {
+        if self.open.get() > 0 || bytes.is_empty() {
+            return;
+        }
+        if self.head_since.get().is_none() {
+            self.head_since.set(Some(self.clock.get()));
+        }
+        if !self.http2.get() {
+            let mut head = self.head.borrow_mut();
+            if head.complete {
+                head.bytes.clear();
+                head.complete = false;
+            }
+            // hyper's own limit on a head ends what this buffer can grow to.
+            head.bytes.extend_from_slice(bytes);
+        }
+    }
+
+    /// What the sweep decides. `pressed` shortens idling when connections run out.
+    pub(crate) fn judge(&self, now: Instant, limits: &Limits, pressed: bool) -> Order {
+        let since = |start: Instant| now.saturating_duration_since(start);
+        let over = |start: Option<Instant>, limit| start.is_some_and(|start| since(start) > limit);
+        if over(self.write_stuck_since.get(), limits.stall_timeout) {
+            return Order::Kill;
+        }
+        if self.open.get() > 0 {
+            let stalled = over(self.body_wait_since.get(), limits.stall_timeout);
+            return if stalled { Order::Kill } else { Order::Run };
+        }
+        if !self.served.get() {
+            return if since(self.opened) > limits.head_timeout { Order::Kill } else { Order::Run };
+        }
+        if !self.http2.get() && over(self.head_since.get(), limits.head_timeout) {
+            return Order::Kill;
+        }
+        let idle = if pressed { limits.idle_timeout.min(Duration::from_secs(5)) } else { limits.idle_timeout };
+        match since(self.idle_since.get()) {
+            // A goodbye first (HTTP/2 GOAWAY); whoever ignores it is cut off.
+            time if time > idle + Duration::from_secs(5) => Order::Kill,
+            time if time > idle => Order::Drain,
+            _ => Order::Run,
+        }
+    }
+
+    /// Whether a drain may end it: it has served a request, or has had its moment to send one.
+    pub(crate) fn may_drain(&self, now: Instant) -> bool {
+        self.served.get() || now.saturating_duration_since(self.opened) > Duration::from_millis(500)
+    }
+
+    pub(crate) fn tell(&self, order: Order) {
+        if self.order.get() == order || order == Order::Run {
+            return;
+        }
+        self.order.set(order);
+        if let Some(waker) = self.waker.borrow().as_ref() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Called on each poll of the connection.
+    pub(crate) fn listen(&self, cx: &Context<'_>) -> Order {
+        let mut waker = self.waker.borrow_mut();
+        match waker.as_mut() {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => *waker = Some(cx.waker().clone()),
+        }
+        self.order.get()
+    }
+}
+
+/// A request that has not been answered to the end.
+pub(crate) struct OpenRequest(Rc<Watch>);
+
+impl OpenRequest {
+    pub(crate) fn watch(&self) -> Rc<Watch> {
+        Rc::clone(&self.0)
+    }
+}
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        let open = self.0.open.get().saturating_sub(1);
+        self.0.open.set(open);
+        if open == 0 {
+            self.0.idle_since.set(self.0.clock.get());
+            self.0.body_wait_since.set(None);
+        }
+    }
+}
+
+/// A stream that reports what moves on it.
+pub(crate) struct Watched<S> {
+    pub(crate) stream: S,
+    pub(crate) watch: Rc<Watch>,
+}
+
+impl<S> Watched<S> {
+    fn written<T>(&self, result: Poll<T>) -> Poll<T> {
+        let stuck = &self.watch.write_stuck_since;
+        match &result {
+            Poll::Pending if stuck.get().is_none() => stuck.set(Some(self.watch.clock.get())),
+            Poll::Pending => {}
+            Poll::Ready(_) => stuck.set(None),
+        }
+        result
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if result.is_ready() {
+            self.watch.on_read(buffer.filled().get(before..).unwrap_or_default());
+        }
+        result
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.written(result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        self.written(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
