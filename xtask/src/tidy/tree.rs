@@ -13,6 +13,8 @@ use std::process::Command;
 pub struct Tree {
     files: BTreeMap<String, String>,
     members: Vec<Member>,
+    /// What the root manifest calls a member by another name.
+    aliases: BTreeMap<String, String>,
 }
 
 impl Tree {
@@ -38,7 +40,22 @@ impl Tree {
 
     fn new(files: BTreeMap<String, String>) -> Self {
         let members = files.iter().filter_map(|(path, text)| member(path, text)).collect();
-        Self { files, members }
+        let mut tree = Self {
+            files,
+            members,
+            aliases: BTreeMap::new(),
+        };
+        let root = tree.root_manifest();
+        let dependencies = root
+            .get("workspace")
+            .and_then(|w| w.get("dependencies"))
+            .and_then(toml::Value::as_table);
+        for (alias, entry) in dependencies.into_iter().flatten() {
+            if let Some(package) = entry.get("package").and_then(toml::Value::as_str) {
+                tree.aliases.insert(alias.clone(), package.to_owned());
+            }
+        }
+        tree
     }
 
     /// A tree made of strings.
@@ -88,8 +105,9 @@ impl Tree {
         &self.members
     }
 
-    /// The crate called so.
+    /// The crate that a manifest calls so.
     pub fn member(&self, name: &str) -> Option<&Member> {
+        let name = self.aliases.get(name).map_or(name, String::as_str);
         self.members.iter().find(|member| member.name == name)
     }
 

@@ -26,6 +26,19 @@ fn a_context_may_use_the_contract_of_another_but_not_the_context() {
 }
 
 #[test]
+fn another_name_in_the_root_manifest_hides_no_dependency() {
+    let root = "[workspace.dependencies]\nzones = { path = \"contexts/dns\", package = \"mpanel-dns\" }\n";
+    let dns = manifest("mpanel-dns", &[]);
+    let sites = manifest("mpanel-sites", &["zones"]);
+    let files = [
+        ("Cargo.toml", root),
+        ("contexts/dns/Cargo.toml", dns.as_str()),
+        ("contexts/sites/Cargo.toml", sites.as_str()),
+    ];
+    dirty("layers", &files, files[2].0, 11, "must not depend on contexts/dns");
+}
+
+#[test]
 fn a_contract_uses_only_the_vocabulary() {
     let contract = manifest("mpanel-dns-contract", &["mpanel-http"]);
     let http = manifest("mpanel-http", &[]);
