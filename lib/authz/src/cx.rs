@@ -98,13 +98,16 @@ impl OpCx {
     /// [`Denied`]; answered as 403, so load the object first where its existence is a secret.
     pub fn authorize<R: Resource, A: ActionType>(&self, _action: A) -> Result<Allowed<R, A>, Denied> {
         let p = &*self.0;
-        let by_role = matches!(p.actor, Actor::System(_))
-            || p.permissions.allows(p.role, p.tenant_kind, R::NAME, A::ACTION);
+        let by_role =
+            matches!(p.actor, Actor::System(_)) || p.permissions.allows(p.role, p.tenant_kind, R::NAME, A::ACTION);
         let by_scope = p.scopes.as_ref().is_none_or(|scopes| scopes.allows(R::NAME, A::ACTION));
         if by_role && by_scope {
             Ok(Allowed::new(p.tenant))
         } else {
-            Err(Denied { resource: R::NAME, action: A::ACTION })
+            Err(Denied {
+                resource: R::NAME,
+                action: A::ACTION,
+            })
         }
     }
 

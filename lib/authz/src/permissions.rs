@@ -3,6 +3,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
+use mpanel_kernel::error::{Kind, PublicError};
 use mpanel_kernel::ids::TenantId;
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +22,15 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Action; 7] =
-        [Self::List, Self::Read, Self::Create, Self::Modify, Self::Delete, Self::Operate, Self::ManageAccess];
+    pub const ALL: [Action; 7] = [
+        Self::List,
+        Self::Read,
+        Self::Create,
+        Self::Modify,
+        Self::Delete,
+        Self::Operate,
+        Self::ManageAccess,
+    ];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -172,7 +180,10 @@ impl Permissions {
         for row in rows {
             table.resources.insert(row.resource);
             if table.rows.insert((row.role, row.resource), row).is_some() {
-                return Err(PermissionsError { resource: row.resource, role: row.role });
+                return Err(PermissionsError {
+                    resource: row.resource,
+                    role: row.role,
+                });
             }
         }
         Ok(table)
@@ -201,7 +212,10 @@ pub struct Allowed<R, A> {
 
 impl<R, A> Allowed<R, A> {
     pub(crate) fn new(tenant: TenantId) -> Self {
-        Self { tenant, proof: PhantomData }
+        Self {
+            tenant,
+            proof: PhantomData,
+        }
     }
 
     /// The tenant for which it was authorised.
@@ -219,8 +233,18 @@ impl<R: Resource, A: ActionType> fmt::Debug for Allowed<R, A> {
 
 /// The actor may not do this.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("this needs the permission {resource}:{}", action.as_str())]
+#[error("you may not do this here: it needs the permission {resource}:{}", action.as_str())]
 pub struct Denied {
     pub resource: &'static str,
     pub action: Action,
+}
+
+impl PublicError for Denied {
+    fn kind(&self) -> Kind {
+        Kind::Forbidden
+    }
+
+    fn code(&self) -> &'static str {
+        "request.forbidden"
+    }
 }

@@ -29,7 +29,10 @@ impl Scopes {
                         && (action == "*" || Action::ALL.iter().any(|a| a.as_str() == action))
                 });
             if !known {
-                return Err(ScopeError { index, scope: scope.clone() });
+                return Err(ScopeError {
+                    index,
+                    scope: scope.clone(),
+                });
             }
         }
         Ok(Self(scopes))

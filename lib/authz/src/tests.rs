@@ -13,8 +13,18 @@ impl Resource for Site {
 
 fn rows() -> Vec<RoleRow> {
     vec![
-        RoleRow { role: Role::Owner, resource: Site::NAME, actions: &Action::ALL, kinds: TenantKind::ANY },
-        RoleRow { role: Role::Viewer, resource: Site::NAME, actions: &[Action::Read], kinds: &[TenantKind::Customer] },
+        RoleRow {
+            role: Role::Owner,
+            resource: Site::NAME,
+            actions: &Action::ALL,
+            kinds: TenantKind::ANY,
+        },
+        RoleRow {
+            role: Role::Viewer,
+            resource: Site::NAME,
+            actions: &[Action::Read],
+            kinds: &[TenantKind::Customer],
+        },
     ]
 }
 
@@ -37,11 +47,31 @@ fn cx(role: Role, kind: TenantKind, scopes: Option<&[&str]>) -> OpCx {
 
 #[test]
 fn asvs_8_2_1_what_no_row_grants_is_denied() {
-    assert!(cx(Role::Owner, TenantKind::Customer, None).authorize::<Site, _>(actions::Delete).is_ok());
-    assert!(cx(Role::Viewer, TenantKind::Customer, None).authorize::<Site, _>(actions::Read).is_ok());
-    assert!(cx(Role::Viewer, TenantKind::Customer, None).authorize::<Site, _>(actions::Create).is_err());
-    assert!(cx(Role::Viewer, TenantKind::Platform, None).authorize::<Site, _>(actions::Read).is_err());
-    assert!(cx(Role::Developer, TenantKind::Customer, None).authorize::<Site, _>(actions::Read).is_err());
+    assert!(
+        cx(Role::Owner, TenantKind::Customer, None)
+            .authorize::<Site, _>(actions::Delete)
+            .is_ok()
+    );
+    assert!(
+        cx(Role::Viewer, TenantKind::Customer, None)
+            .authorize::<Site, _>(actions::Read)
+            .is_ok()
+    );
+    assert!(
+        cx(Role::Viewer, TenantKind::Customer, None)
+            .authorize::<Site, _>(actions::Create)
+            .is_err()
+    );
+    assert!(
+        cx(Role::Viewer, TenantKind::Platform, None)
+            .authorize::<Site, _>(actions::Read)
+            .is_err()
+    );
+    assert!(
+        cx(Role::Developer, TenantKind::Customer, None)
+            .authorize::<Site, _>(actions::Read)
+            .is_err()
+    );
 }
 
 #[test]
@@ -51,7 +81,11 @@ fn a_token_never_passes_its_scopes_nor_its_owners_role() {
     assert!(only_read.authorize::<Site, _>(actions::Delete).is_err());
     let all_of_little = cx(Role::Viewer, TenantKind::Customer, Some(&["*"]));
     assert!(all_of_little.authorize::<Site, _>(actions::Delete).is_err());
-    assert!(cx(Role::Owner, TenantKind::Customer, Some(&[])).authorize::<Site, _>(actions::Read).is_err());
+    assert!(
+        cx(Role::Owner, TenantKind::Customer, Some(&[]))
+            .authorize::<Site, _>(actions::Read)
+            .is_err()
+    );
 }
 
 #[test]

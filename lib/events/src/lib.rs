@@ -1,0 +1,39 @@
+//! The event spine. A change goes through a [`Change`]: its rows, its event, its audit entry, the
+//! state it publishes to data planes and its idempotency record commit together or not at all. A
+//! [`Leader`] then orders what was committed into the feed; a [`Tail`] tells this process about it,
+//! a [`FeedServer`] the data planes, and [`consume`] keeps durable projections.
+#![forbid(unsafe_code)]
+
+mod audit;
+mod change;
+mod consume;
+mod error;
+mod idempotency;
+mod leader;
+mod outbox;
+mod served;
+mod server;
+mod tail;
+mod vault;
+
+pub use audit::{AuditEntry, AuditFilter, list_audit};
+pub use change::{Begin, Change, Record, Spine};
+pub use consume::{Consumer, consume, consume_available};
+pub use error::Error;
+pub use idempotency::purge_expired;
+pub use leader::{move_committed, new_epoch, run_leader};
+pub use outbox::{State, event, publish};
+pub use served::{ConsumerStatus, Served, ServedBoard};
+pub use server::{FeedServer, NodeDirectory, Refused, Task};
+pub use tail::{FeedRow, Tail, events_after};
+pub use vault::Vault;
+
+use mpanel_pg::Migrations;
+
+pub const MIGRATIONS: Migrations = Migrations {
+    schema: "spine",
+    files: &[("0001_spine", include_str!("../migrations/0001_spine.sql"))],
+};
+
+#[cfg(test)]
+mod tests;

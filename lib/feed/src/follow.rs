@@ -44,7 +44,10 @@ pub enum Update<'a> {
 pub async fn follow(subscription: Subscription, mut apply: impl FnMut(Update<'_>)) {
     let mut mirror = Mirror::load(&subscription.snapshot);
     if mirror.position.is_some() {
-        apply(Update::Reset { items: mirror.items().collect(), node: mirror.node.as_deref() });
+        apply(Update::Reset {
+            items: mirror.items().collect(),
+            node: mirror.node.as_deref(),
+        });
     }
     let mut pause = FIRST_PAUSE;
     loop {
@@ -78,7 +81,12 @@ async fn session(
     };
     frame::write(&mut to, &ClientFrame::Hello(hello)).await?;
     let (mode, epoch) = match receive(&mut from).await? {
-        ServerFrame::Welcome { protocol: PROTOCOL, node, position, mode } => {
+        ServerFrame::Welcome {
+            protocol: PROTOCOL,
+            node,
+            position,
+            mode,
+        } => {
             mirror.node = Some(node);
             (mode, position.epoch)
         }
@@ -108,7 +116,10 @@ async fn take_snapshot(
             ServerFrame::SnapshotEnd { position } => {
                 let seq = position.seq;
                 mirror.replace(items, position);
-                apply(Update::Reset { items: mirror.items().collect(), node: mirror.node.as_deref() });
+                apply(Update::Reset {
+                    items: mirror.items().collect(),
+                    node: mirror.node.as_deref(),
+                });
                 save(subscription, mirror);
                 return frame::write(to, &ClientFrame::Ack { seq }).await;
             }
@@ -128,7 +139,10 @@ async fn stream(
 ) -> io::Result<()> {
     // Reading happens in a task of its own: a frame must not be lost because saving came due.
     let (sender, mut frames) = tokio::sync::mpsc::channel(64);
-    #[expect(clippy::disallowed_methods, reason = "ends with the connection; lib/telemetry would turn the tiers around")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "ends with the connection; lib/telemetry would turn the tiers around"
+    )]
     let reader = tokio::spawn(async move {
         loop {
             let frame = receive(&mut from).await;
@@ -154,7 +168,10 @@ async fn stream(
         let seq = match next {
             Some(Ok(ServerFrame::Item(item))) => {
                 if mirror.apply(&item) {
-                    apply(Update::Item { item: &item, node: mirror.node.as_deref() });
+                    apply(Update::Item {
+                        item: &item,
+                        node: mirror.node.as_deref(),
+                    });
                 }
                 item.seq
             }
@@ -164,7 +181,10 @@ async fn stream(
             None => break Ok(()),
         };
         if mirror.position.as_ref().is_none_or(|position| position.seq < seq) {
-            mirror.position = Some(Position { epoch: epoch.to_owned(), seq });
+            mirror.position = Some(Position {
+                epoch: epoch.to_owned(),
+                seq,
+            });
             save_at.get_or_insert_with(|| Instant::now() + SAVE_AFTER);
         }
         if let Err(error) = frame::write(&mut to, &ClientFrame::Ack { seq }).await {
@@ -179,7 +199,9 @@ async fn stream(
 }
 
 async fn receive(from: &mut OwnedReadHalf) -> io::Result<ServerFrame> {
-    timeout(HEARTBEAT * 3, frame::read(from)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    timeout(HEARTBEAT * 3, frame::read(from))
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
 /// A copy that cannot be written must not stop serving; the next change tries again.

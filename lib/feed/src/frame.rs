@@ -17,7 +17,9 @@ pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 pub enum ClientFrame {
     Hello(Hello),
     /// Everything up to and including `seq` is served.
-    Ack { seq: i64 },
+    Ack {
+        seq: i64,
+    },
 }
 
 /// The first frame of a connection.
@@ -65,12 +67,23 @@ pub struct Position {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "frame", rename_all = "snake_case")]
 pub enum ServerFrame {
-    Welcome { protocol: u32, node: String, position: Position, mode: Mode },
+    Welcome {
+        protocol: u32,
+        node: String,
+        position: Position,
+        mode: Mode,
+    },
     Item(Item),
     /// In snapshot mode: that was all of it, as of this place.
-    SnapshotEnd { position: Position },
-    Heartbeat { seq: i64 },
-    Refused { reason: String },
+    SnapshotEnd {
+        position: Position,
+    },
+    Heartbeat {
+        seq: i64,
+    },
+    Refused {
+        reason: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

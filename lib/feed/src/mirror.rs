@@ -54,10 +54,18 @@ impl Mirror {
     /// # Errors
     /// When the folder cannot be written to.
     pub fn save(&self, path: &Path) -> Result<(), MirrorError> {
-        let io_error = |source| MirrorError::Io { path: path.display().to_string(), source };
+        let io_error = |source| MirrorError::Io {
+            path: path.display().to_string(),
+            source,
+        };
         let partial = path.with_extension("partial");
         let write = || -> io::Result<()> {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&partial)?;
             let mut buffered = io::BufWriter::new(&mut file);
             serde_json::to_writer(&mut buffered, self)?;
             buffered.flush()?;
@@ -79,7 +87,11 @@ impl Mirror {
             Some(value) => {
                 let newer = topic.get(&item.key).is_none_or(|entry| entry.seq < item.seq);
                 if newer {
-                    let entry = Entry { seq: item.seq, generation: item.generation, value: value.clone() };
+                    let entry = Entry {
+                        seq: item.seq,
+                        generation: item.generation,
+                        value: value.clone(),
+                    };
                     topic.insert(item.key.clone(), entry);
                 }
                 newer

@@ -9,11 +9,20 @@ use crate::frame::{self, ClientFrame, Hello, Item, Mode, PROTOCOL, Position, Rol
 use crate::{Mirror, Subscription, Update, follow};
 
 fn item(seq: i64, key: &str, value: Option<&str>) -> Item {
-    Item { seq, topic: "edge.host".into(), key: key.into(), generation: seq, value: value.map(|v| json!(v)) }
+    Item {
+        seq,
+        topic: "edge.host".into(),
+        key: key.into(),
+        generation: seq,
+        value: value.map(|v| json!(v)),
+    }
 }
 
 fn at(seq: i64) -> Position {
-    Position { epoch: "e1".into(), seq }
+    Position {
+        epoch: "e1".into(),
+        seq,
+    }
 }
 
 type Served = Arc<Mutex<Vec<(String, String)>>>;
@@ -36,7 +45,10 @@ fn consumer(folder: &Path) -> (Served, tokio::task::JoinHandle<()>) {
         let mut state = state.lock().unwrap();
         match update {
             Update::Reset { items, .. } => {
-                *state = items.into_iter().map(|i| (i.key, i.value.unwrap().as_str().unwrap().into())).collect();
+                *state = items
+                    .into_iter()
+                    .map(|i| (i.key, i.value.unwrap().as_str().unwrap().into()))
+                    .collect();
             }
             Update::Item { item, .. } => {
                 state.retain(|(key, _)| *key != item.key);
@@ -51,17 +63,27 @@ fn consumer(folder: &Path) -> (Served, tokio::task::JoinHandle<()>) {
 
 async fn accept(listener: &UnixListener) -> (UnixStream, Hello) {
     let (mut stream, _) = listener.accept().await.unwrap();
-    let ClientFrame::Hello(hello) = frame::read(&mut stream).await.unwrap() else { panic!("no hello") };
+    let ClientFrame::Hello(hello) = frame::read(&mut stream).await.unwrap() else {
+        panic!("no hello")
+    };
     (stream, hello)
 }
 
 async fn welcome(stream: &mut UnixStream, mode: Mode) {
-    let frame = ServerFrame::Welcome { protocol: PROTOCOL, node: "node_1".into(), position: at(0), mode };
+    let frame = ServerFrame::Welcome {
+        protocol: PROTOCOL,
+        node: "node_1".into(),
+        position: at(0),
+        mode,
+    };
     frame::write(stream, &frame).await.unwrap();
 }
 
 async fn expect_ack(stream: &mut UnixStream, seq: i64) {
-    assert_eq!(frame::read::<ClientFrame, _>(stream).await.unwrap(), ClientFrame::Ack { seq });
+    assert_eq!(
+        frame::read::<ClientFrame, _>(stream).await.unwrap(),
+        ClientFrame::Ack { seq }
+    );
 }
 
 #[tokio::test]
@@ -72,12 +94,18 @@ async fn a_consumer_takes_a_snapshot_then_changes_and_acknowledges_each() {
     let (mut stream, hello) = accept(&listener).await;
     assert_eq!(hello.position, None);
     welcome(&mut stream, Mode::Snapshot).await;
-    frame::write(&mut stream, &ServerFrame::Item(item(3, "a.example", Some("one")))).await.unwrap();
+    frame::write(&mut stream, &ServerFrame::Item(item(3, "a.example", Some("one"))))
+        .await
+        .unwrap();
     assert!(served.lock().unwrap().is_empty(), "half a snapshot is never served");
-    frame::write(&mut stream, &ServerFrame::SnapshotEnd { position: at(5) }).await.unwrap();
+    frame::write(&mut stream, &ServerFrame::SnapshotEnd { position: at(5) })
+        .await
+        .unwrap();
     expect_ack(&mut stream, 5).await;
     assert_eq!(*served.lock().unwrap(), [("a.example".to_owned(), "one".to_owned())]);
-    frame::write(&mut stream, &ServerFrame::Item(item(6, "a.example", None))).await.unwrap();
+    frame::write(&mut stream, &ServerFrame::Item(item(6, "a.example", None)))
+        .await
+        .unwrap();
     expect_ack(&mut stream, 6).await;
     assert!(served.lock().unwrap().is_empty());
 }
@@ -96,7 +124,9 @@ async fn a_restarted_consumer_serves_from_disk_without_a_control_plane_and_resum
     let (mut stream, hello) = accept(&listener).await;
     assert_eq!(hello.position, Some(at(9)));
     welcome(&mut stream, Mode::Resume).await;
-    frame::write(&mut stream, &ServerFrame::Item(item(10, "b.example", Some("new")))).await.unwrap();
+    frame::write(&mut stream, &ServerFrame::Item(item(10, "b.example", Some("new"))))
+        .await
+        .unwrap();
     expect_ack(&mut stream, 10).await;
     assert_eq!(served.lock().unwrap().len(), 2);
 }
@@ -121,7 +151,14 @@ async fn a_damaged_snapshot_is_as_good_as_none() {
 #[tokio::test]
 async fn a_peer_that_announces_a_huge_frame_is_cut_off() {
     let (mut ours, mut theirs) = UnixStream::pair().unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut theirs, &u32::MAX.to_be_bytes()).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut theirs, &u32::MAX.to_be_bytes())
+        .await
+        .unwrap();
     let read = frame::read::<ClientFrame, _>(&mut ours);
-    assert!(tokio::time::timeout(Duration::from_secs(5), read).await.unwrap().is_err());
+    assert!(
+        tokio::time::timeout(Duration::from_secs(5), read)
+            .await
+            .unwrap()
+            .is_err()
+    );
 }

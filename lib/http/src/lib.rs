@@ -1,0 +1,26 @@
+//! Glue between axum and services. A handler takes a [`Cx`], the ids of its path ([`Ids`]), a body
+//! ([`Json`]) and perhaps [`Paging`] or [`IfMatch`], calls one service function and returns a DTO;
+//! any error that is a [`PublicError`](mpanel_kernel::error::PublicError) becomes problem+json.
+#![forbid(unsafe_code)]
+
+mod admit;
+mod caller;
+mod etag;
+mod extract;
+mod list;
+mod problem;
+
+pub use admit::{Admission, Gate, admit};
+pub use axum;
+pub use caller::Caller;
+pub use etag::{IfMatch, etag};
+pub use extract::{Cx, Ids, Json, Paging, Query};
+pub use problem::{Problem, ProblemDocument, ProblemField, Result};
+pub use utoipa;
+pub use utoipa_axum;
+
+/// A context's routes: paths, handlers and their part of the OpenAPI document.
+pub type Routes = utoipa_axum::router::OpenApiRouter;
+
+#[cfg(test)]
+mod tests;

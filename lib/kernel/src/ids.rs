@@ -124,7 +124,6 @@ macro_rules! define_ids {
     )+};
 }
 
-
 define_ids! {
     /// A tenant: the platform, a reseller or a customer.
     TenantId = "tnt",

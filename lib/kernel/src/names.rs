@@ -22,7 +22,10 @@ pub struct NameError {
 
 impl NameError {
     fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self {
+            code,
+            message: message.into(),
+        }
     }
 
     /// The error of a request's field that should have held the name.

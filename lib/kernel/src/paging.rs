@@ -21,7 +21,10 @@ pub struct PageRequest {
 
 impl Default for PageRequest {
     fn default() -> Self {
-        Self { limit: DEFAULT_LIMIT, after: None }
+        Self {
+            limit: DEFAULT_LIMIT,
+            after: None,
+        }
     }
 }
 
@@ -42,7 +45,11 @@ impl PageRequest {
         let after = match cursor {
             None | Some("") => None,
             Some(text) => Some(Uuid::try_parse(text).map_err(|_| {
-                FieldError::new("?cursor", "page.bad_cursor", "cursor is not one that this list returned")
+                FieldError::new(
+                    "?cursor",
+                    "page.bad_cursor",
+                    "cursor is not one that this list returned",
+                )
             })?),
         };
         Ok(Self { limit, after })
@@ -73,10 +80,16 @@ impl<T> Page<T> {
         } else {
             None
         };
-        Self { items: rows, next_cursor }
+        Self {
+            items: rows,
+            next_cursor,
+        }
     }
 
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(f).collect(), next_cursor: self.next_cursor }
+        Page {
+            items: self.items.into_iter().map(f).collect(),
+            next_cursor: self.next_cursor,
+        }
     }
 }

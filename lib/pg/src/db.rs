@@ -24,7 +24,10 @@ impl Db {
             .acquire_timeout(Duration::from_secs(5))
             .idle_timeout(Duration::from_secs(60))
             // A statement that hangs must not hold a connection for ever; long work is cut in steps.
-            .connect_with(options.options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "30s")]))
+            .connect_with(options.options([
+                ("statement_timeout", "30s"),
+                ("idle_in_transaction_session_timeout", "30s"),
+            ]))
             .await?;
         Ok(Self { pool })
     }
@@ -61,7 +64,10 @@ impl Db {
 
     /// Whether a query is answered now.
     pub async fn is_up(&self) -> bool {
-        matches!(tokio_timeout(sqlx::query("select 1").execute(&self.pool)).await, Some(Ok(_)))
+        matches!(
+            tokio_timeout(sqlx::query("select 1").execute(&self.pool)).await,
+            Some(Ok(_))
+        )
     }
 
     pub async fn close(&self) {
@@ -79,7 +85,9 @@ async fn tokio_timeout<F: Future>(future: F) -> Option<F::Output> {
 /// When `admin` may not create roles and they do not exist yet.
 pub async fn bootstrap(admin: &PgConnectOptions) -> Result<(), Error> {
     let mut connection = PgConnection::connect_with(admin).await?;
-    sqlx::raw_sql(include_str!("../bootstrap.sql")).execute(&mut connection).await?;
+    sqlx::raw_sql(include_str!("../bootstrap.sql"))
+        .execute(&mut connection)
+        .await?;
     connection.close().await?;
     Ok(())
 }

@@ -33,16 +33,22 @@ pub async fn migrate(options: &PgConnectOptions, modules: &[Migrations]) -> Resu
             .map(|(name, sql)| {
                 let (number, description) = name.split_once('_').unwrap_or((name, ""));
                 let version = number.parse().unwrap_or_default();
-                Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
+                Migration::new(
+                    version,
+                    description.into(),
+                    MigrationType::Simple,
+                    sql.into_sql_str(),
+                    false,
+                )
             })
             .collect();
         let mut migrator = Migrator::with_migrations(list);
         migrator.create_schema(module.schema);
         migrator.dangerous_set_table_name(format!("{}._migrations", module.schema));
-        migrator
-            .run(&mut connection)
-            .await
-            .map_err(|source| Error::Migrate { schema: module.schema, source })?;
+        migrator.run(&mut connection).await.map_err(|source| Error::Migrate {
+            schema: module.schema,
+            source,
+        })?;
     }
     connection.close().await?;
     Ok(())

@@ -87,7 +87,9 @@ pub struct PlatformTx {
 impl PlatformTx {
     pub(crate) async fn begin(pool: &PgPool, reason: Reason) -> Result<Self, Error> {
         tracing::debug!(target: "mpanel::platform_tx", ?reason, "cross-tenant transaction");
-        Ok(Self { tx: pool.begin_with("begin; set local role mpanel_platform").await? })
+        Ok(Self {
+            tx: pool.begin_with("begin; set local role mpanel_platform").await?,
+        })
     }
 
     /// # Errors
@@ -112,7 +114,9 @@ pub struct SpineTx {
 
 impl SpineTx {
     pub(crate) async fn begin(pool: &PgPool) -> Result<Self, Error> {
-        Ok(Self { tx: pool.begin_with("begin; set local role mpanel_spine").await? })
+        Ok(Self {
+            tx: pool.begin_with("begin; set local role mpanel_spine").await?,
+        })
     }
 
     /// # Errors

@@ -1,0 +1,71 @@
+//! What other contexts may ask of identity.
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use mpanel_crypto::Token;
+use mpanel_kernel::ids::UserId;
+use mpanel_kernel::names::EmailAddress;
+use mpanel_pg::{Error, TenantTx};
+
+/// Events that identity emits.
+pub mod events {
+    pub const USER_CLAIMED: &str = "identity.user.claimed.v1";
+    pub const USER_ACTIVATED: &str = "identity.user.activated.v1";
+    pub const SESSION_STARTED: &str = "identity.session.started.v1";
+    pub const SESSION_ENDED: &str = "identity.session.ended.v1";
+    pub const API_TOKEN_CREATED: &str = "identity.api_token.created.v1";
+    pub const API_TOKEN_REVOKED: &str = "identity.api_token.revoked.v1";
+    pub const TOTP_ENABLED: &str = "identity.totp.enabled.v1";
+    pub const TOTP_DISABLED: &str = "identity.totp.disabled.v1";
+}
+
+/// A person, as others in the tenant see them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    pub email: EmailAddress,
+    pub name: String,
+    /// Whether they have set a password and can sign in.
+    pub active: bool,
+}
+
+/// An account for an address.
+#[derive(Debug)]
+pub struct Invited {
+    pub user: UserId,
+    /// For an account that nobody has activated yet: what its owner needs to do so, shown once.
+    pub activation: Option<Activation>,
+}
+
+/// Lets the owner of an account set its password; single use.
+#[derive(Debug)]
+pub struct Activation {
+    /// Goes into the fragment of `/activate#…`.
+    pub token: Token,
+    pub expires_at: Timestamp,
+}
+
+/// Accounts of people.
+#[async_trait]
+pub trait Accounts: Send + Sync + 'static {
+    /// Finds the account of an address, or creates one that waits for activation, in the caller's
+    /// transaction. The transaction's tenant becomes a new account's home.
+    ///
+    /// # Errors
+    /// When the database is away.
+    async fn invite(
+        &self,
+        tx: &mut TenantTx,
+        email: &EmailAddress,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<Invited, Error>;
+
+    /// Names and addresses of users; ones that do not exist are absent.
+    ///
+    /// # Errors
+    /// When the database is away.
+    async fn profiles(&self, users: &[UserId]) -> Result<HashMap<UserId, Profile>, Error>;
+}

@@ -1,0 +1,22 @@
+//! What other contexts may ask of tenancy. Ports that take a [`TenantTx`] join the caller's
+//! transaction: what they reserve or claim commits or goes away with it.
+#![forbid(unsafe_code)]
+
+mod entitlements;
+mod members;
+mod names;
+
+pub use entitlements::{EntitlementError, EntitlementKey, Entitlements, Unit};
+pub use members::{Acting, Membership, Memberships, TenantSummary};
+pub use names::{ClaimKind, NameClaims, NameError};
+
+/// Events that tenancy emits.
+pub mod events {
+    pub const TENANT_CREATED: &str = "tenancy.tenant.created.v1";
+    pub const TENANT_CHANGED: &str = "tenancy.tenant.changed.v1";
+    pub const SUBSCRIPTION_CHANGED: &str = "tenancy.subscription.changed.v1";
+    pub const MEMBER_ADDED: &str = "tenancy.member.added.v1";
+    pub const MEMBER_REMOVED: &str = "tenancy.member.removed.v1";
+    pub const PLAN_CREATED: &str = "tenancy.plan.created.v1";
+    pub const PLAN_CHANGED: &str = "tenancy.plan.changed.v1";
+}

@@ -16,7 +16,10 @@ impl DomainName {
         let trimmed = text.trim();
         let trimmed = trimmed.strip_suffix('.').unwrap_or(trimmed);
         if trimmed.is_empty() {
-            return Err(NameError::new("domain.empty", "a domain name is needed, such as example.com"));
+            return Err(NameError::new(
+                "domain.empty",
+                "a domain name is needed, such as example.com",
+            ));
         }
         let ascii = if trimmed.is_ascii() {
             trimmed.to_ascii_lowercase()
@@ -25,7 +28,10 @@ impl DomainName {
                 .map_err(|_| NameError::new("domain.idna", "the name is not a valid international domain name"))?
         };
         if ascii.len() > 253 {
-            return Err(NameError::new("domain.too_long", "a domain name has at most 253 characters"));
+            return Err(NameError::new(
+                "domain.too_long",
+                "a domain name has at most 253 characters",
+            ));
         }
         let mut labels = 0;
         for label in ascii.split('.') {
@@ -33,11 +39,17 @@ impl DomainName {
             labels += 1;
         }
         if labels < 2 {
-            return Err(NameError::new("domain.single_label", "the name needs a dot, as in example.com"));
+            return Err(NameError::new(
+                "domain.single_label",
+                "the name needs a dot, as in example.com",
+            ));
         }
         let last = ascii.rsplit('.').next().unwrap_or_default();
         if last.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(NameError::new("domain.ip_address", "an IP address is not a domain name"));
+            return Err(NameError::new(
+                "domain.ip_address",
+                "an IP address is not a domain name",
+            ));
         }
         Ok(Self(ascii))
     }
@@ -57,12 +69,20 @@ impl DomainName {
 
 fn check_label(label: &str) -> Result<(), NameError> {
     if label.is_empty() {
-        return Err(NameError::new("domain.empty_label", "two dots follow each other, or the name starts with one"));
+        return Err(NameError::new(
+            "domain.empty_label",
+            "two dots follow each other, or the name starts with one",
+        ));
     }
     if label.len() > 63 {
-        return Err(NameError::new("domain.label_too_long", "each part of a name has at most 63 characters"));
+        return Err(NameError::new(
+            "domain.label_too_long",
+            "each part of a name has at most 63 characters",
+        ));
     }
-    let ok = label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let ok = label
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !ok {
         return Err(NameError::new(
             "domain.bad_character",
@@ -70,7 +90,10 @@ fn check_label(label: &str) -> Result<(), NameError> {
         ));
     }
     if label.starts_with('-') || label.ends_with('-') {
-        return Err(NameError::new("domain.hyphen", "no part of a name starts or ends with a hyphen"));
+        return Err(NameError::new(
+            "domain.hyphen",
+            "no part of a name starts or ends with a hyphen",
+        ));
     }
     Ok(())
 }

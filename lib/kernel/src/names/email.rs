@@ -16,10 +16,12 @@ impl EmailAddress {
             .rsplit_once('@')
             .ok_or_else(|| NameError::new("email.no_at", "an e-mail address has an @, as in ada@example.com"))?;
         let atom = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+/=?^_`{|}~-".contains(&b);
-        let local_ok = local.len() <= 64
-            && local.split('.').all(|part| !part.is_empty() && part.bytes().all(atom));
+        let local_ok = local.len() <= 64 && local.split('.').all(|part| !part.is_empty() && part.bytes().all(atom));
         if !local_ok {
-            return Err(NameError::new("email.bad_local_part", "the part before the @ is not one we can deliver to"));
+            return Err(NameError::new(
+                "email.bad_local_part",
+                "the part before the @ is not one we can deliver to",
+            ));
         }
         let domain = if domain.eq_ignore_ascii_case("localhost") {
             "localhost".to_owned()

@@ -23,14 +23,25 @@ impl RelPath {
             return Err(NameError::new("path.absolute", "the path must be relative"));
         }
         if text.chars().any(|c| c.is_control() || c == '\\') {
-            return Err(NameError::new("path.bad_character", "the path has a control character or a backslash"));
+            return Err(NameError::new(
+                "path.bad_character",
+                "the path has a control character or a backslash",
+            ));
         }
         for part in text.split('/') {
             match part {
-                "" | "." => return Err(NameError::new("path.empty_part", "the path has an empty part or a lone dot")),
+                "" | "." => {
+                    return Err(NameError::new(
+                        "path.empty_part",
+                        "the path has an empty part or a lone dot",
+                    ));
+                }
                 ".." => return Err(NameError::new("path.traversal", "the path leads out of its folder")),
                 _ if part.len() > Self::MAX_PART => {
-                    return Err(NameError::new("path.part_too_long", "a part of the path has more than 255 bytes"));
+                    return Err(NameError::new(
+                        "path.part_too_long",
+                        "a part of the path has more than 255 bytes",
+                    ));
                 }
                 _ => {}
             }

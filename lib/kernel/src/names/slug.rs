@@ -16,7 +16,9 @@ impl Slug {
         if text.is_empty() || text.len() > Self::MAX {
             return Err(NameError::new("slug.length", "a short name has 1 to 40 characters"));
         }
-        let ok = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let ok = text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if !ok || text.starts_with('-') || text.ends_with('-') {
             return Err(NameError::new(
                 "slug.bad_character",
@@ -41,6 +43,10 @@ impl Slug {
             }
         }
         let slug = slug.trim_end_matches('-');
-        Self(if slug.is_empty() { "site".to_owned() } else { slug.to_owned() })
+        Self(if slug.is_empty() {
+            "site".to_owned()
+        } else {
+            slug.to_owned()
+        })
     }
 }

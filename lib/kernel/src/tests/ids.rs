@@ -15,7 +15,10 @@ fn an_id_of_another_kind_is_refused() {
     let text = SiteId::generate().to_string();
     assert!(text.parse::<TenantId>().is_err());
     assert!(text.to_uppercase().parse::<SiteId>().is_err());
-    assert!("site_8zzzzzzzzzzzzzzzzzzzzzzzzz".parse::<SiteId>().is_err(), "passes 128 bits");
+    assert!(
+        "site_8zzzzzzzzzzzzzzzzzzzzzzzzz".parse::<SiteId>().is_err(),
+        "passes 128 bits"
+    );
 }
 
 #[test]

@@ -39,7 +39,10 @@ fn a_name_is_within_its_apex_and_not_within_a_look_alike() {
     assert!(name.is_within("example.com"));
     assert!(name.is_within("a.b.example.com"));
     assert!(!DomainName::parse("notexample.com").unwrap().is_within("example.com"));
-    assert_eq!(name.ancestors().collect::<Vec<_>>(), ["a.b.example.com", "b.example.com", "example.com"]);
+    assert_eq!(
+        name.ancestors().collect::<Vec<_>>(),
+        ["a.b.example.com", "b.example.com", "example.com"]
+    );
 }
 
 #[test]
@@ -47,7 +50,14 @@ fn mail_addresses_are_compared_in_lower_case() {
     let address = EmailAddress::parse("Ada.L@Example.com").unwrap();
     assert_eq!(address.as_str(), "Ada.L@example.com");
     assert_eq!(address.normalised(), "ada.l@example.com");
-    for bad in ["ada", "@example.com", "a..b@example.com", "a b@example.com", "a@b", "a\r\nBcc:x@example.com"] {
+    for bad in [
+        "ada",
+        "@example.com",
+        "a..b@example.com",
+        "a b@example.com",
+        "a@b",
+        "a\r\nBcc:x@example.com",
+    ] {
         assert!(EmailAddress::parse(bad).is_err(), "{bad:?}");
     }
 }

@@ -16,5 +16,8 @@ fn a_full_page_names_the_next_one_and_the_last_page_does_not() {
 fn limits_and_cursors_that_no_list_gave_are_refused_by_name() {
     assert_eq!(PageRequest::parse(Some(0), None).unwrap_err().pointer, "?limit");
     assert_eq!(PageRequest::parse(Some(201), None).unwrap_err().pointer, "?limit");
-    assert_eq!(PageRequest::parse(None, Some("x' or 1=1")).unwrap_err().pointer, "?cursor");
+    assert_eq!(
+        PageRequest::parse(None, Some("x' or 1=1")).unwrap_err().pointer,
+        "?cursor"
+    );
 }

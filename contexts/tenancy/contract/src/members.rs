@@ -1,0 +1,55 @@
+use async_trait::async_trait;
+use mpanel_authz::{Role, TenantKind};
+use mpanel_kernel::ids::{TenantId, UserId};
+use mpanel_pg::{Error, TenantTx};
+
+/// A tenant as its members see it in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantSummary {
+    pub id: TenantId,
+    pub kind: TenantKind,
+    pub name: String,
+    pub slug: String,
+}
+
+/// A user's place in a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    pub tenant: TenantSummary,
+    pub role: Role,
+}
+
+/// By what right a user acts for a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acting {
+    pub kind: TenantKind,
+    pub role: Role,
+    /// The ancestor whose membership is used, when the user is no member of the tenant itself.
+    pub assumed_from: Option<TenantId>,
+}
+
+/// Who belongs where.
+#[async_trait]
+pub trait Memberships: Send + Sync + 'static {
+    /// The root tenant, which exists from the first start.
+    fn platform(&self) -> TenantId;
+
+    /// By what right `user` may act for `tenant` now, if at all.
+    ///
+    /// # Errors
+    /// When the database is away.
+    async fn acting(&self, user: UserId, tenant: TenantId) -> Result<Option<Acting>, Error>;
+
+    /// The tenants of which the user is a member, by name.
+    ///
+    /// # Errors
+    /// When the database is away.
+    async fn of_user(&self, user: UserId) -> Result<Vec<Membership>, Error>;
+
+    /// Makes the user a member of the transaction's tenant, in the caller's transaction; the
+    /// caller records the event.
+    ///
+    /// # Errors
+    /// When the database is away.
+    async fn join(&self, tx: &mut TenantTx, user: UserId, role: Role) -> Result<(), Error>;
+}

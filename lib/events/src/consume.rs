@@ -1,0 +1,95 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mpanel_pg::{Db, PlatformTx, Reason, Tx};
+
+use crate::Error;
+use crate::tail::{FeedRow, Tail, position, rows_after};
+
+const BATCH: i64 = 200;
+
+/// Keeps something of its own in step with events: a projection, a counter. What it writes and how
+/// far it has read commit together, so each event takes effect once.
+#[async_trait]
+pub trait Consumer: Send + Sync + 'static {
+    /// Names its place in the feed; never changed once released.
+    fn name(&self) -> &'static str;
+    /// Whether it wants to see events of this type.
+    fn wants(&self, event: &str) -> bool;
+    /// Takes one event on.
+    ///
+    /// # Errors
+    /// An error stops the consumer at this event; it is tried again, and nothing is skipped.
+    async fn handle(&self, tx: &mut PlatformTx, event: &FeedRow) -> Result<(), Error>;
+    /// Builds everything anew from the tables, because the feed no longer reaches back far enough.
+    ///
+    /// # Errors
+    /// As [`Consumer::handle`].
+    async fn rebuild(&self, tx: &mut PlatformTx) -> Result<(), Error>;
+}
+
+/// Runs a consumer for ever.
+pub async fn consume(db: Db, tail: Tail, consumer: impl Consumer) {
+    let mut last = tail.last();
+    loop {
+        match consume_available(&db, &consumer).await {
+            Ok(()) => {
+                // Woken by the feed; the timeout only covers a tail that lost its database.
+                let _ = tokio::time::timeout(Duration::from_secs(30), last.changed()).await;
+            }
+            Err(error) => {
+                tracing::warn!(consumer = consumer.name(), %error, "consumer of the feed failed and tries again");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+/// Takes on all events there are; returns at the feed's end.
+///
+/// # Errors
+/// When the database is away or the consumer fails.
+pub async fn consume_available(db: &Db, consumer: &impl Consumer) -> Result<(), Error> {
+    loop {
+        let (now, pruned) = position(db).await?;
+        let mut tx = db.platform(Reason::Project(consumer.name())).await?;
+        let known = sqlx::query!(
+            "select epoch, seq from spine.consumers where name = $1 for update",
+            consumer.name()
+        )
+        .fetch_optional(tx.conn())
+        .await?;
+        let seq = match known {
+            Some(row) if row.epoch.to_string() == now.epoch && row.seq >= pruned => row.seq,
+            _ => {
+                consumer.rebuild(&mut tx).await?;
+                save(&mut tx, consumer.name(), now.seq).await?;
+                tx.commit().await?;
+                continue;
+            }
+        };
+        let rows = rows_after(db, seq, BATCH).await?;
+        let Some(end) = rows.last().map(|row| row.seq) else {
+            return Ok(());
+        };
+        for row in &rows {
+            if !row.is_state && consumer.wants(&row.topic) {
+                consumer.handle(&mut tx, row).await?;
+            }
+        }
+        save(&mut tx, consumer.name(), end).await?;
+        tx.commit().await?;
+    }
+}
+
+async fn save(tx: &mut PlatformTx, name: &str, seq: i64) -> Result<(), Error> {
+    sqlx::query!(
+        "insert into spine.consumers (name, epoch, seq) select $1, epoch, $2 from spine.feed_meta
+         on conflict (name) do update set epoch = excluded.epoch, seq = excluded.seq",
+        name,
+        seq,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}

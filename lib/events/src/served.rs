@@ -1,0 +1,152 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mpanel_feed::frame::Role;
+use mpanel_pg::{Db, Tx};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::{Error, Tail};
+
+/// One data-plane process as the feed sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConsumerStatus {
+    pub node: String,
+    pub role: Role,
+    pub process: String,
+    pub version: String,
+    pub connected: bool,
+    /// Everything up to here is served by it.
+    pub acked_seq: i64,
+    pub last_seen: Timestamp,
+}
+
+/// Whether a published state is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Served {
+    /// By every connected process of the role.
+    Everywhere,
+    /// No process of the role is connected; those that run serve what they last heard.
+    NobodyConnected,
+    /// These have not said so in time.
+    Lagging(Vec<String>),
+    /// The state has not reached the feed in time.
+    NotPublished,
+}
+
+/// What each data-plane process has acknowledged.
+#[derive(Clone)]
+pub struct ServedBoard {
+    consumers: Arc<Mutex<BTreeMap<(String, String), ConsumerStatus>>>,
+    changed: watch::Sender<u64>,
+}
+
+impl Default for ServedBoard {
+    fn default() -> Self {
+        Self {
+            consumers: Arc::default(),
+            changed: watch::channel(0).0,
+        }
+    }
+}
+
+impl ServedBoard {
+    /// Every process that was ever connected since this server started.
+    #[must_use]
+    pub fn consumers(&self) -> Vec<ConsumerStatus> {
+        self.consumers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn connected(&self, status: ConsumerStatus) {
+        let key = (status.node.clone(), status.process.clone());
+        self.consumers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key, status);
+        self.changed.send_modify(|n| *n += 1);
+    }
+
+    pub(crate) fn update(&self, node: &str, process: &str, at: Timestamp, f: impl FnOnce(&mut ConsumerStatus)) {
+        let mut consumers = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(status) = consumers.get_mut(&(node.to_owned(), process.to_owned())) {
+            status.last_seen = at;
+            f(status);
+        }
+        drop(consumers);
+        self.changed.send_modify(|n| *n += 1);
+    }
+
+    fn look(&self, role: Role, seq: i64) -> Served {
+        let consumers = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connected = consumers.values().filter(|c| c.role == role && c.connected).peekable();
+        if connected.peek().is_none() {
+            return Served::NobodyConnected;
+        }
+        let lagging: Vec<String> = connected
+            .filter(|c| c.acked_seq < seq)
+            .map(|c| c.process.clone())
+            .collect();
+        if lagging.is_empty() {
+            Served::Everywhere
+        } else {
+            Served::Lagging(lagging)
+        }
+    }
+
+    /// Waits until every connected process of `role` serves the given generation of an object.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn wait(
+        &self,
+        db: &Db,
+        tail: &Tail,
+        role: Role,
+        (topic, key, generation): (&str, &str, i64),
+        within: Duration,
+    ) -> Result<Served, Error> {
+        let deadline = Instant::now() + within;
+        let mut last = tail.last();
+        let seq = loop {
+            if let Some(seq) = published(db, topic, key, generation).await? {
+                break seq;
+            }
+            if tokio::time::timeout_at(deadline, last.changed()).await.is_err() {
+                return Ok(Served::NotPublished);
+            }
+        };
+        let mut changed = self.changed.subscribe();
+        loop {
+            match self.look(role, seq) {
+                Served::Everywhere => return Ok(Served::Everywhere),
+                waiting => {
+                    if tokio::time::timeout_at(deadline, changed.changed()).await.is_err() {
+                        return Ok(waiting);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The number under which this or a newer generation of the object stands in the feed.
+async fn published(db: &Db, topic: &str, key: &str, generation: i64) -> Result<Option<i64>, Error> {
+    let mut tx = db.spine().await?;
+    let seq = sqlx::query_scalar!(
+        "select seq from spine.feed_state where topic = $1 and key = $2 and generation >= $3",
+        topic,
+        key,
+        generation,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    tx.commit().await?;
+    Ok(seq)
+}

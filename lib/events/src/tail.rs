@@ -1,0 +1,186 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use mpanel_feed::frame::{Item, Position};
+use mpanel_kernel::ids::TenantId;
+use mpanel_pg::{Db, Tx};
+use serde_json::Value;
+use sqlx::postgres::PgListener;
+use tokio::sync::{broadcast, watch};
+
+use crate::Error;
+
+const BATCH: i64 = 500;
+const POLL: Duration = Duration::from_secs(1);
+/// Rows a slow subscriber may be behind before it has to read the table instead.
+const BUFFER: usize = 1024;
+
+/// One row of the feed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeedRow {
+    pub seq: i64,
+    pub tenant: Option<TenantId>,
+    /// A state for data planes, or an event.
+    pub is_state: bool,
+    pub topic: String,
+    pub key: String,
+    pub generation: i64,
+    pub value: Option<Value>,
+}
+
+impl FeedRow {
+    pub(crate) fn item(&self) -> Item {
+        Item {
+            seq: self.seq,
+            topic: self.topic.clone(),
+            key: self.key.clone(),
+            generation: self.generation,
+            value: self.value.clone(),
+        }
+    }
+}
+
+/// This process' view of the feed: new rows as they come, to any number of subscribers.
+#[derive(Clone)]
+pub struct Tail {
+    rows: broadcast::Sender<Arc<FeedRow>>,
+    last: watch::Sender<i64>,
+}
+
+impl Default for Tail {
+    fn default() -> Self {
+        Self {
+            rows: broadcast::channel(BUFFER).0,
+            last: watch::channel(-1).0,
+        }
+    }
+}
+
+impl Tail {
+    /// Rows from now on. One that lags is told so and reads what it missed from the table.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<FeedRow>> {
+        self.rows.subscribe()
+    }
+
+    /// The last row's number; -1 before the first look.
+    #[must_use]
+    pub fn last(&self) -> watch::Receiver<i64> {
+        self.last.subscribe()
+    }
+
+    /// Follows the feed for ever.
+    pub async fn run(&self, db: Db) {
+        loop {
+            if let Err(error) = self.follow(&db).await {
+                tracing::warn!(%error, "the feed cannot be followed and is tried again");
+                tokio::time::sleep(POLL).await;
+            }
+        }
+    }
+
+    async fn follow(&self, db: &Db) -> Result<(), Error> {
+        let mut listener = PgListener::connect_with(db.pool()).await?;
+        listener.listen("mpanel_feed").await?;
+        if *self.last.borrow() < 0 {
+            let position = position(db).await?.0;
+            self.last.send_replace(position.seq);
+        }
+        loop {
+            loop {
+                let after = *self.last.borrow();
+                let rows = rows_after(db, after, BATCH).await?;
+                let full = i64::try_from(rows.len()).unwrap_or(BATCH) == BATCH;
+                for row in rows {
+                    let seq = row.seq;
+                    // No subscriber is no error.
+                    let _ = self.rows.send(Arc::new(row));
+                    self.last.send_replace(seq);
+                }
+                if !full {
+                    break;
+                }
+            }
+            if let Ok(received) = tokio::time::timeout(POLL, listener.recv()).await {
+                received?;
+            }
+        }
+    }
+}
+
+/// Where the feed stands, and up to which number its rows are gone.
+pub(crate) async fn position(db: &Db) -> Result<(Position, i64), Error> {
+    let mut tx = db.spine().await?;
+    let row = sqlx::query!("select epoch, last_seq, pruned_seq from spine.feed_meta")
+        .fetch_one(tx.conn())
+        .await?;
+    tx.commit().await?;
+    Ok((
+        Position {
+            epoch: row.epoch.to_string(),
+            seq: row.last_seq,
+        },
+        row.pruned_seq,
+    ))
+}
+
+pub(crate) async fn rows_after(db: &Db, after: i64, limit: i64) -> Result<Vec<FeedRow>, Error> {
+    let mut tx = db.spine().await?;
+    let rows = sqlx::query!(
+        r#"select seq, tenant_id, kind = 'state' as "is_state!", topic, key, generation, value
+           from spine.feed where seq > $1 order by seq limit $2"#,
+        after,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    tx.commit().await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| FeedRow {
+            seq: row.seq,
+            tenant: row.tenant_id.map(TenantId::from_uuid),
+            is_state: row.is_state,
+            topic: row.topic,
+            key: row.key,
+            generation: row.generation,
+            value: row.value,
+        })
+        .collect())
+}
+
+/// One tenant's events after a number, oldest first, for a stream that resumes. `None` when the
+/// feed no longer reaches back that far.
+///
+/// # Errors
+/// When the database is away.
+pub async fn events_after(db: &Db, tenant: TenantId, after: i64, limit: i64) -> Result<Option<Vec<FeedRow>>, Error> {
+    let (now, pruned) = position(db).await?;
+    if after < pruned || after > now.seq {
+        return Ok(None);
+    }
+    let mut tx = db.spine().await?;
+    let rows = sqlx::query!(
+        "select seq, topic, key, generation, value from spine.feed
+         where tenant_id = $1 and kind = 'event' and seq > $2 order by seq limit $3",
+        tenant.uuid(),
+        after,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    tx.commit().await?;
+    Ok(Some(
+        rows.into_iter()
+            .map(|row| FeedRow {
+                seq: row.seq,
+                tenant: Some(tenant),
+                is_state: false,
+                topic: row.topic,
+                key: row.key,
+                generation: row.generation,
+                value: row.value,
+            })
+            .collect(),
+    ))
+}

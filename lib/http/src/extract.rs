@@ -1,0 +1,167 @@
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::response::{IntoResponse, Response};
+use http::header;
+use http::request::Parts;
+use http_body_util::{BodyExt, Limited};
+use mpanel_authz::OpCx;
+use mpanel_kernel::error::{FieldError, Kind};
+use mpanel_kernel::paging::PageRequest;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::Problem;
+use crate::admit::MAX_JSON;
+use crate::caller::missing;
+
+/// The operation's context: present only behind the [`admit`](crate::admit) layer.
+pub struct Cx(pub OpCx);
+
+impl<S: Sync> FromRequestParts<S> for Cx {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        parts
+            .extensions
+            .get::<OpCx>()
+            .cloned()
+            .map(Self)
+            .ok_or_else(|| missing("OpCx"))
+    }
+}
+
+/// The ids in a path. An id that cannot be one names nothing, so it answers 404 like any other
+/// that is not there.
+pub struct Ids<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Ids<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(ids)) => Ok(Self(ids)),
+            Err(_) => Err(Problem::not_found()),
+        }
+    }
+}
+
+/// A query string, checked; unknown parameters are refused when `T` denies them.
+pub struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        axum::extract::Query::<T>::from_request_parts(parts, state)
+            .await
+            .map(|q| Self(q.0))
+            .map_err(|rejection| Problem::field(FieldError::new("?", "request.bad_query", rejection.body_text())))
+    }
+}
+
+/// `?limit=` and `?cursor=` of a list; other parameters belong to its filters.
+pub struct Paging(pub PageRequest);
+
+#[derive(Deserialize)]
+struct RawPaging {
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Paging {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Query(raw) = Query::<RawPaging>::from_request_parts(parts, state).await?;
+        let limit = match raw.limit.as_deref() {
+            None => None,
+            // Zero is out of range, and so is what is no number: the answer names the range.
+            Some(text) => Some(text.parse().unwrap_or(0)),
+        };
+        PageRequest::parse(limit, raw.cursor.as_deref())
+            .map(Self)
+            .map_err(Problem::field)
+    }
+}
+
+/// A JSON body of at most 1 MiB, in and out.
+///
+/// What is no JSON answers 400; what is JSON of another shape answers 422 and names the field.
+pub struct Json<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        let is_json = request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
+            let kind = kind.as_bytes();
+            kind.starts_with(b"application/json") && matches!(kind.get(16), None | Some(b';' | b' '))
+        });
+        if !is_json {
+            return Err(Problem::new(
+                Kind::Malformed,
+                "request.not_json",
+                "send the body as JSON, with the header Content-Type: application/json",
+            ));
+        }
+        let bytes = Limited::new(request.into_body(), MAX_JSON)
+            .collect()
+            .await
+            .map_err(|_| Problem::new(Kind::TooLarge, "request.too_large", "the body is larger than 1 MiB"))?
+            .to_bytes();
+        parse(&bytes).map(Self)
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let pointer = pointer(error.path());
+        let inner = error.into_inner();
+        if inner.is_data() {
+            let message = without_position(&inner.to_string());
+            Problem::field(FieldError::new(pointer, "request.bad_field", message))
+        } else {
+            Problem::new(
+                Kind::Malformed,
+                "request.bad_json",
+                format!("the body is no JSON: {inner}"),
+            )
+        }
+    })?;
+    json.end().map_err(|error| {
+        Problem::new(
+            Kind::Malformed,
+            "request.bad_json",
+            format!("the body is no JSON: {error}"),
+        )
+    })?;
+    Ok(value)
+}
+
+/// The path of an error as a JSON pointer (RFC 6901).
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+/// serde_json ends its messages with a place in the text, which says little about a field.
+fn without_position(message: &str) -> String {
+    message
+        .rsplit_once(" at line ")
+        .map_or(message, |(head, _)| head)
+        .to_owned()
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}

@@ -1,0 +1,121 @@
+use axum::body::Body;
+use axum::response::IntoResponse;
+use axum::routing::post;
+use axum::{Router, extract::Request};
+use http::{StatusCode, header};
+use http_body_util::BodyExt;
+use mpanel_kernel::error::{FieldError, Kind, PublicError};
+use serde::Deserialize;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use crate::{IfMatch, Json, Paging, Problem};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    #[serde(rename = "items")]
+    _items: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    #[serde(rename = "count")]
+    _count: u32,
+}
+
+async fn send(body: &'static str, kind: &'static str) -> (StatusCode, Value) {
+    let app = Router::new().route("/", post(async |_: Json<Order>| StatusCode::OK));
+    let request = Request::post("/")
+        .header(header::CONTENT_TYPE, kind)
+        .body(Body::from(body))
+        .unwrap();
+    let response = app.oneshot(request).await.unwrap();
+    let status = response.status();
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&bytes).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn a_wrong_field_is_named_by_its_pointer() {
+    let (status, problem) = send(r#"{"items":[{"count":1},{"count":"two"}]}"#, "application/json").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(problem["errors"][0]["pointer"], "/items/1/count");
+    let (status, problem) = send(r#"{"items":[],"extra":1}"#, "application/json").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(problem["detail"].as_str().unwrap().contains("extra"), "{problem}");
+}
+
+#[tokio::test]
+async fn what_is_no_json_is_malformed() {
+    assert_eq!(send("{", "application/json").await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        send(r#"{"items":[]} x"#, "application/json").await.0,
+        StatusCode::BAD_REQUEST
+    );
+    assert_eq!(send(r#"{"items":[]}"#, "text/plain").await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        send(r#"{"items":[]}"#, "application/jsonx").await.0,
+        StatusCode::BAD_REQUEST
+    );
+    assert_eq!(
+        send(r#"{"items":[]}"#, "application/json; charset=utf-8").await.0,
+        StatusCode::OK
+    );
+}
+
+#[tokio::test]
+async fn bad_paging_names_the_parameter() {
+    let app = Router::new().route("/", axum::routing::get(async |_: Paging| StatusCode::OK));
+    for (query, status) in [
+        ("?limit=20", 200),
+        ("?limit=0", 422),
+        ("?limit=x", 422),
+        ("?cursor=zz", 422),
+    ] {
+        let request = Request::get(format!("/{query}")).body(Body::empty()).unwrap();
+        assert_eq!(
+            app.clone().oneshot(request).await.unwrap().status().as_u16(),
+            status,
+            "{query}"
+        );
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("password=hunter2 leaked")]
+struct Secret;
+impl PublicError for Secret {
+    fn kind(&self) -> Kind {
+        Kind::Internal
+    }
+    fn code(&self) -> &'static str {
+        "test.internal"
+    }
+    fn public_text(&self) -> String {
+        "something went wrong".into()
+    }
+}
+
+#[tokio::test]
+async fn internal_text_never_reaches_the_caller() {
+    let response = Problem::from(Secret).into_response();
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(!String::from_utf8_lossy(&bytes).contains("hunter2"));
+}
+
+#[test]
+fn a_stale_if_match_is_refused() {
+    assert!(IfMatch(None).check(3).is_ok());
+    assert!(IfMatch(Some(3)).check(3).is_ok());
+    assert_eq!(IfMatch(Some(2)).check(3).unwrap_err().kind(), Kind::Stale);
+}
+
+#[test]
+fn a_field_error_is_an_invalid_request() {
+    let problem = Problem::field(FieldError::new("/name", "x.y", "no"));
+    let (status, document) = problem.document(None);
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(document.errors[0].pointer, "/name");
+}
