@@ -10,7 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mpanel_kernel::ids::{ReleaseId, SiteId};
 
-use crate::protocol::{AgentInfo, Failure, Progress, ReleaseEntry, Request, Response, SiteEntry, SiteUid, UnpackRelease, Unpacked, Usage};
+use crate::protocol::{
+    AgentInfo, Failure, Progress, ReleaseEntry, Request, Response, SiteEntry, SiteUid, UnpackRelease, Unpacked, Usage,
+};
 use connection::Connection;
 
 /// Told how far an unpacking is, at most every 100 ms. Must not block.
@@ -27,7 +29,12 @@ pub trait Agent: Send + Sync {
 
     /// Makes a release of the archive in `blob`, a regular file open for reading. A release that is finished
     /// already is answered as such, whatever the blob. A refused archive is [`Failure::Archive`].
-    async fn unpack_release(&self, request: UnpackRelease, blob: File, progress: ProgressFn<'_>) -> Result<Unpacked, Error>;
+    async fn unpack_release(
+        &self,
+        request: UnpackRelease,
+        blob: File,
+        progress: ProgressFn<'_>,
+    ) -> Result<Unpacked, Error>;
 
     async fn delete_release(&self, site: SiteId, release: ReleaseId, uid: SiteUid) -> Result<(), Error>;
 
@@ -69,7 +76,11 @@ impl Error {
             Self::Protocol(_) => false,
             Self::Failed(failure) => matches!(
                 failure,
-                Failure::Busy {} | Failure::Overloaded {} | Failure::Deadline { .. } | Failure::HelperDied { .. } | Failure::Internal { .. }
+                Failure::Busy {}
+                    | Failure::Overloaded {}
+                    | Failure::Deadline { .. }
+                    | Failure::HelperDied { .. }
+                    | Failure::Internal { .. }
             ),
         }
     }
@@ -88,7 +99,11 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(5), answer: Duration::from_secs(10), work: Duration::from_secs(900) }
+        Self {
+            connect: Duration::from_secs(5),
+            answer: Duration::from_secs(10),
+            work: Duration::from_secs(900),
+        }
     }
 }
 
@@ -108,7 +123,10 @@ impl UnixAgent {
 
     #[must_use]
     pub fn with_timeouts(socket: impl Into<PathBuf>, timeouts: Timeouts) -> Self {
-        Self { socket: socket.into(), timeouts }
+        Self {
+            socket: socket.into(),
+            timeouts,
+        }
     }
 
     async fn open(&self, request: &Request, blob: Option<&File>) -> Result<Connection, Error> {
@@ -135,7 +153,12 @@ impl Agent for UnixAgent {
         }
     }
 
-    async fn unpack_release(&self, request: UnpackRelease, blob: File, progress: ProgressFn<'_>) -> Result<Unpacked, Error> {
+    async fn unpack_release(
+        &self,
+        request: UnpackRelease,
+        blob: File,
+        progress: ProgressFn<'_>,
+    ) -> Result<Unpacked, Error> {
         let mut connection = self.open(&Request::UnpackRelease(request), Some(&blob)).await?;
         loop {
             match connection.receive(self.timeouts.work).await? {
@@ -147,21 +170,30 @@ impl Agent for UnixAgent {
     }
 
     async fn delete_release(&self, site: SiteId, release: ReleaseId, uid: SiteUid) -> Result<(), Error> {
-        match self.single(&Request::DeleteRelease { site, release, uid }, self.timeouts.work).await? {
+        match self
+            .single(&Request::DeleteRelease { site, release, uid }, self.timeouts.work)
+            .await?
+        {
             Response::Deleted {} => Ok(()),
             other => Err(unexpected(&other)),
         }
     }
 
     async fn delete_site(&self, site: SiteId, uid: SiteUid) -> Result<(), Error> {
-        match self.single(&Request::DeleteSite { site, uid }, self.timeouts.work).await? {
+        match self
+            .single(&Request::DeleteSite { site, uid }, self.timeouts.work)
+            .await?
+        {
             Response::Deleted {} => Ok(()),
             other => Err(unexpected(&other)),
         }
     }
 
     async fn measure_site(&self, site: SiteId, uid: SiteUid) -> Result<Usage, Error> {
-        match self.single(&Request::MeasureSite { site, uid }, self.timeouts.work).await? {
+        match self
+            .single(&Request::MeasureSite { site, uid }, self.timeouts.work)
+            .await?
+        {
             Response::Usage(usage) => Ok(usage),
             other => Err(unexpected(&other)),
         }

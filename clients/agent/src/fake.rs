@@ -17,7 +17,8 @@ use mpanel_kernel::ids::{ReleaseId, SiteId};
 use crate::archive::{self, UnpackError};
 use crate::client::{Agent, Error, ProgressFn};
 use crate::protocol::{
-    AgentInfo, Failure, PROTOCOL, ReleaseEntry, ReleaseState, Request, SiteEntry, SiteUid, UnpackRelease, Unpacked, Usage,
+    AgentInfo, Failure, PROTOCOL, ReleaseEntry, ReleaseState, Request, SiteEntry, SiteUid, UnpackRelease, Unpacked,
+    Usage,
 };
 use tree::Tree;
 
@@ -53,7 +54,10 @@ impl FakeAgent {
     /// Also writes releases to `dir/<site>/releases/<release>/`, where an edge under test can serve them.
     #[must_use]
     pub fn in_dir(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: Some(dir.into()), state: Mutex::default() }
+        Self {
+            dir: Some(dir.into()),
+            state: Mutex::default(),
+        }
     }
 
     /// The next call that is not failed yet answers this and does nothing. May be called several times.
@@ -70,7 +74,12 @@ impl FakeAgent {
     /// A finished release's files.
     #[must_use]
     pub fn files(&self, site: SiteId, release: ReleaseId) -> Option<Files> {
-        self.state().sites.get(&site)?.releases.get(&release).map(|(_, files, _)| files.clone())
+        self.state()
+            .sites
+            .get(&site)?
+            .releases
+            .get(&release)
+            .map(|(_, files, _)| files.clone())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -94,7 +103,13 @@ impl FakeAgent {
     }
 
     fn release_dir(&self, site: SiteId, release: ReleaseId) -> Option<PathBuf> {
-        Some(self.dir.as_ref()?.join(site.to_string()).join("releases").join(release.to_string()))
+        Some(
+            self.dir
+                .as_ref()?
+                .join(site.to_string())
+                .join("releases")
+                .join(release.to_string()),
+        )
     }
 }
 
@@ -118,23 +133,46 @@ fn write(dir: &Path, files: &Files) -> io::Result<()> {
 }
 
 fn internal(error: &dyn std::error::Error) -> Failure {
-    Failure::Internal { detail: error.to_string() }
+    Failure::Internal {
+        detail: error.to_string(),
+    }
 }
 
 #[async_trait]
 impl Agent for FakeAgent {
     async fn version(&self) -> Result<AgentInfo, Error> {
-        self.call(Request::Version {}, None)?;
-        Ok(AgentInfo { protocol: PROTOCOL, version: "fake".to_owned(), rootless: true })
+        drop(self.call(Request::Version {}, None)?);
+        Ok(AgentInfo {
+            protocol: PROTOCOL,
+            version: "fake".to_owned(),
+            rootless: true,
+        })
     }
 
-    async fn unpack_release(&self, request: UnpackRelease, blob: File, progress: ProgressFn<'_>) -> Result<Unpacked, Error> {
-        let UnpackRelease { site, release, uid, format, limits, .. } = request;
+    async fn unpack_release(
+        &self,
+        request: UnpackRelease,
+        blob: File,
+        progress: ProgressFn<'_>,
+    ) -> Result<Unpacked, Error> {
+        let UnpackRelease {
+            site,
+            release,
+            uid,
+            format,
+            limits,
+            ..
+        } = request;
         let mut state = self.call(Request::UnpackRelease(request), Some((site, uid)))?;
-        limits.check().map_err(|error| Failure::BadRequest { detail: error.to_string() })?;
+        limits.check().map_err(|error| Failure::BadRequest {
+            detail: error.to_string(),
+        })?;
         let metadata = blob.metadata().map_err(|error| internal(&error))?;
         if !metadata.is_file() {
-            return Err(Failure::BadRequest { detail: "blob is no regular file".to_owned() }.into());
+            return Err(Failure::BadRequest {
+                detail: "blob is no regular file".to_owned(),
+            }
+            .into());
         }
         let entry = state.sites.entry(site).or_default();
         entry.uid = uid.get();
@@ -154,7 +192,9 @@ impl Agent for FakeAgent {
         if let Some(dir) = self.release_dir(site, release) {
             write(&dir, &files).map_err(|error| internal(&error))?;
         }
-        entry.releases.insert(release, (outcome.summary.clone(), files, directories));
+        entry
+            .releases
+            .insert(release, (outcome.summary.clone(), files, directories));
         Ok(outcome.summary)
     }
 
@@ -181,9 +221,14 @@ impl Agent for FakeAgent {
     async fn measure_site(&self, site: SiteId, uid: SiteUid) -> Result<Usage, Error> {
         const BLOCK: u64 = 4096;
         let state = self.call(Request::MeasureSite { site, uid }, Some((site, uid)))?;
-        let Some(entry) = state.sites.get(&site) else { return Ok(Usage::default()) };
+        let Some(entry) = state.sites.get(&site) else {
+            return Ok(Usage::default());
+        };
         // The site's folder and its `releases`, each release's root, and what is below.
-        let mut usage = Usage { directories: 2, ..Usage::default() };
+        let mut usage = Usage {
+            directories: 2,
+            ..Usage::default()
+        };
         for (_, files, directories) in entry.releases.values() {
             usage.directories += 1 + directories;
             usage.files += files.len() as u64;
@@ -198,12 +243,28 @@ impl Agent for FakeAgent {
 
     async fn list_releases(&self, site: SiteId, uid: SiteUid) -> Result<Vec<ReleaseEntry>, Error> {
         let state = self.call(Request::ListReleases { site, uid }, Some((site, uid)))?;
-        let Some(entry) = state.sites.get(&site) else { return Ok(Vec::new()) };
-        Ok(entry.releases.keys().map(|release| ReleaseEntry { release: *release, state: ReleaseState::Finished }).collect())
+        let Some(entry) = state.sites.get(&site) else {
+            return Ok(Vec::new());
+        };
+        Ok(entry
+            .releases
+            .keys()
+            .map(|release| ReleaseEntry {
+                release: *release,
+                state: ReleaseState::Finished,
+            })
+            .collect())
     }
 
     async fn list_sites(&self) -> Result<Vec<SiteEntry>, Error> {
         let state = self.call(Request::ListSites {}, None)?;
-        Ok(state.sites.iter().map(|(site, entry)| SiteEntry { site: *site, uid: SiteUid::new(entry.uid).ok() }).collect())
+        Ok(state
+            .sites
+            .iter()
+            .map(|(site, entry)| SiteEntry {
+                site: *site,
+                uid: SiteUid::new(entry.uid).ok(),
+            })
+            .collect())
     }
 }

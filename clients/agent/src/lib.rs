@@ -16,7 +16,6 @@ pub mod fake;
 pub use client::{Agent, Error, ProgressFn, Timeouts, UnixAgent, no_progress};
 #[cfg(feature = "client")]
 pub use protocol::{
-    AgentInfo, ArchiveFault, ArchiveFormat, Failure, Progress, Rejection, ReleaseEntry, ReleaseState, SiteEntry, SiteUid, TenantGid,
-    UnpackLimits, UnpackRelease, Unpacked, Usage,
+    AgentInfo, ArchiveFault, ArchiveFormat, Failure, Progress, Rejection, ReleaseEntry, ReleaseState, SiteEntry,
+    SiteUid, TenantGid, UnpackLimits, UnpackRelease, Unpacked, Usage,
 };
-

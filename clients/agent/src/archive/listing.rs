@@ -36,7 +36,10 @@ pub(super) struct Listing {
 
 impl Listing {
     pub(super) const fn new() -> Self {
-        Self { files: Vec::new(), top: Top::Nothing }
+        Self {
+            files: Vec::new(),
+            top: Top::Nothing,
+        }
     }
 
     /// Every entry that is kept, folders too: they decide whether there is one around everything.
@@ -50,7 +53,11 @@ impl Listing {
     }
 
     pub(super) fn file(&mut self, path: &EntryPath, size: u64, sha256: [u8; 32]) {
-        self.files.push(Listed { path: path.as_str().to_owned(), size, sha256 });
+        self.files.push(Listed {
+            path: path.as_str().to_owned(),
+            size,
+            sha256,
+        });
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -89,9 +96,11 @@ impl Listing {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+            // Writing to a String does not fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }

@@ -27,7 +27,10 @@ impl<'a> Meter<'a> {
             limits,
             entries: 0,
             stated: 0,
-            progress: Progress { size, ..Progress::default() },
+            progress: Progress {
+                size,
+                ..Progress::default()
+            },
             reported: Instant::now(),
             report,
         }
@@ -37,14 +40,22 @@ impl<'a> Meter<'a> {
     pub(super) fn count(&mut self, entries: u64) -> Result<(), ArchiveFault> {
         self.entries += entries;
         let limit = u64::from(self.limits.max_files);
-        if self.entries > limit { Err(ArchiveFault::TooManyEntries { limit }) } else { Ok(()) }
+        if self.entries > limit {
+            Err(ArchiveFault::TooManyEntries { limit })
+        } else {
+            Ok(())
+        }
     }
 
     /// Counts an entry's stated size before anything of it is written.
     pub(super) fn state(&mut self, bytes: u64) -> Result<(), ArchiveFault> {
         self.stated = self.stated.saturating_add(bytes);
         let limit = self.limits.max_bytes;
-        if self.stated > limit { Err(ArchiveFault::TooManyBytes { limit }) } else { Ok(()) }
+        if self.stated > limit {
+            Err(ArchiveFault::TooManyBytes { limit })
+        } else {
+            Ok(())
+        }
     }
 
     /// Judges how far something unpacks.

@@ -50,7 +50,9 @@ impl EntryPath {
             return Err(ArchiveFault::PathTooLong { limit: max_path.into() });
         }
         if depth > MAX_DEPTH {
-            return Err(ArchiveFault::TooDeep { limit: MAX_DEPTH as u32 });
+            return Err(ArchiveFault::TooDeep {
+                limit: MAX_DEPTH as u32,
+            });
         }
         Ok((!path.is_empty()).then_some(Self(path)))
     }
@@ -68,7 +70,9 @@ impl EntryPath {
     /// The path of the folder above, if it is not the root, and the last part.
     #[must_use]
     pub fn split(&self) -> (Option<&str>, &str) {
-        self.0.rsplit_once('/').map_or((None, &self.0), |(above, name)| (Some(above), name))
+        self.0
+            .rsplit_once('/')
+            .map_or((None, &self.0), |(above, name)| (Some(above), name))
     }
 
     /// What macOS adds beside the files somebody meant to send.
@@ -80,7 +84,9 @@ impl EntryPath {
 }
 
 fn bad(detail: &str) -> ArchiveFault {
-    ArchiveFault::BadName { detail: detail.to_owned() }
+    ArchiveFault::BadName {
+        detail: detail.to_owned(),
+    }
 }
 
 /// `C:` as a first part is an absolute path to the program that wrote it.

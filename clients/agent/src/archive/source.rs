@@ -33,7 +33,9 @@ impl Source for [u8] {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let Some(rest) = usize::try_from(offset).ok().and_then(|at| self.get(at..)) else { return Ok(0) };
+        let Some(rest) = usize::try_from(offset).ok().and_then(|at| self.get(at..)) else {
+            return Ok(0);
+        };
         let len = rest.len().min(buffer.len());
         buffer[..len].copy_from_slice(&rest[..len]);
         Ok(len)
@@ -65,7 +67,11 @@ pub(super) struct Section<'a, S: ?Sized> {
 
 impl<'a, S: Source + ?Sized> Section<'a, S> {
     pub(super) const fn new(source: &'a S, start: u64, end: u64) -> Self {
-        Self { source, position: start, end }
+        Self {
+            source,
+            position: start,
+            end,
+        }
     }
 
     pub(super) const fn position(&self) -> u64 {

@@ -38,7 +38,11 @@ pub(super) fn read<S: Source + ?Sized>(source: &S, unpacker: &mut Unpacker<'_>) 
             break;
         }
         let Some(header) = Header::parse(&block) else {
-            let fault = if first { ArchiveFault::WrongFormat {} } else { corrupt("header") };
+            let fault = if first {
+                ArchiveFault::WrongFormat {}
+            } else {
+                corrupt("header")
+            };
             return Err(fault.whole().into());
         };
         first = false;
@@ -104,8 +108,13 @@ fn pax(mut data: &[u8], extension: &mut Extension) -> Result<(), String> {
     while !data.is_empty() {
         let bad = || "pax record".to_owned();
         let space = data.iter().take(8).position(|b| *b == b' ').ok_or_else(bad)?;
-        let len = number(&data[..space]).and_then(|n| usize::try_from(n).ok()).ok_or_else(bad)?;
-        let record = data.get(space + 1..len).and_then(|r| r.strip_suffix(b"\n")).ok_or_else(bad)?;
+        let len = number(&data[..space])
+            .and_then(|n| usize::try_from(n).ok())
+            .ok_or_else(bad)?;
+        let record = data
+            .get(space + 1..len)
+            .and_then(|r| r.strip_suffix(b"\n"))
+            .ok_or_else(bad)?;
         let equals = record.iter().position(|b| *b == b'=').ok_or_else(bad)?;
         let (key, value) = (&record[..equals], &record[equals + 1..]);
         let twice = match key {
@@ -124,7 +133,9 @@ fn pax(mut data: &[u8], extension: &mut Extension) -> Result<(), String> {
 
 fn number(digits: &[u8]) -> Option<u64> {
     let all_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    all_digits.then(|| std::str::from_utf8(digits).ok()?.parse().ok()).flatten()
+    all_digits
+        .then(|| std::str::from_utf8(digits).ok()?.parse().ok())
+        .flatten()
 }
 
 fn entry<S: Source + ?Sized>(
@@ -153,7 +164,11 @@ fn entry<S: Source + ?Sized>(
     unpacker.meter.state(size).map_err(refuse)?;
     let path = unpacker.path(&name)?;
     let Some(path) = path else {
-        return if directory { Ok(()) } else { Err(refuse(ArchiveFault::TypeConflict {})) };
+        return if directory {
+            Ok(())
+        } else {
+            Err(refuse(ArchiveFault::TypeConflict {}))
+        };
     };
     if path.is_clutter() {
         stream.skip(size, &unpacker.meter)?;
@@ -185,7 +200,9 @@ fn copy<S: Source + ?Sized>(
 }
 
 fn corrupt(detail: &str) -> ArchiveFault {
-    ArchiveFault::Corrupt { detail: detail.to_owned() }
+    ArchiveFault::Corrupt {
+        detail: detail.to_owned(),
+    }
 }
 
 /// An error of the decoder as a fault of the archive; one of the storage stays what it is.
@@ -195,6 +212,10 @@ fn decoding(error: io::Error) -> UnpackError {
     }
     match error.kind() {
         io::ErrorKind::UnexpectedEof => ArchiveFault::Truncated {}.whole().into(),
-        _ => ArchiveFault::Corrupt { detail: error.to_string() }.whole().into(),
+        _ => ArchiveFault::Corrupt {
+            detail: error.to_string(),
+        }
+        .whole()
+        .into(),
     }
 }

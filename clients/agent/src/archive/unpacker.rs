@@ -25,7 +25,11 @@ pub(super) struct OpenFile {
 
 impl<'a> Unpacker<'a> {
     pub(super) const fn new(sink: &'a mut dyn Sink, meter: Meter<'a>) -> Self {
-        Self { sink, meter, listing: Listing::new() }
+        Self {
+            sink,
+            meter,
+            listing: Listing::new(),
+        }
     }
 
     /// `None`: the root, which is there.
@@ -44,7 +48,11 @@ impl<'a> Unpacker<'a> {
         self.listing.saw(&path);
         let made = self.sink.begin(&path).map_err(|error| refused(error, &path))?;
         self.made(made, &path)?;
-        Ok(OpenFile { path, size: 0, hash: Sha256::new() })
+        Ok(OpenFile {
+            path,
+            size: 0,
+            hash: Sha256::new(),
+        })
     }
 
     /// `read`: how far the archive has been read.
@@ -70,7 +78,9 @@ impl<'a> Unpacker<'a> {
     }
 
     fn made(&mut self, directories: u32, path: &EntryPath) -> Result<(), UnpackError> {
-        self.meter.count(directories.into()).map_err(|fault| fault.at(path.as_str().as_bytes()).into())
+        self.meter
+            .count(directories.into())
+            .map_err(|fault| fault.at(path.as_str().as_bytes()).into())
     }
 }
 

@@ -34,12 +34,17 @@ pub(super) fn read<S: Source + ?Sized>(source: &S, size: u64, unpacker: &mut Unp
         }
         local::locate(source, entry, end.directory_start)?;
         free_from = entry.data + entry.packed;
-        unpacker.meter.ratio(entry.packed, entry.size).map_err(|fault| fault.at(&entry.name))?;
+        unpacker
+            .meter
+            .ratio(entry.packed, entry.size)
+            .map_err(|fault| fault.at(&entry.name))?;
         total = total.saturating_add(entry.size);
     }
     unpacker.meter.ratio(size, total).map_err(ArchiveFault::whole)?;
     for entry in &entries {
-        let Some(path) = unpacker.path(&entry.name)? else { continue };
+        let Some(path) = unpacker.path(&entry.name)? else {
+            continue;
+        };
         if path.is_clutter() {
             continue;
         }
@@ -52,7 +57,12 @@ pub(super) fn read<S: Source + ?Sized>(source: &S, size: u64, unpacker: &mut Unp
     Ok(())
 }
 
-fn file<S: Source + ?Sized>(source: &S, entry: &Entry, path: EntryPath, unpacker: &mut Unpacker<'_>) -> Result<(), UnpackError> {
+fn file<S: Source + ?Sized>(
+    source: &S,
+    entry: &Entry,
+    path: EntryPath,
+    unpacker: &mut Unpacker<'_>,
+) -> Result<(), UnpackError> {
     let section = Section::new(source, entry.data, entry.data + entry.packed);
     let end = entry.data + entry.packed;
     match entry.method {
@@ -63,12 +73,22 @@ fn file<S: Source + ?Sized>(source: &S, entry: &Entry, path: EntryPath, unpacker
         Method::Deflated => {
             let mut decoder = DeflateDecoder::new(BufReader::with_capacity(CHUNK, section));
             copy(&mut decoder, entry, path, end, unpacker)?;
-            if decoder.total_in() == entry.packed { Ok(()) } else { Err(corrupt("compressed size", entry)) }
+            if decoder.total_in() == entry.packed {
+                Ok(())
+            } else {
+                Err(corrupt("compressed size", entry))
+            }
         }
     }
 }
 
-fn copy(from: &mut dyn Read, entry: &Entry, path: EntryPath, read: u64, unpacker: &mut Unpacker<'_>) -> Result<(), UnpackError> {
+fn copy(
+    from: &mut dyn Read,
+    entry: &Entry,
+    path: EntryPath,
+    read: u64,
+    unpacker: &mut Unpacker<'_>,
+) -> Result<(), UnpackError> {
     let mut out = unpacker.begin(path)?;
     let mut buffer = vec![0; CHUNK];
     let mut crc = Crc::new();
@@ -84,7 +104,9 @@ fn copy(from: &mut dyn Read, entry: &Entry, path: EntryPath, read: u64, unpacker
             break;
         }
         // Never write more than was stated and judged.
-        left = left.checked_sub(n as u64).ok_or_else(|| corrupt("more data than stated", entry))?;
+        left = left
+            .checked_sub(n as u64)
+            .ok_or_else(|| corrupt("more data than stated", entry))?;
         crc.update(&buffer[..n]);
         unpacker.write(&mut out, &buffer[..n], read)?;
     }
@@ -98,7 +120,11 @@ fn copy(from: &mut dyn Read, entry: &Entry, path: EntryPath, read: u64, unpacker
 }
 
 fn corrupt(detail: &str, entry: &Entry) -> UnpackError {
-    ArchiveFault::Corrupt { detail: detail.to_owned() }.at(&entry.name).into()
+    ArchiveFault::Corrupt {
+        detail: detail.to_owned(),
+    }
+    .at(&entry.name)
+    .into()
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {

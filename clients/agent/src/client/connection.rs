@@ -29,16 +29,22 @@ impl Connection {
     pub(super) async fn open(socket: &Path, wait: Duration) -> Result<Self, Error> {
         let deadline = Instant::now() + wait;
         loop {
-            let attempt = timeout_at(deadline, Self::attempt(socket)).await.map_err(|_| Error::TimedOut(wait))?;
+            let attempt = timeout_at(deadline, Self::attempt(socket))
+                .await
+                .map_err(|_| Error::TimedOut(wait))?;
             match attempt {
-                Err(Error::Unreachable(_)) if Instant::now() + RETRY < deadline => sleep_until(Instant::now() + RETRY).await,
+                Err(Error::Unreachable(_)) if Instant::now() + RETRY < deadline => {
+                    sleep_until(Instant::now() + RETRY).await
+                }
                 other => return other,
             }
         }
     }
 
     async fn attempt(socket: &Path) -> Result<Self, Error> {
-        let mut connection = Self { stream: UnixStream::connect(socket).await.map_err(Error::Unreachable)? };
+        let mut connection = Self {
+            stream: UnixStream::connect(socket).await.map_err(Error::Unreachable)?,
+        };
         connection.write(&Hello { protocol: PROTOCOL }, None).await?;
         match connection.read().await? {
             Response::Welcome(info) if info.protocol == PROTOCOL => Ok(connection),
@@ -48,7 +54,9 @@ impl Connection {
     }
 
     pub(super) async fn send(&mut self, request: &Request, blob: Option<&File>, wait: Duration) -> Result<(), Error> {
-        timeout(wait, self.write(request, blob)).await.map_err(|_| Error::TimedOut(wait))?
+        timeout(wait, self.write(request, blob))
+            .await
+            .map_err(|_| Error::TimedOut(wait))?
     }
 
     /// The next answer; a failure is an error.
@@ -62,7 +70,11 @@ impl Connection {
     async fn write<T: Serialize>(&mut self, value: &T, blob: Option<&File>) -> Result<(), Error> {
         let bytes = encode(value).map_err(broken)?;
         let sent = match blob {
-            Some(blob) => self.stream.async_io(Interest::WRITABLE, || send_with(&self.stream, &bytes, blob)).await,
+            Some(blob) => {
+                self.stream
+                    .async_io(Interest::WRITABLE, || send_with(&self.stream, &bytes, blob))
+                    .await
+            }
             None => Ok(0),
         };
         let sent = sent.map_err(Error::Unreachable)?;
@@ -88,7 +100,12 @@ fn send_with(stream: &UnixStream, bytes: &[u8], blob: &File) -> io::Result<usize
     if !control.push(SendAncillaryMessage::ScmRights(&fds)) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    Ok(rustix::net::sendmsg(stream, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL)?)
+    Ok(rustix::net::sendmsg(
+        stream,
+        &[IoSlice::new(bytes)],
+        &mut control,
+        SendFlags::NOSIGNAL,
+    )?)
 }
 
 fn broken(error: FrameError) -> Error {

@@ -16,9 +16,19 @@ pub(super) struct Tree {
 impl Tree {
     /// The files and the number of folders, without the folder around everything.
     pub(super) fn finish(self, strip: Option<&str>) -> (Files, u64) {
-        let Some(strip) = strip else { return (self.files, self.directories.len() as u64) };
-        let below = |path: String| path.strip_prefix(strip).and_then(|rest| rest.strip_prefix('/')).map(str::to_owned);
-        let files = self.files.into_iter().filter_map(|(path, bytes)| Some((below(path)?, bytes))).collect();
+        let Some(strip) = strip else {
+            return (self.files, self.directories.len() as u64);
+        };
+        let below = |path: String| {
+            path.strip_prefix(strip)
+                .and_then(|rest| rest.strip_prefix('/'))
+                .map(str::to_owned)
+        };
+        let files = self
+            .files
+            .into_iter()
+            .filter_map(|(path, bytes)| Some((below(path)?, bytes)))
+            .collect();
         (files, self.directories.len() as u64 - 1)
     }
 

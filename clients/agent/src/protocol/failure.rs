@@ -119,13 +119,19 @@ impl ArchiveFault {
     /// The fault with the entry it was found in. `name` may hold any bytes.
     #[must_use]
     pub fn at(self, name: &[u8]) -> Rejection {
-        Rejection { fault: self, entry: Some(printable(name)) }
+        Rejection {
+            fault: self,
+            entry: Some(printable(name)),
+        }
     }
 
     /// The fault of the archive as a whole.
     #[must_use]
     pub const fn whole(self) -> Rejection {
-        Rejection { fault: self, entry: None }
+        Rejection {
+            fault: self,
+            entry: None,
+        }
     }
 }
 

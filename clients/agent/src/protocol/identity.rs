@@ -13,7 +13,11 @@ const LAST_SITE_ID: u32 = i32::MAX as u32;
 pub struct IdentityOutOfRange(pub u32);
 
 fn check(value: u32) -> Result<u32, IdentityOutOfRange> {
-    if (FIRST_SITE_ID..=LAST_SITE_ID).contains(&value) { Ok(value) } else { Err(IdentityOutOfRange(value)) }
+    if (FIRST_SITE_ID..=LAST_SITE_ID).contains(&value) {
+        Ok(value)
+    } else {
+        Err(IdentityOutOfRange(value))
+    }
 }
 
 macro_rules! identity {

@@ -21,7 +21,11 @@ pub enum Request {
     /// Unpacks the blob sent along. Progress frames, then [`Unpacked`](super::Response::Unpacked).
     UnpackRelease(UnpackRelease),
     /// Removes a release, finished or partial.
-    DeleteRelease { site: SiteId, release: ReleaseId, uid: SiteUid },
+    DeleteRelease {
+        site: SiteId,
+        release: ReleaseId,
+        uid: SiteUid,
+    },
     /// Removes a site with all releases.
     DeleteSite { site: SiteId, uid: SiteUid },
     /// Space a site takes.
@@ -95,7 +99,12 @@ pub struct UnpackLimits {
 
 impl Default for UnpackLimits {
     fn default() -> Self {
-        Self { max_bytes: 4 << 30, max_files: 100_000, max_path: 1024, max_ratio: 250 }
+        Self {
+            max_bytes: 4 << 30,
+            max_files: 100_000,
+            max_path: 1024,
+            max_ratio: 250,
+        }
     }
 }
 
@@ -109,6 +118,9 @@ impl UnpackLimits {
             ("max_path", (1..=4000).contains(&self.max_path)),
             ("max_ratio", (1..=1_000_000).contains(&self.max_ratio)),
         ];
-        checks.iter().find(|(_, good)| !good).map_or(Ok(()), |(name, _)| Err(LimitOutOfRange(name)))
+        checks
+            .iter()
+            .find(|(_, good)| !good)
+            .map_or(Ok(()), |(name, _)| Err(LimitOutOfRange(name)))
     }
 }

@@ -20,12 +20,20 @@ impl<'a> Header<'a> {
     /// `None` unless the checksum fits.
     pub(super) fn parse(block: &'a [u8; BLOCK]) -> Option<Self> {
         let stated = octal(&block[148..156])?;
-        let sum: u64 = block.iter().enumerate().map(|(i, b)| if (148..156).contains(&i) { 32 } else { u64::from(*b) }).sum();
+        let sum: u64 = block
+            .iter()
+            .enumerate()
+            .map(|(i, b)| if (148..156).contains(&i) { 32 } else { u64::from(*b) })
+            .sum();
         (stated == sum).then_some(Self(block))
     }
 
     pub(super) fn kind(&self) -> Kind {
-        let unsupported = |detail: &str| Kind::Refused(ArchiveFault::UnsupportedEntry { detail: detail.to_owned() });
+        let unsupported = |detail: &str| {
+            Kind::Refused(ArchiveFault::UnsupportedEntry {
+                detail: detail.to_owned(),
+            })
+        };
         match self.0[156] {
             0 | b'0' | b'7' => Kind::File,
             b'5' => Kind::Directory,
@@ -76,7 +84,10 @@ fn text(field: &[u8]) -> &[u8] {
 fn octal(field: &[u8]) -> Option<u64> {
     let start = field.iter().position(|b| *b != b' ').unwrap_or(field.len());
     let digits = &field[start..];
-    let end = digits.iter().position(|b| matches!(b, 0 | b' ')).unwrap_or(digits.len());
+    let end = digits
+        .iter()
+        .position(|b| matches!(b, 0 | b' '))
+        .unwrap_or(digits.len());
     digits[..end].iter().try_fold(0u64, |value, b| match b {
         b'0'..=b'7' => Some((value << 3) | u64::from(b - b'0')),
         _ => None,

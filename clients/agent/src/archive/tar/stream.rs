@@ -28,7 +28,10 @@ impl<'a, S: Source + ?Sized> GzipStream<'a, S> {
             return Err(ArchiveFault::WrongFormat {}.whole().into());
         }
         let reader = BufReader::with_capacity(CHUNK, Section::new(source, 0, size));
-        Ok(Self { decoder: MultiGzDecoder::new(reader), unpacked: 0 })
+        Ok(Self {
+            decoder: MultiGzDecoder::new(reader),
+            unpacked: 0,
+        })
     }
 
     /// Archive bytes read so far, up to one buffer ahead.
@@ -39,7 +42,9 @@ impl<'a, S: Source + ?Sized> GzipStream<'a, S> {
     fn some(&mut self, buffer: &mut [u8], meter: &Meter<'_>) -> Result<usize, UnpackError> {
         let n = self.decoder.read(buffer).map_err(decoding)?;
         self.unpacked += n as u64;
-        meter.ratio(self.consumed(), self.unpacked).map_err(ArchiveFault::whole)?;
+        meter
+            .ratio(self.consumed(), self.unpacked)
+            .map_err(ArchiveFault::whole)?;
         Ok(n)
     }
 

@@ -41,7 +41,11 @@ pub(super) const UTF8: u16 = 1 << 11;
 const ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
 const HEADER: usize = 46;
 
-pub(super) fn read<S: Source + ?Sized>(source: &S, end: &End, unpacker: &mut Unpacker<'_>) -> Result<Vec<Entry>, UnpackError> {
+pub(super) fn read<S: Source + ?Sized>(
+    source: &S,
+    end: &End,
+    unpacker: &mut Unpacker<'_>,
+) -> Result<Vec<Entry>, UnpackError> {
     unpacker.meter.count(end.entries).map_err(ArchiveFault::whole)?;
     let length = end.directory_end - end.directory_start;
     if end.entries.saturating_mul(HEADER as u64) > length {
@@ -94,7 +98,8 @@ fn entry(header: &[u8; HEADER], name: Vec<u8>, extra: &[u8]) -> Result<Entry, Un
     };
     let (mut packed, mut size) = (u64::from(u32_at(header, 20)), u64::from(u32_at(header, 24)));
     let mut offset = u64::from(u32_at(header, 42));
-    extra::widen(&mut [&mut size, &mut packed, &mut offset], extra.zip64).ok_or_else(|| refuse(corrupt("zip64 field")))?;
+    extra::widen(&mut [&mut size, &mut packed, &mut offset], extra.zip64)
+        .ok_or_else(|| refuse(corrupt("zip64 field")))?;
     if !matches!(u16_at(header, 34), 0 | 0xffff) {
         return Err(refuse(corrupt("several disks")));
     }
@@ -106,11 +111,23 @@ fn entry(header: &[u8; HEADER], name: Vec<u8>, extra: &[u8]) -> Result<Entry, Un
         let mut name_crc = Crc::new();
         name_crc.update(&name);
         if crc == name_crc.sum() && path != name {
-            return Err(refuse(ArchiveFault::HeaderMismatch { detail: "unicode path".to_owned() }));
+            return Err(refuse(ArchiveFault::HeaderMismatch {
+                detail: "unicode path".to_owned(),
+            }));
         }
     }
     let directory = name.ends_with(b"/");
-    Ok(Entry { name: name.into(), directory, method, flags, crc: u32_at(header, 16), packed, size, offset, data: 0 })
+    Ok(Entry {
+        name: name.into(),
+        directory,
+        method,
+        flags,
+        crc: u32_at(header, 16),
+        packed,
+        size,
+        offset,
+        data: 0,
+    })
 }
 
 /// Kind, name and size, before anything is written.
@@ -126,7 +143,11 @@ fn check(entry: &Entry, header: &[u8; HEADER], unpacker: &mut Unpacker<'_>) -> R
         0o020_000 | 0o060_000 => return Err(refuse(ArchiveFault::Device {})),
         0o010_000 => return Err(refuse(ArchiveFault::Fifo {})),
         0o140_000 => return Err(refuse(ArchiveFault::Socket {})),
-        mode => return Err(refuse(ArchiveFault::UnsupportedEntry { detail: format!("mode {mode:o}") })),
+        mode => {
+            return Err(refuse(ArchiveFault::UnsupportedEntry {
+                detail: format!("mode {mode:o}"),
+            }));
+        }
     };
     if !kind_fits {
         return Err(refuse(ArchiveFault::TypeConflict {}));
@@ -138,10 +159,15 @@ fn check(entry: &Entry, header: &[u8; HEADER], unpacker: &mut Unpacker<'_>) -> R
     if path.is_none() && !entry.directory {
         return Err(refuse(ArchiveFault::TypeConflict {}));
     }
-    unpacker.meter.state(entry.size).map_err(|fault: ArchiveFault| -> Rejection { fault.at(&entry.name) })?;
+    unpacker
+        .meter
+        .state(entry.size)
+        .map_err(|fault: ArchiveFault| -> Rejection { fault.at(&entry.name) })?;
     Ok(())
 }
 
 fn corrupt(detail: &str) -> ArchiveFault {
-    ArchiveFault::Corrupt { detail: detail.to_owned() }
+    ArchiveFault::Corrupt {
+        detail: detail.to_owned(),
+    }
 }

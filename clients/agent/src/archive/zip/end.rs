@@ -39,7 +39,9 @@ pub(super) fn find<S: Source + ?Sized>(source: &S, size: u64) -> Result<End, Unp
             return Err(corrupt("two end records"));
         }
     }
-    let Some(at) = found else { return Err(ArchiveFault::Truncated {}.whole().into()) };
+    let Some(at) = found else {
+        return Err(ArchiveFault::Truncated {}.whole().into());
+    };
     parse(source, tail_start + at as u64, &tail[at..at + RECORD])
 }
 
@@ -71,14 +73,20 @@ fn parse<S: Source + ?Sized>(source: &S, at: u64, record: &[u8]) -> Result<End, 
             if start.checked_add(length) != Some(at) {
                 return Err(corrupt("place of the directory"));
             }
-            End { directory_start: start, directory_end: at, entries }
+            End {
+                directory_start: start,
+                directory_end: at,
+                entries,
+            }
         }
     };
     Ok(end)
 }
 
 fn locator<S: Source + ?Sized>(source: &S, at: u64) -> Result<Option<u64>, UnpackError> {
-    let Some(place) = at.checked_sub(LOCATOR as u64) else { return Ok(None) };
+    let Some(place) = at.checked_sub(LOCATOR as u64) else {
+        return Ok(None);
+    };
     let mut locator = [0; LOCATOR];
     read_exact_at(source, &mut locator, place)?;
     if &locator[..4] != b"PK\x06\x07" {
@@ -97,7 +105,9 @@ fn parse64<S: Source + ?Sized>(source: &S, at: u64, record_at: u64) -> Result<En
     }
     let mut record = [0; RECORD64];
     read_exact_at(source, &mut record, record_at)?;
-    let ends_at = u64_at(&record, 4).checked_add(record_at).and_then(|end| end.checked_add(12));
+    let ends_at = u64_at(&record, 4)
+        .checked_add(record_at)
+        .and_then(|end| end.checked_add(12));
     if &record[..4] != b"PK\x06\x06" || ends_at != Some(limit) {
         return Err(corrupt("zip64 record"));
     }
@@ -108,9 +118,17 @@ fn parse64<S: Source + ?Sized>(source: &S, at: u64, record_at: u64) -> Result<En
     if start.checked_add(length) != Some(record_at) {
         return Err(corrupt("place of the directory"));
     }
-    Ok(End { directory_start: start, directory_end: record_at, entries })
+    Ok(End {
+        directory_start: start,
+        directory_end: record_at,
+        entries,
+    })
 }
 
 fn corrupt(detail: &str) -> UnpackError {
-    ArchiveFault::Corrupt { detail: detail.to_owned() }.whole().into()
+    ArchiveFault::Corrupt {
+        detail: detail.to_owned(),
+    }
+    .whole()
+    .into()
 }

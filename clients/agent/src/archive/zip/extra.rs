@@ -21,7 +21,9 @@ pub(super) fn parse(mut area: &[u8]) -> Option<Extra<'_>> {
         let data = area.get(4..4 + len)?;
         let twice = match id {
             0x0001 => extra.zip64.replace(data).is_some(),
-            0x7075 if data.len() >= 5 && data[0] == 1 => extra.unicode_path.replace((u32_at(data, 1), &data[5..])).is_some(),
+            0x7075 if data.len() >= 5 && data[0] == 1 => {
+                extra.unicode_path.replace((u32_at(data, 1), &data[5..])).is_some()
+            }
             0x0017 | 0x9901 => std::mem::replace(&mut extra.encrypted, true),
             _ => false,
         };

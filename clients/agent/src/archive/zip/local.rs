@@ -9,14 +9,28 @@ use crate::protocol::ArchiveFault;
 const HEADER: usize = 30;
 
 /// Reads the entry's local header, and notes where its data lies.
-pub(super) fn locate<S: Source + ?Sized>(source: &S, entry: &mut Entry, directory_start: u64) -> Result<(), UnpackError> {
+pub(super) fn locate<S: Source + ?Sized>(
+    source: &S,
+    entry: &mut Entry,
+    directory_start: u64,
+) -> Result<(), UnpackError> {
     let refuse = |fault: ArchiveFault| UnpackError::from(fault.at(&entry.name));
-    let beyond = || refuse(ArchiveFault::Corrupt { detail: "place of the entry".to_owned() });
-    let variable = entry.offset.checked_add(HEADER as u64).filter(|end| *end <= directory_start).ok_or_else(beyond)?;
+    let beyond = || {
+        refuse(ArchiveFault::Corrupt {
+            detail: "place of the entry".to_owned(),
+        })
+    };
+    let variable = entry
+        .offset
+        .checked_add(HEADER as u64)
+        .filter(|end| *end <= directory_start)
+        .ok_or_else(beyond)?;
     let mut header = [0; HEADER];
     read_exact_at(source, &mut header, entry.offset)?;
     if &header[..4] != b"PK\x03\x04" {
-        return Err(refuse(ArchiveFault::Corrupt { detail: "local header".to_owned() }));
+        return Err(refuse(ArchiveFault::Corrupt {
+            detail: "local header".to_owned(),
+        }));
     }
     let (name_len, extra_len) = (usize::from(u16_at(&header, 26)), usize::from(u16_at(&header, 28)));
     let data = variable + (name_len + extra_len) as u64;
@@ -27,7 +41,9 @@ pub(super) fn locate<S: Source + ?Sized>(source: &S, entry: &mut Entry, director
     read_exact_at(source, &mut rest, variable)?;
     let (name, area) = rest.split_at(name_len);
     if let Some(detail) = difference(&header, name, area, entry) {
-        return Err(refuse(ArchiveFault::HeaderMismatch { detail: detail.to_owned() }));
+        return Err(refuse(ArchiveFault::HeaderMismatch {
+            detail: detail.to_owned(),
+        }));
     }
     entry.data = data;
     Ok(())
@@ -48,7 +64,9 @@ fn difference(header: &[u8; HEADER], name: &[u8], area: &[u8], entry: &Entry) ->
     if flags & compared != entry.flags & compared {
         return Some("flags");
     }
-    let Some(extra) = extra::parse(area) else { return Some("extra field") };
+    let Some(extra) = extra::parse(area) else {
+        return Some("extra field");
+    };
     if extra.encrypted {
         return Some("encryption");
     }
@@ -56,11 +74,17 @@ fn difference(header: &[u8; HEADER], name: &[u8], area: &[u8], entry: &Entry) ->
         return Some("unicode path");
     }
     // With a descriptor, the writer did not know them yet.
-    let unknown = flags & DESCRIPTOR != 0 && crc == 0 && (packed == 0 || packed == 0xffff_ffff) && (size == 0 || size == 0xffff_ffff);
+    let unknown = flags & DESCRIPTOR != 0
+        && crc == 0
+        && (packed == 0 || packed == 0xffff_ffff)
+        && (size == 0 || size == 0xffff_ffff);
     if unknown {
         return None;
     }
-    if extra::widen(&mut [&mut size, &mut packed], extra.zip64).is_none() || packed != entry.packed || size != entry.size {
+    if extra::widen(&mut [&mut size, &mut packed], extra.zip64).is_none()
+        || packed != entry.packed
+        || size != entry.size
+    {
         return Some("size");
     }
     (crc != entry.crc).then_some("checksum")
