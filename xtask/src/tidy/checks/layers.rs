@@ -29,8 +29,8 @@ fn tier(path: &str) -> Tier {
     }
 }
 
-/// What a contract may use: vocabulary, proofs of authority, `TenantTx` and the event types.
-const CONTRACT_MAY_USE: [&str; 4] = ["lib/kernel", "lib/authz", "lib/pg", "lib/events"];
+/// What a contract may use: vocabulary, proofs of authority, keys and tokens, `TenantTx`, the event types.
+const CONTRACT_MAY_USE: [&str; 5] = ["lib/kernel", "lib/authz", "lib/crypto", "lib/pg", "lib/events"];
 /// What the privileged agent must do without.
 const NOT_FOR_THE_AGENT: [&str; 4] = ["sqlx", "axum", "hyper", "reqwest"];
 
