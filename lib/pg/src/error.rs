@@ -1,3 +1,5 @@
+use mpanel_kernel::error::{Kind, PublicError};
+
 /// A database operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -22,6 +24,28 @@ impl Error {
             }),
             _ => false,
         }
+    }
+}
+
+impl PublicError for Error {
+    fn kind(&self) -> Kind {
+        if self.is_unavailable() { Kind::Unavailable } else { Kind::Internal }
+    }
+
+    fn code(&self) -> &'static str {
+        if self.is_unavailable() { "spine.database.unavailable" } else { "spine.internal" }
+    }
+
+    fn public_text(&self) -> String {
+        if self.is_unavailable() {
+            "the database is not available at the moment; nothing was changed".into()
+        } else {
+            "something went wrong on our side; nothing was changed".into()
+        }
+    }
+
+    fn retry_after(&self) -> Option<u32> {
+        self.is_unavailable().then_some(2)
     }
 }
 

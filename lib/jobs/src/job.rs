@@ -1,0 +1,105 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mpanel_authz::OpCx;
+use mpanel_events::Spine;
+use mpanel_kernel::clock::SharedClock;
+use mpanel_kernel::error::PublicError;
+use mpanel_kernel::ids::{JobId, TenantId};
+use mpanel_pg::{Ts, Tx};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Error;
+
+/// A kind of job: work with a payload that nobody watches, retried until it is done or dead.
+#[async_trait]
+pub trait Job: Send + Sync + 'static {
+    /// Never changed once released: `identity.sessions.purge`.
+    fn kind(&self) -> &'static str;
+    /// Does the work. Idempotent: it runs again after an error and after `kill -9`.
+    ///
+    /// # Errors
+    /// [`JobError::Retry`] for another attempt later, [`JobError::Dead`] when none would help.
+    async fn run(&self, payload: &Value, cx: &JobCx) -> Result<(), JobError>;
+    /// Attempts after which it is dead.
+    fn max_attempts(&self) -> u32 {
+        10
+    }
+    /// The pause after attempt number `attempt` (from 1) failed.
+    fn backoff(&self, attempt: u32) -> Duration {
+        crate::backoff::pause(Duration::from_secs(1), attempt, Duration::from_secs(600))
+    }
+}
+
+/// A job's attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JobError {
+    #[error("{0}")]
+    Retry(String),
+    #[error("{0}")]
+    Dead(String),
+}
+
+/// An error of a context: what may pass is retried, the rest is final.
+impl<E: PublicError> From<E> for JobError {
+    fn from(error: E) -> Self {
+        use mpanel_kernel::error::Kind;
+        let text = crate::error::chain(&error);
+        match error.kind() {
+            Kind::Unavailable | Kind::Internal | Kind::RateLimited => Self::Retry(text),
+            _ => Self::Dead(text),
+        }
+    }
+}
+
+/// What a job works with.
+#[derive(Clone)]
+pub struct JobCx {
+    pub id: JobId,
+    /// Absent for the platform's own jobs.
+    pub tenant: Option<TenantId>,
+    /// From 1.
+    pub attempt: u32,
+    pub spine: Spine,
+    pub clock: SharedClock,
+    pub(crate) kind: &'static str,
+}
+
+impl JobCx {
+    /// The platform acting for the job's tenant; absent for the platform's own jobs.
+    #[must_use]
+    pub fn op_cx(&self) -> Option<OpCx> {
+        self.tenant
+            .map(|tenant| OpCx::system(self.kind, tenant, self.clock.clone()))
+    }
+}
+
+/// Adds a job in the caller's transaction, due after `delay`. `None` is the platform's own, for
+/// which the transaction must not be a tenant's.
+///
+/// # Errors
+/// When the database refuses or is away.
+pub async fn enqueue(
+    tx: &mut impl Tx,
+    tenant: Option<TenantId>,
+    kind: &'static str,
+    payload: &impl Serialize,
+    delay: Duration,
+    clock: &SharedClock,
+) -> Result<JobId, Error> {
+    let id = JobId::generate();
+    sqlx::query!(
+        "insert into jobs.jobs (tenant_id, id, kind, payload, due_at, created_at)
+         values ($1, $2, $3, $4, now() + make_interval(secs => $5), $6)",
+        tenant.map(TenantId::uuid).unwrap_or_default(),
+        id.uuid(),
+        kind,
+        serde_json::to_value(payload)?,
+        delay.as_secs_f64(),
+        Ts(clock.now()) as _,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(id)
+}

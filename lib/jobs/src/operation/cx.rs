@@ -1,0 +1,173 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mpanel_authz::OpCx;
+use mpanel_events::Spine;
+use mpanel_kernel::clock::SharedClock;
+use mpanel_kernel::ids::{OperationId, TenantId};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::operation::status::Progress;
+use crate::{Kind, StepError};
+
+/// What a step works with.
+#[derive(Clone)]
+pub struct StepCx {
+    pub(crate) operation: OperationId,
+    pub(crate) tenant: TenantId,
+    pub(crate) kind: &'static Kind,
+    pub(crate) subject: String,
+    pub(crate) input: Value,
+    pub(crate) outputs: BTreeMap<String, Value>,
+    pub(crate) spine: Spine,
+    pub(crate) clock: SharedClock,
+    pub(crate) live: Arc<Live>,
+}
+
+/// What passes between a step at work and its runner.
+pub(crate) struct Live {
+    progress: Mutex<(Option<Progress>, bool)>,
+    pub(crate) cancel: watch::Sender<bool>,
+}
+
+impl Live {
+    pub(crate) fn new(cancel: bool) -> Arc<Self> {
+        Arc::new(Self {
+            progress: Mutex::default(),
+            cancel: watch::channel(cancel).0,
+        })
+    }
+
+    /// The progress since the last call, if there was any.
+    pub(crate) fn take_progress(&self) -> Option<Progress> {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut progress.1).then(|| progress.0.clone()).flatten()
+    }
+}
+
+impl StepCx {
+    /// A context of no running operation, to call a step by hand; nobody cancels it and its
+    /// progress goes nowhere.
+    #[must_use]
+    pub fn detached(
+        spine: Spine,
+        clock: SharedClock,
+        tenant: TenantId,
+        kind: &'static Kind,
+        subject: impl ToString,
+        input: Value,
+    ) -> Self {
+        Self {
+            operation: OperationId::generate(),
+            tenant,
+            kind,
+            subject: subject.to_string(),
+            input,
+            outputs: BTreeMap::new(),
+            spine,
+            clock,
+            live: Live::new(false),
+        }
+    }
+
+    /// The same, as if `step` had returned `output`.
+    #[must_use]
+    pub fn with_output(mut self, step: &str, output: Value) -> Self {
+        self.outputs.insert(step.to_owned(), output);
+        self
+    }
+
+    #[must_use]
+    pub fn operation_id(&self) -> OperationId {
+        self.operation
+    }
+
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// What the operation changes, by wire id.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// What the operation was started with.
+    ///
+    /// # Errors
+    /// [`StepError::Failed`] when it was written by a version that this one does not understand.
+    pub fn input<T: DeserializeOwned>(&self) -> Result<T, StepError> {
+        T::deserialize(&self.input).map_err(|error| {
+            tracing::error!(operation = %self.operation, %error, "input of an operation is not understood");
+            StepError::failed(
+                "jobs.operation.input",
+                "this version cannot read what the operation was started with",
+            )
+        })
+    }
+
+    /// What an earlier step returned; `None` when it has not run, as can be the case in undo.
+    ///
+    /// # Errors
+    /// As [`StepCx::input`].
+    pub fn output<T: DeserializeOwned>(&self, step: &str) -> Result<Option<T>, StepError> {
+        let Some(output) = self.outputs.get(step) else {
+            return Ok(None);
+        };
+        T::deserialize(output).map(Some).map_err(|error| {
+            tracing::error!(operation = %self.operation, step, %error, "output of a step is not understood");
+            StepError::failed(
+                "jobs.operation.output",
+                "this version cannot read what an earlier step left",
+            )
+        })
+    }
+
+    /// The platform acting for the operation's tenant, in the operation's name.
+    #[must_use]
+    pub fn op_cx(&self) -> OpCx {
+        OpCx::system(self.kind.name, self.tenant, self.clock.clone())
+    }
+
+    #[must_use]
+    pub fn spine(&self) -> &Spine {
+        &self.spine
+    }
+
+    #[must_use]
+    pub fn clock(&self) -> &SharedClock {
+        &self.clock
+    }
+
+    /// Says how far it is: cheap, to be called as often as one likes; it is shown a few times a second.
+    pub fn progress(&self, done: u64, total: Option<u64>, unit: &str) {
+        let mut progress = self.live.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        *progress = (
+            Some(Progress {
+                done,
+                total,
+                unit: unit.to_owned(),
+            }),
+            true,
+        );
+    }
+
+    /// Whether the operation is to be cancelled. It is, once the step returns, whatever it returns;
+    /// a long step may return early.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        *self.live.cancel.borrow()
+    }
+
+    /// Returns when the operation is to be cancelled, for `select!`.
+    pub async fn cancelled(&self) {
+        let mut cancel = self.live.cancel.subscribe();
+        if cancel.wait_for(|cancelled| *cancelled).await.is_err() {
+            // Nobody is left to cancel.
+            std::future::pending::<()>().await;
+        }
+    }
+}
