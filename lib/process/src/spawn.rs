@@ -154,7 +154,8 @@ impl Spawn {
 
 /// Whether any account may walk to this file.
 fn is_open_to_all(path: &Path) -> bool {
-    let folders = path.ancestors().skip(1);
+    let real = path.canonicalize().unwrap_or_else(|_missing| path.to_owned());
+    let folders = real.ancestors().chain(path.ancestors().skip(1));
     folders
         .into_iter()
         .all(|folder| std::fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & 0o001 != 0))

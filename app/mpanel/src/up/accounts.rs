@@ -1,0 +1,74 @@
+//! The system users that the processes run as when the supervisor is root.
+
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+use mpanel_process::account::{self, Account};
+
+/// Everybody in a system-wide installation. Rootless, all are the one who started it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accounts {
+    pub panel: Account,
+    pub edge: Account,
+    pub dns: Account,
+    pub postgres: Account,
+}
+
+const NAMES: [&str; 4] = ["mpanel", "mpanel-edge", "mpanel-dns", "mpanel-pg"];
+
+/// The accounts, created when missing; `None` when not root.
+///
+/// # Errors
+/// When `useradd` is missing or fails; its words are kept.
+pub fn prepare() -> anyhow::Result<Option<Accounts>> {
+    if !account::is_root() {
+        return Ok(None);
+    }
+    let [panel, edge, dns, postgres] = NAMES.map(ensure_account);
+    Ok(Some(Accounts {
+        panel: panel?,
+        edge: edge?,
+        dns: dns?,
+        postgres: postgres?,
+    }))
+}
+
+fn ensure_account(name: &str) -> anyhow::Result<Account> {
+    if let Some(account) = Account::by_name(name)? {
+        ensure!(account.uid != 0, "the account {name} must not be root (uid 0)");
+        return Ok(account);
+    }
+    let output = Command::new("useradd")
+        .args(arguments(name, account::group(name)?.is_some()))
+        .env_clear()
+        .env("PATH", super::PATH)
+        .output()
+        .with_context(|| {
+            format!("creating the system user {name}: cannot start useradd; create it by hand or install `passwd`")
+        })?;
+    ensure!(
+        output.status.success(),
+        "creating the system user {name} failed: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    tracing::info!(name, "created a system user");
+    Account::by_name(name)?.with_context(|| format!("useradd made no entry for {name} in /etc/passwd"))
+}
+
+/// No home, no shell, a group of its own (or the one of that name that is there already).
+pub(super) fn arguments(name: &str, group_exists: bool) -> Vec<&str> {
+    let mut arguments = vec![
+        "--system",
+        "--no-create-home",
+        "--home-dir",
+        "/nonexistent",
+        "--shell",
+        "/usr/sbin/nologin",
+    ];
+    match group_exists {
+        true => arguments.extend(["--gid", name]),
+        false => arguments.push("--user-group"),
+    }
+    arguments.push(name);
+    arguments
+}

@@ -1,0 +1,156 @@
+//! `mpanel up`: opens every listener, runs the private PostgreSQL and the other processes, each as its own user, and keeps them
+//! running. It holds no secret and serves no request; see `README.md` of this crate for the agreement with its children.
+
+mod accounts;
+mod adopt;
+mod announce;
+mod children;
+mod holder;
+mod layout;
+mod lock;
+mod logs;
+mod machine;
+mod ready;
+mod settings;
+mod sockets;
+mod state;
+mod supervisor;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use mpanel_config::{Config, Sources};
+use mpanel_pg::server;
+
+use accounts::Accounts;
+
+/// Where children look for programs.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Start mPanel: PostgreSQL, panel, sites, DNS.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder of everything mPanel keeps [env: MPANEL_DATA]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Address of the panel [env: MPANEL_PANEL]
+    #[arg(long, value_name = "ADDR")]
+    panel: Option<String>,
+    /// Address of the sites over HTTP [env: MPANEL_EDGE_HTTP]
+    #[arg(long, value_name = "ADDR")]
+    edge_http: Option<String>,
+    /// Address of the sites over HTTPS [env: MPANEL_EDGE_HTTPS]
+    #[arg(long, value_name = "ADDR")]
+    edge_https: Option<String>,
+    /// Address of the DNS server, UDP and TCP [env: MPANEL_DNS]
+    #[arg(long, value_name = "ADDR")]
+    dns: Option<String>,
+    /// An existing PostgreSQL instead of a private one [env: MPANEL_DATABASE_URL]
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    /// Configuration file [env: MPANEL_CONFIG] [default: config.toml in the data folder]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of the programs `mpanel` and `mpanel-agent` [default: this program's]
+    #[arg(long, value_name = "DIR", hide = true)]
+    bin_dir: Option<PathBuf>,
+}
+
+/// Runs until a signal stops it.
+///
+/// # Errors
+/// A text for the operator: what is wrong and what to set.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let bin_dir = args.bin_dir.clone();
+    let config = Config::load(&args.sources())?;
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_new(&config.log.filter)?)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_writer(std::io::stderr)
+        .init();
+    let programs = match bin_dir {
+        Some(folder) => std::path::absolute(folder)?,
+        None => std::env::current_exe()?
+            .parent()
+            .context("the program has a folder")?
+            .to_owned(),
+    };
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(start(&config, &programs))
+}
+
+async fn start(config: &Config, programs: &Path) -> anyhow::Result<()> {
+    let data = settings::data_folder(config)?;
+    layout::check_owner(&data, &data.join("lock"))?;
+    let _lock = lock::take(&data)?;
+    let accounts = accounts::prepare()?;
+    layout::prepare(&data, accounts.as_ref())?;
+    let postgres = config
+        .database_url
+        .is_none()
+        .then(|| postgres_options(&data, accounts.as_ref()));
+    let private_url = postgres.as_ref().map(server::Options::panel_url);
+    let parts = children::Parts {
+        config,
+        data: &data,
+        accounts: accounts.as_ref(),
+        programs,
+        private_url: private_url.as_deref(),
+    };
+    let mut sockets = sockets::Sockets::new(children::listeners(parts));
+    let slots = adopt::adopt(parts, &mut sockets).await?;
+    let panel = sockets.address("panel").unwrap_or(config.panel);
+    let announcer = announce::Announcer::new(&data, panel, accounts.is_none());
+    supervisor::Supervisor::new(data.clone(), slots, sockets, postgres, announcer)
+        .run()
+        .await
+}
+
+/// The private server, which `serve`'s account may use as the panel's role.
+fn postgres_options(data: &Path, accounts: Option<&Accounts>) -> server::Options {
+    let run = data.join("run");
+    let mut options = server::Options::new(
+        data.join("postgres"),
+        run.join("pg"),
+        run.join("pg-conf"),
+        logs::path(data, "postgres"),
+    );
+    if let Some(all) = accounts {
+        options.account = Some(all.postgres.clone());
+        options.socket_group = Some(all.panel.gid);
+        options.access.push(server::Access {
+            os_user: all.panel.name.clone(),
+            role: server::PANEL.to_owned(),
+        });
+    }
+    options
+}
+
+impl Args {
+    fn sources(self) -> Sources {
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        let given = [
+            ("data", self.data.map(text)),
+            ("panel", self.panel),
+            ("edge_http", self.edge_http),
+            ("edge_https", self.edge_https),
+            ("dns", self.dns),
+            ("database_url", self.database_url),
+        ];
+        let mut sources = Sources::from_process(
+            self.config,
+            given
+                .into_iter()
+                .filter_map(|(key, value)| Some((key, value?)))
+                .collect(),
+        );
+        // Where PostgreSQL's programs are is no setting of the installation, and no child needs it.
+        sources.environment.remove("MPANEL_PG_BIN");
+        sources
+    }
+}

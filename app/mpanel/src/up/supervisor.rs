@@ -1,0 +1,397 @@
+//! Carries out what [`super::machine`] decides, and tells it what happens.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use mpanel_pg::server::{self, Limits, Server};
+use mpanel_process::{Exit, Process, Signal};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep_until};
+
+use super::announce::Announcer;
+use super::children::Child;
+use super::machine::{Action, Input, Machine, Plan};
+use super::sockets::Sockets;
+use super::state::{self, State};
+use super::{logs, ready};
+
+/// How often the files that `serve` leaves for us are looked at.
+const GLANCE: Duration = Duration::from_secs(1);
+/// Glances between looks at the sizes of logs.
+const ROTATE_EVERY: u32 = 10;
+/// PostgreSQL's own escalation (fast, immediate, killed) ends well before this.
+const POSTGRES_LIMIT: Duration = Duration::from_secs(90);
+
+/// A child and its process while it runs.
+#[derive(Debug)]
+pub struct Slot {
+    pub child: Child,
+    pub process: Option<Process>,
+}
+
+/// The private PostgreSQL.
+#[derive(Debug)]
+struct Postgres {
+    options: server::Options,
+    server: Option<Server>,
+    /// The start or stop under way.
+    task: Option<AbortHandle>,
+}
+
+#[derive(Debug)]
+enum Event {
+    PostgresStarted(Result<Box<Server>, server::Error>),
+    PostgresStopped(Result<(), server::Error>),
+    PanelReady,
+}
+
+/// Everything that runs.
+#[derive(Debug)]
+pub struct Supervisor {
+    data: PathBuf,
+    slots: Vec<Slot>,
+    sockets: Sockets,
+    postgres: Option<Postgres>,
+    machine: Machine,
+    announcer: Announcer,
+    tasks: JoinSet<Event>,
+    begin: Instant,
+    finished: bool,
+}
+
+impl Supervisor {
+    pub fn new(
+        data: PathBuf,
+        slots: Vec<Slot>,
+        sockets: Sockets,
+        postgres: Option<server::Options>,
+        announcer: Announcer,
+    ) -> Self {
+        let postgres_index = slots.len();
+        let mut plans: Vec<Plan> = slots
+            .iter()
+            .map(|Slot { child, .. }| Plan {
+                name: child.name,
+                needs: (child.needs_postgres && postgres.is_some()).then_some(postgres_index),
+                stop_order: child.stop_order,
+                stop_limit: child.stop_limit,
+            })
+            .collect();
+        if postgres.is_some() {
+            plans.push(Plan {
+                name: "postgres",
+                needs: None,
+                stop_order: u8::MAX,
+                stop_limit: POSTGRES_LIMIT,
+            });
+        }
+        let running: Vec<usize> = (0..slots.len())
+            .filter(|index| slots[*index].process.is_some())
+            .collect();
+        Self {
+            machine: Machine::new(&plans, &running),
+            data,
+            slots,
+            sockets,
+            postgres: postgres.map(|options| Postgres {
+                options,
+                server: None,
+                task: None,
+            }),
+            announcer,
+            tasks: JoinSet::new(),
+            begin: Instant::now(),
+            finished: false,
+        }
+    }
+
+    /// Runs until everything was stopped by a signal.
+    ///
+    /// # Errors
+    /// When signals or processes cannot be watched.
+    pub async fn run(mut self) -> anyhow::Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        // A closed terminal does not end the service.
+        let mut _hang_up = signal(SignalKind::hangup())?;
+        let mut glance = tokio::time::interval(GLANCE);
+        let mut glances: u32 = 0;
+        let socket = self.data.join("run/serve.sock");
+        self.tasks.spawn(async move {
+            ready::wait(&socket).await;
+            Event::PanelReady
+        });
+        self.save();
+        self.feed(Input::Tick);
+        while !self.finished {
+            let deadline = self.machine.deadline();
+            tokio::select! {
+                (index, exit) = exited(&mut self.slots, &mut self.postgres) => self.exited(index, exit),
+                Some(event) = self.tasks.join_next() => self.event(event),
+                _ = terminate.recv() => self.stop(),
+                _ = interrupt.recv() => self.stop(),
+                () = at(self.begin, deadline) => self.feed(Input::Tick),
+                _ = glance.tick() => {
+                    print(&self.announcer.refresh());
+                    glances = glances.wrapping_add(1);
+                    if glances % ROTATE_EVERY == 0 {
+                        logs::rotate(&self.data);
+                    }
+                }
+            }
+        }
+        tracing::info!("everything is stopped");
+        Ok(())
+    }
+
+    fn now(&self) -> Duration {
+        self.begin.elapsed()
+    }
+
+    fn postgres_index(&self) -> usize {
+        self.slots.len()
+    }
+
+    fn feed(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            for action in self.machine.step(self.now(), input) {
+                inputs.extend(self.act(action));
+            }
+        }
+    }
+
+    /// Does it, and gives what it led to at once.
+    fn act(&mut self, action: Action) -> Option<Input> {
+        match action {
+            Action::Start(index) if index == self.postgres_index() => {
+                self.start_postgres();
+                None
+            }
+            Action::Start(index) => Some(self.start_child(index)),
+            Action::Terminate(index) if index == self.postgres_index() => {
+                self.stop_postgres(Limits::default());
+                None
+            }
+            Action::Kill(index) if index == self.postgres_index() => {
+                self.stop_postgres(Limits {
+                    fast: Duration::from_secs(1),
+                    immediate: Duration::from_secs(6),
+                });
+                None
+            }
+            Action::Terminate(index) => self.signal_child(index, Signal::TERM),
+            Action::Kill(index) => {
+                tracing::warn!(
+                    process = self.slots[index].child.name,
+                    "process does not stop, killing it"
+                );
+                self.signal_child(index, Signal::KILL)
+            }
+            Action::Finished => {
+                self.finished = true;
+                None
+            }
+        }
+    }
+
+    fn start_child(&mut self, index: usize) -> Input {
+        let child = &self.slots[index].child;
+        let started = self.sockets.for_child(child.name).and_then(|listeners| {
+            let command = child.command(&self.data)?.listeners(listeners);
+            command
+                .start()
+                .map_err(|error| anyhow::anyhow!("cannot start {}: {error}", child.program.display()))
+        });
+        match started {
+            Ok(process) => {
+                tracing::info!(process = child.name, pid = process.pid(), "process started");
+                self.slots[index].process = Some(process);
+                self.save();
+                Input::Started(index)
+            }
+            Err(error) => {
+                tracing::error!(
+                    process = child.name,
+                    error = format!("{error:#}"),
+                    "process does not start"
+                );
+                Input::StartFailed(index)
+            }
+        }
+    }
+
+    /// A child that is not there has ended already.
+    fn signal_child(&self, index: usize, signal: Signal) -> Option<Input> {
+        let slot = &self.slots[index];
+        let Some(process) = &slot.process else {
+            return Some(Input::Exited(index));
+        };
+        if let Err(error) = process.signal(signal) {
+            tracing::error!(process = slot.child.name, %error, "cannot signal");
+        }
+        None
+    }
+
+    fn start_postgres(&mut self) {
+        let Some(postgres) = &mut self.postgres else { return };
+        let options = postgres.options.clone();
+        postgres.task = Some(
+            self.tasks
+                .spawn(async move { Event::PostgresStarted(server::start(&options).await.map(Box::new)) }),
+        );
+    }
+
+    fn stop_postgres(&mut self, limits: Limits) {
+        let Some(postgres) = &mut self.postgres else { return };
+        if let Some(task) = postgres.task.take() {
+            task.abort();
+        }
+        // Also a server whose start was cut short just now, or whose stop was: whatever runs on the folder is stopped.
+        let server = postgres.server.take();
+        let options = postgres.options.clone();
+        postgres.task = Some(self.tasks.spawn(async move {
+            Event::PostgresStopped(match server {
+                Some(server) => server.stop(limits).await,
+                None => server::stop(&options, limits).await,
+            })
+        }));
+    }
+
+    fn event(&mut self, event: Result<Event, tokio::task::JoinError>) {
+        let index = self.postgres_index();
+        match event {
+            Ok(Event::PostgresStarted(Ok(server))) => {
+                tracing::info!(
+                    pid = server.pid(),
+                    version = server.major(),
+                    adopted = server.is_adopted(),
+                    "postgresql is ready"
+                );
+                if let Some(postgres) = &mut self.postgres {
+                    postgres.task = None;
+                    postgres.server = Some(*server);
+                }
+                self.feed(Input::Started(index));
+            }
+            Ok(Event::PostgresStarted(Err(error))) => {
+                self.feed(Input::StartFailed(index));
+                let again_in = self.machine.pause(index, self.now()).unwrap_or_default();
+                tracing::error!(%error, ?again_in, "postgresql does not start");
+            }
+            Ok(Event::PostgresStopped(stopped)) => {
+                if let Err(error) = stopped {
+                    tracing::error!(%error, "postgresql does not stop");
+                }
+                self.feed(Input::Exited(index));
+            }
+            Ok(Event::PanelReady) => print(&self.announcer.ready()),
+            // Cut short by a stop, which reports itself.
+            Err(error) if error.is_cancelled() => {}
+            Err(error) => {
+                tracing::error!(%error, "a task of the supervisor failed");
+                self.feed(Input::StartFailed(index));
+            }
+        }
+    }
+
+    fn exited(&mut self, index: usize, exit: std::io::Result<Exit>) {
+        let exit = exit.map_or_else(|error| error.to_string(), |exit| exit.to_string());
+        let name = match self.slots.get_mut(index) {
+            Some(slot) => {
+                slot.process = None;
+                slot.child.name
+            }
+            None => {
+                if let Some(postgres) = &mut self.postgres {
+                    postgres.server = None;
+                }
+                "postgres"
+            }
+        };
+        if self.machine.is_stopping() {
+            tracing::info!(process = name, exit, "process stopped");
+        } else {
+            tracing::warn!(process = name, exit, "process ended, it is restarted");
+        }
+        self.save();
+        self.feed(Input::Exited(index));
+    }
+
+    fn stop(&mut self) {
+        if self.machine.is_stopping() {
+            tracing::warn!("stopping at once");
+            self.feed(Input::Hurry);
+        } else {
+            tracing::info!("stopping; a second signal stops at once");
+            self.feed(Input::Stop);
+        }
+    }
+
+    /// Notes who runs. On a full disk the note is missing, and a later supervisor ends the children instead of adopting them.
+    fn save(&self) {
+        let children = self.slots.iter().filter_map(|slot| {
+            let process = slot.process.as_ref()?;
+            Some(state::Child {
+                name: slot.child.name.to_owned(),
+                pid: process.pid(),
+                start: process.start(),
+                fingerprint: slot.child.fingerprint(),
+                listeners: self.sockets.names(slot.child.name),
+            })
+        });
+        let addresses = self
+            .sockets
+            .addresses()
+            .into_iter()
+            .map(|(setting, address)| (setting.to_owned(), address));
+        let state = State {
+            children: children.collect(),
+            addresses: addresses.collect(),
+        };
+        if let Err(error) = state::save(&self.data, &state) {
+            tracing::warn!(%error, "cannot note the running processes");
+        }
+    }
+}
+
+/// The next process that ends.
+async fn exited(slots: &mut [Slot], postgres: &mut Option<Postgres>) -> (usize, std::io::Result<Exit>) {
+    let postgres_index = slots.len();
+    let mut ends = FuturesUnordered::new();
+    for (index, slot) in slots.iter_mut().enumerate() {
+        if let Some(process) = &mut slot.process {
+            ends.push(futures_util::future::Either::Left(async move {
+                (index, process.wait().await)
+            }));
+        }
+    }
+    if let Some(server) = postgres.as_mut().and_then(|postgres| postgres.server.as_mut()) {
+        ends.push(futures_util::future::Either::Right(async move {
+            (postgres_index, server.wait().await)
+        }));
+    }
+    match ends.next().await {
+        Some(end) => end,
+        None => std::future::pending().await,
+    }
+}
+
+async fn at(begin: Instant, deadline: Option<Duration>) {
+    match deadline {
+        Some(deadline) => sleep_until(begin + deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The terminal may be gone; that is no reason to end.
+fn print(text: &str) {
+    use std::io::Write;
+    if !text.is_empty() {
+        let mut out = std::io::stdout().lock();
+        let _gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+}
