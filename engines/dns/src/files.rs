@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
@@ -47,7 +48,7 @@ pub enum FileError {
     Syntax {
         /// The file.
         path: PathBuf,
-        /// Line, column and reason.
+        /// Line, column where known, and reason.
         reason: String,
     },
     /// The records make no zone that can be served.
@@ -190,20 +191,18 @@ pub(crate) enum Fault {
     Record(usize, Problem),
 }
 
-/// Reads records and the line on which each ends.
+/// Reads records and the line on which each starts.
 pub(crate) fn read(apex: &[u8], source: &[u8]) -> Result<(Vec<Raw>, Vec<usize>), Fault> {
     let mut file = Zonefile::from(source);
-    // The last line may lack its end.
-    file.extend_from_slice(b"\n");
+    // The last line may lack its end; and the scanner looks beyond it after an unfinished entry.
+    file.extend_from_slice(b"\n\n\n\n");
     let origin = Name::from_octets(Bytes::copy_from_slice(apex)).map_err(|error| Fault::Syntax(error.to_string()))?;
     file.set_origin(origin);
     file.set_default_class(Class::IN);
     let (mut raws, mut lines, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
-    let (mut line, mut counted) = (0, 0);
-    while let Some(entry) = file.next_entry().map_err(|error| Fault::Syntax(error.to_string()))? {
-        let read = file.current_offset().clamp(counted, source.len());
-        line += source[counted..read].iter().filter(|&&byte| byte == b'\n').count();
-        counted = read;
+    let mut starts = entry_lines(source).into_iter();
+    while let Some(entry) = next_entry(&mut file)? {
+        let line = starts.next().unwrap_or_default();
         let Entry::Record(record) = entry else {
             return Err(Fault::Syntax(
                 " $INCLUDE is not supported: put the records into one file".into(),
@@ -216,6 +215,59 @@ pub(crate) fn read(apex: &[u8], source: &[u8]) -> Result<(Vec<Raw>, Vec<usize>),
         }
     }
     Ok((raws, lines))
+}
+
+/// The scanner of `domain` 0.12 can index out of bounds after some unbalanced entries.
+fn next_entry(file: &mut Zonefile) -> Result<Option<Entry>, Fault> {
+    match catch_unwind(AssertUnwindSafe(|| file.next_entry())) {
+        Ok(entry) => entry.map_err(|error| Fault::Syntax(place(&error.to_string()))),
+        Err(_) => Err(Fault::Syntax(
+            " an entry is not complete: look for unbalanced quotes or parentheses".into(),
+        )),
+    }
+}
+
+/// The lines on which records start: `domain` tells lines only of what it cannot read.
+fn entry_lines(source: &[u8]) -> Vec<usize> {
+    let mut lines = Vec::new();
+    let (mut line, mut depth, mut quoted, mut comment, mut inside) = (1, 0_usize, false, false, false);
+    let mut bytes = source.iter();
+    while let Some(&byte) = bytes.next() {
+        match byte {
+            b'\n' => {
+                line += 1;
+                comment = false;
+                inside = inside && (quoted || depth > 0);
+                continue;
+            }
+            _ if comment => continue,
+            b'"' => quoted = !quoted,
+            b';' if !quoted => comment = true,
+            b'(' if !quoted => depth += 1,
+            b')' if !quoted => depth = depth.saturating_sub(1),
+            b' ' | b'\t' | b'\r' => {}
+            _ => {
+                if !inside && byte != b'$' {
+                    lines.push(line);
+                }
+                inside = true;
+                if byte == b'\\' {
+                    bytes.next();
+                }
+            }
+        }
+    }
+    lines
+}
+
+/// The scanner has read past the end of a line when it refuses the last item on it.
+fn place(error: &str) -> String {
+    let mut parts = error.splitn(3, ':');
+    let (line, column, reason) = (parts.next(), parts.next(), parts.next());
+    match (line.and_then(|line| line.parse::<usize>().ok()), column, reason) {
+        (Some(line @ 2..), Some("1"), Some(reason)) => format!("{}:{reason}", line - 1),
+        _ => error.to_owned(),
+    }
 }
 
 fn raw(index: usize, record: Record<Name<Bytes>, ZoneRecordData<Bytes, Name<Bytes>>>) -> Result<Raw, Problem> {

@@ -21,19 +21,24 @@ const BATCH: usize = 64;
 const QUERY_MAX: usize = 1232;
 const REPLY_MAX: usize = UDP_PAYLOAD as usize;
 /// Room for one `IP_PKTINFO` or `IPV6_PKTINFO`, aligned as `cmsghdr` needs.
-type Control = [u64; 6];
-const CONTROL_LEN: usize = size_of::<Control>();
+#[derive(Clone, Copy)]
+#[repr(align(8))]
+struct Control([u8; CONTROL_LEN]);
+const CONTROL_LEN: usize = 48;
+/// Where the data of a control message starts.
+const CONTROL_DATA: usize = size_of::<libc::cmsghdr>();
 
 /// Serves until `stop` becomes readable.
 ///
 /// # Errors
 /// When the socket is of no use any more.
 pub(crate) fn serve(socket: &UdpSocket, stop: &OwnedFd, zones: &ZoneSet, counters: &Counters) -> io::Result<()> {
-    let wildcard = socket.local_addr()?.ip().is_unspecified();
+    let address = socket.local_addr()?.ip();
+    let wildcard = address.is_unspecified();
     if wildcard {
         ask_for_destination(socket)?;
     }
-    let mut batch = Batch::new(wildcard);
+    let mut batch = Batch::new(wildcard, address.is_ipv6());
     loop {
         match batch.receive(socket) {
             Ok(count) => {
@@ -93,6 +98,26 @@ fn ask_for_destination(socket: &UdpSocket) -> io::Result<()> {
     }
 }
 
+impl Control {
+    /// Makes of the destination of a query the source of its reply, whichever interface that leaves by.
+    fn reply_from_destination(&mut self, ipv6: bool) {
+        let Some(data) = self.0.get_mut(CONTROL_DATA..) else {
+            return;
+        };
+        if ipv6 {
+            // in6_pktinfo: address, interface. Link-local addresses mean nothing without their interface.
+            if !(data[0] == 0xfe && data[1] & 0xc0 == 0x80) {
+                data[16..20].fill(0);
+            }
+        } else {
+            // in_pktinfo: interface, source to use, destination in the header. The kernel leaves the middle one empty
+            // in datagrams that came before it was asked.
+            data.copy_within(8..12, 4);
+            data[..4].fill(0);
+        }
+    }
+}
+
 struct Batch {
     queries: Box<[[u8; QUERY_MAX]]>,
     replies: Box<[[u8; REPLY_MAX]]>,
@@ -102,6 +127,7 @@ struct Batch {
     sending: Box<[libc::mmsghdr]>,
     vectors: Box<[libc::iovec]>,
     wildcard: bool,
+    ipv6: bool,
     to_send: usize,
 }
 
@@ -110,7 +136,7 @@ fn boxed<T: Clone>(value: T) -> Box<[T]> {
 }
 
 impl Batch {
-    fn new(wildcard: bool) -> Self {
+    fn new(wildcard: bool, ipv6: bool) -> Self {
         // SAFETY: these are plain C structures of integers and pointers, for which all zeroes is a valid value.
         let (peer, message) = unsafe {
             (
@@ -122,7 +148,7 @@ impl Batch {
             queries: boxed([0; QUERY_MAX]),
             replies: boxed([0; REPLY_MAX]),
             peers: boxed(peer),
-            controls: boxed([0; 6]),
+            controls: boxed(Control([0; CONTROL_LEN])),
             received: boxed(message),
             sending: boxed(message),
             vectors: boxed(libc::iovec {
@@ -130,6 +156,7 @@ impl Batch {
                 iov_len: 0,
             }),
             wildcard,
+            ipv6,
             to_send: 0,
         }
     }
@@ -147,7 +174,7 @@ impl Batch {
             header.msg_iov = &raw mut self.vectors[index];
             header.msg_iovlen = 1;
             header.msg_control = if self.wildcard {
-                self.controls[index].as_mut_ptr().cast()
+                self.controls[index].0.as_mut_ptr().cast()
             } else {
                 ptr::null_mut()
             };
@@ -187,7 +214,10 @@ impl Batch {
                 iov_base: self.replies[index].as_mut_ptr().cast(),
                 iov_len: outcome.len.min(REPLY_MAX),
             };
-            // The name and the control message with the local address go back as they came.
+            if self.wildcard {
+                self.controls[index].reply_from_destination(self.ipv6);
+            }
+            // The peer's name and the control message go back as they came.
             let mut header = message.msg_hdr;
             header.msg_flags = 0;
             if header.msg_controllen == 0 {

@@ -1,1 +1,13 @@
-
+mod aliases;
+mod answers;
+mod files;
+mod props;
+mod protocol;
+mod referrals;
+mod sockets;
+mod support;
+mod validation;
+mod wildcards;
+mod wire;
+mod zone_checks;
+mod zones;

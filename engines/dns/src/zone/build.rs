@@ -162,6 +162,9 @@ pub(crate) fn build(apex: &[u8], raws: &[Raw]) -> Result<Zone, Vec<Problem>> {
             owners.sets_mut(&raw.owner[at..]);
         }
     }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     for (owner, sets) in owners.0.values() {
         check_node(apex, owner, sets, &owners, &mut problems);
     }
