@@ -32,6 +32,8 @@ mod proxy;
 mod route;
 mod server;
 mod table;
+#[cfg(test)]
+mod tests;
 
 
 pub use access::{AccessLog, AccessRecord};

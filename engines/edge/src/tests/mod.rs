@@ -1,0 +1,14 @@
+mod alone;
+mod changes;
+mod conditional;
+mod encoding;
+mod files;
+mod hosts;
+mod http;
+mod limits;
+mod meters;
+mod panel;
+mod parsing;
+mod rig;
+mod streams;
+mod tls;
