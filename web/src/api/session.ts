@@ -1,0 +1,50 @@
+import { queryOptions, useQuery, type QueryClient } from '@tanstack/react-query';
+import { api, unwrap } from './client';
+import { NO_REAUTH } from './fetch';
+import { ApiError } from './problem';
+import type { ApiKey } from './query';
+import type { Me } from './types';
+
+const ME_KEY: ApiKey = ['', '/api/v1/me', null];
+
+/** Who is logged in; `null` when nobody is. A 401 here is an answer, not a reason to open the login dialogue. */
+export const meQuery = queryOptions({
+  queryKey: ME_KEY,
+  queryFn: async ({ signal }): Promise<Me | null> => {
+    try {
+      return await unwrap(api().GET('/api/v1/me', { signal, headers: { [NO_REAUTH]: '1' } }));
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) return null;
+      throw error;
+    }
+  },
+  staleTime: 60_000,
+});
+
+export const setupQuery = queryOptions({
+  queryKey: ['', '/api/v1/setup', null] as ApiKey,
+  queryFn: ({ signal }) => unwrap(api().GET('/api/v1/setup', { signal, headers: { [NO_REAUTH]: '1' } })),
+});
+
+/** Inside the shell somebody is logged in. */
+export function useMe(): Me {
+  const { data } = useQuery(meQuery);
+  if (!data) throw new Error('useMe outside of the shell');
+  return data;
+}
+
+export function logIn(body: { email: string; password: string; totp?: string | null }): Promise<Me> {
+  return unwrap(api().POST('/api/v1/sessions', { body, headers: { [NO_REAUTH]: '1' } }));
+}
+
+export function setMe(client: QueryClient, me: Me): void {
+  client.setQueryData(ME_KEY, me);
+}
+
+export async function logOut(client: QueryClient): Promise<void> {
+  await unwrap(api().DELETE('/api/v1/sessions/current', { headers: { [NO_REAUTH]: '1' } })).catch((error: unknown) => {
+    // A session that has ended already is what was asked for.
+    if (!(error instanceof ApiError && error.status === 401)) throw error;
+  });
+  client.clear();
+}

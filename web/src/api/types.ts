@@ -1,0 +1,12 @@
+import type { components } from './schema';
+
+/** Every wire type by its name in the specification, for example `Schemas['sites.Site']`. */
+export type Schemas = components['schemas'];
+
+export type Me = Schemas['identity.Me'];
+export type TenantRef = Schemas['identity.TenantRef'];
+export type Tenant = Schemas['tenancy.Tenant'];
+export type Operation = Schemas['operations.Operation'];
+export type Problem = Schemas['problem.Problem'];
+export type FieldError = Schemas['problem.FieldError'];
+export type Condition = Schemas['sites.Condition'];

@@ -1,0 +1,51 @@
+import { Award } from 'lucide-react';
+import { useActing } from '@/api/acting';
+import { usePages } from '@/api/query';
+import { t } from '@/i18n';
+import { ApiPanel } from '@/ui/ApiPanel';
+import { DataTable } from '@/ui/DataTable';
+import { Page, Section } from '@/ui/Page';
+import { Empty } from '@/ui/feedback';
+import { StateBadge, Time } from '@/ui/state';
+
+export function CertificatesPage() {
+  const { id: tenant } = useActing();
+  const certificates = usePages(tenant, '/api/v1/certificates');
+  return (
+    <Page title={t('certificates.title')} description={t('certificates.text')}>
+      <Section flush>
+        <DataTable
+          label={t('certificates.title')}
+          rows={certificates.items}
+          rowKey={({ id }) => id}
+          error={certificates.error}
+          retry={certificates.retry}
+          hasMore={certificates.hasMore}
+          loadMore={certificates.loadMore}
+          loadingMore={certificates.loadingMore}
+          empty={
+            <Empty icon={Award} title={t('certificates.emptyTitle')}>
+              {t('certificates.emptyText')}
+            </Empty>
+          }
+          columns={[
+            { key: 'names', header: t('certificates.names'), main: true, sort: ({ names }) => names[0] ?? '', cell: ({ names }) => names.map((name) => <div key={name}>{name}</div>) },
+            {
+              key: 'state',
+              header: t('certificates.state'),
+              cell: ({ state, status }) => (
+                <span title={status.summary}>
+                  <StateBadge state={state} />
+                </span>
+              ),
+            },
+            { key: 'issuer', header: t('certificates.issuer'), cell: ({ issuer }) => issuer },
+            { key: 'until', header: t('certificates.until'), sort: ({ not_after }) => not_after ?? '', cell: ({ not_after }) => <Time iso={not_after} /> },
+            { key: 'fingerprint', header: t('certificates.fingerprint'), wideOnly: true, cell: ({ fingerprint }) => <span className="mp-mono">{fingerprint ? `${fingerprint.slice(0, 23)}…` : t('ui.none')}</span> },
+          ]}
+        />
+      </Section>
+      <ApiPanel tenant={tenant} example={{ method: 'GET', path: '/api/v1/certificates', cli: ['certificate', 'list'] }} />
+    </Page>
+  );
+}

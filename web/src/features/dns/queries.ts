@@ -1,0 +1,27 @@
+import { unwrap, type Api } from '@/api/client';
+import type { Schemas } from '@/api/types';
+
+export type Zone = Schemas['dns.Zone'];
+export type DnsRecord = Schemas['dns.Record'];
+export type CreateRecord = Schemas['dns.CreateRecord'];
+
+export const ZONES = ['/api/v1/zones'] as const;
+export const RECORD_TYPES = ['A', 'AAAA', 'CNAME', 'MX', 'TXT', 'NS', 'CAA', 'SRV'] as const;
+
+export const createZone = (api: Api, body: Schemas['dns.CreateZone']) => unwrap(api.POST('/api/v1/zones', { body }));
+
+export const deleteZone = (api: Api, id: string) => unwrap(api.DELETE('/api/v1/zones/{id}', { params: { path: { id } } }));
+
+export const createRecord = (api: Api, id: string, body: CreateRecord) =>
+  unwrap(api.POST('/api/v1/zones/{id}/records', { params: { path: { id } }, body }));
+
+export const updateRecord = (api: Api, id: string, record: DnsRecord, body: Schemas['dns.UpdateRecord']) =>
+  unwrap(
+    api.PATCH('/api/v1/zones/{id}/records/{record}', {
+      params: { path: { id, record: record.id }, header: { 'If-Match': record.etag } },
+      body,
+    }),
+  );
+
+export const deleteRecord = (api: Api, id: string, record: string) =>
+  unwrap(api.DELETE('/api/v1/zones/{id}/records/{record}', { params: { path: { id, record } } }));

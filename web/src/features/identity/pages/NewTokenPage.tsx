@@ -1,0 +1,118 @@
+import { Alert, Checkbox, Select, SimpleGrid, Stack, TextInput } from '@mantine/core';
+import { KeyRound } from 'lucide-react';
+import { useState } from 'react';
+import { Controller } from 'react-hook-form';
+import { useActing } from '@/api/acting';
+import { useWrite } from '@/api/query';
+import { t, type Key } from '@/i18n';
+import { ApiPanel } from '@/ui/ApiPanel';
+import { CopyField } from '@/ui/Copy';
+import { Page, Section } from '@/ui/Page';
+import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
+import { ButtonLink } from '@/ui/links';
+import { required, z } from '@/ui/rules';
+import { createToken, type CreateApiToken } from '../queries';
+
+const SCOPES: { scope: string; label: Key }[] = [
+  { scope: '*', label: 'identity.scope.all' },
+  { scope: 'sites:read', label: 'identity.scope.sitesRead' },
+  { scope: 'sites:write', label: 'identity.scope.sitesWrite' },
+  { scope: 'dns:read', label: 'identity.scope.dnsRead' },
+  { scope: 'dns:write', label: 'identity.scope.dnsWrite' },
+  { scope: 'tenancy:read', label: 'identity.scope.tenancyRead' },
+  { scope: 'tenancy:write', label: 'identity.scope.tenancyWrite' },
+  { scope: 'audit:read', label: 'identity.scope.auditRead' },
+];
+const LIFETIMES = ['30', '90', '365', ''] as const;
+const DAY_MS = 86_400_000;
+
+const schema = z.object({ name: required(), scopes: z.array(z.string()).check(z.minLength(1, 'ui.rule.scopes')), days: z.string() });
+
+export function NewTokenPage() {
+  const { id: tenant, api, paths } = useActing();
+  const [secret, setSecret] = useState<string | null>(null);
+  const write = useWrite((body: CreateApiToken) => createToken(api, body), ['/api/v1/api-tokens']);
+  const form = useApiForm<{ name: string; scopes: string[]; days: string }>({
+    schema,
+    defaults: { name: '', scopes: [], days: '90' },
+    rename: { expires_at: 'days' },
+    submit: async (values) => setSecret((await write.mutateAsync(toBody(values))).token),
+  });
+  const back = { to: paths.tokens, label: t('identity.tokens.title') };
+
+  if (secret) {
+    return (
+      <Page title={t('identity.tokens.createdTitle')} back={back} narrow>
+        <Section>
+          <Stack gap="md">
+            <Alert color="yellow" variant="light" icon={<KeyRound size={18} />}>
+              {t('identity.tokens.once')}
+            </Alert>
+            <CopyField label={t('identity.tokens.secret')} value={secret} />
+            <ButtonLink to={paths.tokens} style={{ alignSelf: 'flex-start' }}>
+              {t('identity.tokens.copied')}
+            </ButtonLink>
+          </Stack>
+        </Section>
+      </Page>
+    );
+  }
+  const values = form.watch();
+  return (
+    <Page title={t('identity.tokens.create')} description={t('identity.tokens.createText')} back={back} narrow>
+      <Section>
+        <form onSubmit={form.send} noValidate>
+          <Stack gap="md">
+            <FormProblem messages={form.problem} />
+            <TextInput label={t('identity.tokens.name')} description={t('identity.tokens.nameHint')} autoComplete="off" error={form.error('name')} {...form.register('name')} />
+            <Controller
+              control={form.control}
+              name="scopes"
+              render={({ field }) => (
+                <Checkbox.Group label={t('identity.tokens.scopes')} description={t('identity.tokens.scopesHint')} error={form.error('scopes')} value={field.value} onChange={field.onChange}>
+                  <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="xs" mt="xs">
+                    {SCOPES.map(({ scope, label }) => (
+                      <Checkbox key={scope} value={scope} label={t(label)} description={scope} disabled={scope !== '*' && field.value.includes('*')} />
+                    ))}
+                  </SimpleGrid>
+                </Checkbox.Group>
+              )}
+            />
+            <Controller
+              control={form.control}
+              name="days"
+              render={({ field }) => (
+                <Select
+                  label={t('identity.tokens.lifetime')}
+                  allowDeselect={false}
+                  data={LIFETIMES.map((days) => ({ value: days || 'never', label: days ? t('identity.tokens.days', { count: Number(days) }) : t('identity.tokens.noExpiry') }))}
+                  value={field.value || 'never'}
+                  onChange={(value) => field.onChange(value === 'never' ? '' : value)}
+                  error={form.error('days')}
+                />
+              )}
+            />
+            <FormButtons label={t('identity.tokens.create')} busy={form.formState.isSubmitting} />
+          </Stack>
+        </form>
+      </Section>
+      <ApiPanel
+        tenant={tenant}
+        example={{
+          method: 'POST',
+          path: '/api/v1/api-tokens',
+          body: toBody(values),
+          cli: ['token', 'create', values.name, ...values.scopes.flatMap((scope) => ['--scope', scope])],
+        }}
+      />
+    </Page>
+  );
+}
+
+function toBody({ name, scopes, days }: { name: string; scopes: string[]; days: string }): CreateApiToken {
+  return {
+    name,
+    scopes: scopes.includes('*') ? ['*'] : scopes,
+    expires_at: days === '' ? null : new Date(Math.ceil(Date.now() / DAY_MS) * DAY_MS + Number(days) * DAY_MS).toISOString(),
+  };
+}

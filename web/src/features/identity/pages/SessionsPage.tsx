@@ -1,0 +1,70 @@
+import { Button } from '@mantine/core';
+import { MonitorSmartphone } from 'lucide-react';
+import { useActing } from '@/api/acting';
+import { usePages, useWrite } from '@/api/query';
+import { t } from '@/i18n';
+import { ApiPanel } from '@/ui/ApiPanel';
+import { DataTable } from '@/ui/DataTable';
+import { Page, Section } from '@/ui/Page';
+import { Empty, ErrorNotice } from '@/ui/feedback';
+import { StateBadge, Time } from '@/ui/state';
+import { toast } from '@/ui/toast';
+import { device } from '../components/device';
+import { endSession, type Session } from '../queries';
+
+export function SessionsPage() {
+  const { id: tenant } = useActing();
+  const sessions = usePages('', '/api/v1/sessions');
+  const end = useWrite((session: Session) => endSession(session.id), ['/api/v1/sessions']);
+  return (
+    <Page title={t('identity.sessions.title')} description={t('identity.sessions.text')}>
+      {end.error && <ErrorNotice error={end.error} />}
+      <Section flush>
+        <DataTable
+          label={t('identity.sessions.title')}
+          rows={sessions.items}
+          rowKey={({ id }) => id}
+          error={sessions.error}
+          retry={sessions.retry}
+          hasMore={sessions.hasMore}
+          loadMore={sessions.loadMore}
+          loadingMore={sessions.loadingMore}
+          empty={
+            <Empty icon={MonitorSmartphone} title={t('identity.sessions.title')}>
+              {t('identity.sessions.text')}
+            </Empty>
+          }
+          columns={[
+            { key: 'device', header: t('identity.sessions.device'), main: true, cell: (session) => <span title={session.user_agent ?? undefined}>{device(session.user_agent)}</span> },
+            { key: 'address', header: t('identity.sessions.address'), cell: ({ address }) => <span className="mp-mono">{address ?? t('ui.none')}</span> },
+            { key: 'seen', header: t('identity.sessions.seen'), sort: ({ last_seen_at }) => last_seen_at, cell: ({ last_seen_at }) => <Time iso={last_seen_at} /> },
+            { key: 'since', header: t('identity.sessions.since'), wideOnly: true, sort: ({ created_at }) => created_at, cell: ({ created_at }) => <Time iso={created_at} /> },
+            {
+              key: 'end',
+              header: t('identity.sessions.end'),
+              hiddenHeader: true,
+              align: 'end',
+              cell: (session) =>
+                session.current ? (
+                  <StateBadge state="current" tone="ok">
+                    {t('identity.sessions.current')}
+                  </StateBadge>
+                ) : (
+                  <Button
+                    size="compact-sm"
+                    variant="default"
+                    loading={end.isPending && end.variables.id === session.id}
+                    onClick={() => end.mutate(session, { onSuccess: () => toast(t('identity.sessions.ended')) })}
+                    aria-label={t('identity.sessions.endWhat', { device: device(session.user_agent) })}
+                  >
+                    {t('identity.sessions.end')}
+                  </Button>
+                ),
+            },
+          ]}
+        />
+      </Section>
+      <ApiPanel tenant={tenant} example={{ method: 'GET', path: '/api/v1/sessions', cli: ['session', 'list'] }} />
+    </Page>
+  );
+}

@@ -1,0 +1,151 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useActing } from '@/api/acting';
+import { getQuery } from '@/api/query';
+import { t, tOr } from '@/i18n';
+import { Page, Section } from '@/ui/Page';
+import { ErrorNotice, Loading } from '@/ui/feedback';
+import { count, entitlement } from '@/ui/format';
+import { TextLink } from '@/ui/links';
+import { tenantPaths } from '@/ui/paths';
+import { Meter, StateBadge, Time } from '@/ui/state';
+import { Checklist } from '../components/Checklist';
+import { checklist } from '../components/checklist';
+import classes from '../components/overview.module.css';
+
+export function OverviewPage() {
+  const { id, tenant, paths, can } = useActing();
+  const sells = can('customers:read');
+  const sites = useQuery(getQuery(id, '/api/v1/sites', { query: { limit: 200 } }));
+  const zones = useQuery(getQuery(id, '/api/v1/zones', { query: { limit: 200 } }));
+  const plans = useQuery({ ...getQuery(id, '/api/v1/plans', { query: { limit: 200 } }), enabled: sells });
+  const tenants = useQuery({ ...getQuery(id, '/api/v1/tenants', { query: { limit: 200 } }), enabled: sells });
+  const title = t('overview.title');
+  const customers = (tenants.data?.items ?? []).filter((one) => one.id !== id);
+  // A provider's first site is a customer's: the checklist looks, and leads, there.
+  const customer = customers.find(({ kind }) => kind === 'customer')?.id;
+  const theirs = useQuery({ ...getQuery(customer, '/api/v1/sites', { query: { limit: 200 } }), enabled: customer !== undefined });
+
+  if (!sites.data || (sells && (!plans.data || !tenants.data))) {
+    const failed = [sites, plans, tenants].find(({ error }) => error);
+    return <Page title={title}>{failed ? <ErrorNotice error={failed.error} retry={() => void failed.refetch()} /> : <Loading />}</Page>;
+  }
+  const facts = { kind: tenant.kind, plans: plans.data?.items.length ?? 0, customers: customers.length };
+  const own = { ...facts, sites: sites.data.items, sitePaths: paths };
+  const steps = checklist(customer && sites.data.items.length === 0 ? { ...facts, sites: theirs.data?.items ?? [], sitePaths: tenantPaths(customer) } : own, paths);
+  const open = steps.some((step) => !step.done) && !(customer && theirs.isPending);
+  const live = sites.data.items.filter((site) => site.active_release_id && site.status.ready).length;
+
+  return (
+    <Page title={title} description={t('overview.for', { name: tenant.name })}>
+      {open && <Checklist steps={steps} />}
+      <div className={classes.figures}>
+        {sells && <Figure label={t('overview.customers')} value={customers.length} more={tenants.data?.next_cursor} note={suspendedNote(customers)} to={paths.customers} />}
+        {sells && <Figure label={t('overview.plans')} value={plans.data?.items.length ?? 0} more={plans.data?.next_cursor} to={paths.plans} />}
+        <Figure label={t('overview.sites')} value={sites.data.items.length} more={sites.data.next_cursor} note={t('overview.live', { count: live })} to={paths.sites} />
+        <Figure label={t('overview.zones')} value={zones.data?.items.length ?? 0} more={zones.data?.next_cursor} to={paths.zones} />
+      </div>
+      <div className={classes.columns}>
+        <div>
+          <Attention />
+          <Recent />
+        </div>
+        <div>
+          <Usage />
+          {can('nodes:read') && <Nodes />}
+        </div>
+      </div>
+    </Page>
+  );
+}
+
+function suspendedNote(customers: { state: string }[]): string | undefined {
+  const suspended = customers.filter(({ state }) => state === 'suspended').length;
+  return suspended > 0 ? t('overview.suspended', { count: suspended }) : undefined;
+}
+
+/** Every number is a door to what is behind it. */
+function Figure({ label, value, more, note, to }: { label: string; value: number; more?: string | null; note?: string; to: string }) {
+  return (
+    <Link to={to} className={classes.figure}>
+      <div className={classes.figureLabel}>{label}</div>
+      <div className={classes.figureValue}>{more ? t('overview.atLeast', { count: value }) : count(value)}</div>
+      {note && <div className={classes.figureNote}>{note}</div>}
+    </Link>
+  );
+}
+
+function Attention() {
+  const { id, paths } = useActing();
+  const sites = useQuery(getQuery(id, '/api/v1/sites', { query: { limit: 200 } }));
+  const waiting = (sites.data?.items ?? []).filter((site) => !site.status.ready && site.active_release_id);
+  if (waiting.length === 0) return null;
+  return (
+    <Section title={t('overview.attention')}>
+      <ul className={classes.list}>
+        {waiting.slice(0, 6).map((site) => (
+          <li key={site.id}>
+            <span>
+              <TextLink to={paths.site(site.id)}>{site.name}</TextLink>
+              <div className="mp-dim">{site.status.summary}</div>
+            </span>
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}
+
+function Recent() {
+  const { id, paths } = useActing();
+  const audit = useQuery(getQuery(id, '/api/v1/audit', { query: { limit: 8 } }));
+  if (!audit.data || audit.data.items.length === 0) return null;
+  return (
+    <Section title={t('overview.recent')} actions={<TextLink to={paths.audit}>{t('overview.all')}</TextLink>}>
+      <ul className={classes.list}>
+        {audit.data.items.map((entry) => (
+          <li key={entry.id}>
+            <span>{entry.action}</span>
+            <Time iso={entry.time} />
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}
+
+function Usage() {
+  const { id } = useActing();
+  const usage = useQuery(getQuery(id, '/api/v1/tenants/{id}/usage', { path: { id } }));
+  if (!usage.data || usage.data.items.length === 0) return null;
+  return (
+    <Section title={t('overview.usage')}>
+      <div className={classes.meters}>
+        {usage.data.items.map(({ key, kind, used, limit }) => (
+          <Meter key={key} label={entitlement(key).label} used={used} limit={limit ?? null} kind={kind} />
+        ))}
+      </div>
+    </Section>
+  );
+}
+
+function Nodes() {
+  const { id, paths } = useActing();
+  const nodes = useQuery(getQuery(id, '/api/v1/nodes'));
+  if (!nodes.data || nodes.data.items.length === 0) return null;
+  return (
+    <Section title={t('overview.nodes')} actions={<TextLink to={paths.nodes}>{t('overview.all')}</TextLink>}>
+      <ul className={classes.list}>
+        {nodes.data.items.map((node) => (
+          <li key={node.id}>
+            <span>
+              {node.name}
+              <div className="mp-dim">{node.roles.map((role) => tOr(`overview.role.${role}`, role)).join(' · ')}</div>
+            </span>
+            <StateBadge state={node.state} />
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}

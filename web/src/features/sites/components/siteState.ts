@@ -1,0 +1,12 @@
+import type { Tone } from '@/ui/state';
+import type { Site } from '../queries';
+
+/** The one word shown for a site. The sentence beside it (`status.summary`) is the server's. */
+export function siteState(site: Pick<Site, 'state' | 'status' | 'active_release_id'>): { state: string; tone: Tone } {
+  if (site.state === 'deleting') return { state: 'deleting', tone: 'warn' };
+  if (site.state === 'suspended') return { state: 'suspended', tone: 'warn' };
+  if (!site.active_release_id) return { state: 'draft', tone: 'idle' };
+  if (site.status.ready) return { state: 'live', tone: 'ok' };
+  const failed = site.status.conditions.some(({ status }) => status === 'false');
+  return failed ? { state: 'attention', tone: 'warn' } : { state: 'pending', tone: 'busy' };
+}

@@ -1,0 +1,10 @@
+import type { AnyRoute } from '@tanstack/react-router';
+import { page } from '@/ui/route';
+
+export const siteRoutes = (tenant: AnyRoute) => [
+  page(tenant, 'sites', () => import('./pages/SitesPage'), 'SitesPage'),
+  page(tenant, 'sites/new', () => import('./pages/NewSitePage'), 'NewSitePage'),
+  page(tenant, 'sites/$site', () => import('./pages/SitePage'), 'SitePage'),
+  page(tenant, 'sites/$site/domains', () => import('./pages/SiteDomainsPage'), 'SiteDomainsPage'),
+  page(tenant, 'sites/$site/settings', () => import('./pages/SiteSettingsPage'), 'SiteSettingsPage'),
+];

@@ -1,0 +1,76 @@
+import { Button } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { UserPlus, Users } from 'lucide-react';
+import { useState } from 'react';
+import { useActing } from '@/api/acting';
+import { usePages, useWrite } from '@/api/query';
+import { useMe } from '@/api/session';
+import { rich, t } from '@/i18n';
+import { ConfirmDelete } from '@/ui/ConfirmDelete';
+import { DataTable } from '@/ui/DataTable';
+import { Section } from '@/ui/Page';
+import { Empty } from '@/ui/feedback';
+import { StateBadge } from '@/ui/state';
+import { MemberForm } from '../forms/MemberForm';
+import { TENANTS, removeMember, type Member } from '../queries';
+
+export function Members({ tenant }: { tenant: string }) {
+  const { id, api, can } = useActing();
+  const me = useMe();
+  const members = usePages(id, '/api/v1/tenants/{id}/members', { path: { id: tenant } });
+  const [adding, addingControl] = useDisclosure(false);
+  const [doomed, setDoomed] = useState<Member | null>(null);
+  const remove = useWrite((member: Member) => removeMember(api, tenant, member.user_id), TENANTS);
+  const may = can('members:write');
+  return (
+    <Section
+      title={t('tenancy.member.title')}
+      flush
+      actions={
+        may && (
+          <Button variant="default" size="compact-sm" leftSection={<UserPlus size={15} />} onClick={addingControl.open}>
+            {t('tenancy.member.add')}
+          </Button>
+        )
+      }
+    >
+      <DataTable
+        label={t('tenancy.member.title')}
+        rows={members.items}
+        rowKey={({ user_id }) => user_id}
+        error={members.error}
+        retry={members.retry}
+        hasMore={members.hasMore}
+        loadMore={members.loadMore}
+        loadingMore={members.loadingMore}
+        empty={
+          <Empty icon={Users} title={t('tenancy.member.emptyTitle')}>
+            {t('tenancy.member.emptyText')}
+          </Empty>
+        }
+        columns={[
+          { key: 'name', header: t('tenancy.member.name'), main: true, sort: ({ name }) => name, cell: ({ name }) => name },
+          { key: 'email', header: t('tenancy.member.email'), cell: ({ email }) => email },
+          { key: 'role', header: t('tenancy.member.role'), cell: ({ role }) => t(`identity.role.${role}`) },
+          { key: 'state', header: t('tenancy.member.state'), cell: ({ state }) => <StateBadge state={state} /> },
+          {
+            key: 'remove',
+            header: t('ui.action.remove'),
+            hiddenHeader: true,
+            align: 'end',
+            cell: (member) =>
+              may && member.user_id !== me.user.id ? (
+                <Button size="compact-sm" variant="default" onClick={() => setDoomed(member)} aria-label={t('tenancy.member.removeWhat', { name: member.name })}>
+                  {t('ui.action.remove')}
+                </Button>
+              ) : null,
+          },
+        ]}
+      />
+      {adding && <MemberForm tenant={tenant} close={addingControl.close} />}
+      <ConfirmDelete opened={doomed !== null} close={() => setDoomed(null)} title={t('tenancy.member.removeTitle')} action={t('ui.action.remove')} run={async () => doomed && remove.mutateAsync(doomed)}>
+        {rich('tenancy.member.removeText', { name: <strong>{doomed?.name}</strong> })}
+      </ConfirmDelete>
+    </Section>
+  );
+}

@@ -1,0 +1,60 @@
+import { Modal, Select, Stack, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import { Controller } from 'react-hook-form';
+import { useActing } from '@/api/acting';
+import { useWrite } from '@/api/query';
+import { t } from '@/i18n';
+import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
+import { email, required, z } from '@/ui/rules';
+import { ActivationLink } from '../components/ActivationLink';
+import { TENANTS, addMember, type Activation, type CreateMember } from '../queries';
+
+const ROLES: CreateMember['role'][] = ['owner', 'admin', 'developer', 'viewer'];
+const schema = z.object({ name: required(), email: email(), role: z.enum(ROLES) });
+
+export function MemberForm({ tenant, close }: { tenant: string; close: () => void }) {
+  const { api } = useActing();
+  const [added, setAdded] = useState<{ activation: Activation; name: string } | null>(null);
+  const write = useWrite((body: CreateMember) => addMember(api, tenant, body), TENANTS);
+  const form = useApiForm<CreateMember>({
+    schema,
+    defaults: { name: '', email: '', role: 'developer' },
+    submit: async (values) => {
+      const { activation } = await write.mutateAsync(values);
+      // Somebody who has an account already needs no link.
+      if (activation) setAdded({ activation, name: values.name });
+      else close();
+    },
+  });
+  return (
+    <Modal opened onClose={close} title={t('tenancy.member.add')} closeOnClickOutside={!added} closeButtonProps={{ 'aria-label': t('ui.action.close') }}>
+      {added ? (
+        <ActivationLink activation={added.activation} name={added.name} />
+      ) : (
+        <form onSubmit={form.send} noValidate>
+          <Stack gap="sm">
+            <FormProblem messages={form.problem} />
+            <TextInput data-autofocus label={t('tenancy.member.name')} autoComplete="off" error={form.error('name')} {...form.register('name')} />
+            <TextInput label={t('tenancy.member.email')} type="email" autoComplete="off" error={form.error('email')} {...form.register('email')} />
+            <Controller
+              control={form.control}
+              name="role"
+              render={({ field }) => (
+                <Select
+                  label={t('tenancy.member.role')}
+                  description={t(`tenancy.roleHint.${field.value}`)}
+                  allowDeselect={false}
+                  data={ROLES.map((role) => ({ value: role, label: t(`identity.role.${role}`) }))}
+                  value={field.value}
+                  onChange={field.onChange}
+                  error={form.error('role')}
+                />
+              )}
+            />
+            <FormButtons label={t('tenancy.member.add')} busy={form.formState.isSubmitting} cancel={close} />
+          </Stack>
+        </form>
+      )}
+    </Modal>
+  );
+}

@@ -1,0 +1,124 @@
+import { Button, Group, Select, Stack } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { useQuery } from '@tanstack/react-query';
+import { LogIn } from 'lucide-react';
+import { useState } from 'react';
+import { useActing } from '@/api/acting';
+import { getQuery, useWrite } from '@/api/query';
+import { rich, t } from '@/i18n';
+import { ApiPanel } from '@/ui/ApiPanel';
+import { ConfirmDelete } from '@/ui/ConfirmDelete';
+import { Page, Section } from '@/ui/Page';
+import { ErrorNotice, Loading } from '@/ui/feedback';
+import { entitlement } from '@/ui/format';
+import { ButtonLink, TextLink } from '@/ui/links';
+import { tenantPaths } from '@/ui/paths';
+import { useParam } from '@/ui/route';
+import { Meter, StateBadge, Time } from '@/ui/state';
+import { toast } from '@/ui/toast';
+import { Members } from '../components/Members';
+import classes from '../components/entitlements.module.css';
+import { TENANTS, setTenantState, subscribe, type Tenant } from '../queries';
+
+export function CustomerPage() {
+  const { id: acting, api, paths, can } = useActing();
+  const id = useParam('customer');
+  const { data: customer, error, refetch } = useQuery(getQuery(acting, '/api/v1/tenants/{id}', { path: { id } }));
+  const [suspending, suspendControl] = useDisclosure(false);
+  const state = useWrite((next: Tenant['state']) => setTenantState(api, customer as Tenant, next), TENANTS);
+  const back = { to: paths.customers, label: t('tenancy.customer.title') };
+
+  if (!customer) {
+    return (
+      <Page title={t('tenancy.customer.one')} back={back}>
+        {error ? <ErrorNotice error={error} retry={() => void refetch()} /> : <Loading />}
+      </Page>
+    );
+  }
+  return (
+    <Page
+      title={customer.name}
+      heading={
+        <Group gap="sm">
+          {customer.name} <StateBadge state={customer.state} />
+        </Group>
+      }
+      description={rich('tenancy.customer.sub', { kind: t(`shell.kind.${customer.kind}`), since: <Time iso={customer.created_at} /> })}
+      back={back}
+      actions={
+        <>
+          {can('customers:write') &&
+            (customer.state === 'active' ? (
+              <Button variant="default" onClick={suspendControl.open}>
+                {t('tenancy.customer.suspend')}
+              </Button>
+            ) : (
+              <Button variant="default" loading={state.isPending} onClick={() => state.mutate('active')}>
+                {t('tenancy.customer.resume')}
+              </Button>
+            ))}
+          <ButtonLink to={tenantPaths(id).overview} leftSection={<LogIn size={16} />}>
+            {t('tenancy.customer.actFor')}
+          </ButtonLink>
+        </>
+      }
+    >
+      {state.error && <ErrorNotice error={state.error} />}
+      <Plan key={customer.plan?.id} customer={customer} />
+      <Members tenant={id} />
+      <ApiPanel tenant={acting} example={{ method: 'GET', path: `/api/v1/tenants/${id}`, cli: ['tenant', 'show', id] }} />
+      <ConfirmDelete
+        opened={suspending}
+        close={suspendControl.close}
+        title={t('tenancy.customer.suspendTitle', { name: customer.name })}
+        name={customer.name}
+        action={t('tenancy.customer.suspend')}
+        run={() => state.mutateAsync('suspended')}
+      >
+        {t('tenancy.customer.suspendText')}
+      </ConfirmDelete>
+    </Page>
+  );
+}
+
+function Plan({ customer }: { customer: Tenant }) {
+  const { id: acting, api, paths, can } = useActing();
+  const usage = useQuery(getQuery(acting, '/api/v1/tenants/{id}/usage', { path: { id: customer.id } }));
+  const plans = useQuery(getQuery(acting, '/api/v1/plans', { query: { limit: 200 } }));
+  const [chosen, setChosen] = useState<string | null>(customer.plan?.id ?? null);
+  const change = useWrite((plan: string) => subscribe(api, customer.id, plan), TENANTS);
+  const offered = plans.data?.items.filter(({ archived, id }) => !archived || id === customer.plan?.id) ?? [];
+  return (
+    <Section title={t('tenancy.customer.planTitle')} hint={customer.plan ? undefined : t('tenancy.customer.noPlanText')}>
+      <Stack gap="md">
+        {can('plans:write') && (
+          <Group gap="xs" align="flex-end">
+            <Select
+              label={t('tenancy.customer.plan')}
+              placeholder={t('tenancy.customer.choosePlan')}
+              allowDeselect={false}
+              data={offered.map(({ id, name, version }) => ({ value: id, label: t('tenancy.plan.nameVersion', { name, version }) }))}
+              value={chosen}
+              onChange={setChosen}
+              w={260}
+              maw="100%"
+            />
+            {chosen && chosen !== customer.plan?.id && (
+              <Button loading={change.isPending} onClick={() => change.mutate(chosen, { onSuccess: () => toast(t('tenancy.customer.planChanged')) })}>
+                {t('tenancy.customer.changePlan')}
+              </Button>
+            )}
+            {customer.plan && chosen === customer.plan.id && <TextLink to={paths.plan(customer.plan.id)}>{t('tenancy.customer.seePlan')}</TextLink>}
+          </Group>
+        )}
+        {change.error && <ErrorNotice error={change.error} />}
+        {usage.error && <ErrorNotice error={usage.error} retry={() => void usage.refetch()} />}
+        <div className={classes.grid}>
+          {usage.data?.items.map(({ key, kind, used, limit }) => (
+            <Meter key={key} label={entitlement(key).label} used={used} limit={limit ?? null} kind={kind} />
+          ))}
+        </div>
+      </Stack>
+    </Section>
+  );
+}

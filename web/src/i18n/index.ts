@@ -1,0 +1,62 @@
+import type { ReactNode } from 'react';
+import { Fragment, createElement } from 'react';
+import en from './en';
+
+/**
+ * Texts in the i18next JSON format (nested keys, `{{name}}`, `_one`/`_other` plurals), read by these few lines instead of
+ * a library: the panel's first load is budgeted.
+ */
+type Leaves<T, P extends string = ''> = {
+  [K in keyof T & string]: T[K] extends string ? `${P}${K}` : Leaves<T[K], `${P}${K}.`>;
+}[keyof T & string];
+type Singular<K extends string> = K extends `${infer Base}_one` | `${infer Base}_other` ? Base : K;
+
+/** Every key that exists; a key that does not is a type error. */
+export type Key = Singular<Leaves<typeof en>>;
+export type Values = Record<string, string | number>;
+
+export const language = 'en';
+const plurals = new Intl.PluralRules(language);
+const table = flatten(en as Tree);
+
+interface Tree {
+  [key: string]: string | Tree;
+}
+
+export function flatten(tree: Tree, prefix = '', into = new Map<string, string>()): Map<string, string> {
+  for (const [key, value] of Object.entries(tree)) {
+    if (typeof value === 'string') into.set(prefix + key, value);
+    else flatten(value, `${prefix}${key}.`, into);
+  }
+  return into;
+}
+
+function find(key: string, values?: Values): string | undefined {
+  const count = values?.['count'];
+  const plural = typeof count === 'number' ? table.get(`${key}_${plurals.select(count)}`) : undefined;
+  return plural ?? table.get(key) ?? table.get(`${key}_other`);
+}
+
+export function t(key: Key, values?: Values): string {
+  return fill(find(key, values) ?? key, values);
+}
+
+/** For keys made from data, such as error codes: `fallback` when there is no text for it. */
+export function tOr(key: string, fallback: string, values?: Values): string {
+  const text = find(key, values);
+  return text === undefined ? fallback : fill(text, values);
+}
+
+function fill(text: string, values?: Values): string {
+  if (!values) return text;
+  return text.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
+    const value = values[name];
+    return typeof value === 'number' ? value.toLocaleString() : (value ?? '');
+  });
+}
+
+/** Like {@link t}, with elements as values: the place of a name in a sentence is the translator's decision. */
+export function rich(key: Key, values: Record<string, ReactNode>): ReactNode {
+  const parts = (find(key) ?? key).split(/\{\{(\w+)\}\}/);
+  return parts.map((part, index) => createElement(Fragment, { key: index }, index % 2 ? values[part] : part));
+}

@@ -1,0 +1,67 @@
+import { Button, Stack } from '@mantine/core';
+import { ListChecks } from 'lucide-react';
+import { useState } from 'react';
+import { useActing } from '@/api/acting';
+import { unwrap } from '@/api/client';
+import { isRunning, useOperations } from '@/api/operations';
+import { useWrite } from '@/api/query';
+import type { Operation } from '@/api/types';
+import { t } from '@/i18n';
+import { OperationSteps, operationTitle } from '@/ui/OperationSteps';
+import { Empty, ErrorNotice, Loading } from '@/ui/feedback';
+import { StateBadge, Time } from '@/ui/state';
+import classes from './OperationsList.module.css';
+
+export function OperationsList() {
+  const { id } = useActing();
+  const { data, error, refetch } = useOperations(id);
+  if (error && !data) return <ErrorNotice error={error} retry={() => void refetch()} />;
+  if (!data) return <Loading />;
+  if (data.items.length === 0) {
+    return (
+      <Empty icon={ListChecks} title={t('shell.operations.emptyTitle')}>
+        {t('shell.operations.emptyText')}
+      </Empty>
+    );
+  }
+  return (
+    <Stack gap="sm">
+      {data.items.map((operation) => (
+        <Item key={operation.id} operation={operation} />
+      ))}
+    </Stack>
+  );
+}
+
+function Item({ operation }: { operation: Operation }) {
+  const { api } = useActing();
+  const running = isRunning(operation);
+  const [chosen, setChosen] = useState<boolean | null>(null);
+  const open = chosen ?? (running || operation.state === 'failed');
+  const cancel = useWrite(
+    () => unwrap(api.POST('/api/v1/operations/{id}/cancel', { params: { path: { id: operation.id } } })),
+    ['/api/v1/operations'],
+  );
+  return (
+    <div className={classes.item}>
+      <button type="button" className={classes.head} onClick={() => setChosen(!open)} aria-expanded={open}>
+        <span className={classes.title}>{operationTitle(operation)}</span>
+        <StateBadge state={operation.state} />
+        <span className={classes.when}>
+          <Time iso={operation.created_at} />
+        </span>
+      </button>
+      {open && (
+        <div className={classes.body}>
+          <OperationSteps operation={operation} />
+          {(operation.state === 'pending' || operation.state === 'running') && (
+            <Button size="compact-xs" variant="default" mt="sm" loading={cancel.isPending} onClick={() => cancel.mutate(undefined)}>
+              {t('shell.operations.cancel')}
+            </Button>
+          )}
+          {cancel.error && <ErrorNotice error={cancel.error} />}
+        </div>
+      )}
+    </div>
+  );
+}

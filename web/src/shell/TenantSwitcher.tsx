@@ -1,0 +1,87 @@
+import { Popover, TextInput } from '@mantine/core';
+import { useNavigate, useRouterState } from '@tanstack/react-router';
+import { ChevronsUpDown, Search } from 'lucide-react';
+import { useState } from 'react';
+import { useActing } from '@/api/acting';
+import { t } from '@/i18n';
+import { switchTenantPath } from '@/ui/paths';
+import classes from './Shell.module.css';
+import { useListKeys } from './listKeys';
+import { useTenantSearch } from './tenants';
+
+export function TenantSwitcher() {
+  const { tenant } = useActing();
+  const [opened, setOpened] = useState(false);
+  return (
+    <Popover opened={opened} onChange={setOpened} position="bottom-start" width={320} trapFocus shadow="md">
+      <Popover.Target>
+        <button
+          type="button"
+          className={classes.switcher}
+          onClick={() => setOpened(!opened)}
+          aria-label={t('shell.switcher.label', { name: tenant.name })}
+        >
+          <span className={classes.avatar} aria-hidden>
+            {initials(tenant.name)}
+          </span>
+          <span className={classes.switcherText}>
+            <div className={classes.switcherName}>{tenant.name}</div>
+            <div className={classes.switcherKind}>{t(`shell.kind.${tenant.kind}`)}</div>
+          </span>
+          <ChevronsUpDown size={14} className="mp-dim" aria-hidden />
+        </button>
+      </Popover.Target>
+      <Popover.Dropdown p="xs">
+        <Choice close={() => setOpened(false)} />
+      </Popover.Dropdown>
+    </Popover>
+  );
+}
+
+function Choice({ close }: { close: () => void }) {
+  const { id } = useActing();
+  const navigate = useNavigate();
+  const pathname = useRouterState({ select: (state) => state.location.pathname });
+  const [search, setSearch] = useState('');
+  const tenants = useTenantSearch(search, true);
+  const choose = (index: number) => {
+    const chosen = tenants[index];
+    if (!chosen) return;
+    close();
+    void navigate({ to: switchTenantPath(pathname, chosen.id) });
+  };
+  const keys = useListKeys(tenants.length, choose);
+
+  return (
+    <>
+      <TextInput
+        data-autofocus
+        leftSection={<Search size={15} aria-hidden />}
+        placeholder={t('shell.switcher.search')}
+        aria-label={t('shell.switcher.search')}
+        value={search}
+        onChange={(event) => {
+          setSearch(event.currentTarget.value);
+          keys.reset();
+        }}
+        onKeyDown={keys.onKeyDown}
+      />
+      <ul className={classes.options} role="listbox" aria-label={t('shell.switcher.list')}>
+        {tenants.map((tenant, index) => (
+          <li key={tenant.id} role="none">
+            <button type="button" role="option" className={classes.option} aria-selected={index === keys.active} aria-current={tenant.id === id} onClick={() => choose(index)}>
+              <span className={classes.optionText}>{tenant.name}</span>
+              <small>{t(`shell.kind.${tenant.kind}`)}</small>
+            </button>
+          </li>
+        ))}
+        {tenants.length === 0 && <li className="mp-dim">{t('shell.switcher.none')}</li>}
+      </ul>
+    </>
+  );
+}
+
+export function initials(name: string): string {
+  const words = name.trim().split(/\s+/).slice(0, 2);
+  return words.map((word) => [...word][0]?.toUpperCase() ?? '').join('');
+}

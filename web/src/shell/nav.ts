@@ -1,0 +1,78 @@
+import {
+  Award,
+  Building2,
+  Gauge,
+  Globe,
+  KeyRound,
+  Layers,
+  MonitorSmartphone,
+  PanelsTopLeft,
+  ScrollText,
+  Server,
+  UserCog,
+  Users,
+  type LucideIcon,
+} from 'lucide-react';
+import type { Permission } from '@/api/access';
+import type { Key } from '@/i18n';
+import type { TenantPaths } from '@/ui/paths';
+
+export interface NavItem {
+  label: Key;
+  to: (paths: TenantPaths) => string;
+  icon: LucideIcon;
+  /** Left out where it could never apply; where only the role is missing, the page says so. */
+  needs?: Permission;
+  exact?: boolean;
+}
+
+export interface NavGroup {
+  label?: Key;
+  items: NavItem[];
+}
+
+/** The rail, by intent. A new capability adds its line here. */
+export const NAV: NavGroup[] = [
+  {
+    items: [
+      { label: 'shell.nav.overview', to: (paths) => paths.overview, icon: Gauge, exact: true },
+      { label: 'shell.nav.sites', to: (paths) => paths.sites, icon: PanelsTopLeft },
+    ],
+  },
+  {
+    label: 'shell.nav.network',
+    items: [
+      { label: 'shell.nav.zones', to: (paths) => paths.zones, icon: Globe },
+      { label: 'shell.nav.certificates', to: (paths) => paths.certificates, icon: Award },
+    ],
+  },
+  {
+    label: 'shell.nav.customersGroup',
+    items: [
+      { label: 'shell.nav.customers', to: (paths) => paths.customers, icon: Building2, needs: 'customers:read' },
+      { label: 'shell.nav.plans', to: (paths) => paths.plans, icon: Layers, needs: 'customers:read' },
+    ],
+  },
+  {
+    label: 'shell.nav.trust',
+    items: [
+      { label: 'shell.nav.members', to: (paths) => paths.members, icon: Users },
+      { label: 'shell.nav.audit', to: (paths) => paths.audit, icon: ScrollText },
+      { label: 'shell.nav.tokens', to: (paths) => paths.tokens, icon: KeyRound },
+    ],
+  },
+  {
+    label: 'shell.nav.settings',
+    items: [
+      { label: 'shell.nav.nodes', to: (paths) => paths.nodes, icon: Server, needs: 'nodes:read' },
+      { label: 'shell.nav.sessions', to: (paths) => paths.sessions, icon: MonitorSmartphone },
+      { label: 'shell.nav.profile', to: (paths) => paths.profile, icon: UserCog },
+    ],
+  },
+];
+
+export function visibleNav(can: (permission: Permission) => boolean): NavGroup[] {
+  return NAV.map((group) => ({ ...group, items: group.items.filter((item) => !item.needs || can(item.needs)) })).filter(
+    (group) => group.items.length > 0,
+  );
+}

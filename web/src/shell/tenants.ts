@@ -1,0 +1,21 @@
+import { useDebouncedValue } from '@mantine/hooks';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { getQuery } from '@/api/query';
+import { useMe } from '@/api/session';
+import type { TenantRef } from '@/api/types';
+
+/** Tenants the user can act for: the own ones, then those below the home tenant that match the search. */
+export function useTenantSearch(search: string, enabled: boolean): TenantRef[] {
+  const me = useMe();
+  const [term] = useDebouncedValue(search.trim(), 150);
+  const { data } = useQuery({
+    ...getQuery(me.home_tenant.id, '/api/v1/tenants', { query: { limit: 20, ...(term ? { 'filter[search]': term } : {}) } }),
+    enabled: enabled && me.home_tenant.kind !== 'customer',
+    placeholderData: keepPreviousData,
+  });
+  const wanted = term.toLowerCase();
+  const own = me.memberships.map(({ tenant }) => tenant).filter(({ name }) => name.toLowerCase().includes(wanted));
+  const ids = new Set(own.map(({ id }) => id));
+  const below = (data?.items ?? []).filter(({ id, name, slug }) => !ids.has(id) && `${name} ${slug}`.toLowerCase().includes(wanted));
+  return [...own, ...below];
+}

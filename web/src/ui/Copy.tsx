@@ -1,0 +1,30 @@
+import { ActionIcon, CopyButton, Tooltip } from '@mantine/core';
+import { Check, Copy } from 'lucide-react';
+import { t } from '@/i18n';
+import classes from './Copy.module.css';
+
+export function CopyIcon({ value, label }: { value: string; label?: string }) {
+  return (
+    <CopyButton value={value}>
+      {({ copied, copy }) => (
+        <Tooltip label={copied ? t('ui.copied') : (label ?? t('ui.action.copy'))}>
+          <ActionIcon variant="subtle" color="gray" size="sm" onClick={copy} aria-label={label ?? t('ui.action.copy')}>
+            {copied ? <Check size={14} /> : <Copy size={14} />}
+          </ActionIcon>
+        </Tooltip>
+      )}
+    </CopyButton>
+  );
+}
+
+/** A value to take away: a secret, a link, a command. */
+export function CopyField({ value, label, multiline }: { value: string; label: string; multiline?: boolean }) {
+  return (
+    <div className={classes.field} role="group" aria-label={label}>
+      <pre className={multiline ? classes.multi : classes.value} tabIndex={0}>
+        {value}
+      </pre>
+      <CopyIcon value={value} label={t('ui.action.copyWhat', { what: label })} />
+    </div>
+  );
+}

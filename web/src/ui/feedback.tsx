@@ -1,0 +1,64 @@
+import { Alert, Button, Center, Loader, Text, Title } from '@mantine/core';
+import { CircleAlert } from 'lucide-react';
+import type { ComponentType, ReactNode } from 'react';
+import { ApiError, NetworkError } from '@/api/problem';
+import { t, tOr } from '@/i18n';
+import classes from './feedback.module.css';
+
+/** What went wrong, in words for the person in front of the screen. */
+export function errorText(error: unknown): string {
+  if (error instanceof NetworkError) return t('ui.error.network');
+  if (error instanceof ApiError) {
+    const fallback = error.detail ?? tOr(`problem.status.${error.status}`, error.message);
+    return tOr(`problem.code.${error.code}`, fallback);
+  }
+  return t('ui.error.unexpected');
+}
+
+export function ErrorNotice({ error, retry }: { error: unknown; retry?: () => void }) {
+  const id = error instanceof ApiError ? error.requestId : null;
+  return (
+    <Alert color="red" variant="light" icon={<CircleAlert size={18} />} role="alert" my="sm">
+      <Text size="md">{errorText(error)}</Text>
+      {id && (
+        <Text size="xs" c="dimmed" className="mp-break">
+          {t('ui.error.requestId', { id })}
+        </Text>
+      )}
+      {retry && (
+        <Button size="compact-sm" variant="default" mt="xs" onClick={retry}>
+          {t('ui.action.retry')}
+        </Button>
+      )}
+    </Alert>
+  );
+}
+
+interface EmptyProps {
+  icon: ComponentType<{ size?: number; 'aria-hidden'?: boolean }>;
+  title: string;
+  children: ReactNode;
+  action?: ReactNode;
+}
+
+/** An empty list teaches what belongs there and offers the next step. */
+export function Empty({ icon: Icon, title, children, action }: EmptyProps) {
+  return (
+    <div className={classes.empty}>
+      <div className={classes.emptyIcon}>
+        <Icon size={22} aria-hidden />
+      </div>
+      <Title order={2}>{title}</Title>
+      <p className={classes.emptyText}>{children}</p>
+      {action}
+    </div>
+  );
+}
+
+export function Loading() {
+  return (
+    <Center py={64}>
+      <Loader size="sm" aria-label={t('ui.loading')} />
+    </Center>
+  );
+}

@@ -1,0 +1,106 @@
+import { Alert, Button, Group } from '@mantine/core';
+import { zodResolver } from '@hookform/resolvers/zod';
+import { CircleAlert } from 'lucide-react';
+import { useState, type ReactNode } from 'react';
+import { useForm, type DefaultValues, type FieldValues, type Path, type Resolver, type UseFormReturn } from 'react-hook-form';
+import { ApiError, mapErrors } from '@/api/problem';
+import type { FieldError } from '@/api/types';
+import { t, tOr } from '@/i18n';
+import { errorText } from './feedback';
+
+interface Options<T extends FieldValues> {
+  schema: unknown;
+  defaults: T;
+  /** Sends the form; an {@link ApiError} it throws is shown at the fields it names. */
+  submit: (values: T) => Promise<void>;
+  /** Wire name → form name, where they differ. */
+  rename?: Record<string, string>;
+}
+
+export interface ApiForm<T extends FieldValues> extends UseFormReturn<T> {
+  /** What concerns no single field. */
+  problem: string[];
+  send: (event?: React.BaseSyntheticEvent) => Promise<void>;
+  /** The text under a field, or undefined. */
+  error: (name: Path<T>) => string | undefined;
+}
+
+/** A form that is checked here for what is obvious and by the API for everything else. */
+export function useApiForm<T extends FieldValues>({ schema, defaults, submit, rename }: Options<T>): ApiForm<T> {
+  const [problem, setProblem] = useState<string[]>([]);
+  const form = useForm<T>({
+    defaultValues: defaults as DefaultValues<T>,
+    resolver: zodResolver(schema as never) as unknown as Resolver<T>,
+    mode: 'onTouched',
+  });
+
+  const send = form.handleSubmit(async (values) => {
+    setProblem([]);
+    try {
+      await submit(values);
+    } catch (error) {
+      setProblem(showError(error, form, Object.keys(defaults), rename));
+    }
+  });
+
+  return {
+    ...form,
+    problem,
+    send,
+    error: (name) => {
+      const message = form.getFieldState(name, form.formState).error?.message;
+      // Our own rules name a text; the server sends the text itself.
+      return message === undefined ? undefined : tOr(message, message);
+    },
+  };
+}
+
+function showError<T extends FieldValues>(error: unknown, form: UseFormReturn<T>, top: string[], rename?: Record<string, string>): string[] {
+  if (!(error instanceof ApiError)) return [errorText(error)];
+  const registered = Object.keys(form.control._fields);
+  const { fields, rest } = mapErrors(error, [...new Set([...registered, ...top])], rename);
+  fields.forEach(({ field, error: item }, index) => {
+    form.setError(field as Path<T>, { message: fieldText(item) }, { shouldFocus: index === 0 });
+  });
+  if (rest.length > 0) return rest.map(fieldText);
+  return fields.length > 0 ? [] : [errorText(error)];
+}
+
+export function fieldText(item: FieldError): string {
+  return tOr(`problem.code.${item.code}`, item.message, item.params as Record<string, string | number> | undefined);
+}
+
+export function FormProblem({ messages }: { messages: string[] }) {
+  if (messages.length === 0) return null;
+  return (
+    <Alert color="red" variant="light" icon={<CircleAlert size={18} />} role="alert">
+      {messages.map((message) => (
+        <div key={message}>{message}</div>
+      ))}
+    </Alert>
+  );
+}
+
+interface ButtonsProps {
+  label: string;
+  busy: boolean;
+  cancel?: () => void;
+  disabled?: boolean;
+  children?: ReactNode;
+}
+
+export function FormButtons({ label, busy, cancel, disabled, children }: ButtonsProps) {
+  return (
+    <Group gap="xs" mt="xs">
+      <Button type="submit" loading={busy} disabled={disabled}>
+        {label}
+      </Button>
+      {cancel && (
+        <Button variant="default" onClick={cancel} disabled={busy}>
+          {t('ui.action.cancel')}
+        </Button>
+      )}
+      {children}
+    </Group>
+  );
+}

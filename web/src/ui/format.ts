@@ -1,0 +1,62 @@
+import { t, type Key } from '@/i18n';
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
+
+/** Decimal units, as plans and disks are sold: 1 GB = 1,000,000,000 bytes. */
+export function bytes(value: number): string {
+  let size = value;
+  let unit = 0;
+  while (Math.abs(size) >= 999.5 && unit < UNITS.length - 1) {
+    size /= 1000;
+    unit += 1;
+  }
+  const digits = unit === 0 || Math.abs(size) >= 100 ? 0 : 1;
+  return `${size.toLocaleString(undefined, { maximumFractionDigits: digits })} ${UNITS[unit]}`;
+}
+
+export function count(value: number): string {
+  return value.toLocaleString();
+}
+
+const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'long' });
+const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+];
+
+export function absoluteTime(iso: string): string {
+  return dateTime.format(new Date(iso));
+}
+
+/** "3 hours ago" for a month, then the date; always in the viewer's zone. */
+export function relativeTime(iso: string, now = Date.now()): string {
+  const seconds = Math.round((new Date(iso).getTime() - now) / 1000);
+  if (Math.abs(seconds) > 30 * 86_400) return dateTime.format(new Date(iso));
+  for (const [unit, size] of STEPS) {
+    if (Math.abs(seconds) >= size) return relative.format(Math.round(seconds / size), unit);
+  }
+  return t('ui.time.now');
+}
+
+/** An entitlement's value in words: counts as numbers, bytes with units, null as "unlimited". */
+export function quantity(value: number | null, kind: string): string {
+  if (value === null) return t('ui.unlimited');
+  return kind === 'bytes' ? bytes(value) : count(value);
+}
+
+const ENTITLEMENTS: Record<string, { label: Key; kind: 'count' | 'bytes' }> = {
+  sites: { label: 'ui.entitlement.sites', kind: 'count' },
+  domains: { label: 'ui.entitlement.domains', kind: 'count' },
+  disk_bytes: { label: 'ui.entitlement.disk_bytes', kind: 'bytes' },
+  traffic_bytes_month: { label: 'ui.entitlement.traffic_bytes_month', kind: 'bytes' },
+};
+
+export const ENTITLEMENT_KEYS = Object.keys(ENTITLEMENTS);
+
+/** Name and kind of an entitlement; keys this panel does not know yet show as they are. */
+export function entitlement(key: string): { label: string; kind: 'count' | 'bytes' } {
+  const known = ENTITLEMENTS[key];
+  return known ? { label: t(known.label), kind: known.kind } : { label: key, kind: key.includes('bytes') ? 'bytes' : 'count' };
+}

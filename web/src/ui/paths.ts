@@ -1,0 +1,45 @@
+const segment = encodeURIComponent;
+
+/** Every address inside the panel for one acting tenant. Components never write paths by hand. */
+export function tenantPaths(tenant: string) {
+  const root = `/t/${segment(tenant)}`;
+  return {
+    overview: root,
+    sites: `${root}/sites`,
+    newSite: `${root}/sites/new`,
+    site: (id: string) => `${root}/sites/${segment(id)}`,
+    siteDomains: (id: string) => `${root}/sites/${segment(id)}/domains`,
+    siteSettings: (id: string) => `${root}/sites/${segment(id)}/settings`,
+    zones: `${root}/zones`,
+    newZone: `${root}/zones/new`,
+    zone: (id: string) => `${root}/zones/${segment(id)}`,
+    certificates: `${root}/certificates`,
+    customers: `${root}/customers`,
+    newCustomer: `${root}/customers/new`,
+    customer: (id: string) => `${root}/customers/${segment(id)}`,
+    plans: `${root}/plans`,
+    newPlan: `${root}/plans/new`,
+    plan: (id: string) => `${root}/plans/${segment(id)}`,
+    nodes: `${root}/nodes`,
+    audit: `${root}/audit`,
+    members: `${root}/members`,
+    tokens: `${root}/tokens`,
+    newToken: `${root}/tokens/new`,
+    sessions: `${root}/sessions`,
+    profile: `${root}/profile`,
+  };
+}
+
+export type TenantPaths = ReturnType<typeof tenantPaths>;
+
+/** The same page for another tenant; a page about one resource becomes its list, because ids do not carry over. */
+export function switchTenantPath(pathname: string, tenant: string): string {
+  const [, , , section] = pathname.split('/');
+  const root = `/t/${segment(tenant)}`;
+  return section ? `${root}/${section}` : root;
+}
+
+/** Only addresses inside the panel are followed after a login: a link must not send the user elsewhere. */
+export function safeNext(next: unknown): string {
+  return typeof next === 'string' && /^\/(?![/\\])/.test(next) ? next : '/';
+}

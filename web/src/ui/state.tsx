@@ -1,0 +1,99 @@
+import { Progress } from '@mantine/core';
+import { CircleCheck, CircleDashed, CircleX } from 'lucide-react';
+import type { CSSProperties, ReactNode } from 'react';
+import type { Condition } from '@/api/types';
+import { t, tOr } from '@/i18n';
+import classes from './feedback.module.css';
+import { quantity, relativeTime, absoluteTime } from './format';
+
+export type Tone = 'ok' | 'warn' | 'bad' | 'busy' | 'idle';
+
+const TONES: Record<string, Tone> = {
+  active: 'ok',
+  ready: 'idle',
+  succeeded: 'ok',
+  issued: 'ok',
+  valid: 'ok',
+  online: 'ok',
+  live: 'ok',
+  running: 'busy',
+  pending: 'busy',
+  unpacking: 'busy',
+  issuing: 'busy',
+  undoing: 'warn',
+  deleting: 'warn',
+  suspended: 'warn',
+  invited: 'warn',
+  expiring: 'warn',
+  failed: 'bad',
+  offline: 'bad',
+  expired: 'bad',
+};
+
+/** A state as a word with a colour; the colour never speaks alone. */
+export function StateBadge({ state, tone, children }: { state: string; tone?: Tone; children?: ReactNode }) {
+  const look = tone ?? TONES[state] ?? 'idle';
+  const style =
+    look === 'idle'
+      ? { '--state-bg': 'var(--mp-sunken)', '--state-fg': 'var(--mp-text-dim)' }
+      : { '--state-bg': `var(--mp-${look}-bg)`, '--state-fg': `var(--mp-${look})` };
+  return (
+    <span className={`${classes.state} ${look === 'busy' ? classes.busy : ''}`} style={style as CSSProperties}>
+      {children ?? tOr(`ui.state.${state}`, state)}
+    </span>
+  );
+}
+
+export function Time({ iso }: { iso: string | null | undefined }) {
+  if (!iso) return <span className="mp-dim">{t('ui.none')}</span>;
+  return (
+    <time dateTime={iso} title={absoluteTime(iso)}>
+      {relativeTime(iso)}
+    </time>
+  );
+}
+
+interface MeterProps {
+  label: string;
+  used: number;
+  limit: number | null;
+  kind: string;
+}
+
+export function Meter({ label, used, limit, kind }: MeterProps) {
+  const share = limit === null ? 0 : limit === 0 ? 100 : Math.min(100, (used / limit) * 100);
+  const color = share >= 95 ? 'red' : share >= 80 ? 'yellow' : 'brand';
+  const text = limit === null ? t('ui.usedUnlimited', { used: quantity(used, kind) }) : t('ui.usedOf', { used: quantity(used, kind), limit: quantity(limit, kind) });
+  return (
+    <div>
+      <div className={classes.meterLabel}>
+        <span>{label}</span>
+        <span className="mp-num mp-dim">{text}</span>
+      </div>
+      <Progress value={share} color={color} size={6} aria-label={`${label}: ${text}`} />
+    </div>
+  );
+}
+
+const ICONS = {
+  true: <CircleCheck size={16} color="var(--mp-ok)" aria-hidden />,
+  false: <CircleX size={16} color="var(--mp-bad)" aria-hidden />,
+  unknown: <CircleDashed size={16} color="var(--mp-busy)" aria-hidden />,
+};
+
+/** What is done, what is waiting and why, one line each. */
+export function Conditions({ items }: { items: Condition[] }) {
+  return (
+    <ul className={classes.conditions}>
+      {items.map((item) => (
+        <li key={item.type} className={classes.condition}>
+          {ICONS[item.status]}
+          <div>
+            <div className={classes.conditionTitle}>{tOr(`ui.condition.${item.type}`, item.type)}</div>
+            <div className={classes.conditionMessage}>{item.message}</div>
+          </div>
+        </li>
+      ))}
+    </ul>
+  );
+}

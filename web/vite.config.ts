@@ -1,0 +1,21 @@
+import { fileURLToPath } from 'node:url';
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vitest/config';
+
+// The dev server passes the API to a running panel, or to the mock (`npm run mock`).
+const upstream = process.env['MPANEL_URL'] ?? 'http://127.0.0.1:7090';
+
+export default defineConfig({
+  plugins: [react()],
+  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  server: { proxy: { '/api': { target: upstream, changeOrigin: true } } },
+  build: {
+    target: 'es2022',
+    // Inlined assets would need `data:` sources in the content security policy.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    sourcemap: false,
+    chunkSizeWarningLimit: 700,
+  },
+  test: { environment: 'jsdom', include: ['tests/**/*.test.{ts,tsx}'] },
+});
