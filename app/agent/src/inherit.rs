@@ -17,7 +17,7 @@ pub(crate) fn take(number: i32) -> io::Result<OwnedFd> {
     std::fs::symlink_metadata(format!("/proc/self/fd/{number}"))?;
     // SAFETY: the number was open a moment ago and no other thread runs yet. It came from the parent by
     // number, so nothing in this process owns it; callers take each number once.
-    #[allow(unsafe_code)]
+    #[allow(unsafe_code, reason = "std has no safe way to take over a descriptor by number")]
     let fd = unsafe { OwnedFd::from_raw_fd(number) };
     fcntl_setfd(&fd, FdFlags::CLOEXEC)?;
     Ok(fd)

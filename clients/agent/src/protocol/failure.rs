@@ -140,8 +140,7 @@ fn printable(name: &[u8]) -> String {
     const LIMIT: usize = 200;
     let head = &name[..name.len().min(4 * LIMIT)];
     let mut text = String::new();
-    let mut count = 0;
-    for c in String::from_utf8_lossy(head).chars() {
+    for (count, c) in String::from_utf8_lossy(head).chars().enumerate() {
         if count == LIMIT {
             text.push('…');
             break;
@@ -151,7 +150,6 @@ fn printable(name: &[u8]) -> String {
         } else {
             text.push(c);
         }
-        count += 1;
     }
     text
 }
