@@ -1,6 +1,7 @@
 //! The system users that the processes run as when the supervisor is root.
 
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use mpanel_process::account::{self, Account};
@@ -14,6 +15,9 @@ pub struct Accounts {
     pub postgres: Account,
 }
 
+/// `useradd` gives up at once when the user database is locked.
+const ATTEMPTS: u32 = 10;
+const RETRY: Duration = Duration::from_millis(200);
 const NAMES: [&str; 4] = ["mpanel", "mpanel-edge", "mpanel-dns", "mpanel-pg"];
 
 /// The accounts, created when missing; `None` when not root.
@@ -38,21 +42,29 @@ fn ensure_account(name: &str) -> anyhow::Result<Account> {
         ensure!(account.uid != 0, "the account {name} must not be root (uid 0)");
         return Ok(account);
     }
-    let output = Command::new("useradd")
-        .args(arguments(name, account::group(name)?.is_some()))
-        .env_clear()
-        .env("PATH", super::PATH)
-        .output()
-        .with_context(|| {
-            format!("creating the system user {name}: cannot start useradd; create it by hand or install `passwd`")
-        })?;
-    ensure!(
-        output.status.success(),
-        "creating the system user {name} failed: {}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    tracing::info!(name, "created a system user");
-    Account::by_name(name)?.with_context(|| format!("useradd made no entry for {name} in /etc/passwd"))
+    // Somebody else may be adding users: another installation, a package manager.
+    let mut attempts = 0;
+    loop {
+        let output = Command::new("useradd")
+            .args(arguments(name, account::group(name)?.is_some()))
+            .env_clear()
+            .env("PATH", super::PATH)
+            .output()
+            .with_context(|| {
+                format!("creating the system user {name}: cannot start useradd; create it by hand or install `passwd`")
+            })?;
+        if let Some(account) = Account::by_name(name)? {
+            tracing::info!(name, "created a system user");
+            return Ok(account);
+        }
+        attempts += 1;
+        ensure!(
+            attempts < ATTEMPTS,
+            "creating the system user {name} failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        std::thread::sleep(RETRY);
+    }
 }
 
 /// No home, no shell, a group of its own (or the one of that name that is there already).

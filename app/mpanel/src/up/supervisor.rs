@@ -283,8 +283,9 @@ impl Supervisor {
                 tracing::error!(%error, ?again_in, "postgresql does not start");
             }
             Ok(Event::PostgresStopped(stopped)) => {
-                if let Err(error) = stopped {
-                    tracing::error!(%error, "postgresql does not stop");
+                match stopped {
+                    Ok(()) => tracing::info!(process = "postgres", "process stopped"),
+                    Err(error) => tracing::error!(%error, "postgresql does not stop"),
                 }
                 self.feed(Input::Exited(index));
             }

@@ -1,6 +1,6 @@
 use mpanel_process::{Signal, procfs};
 
-use crate::folder::{Folder, eventually, kill};
+use crate::folder::{Folder, eventually, free_address, kill, kill_and_wait};
 
 #[test]
 fn a_killed_process_is_replaced_and_nobody_is_turned_away() {
@@ -11,7 +11,7 @@ fn a_killed_process_is_replaced_and_nobody_is_turned_away() {
     let up = folder.start_ready();
     for name in ["edge", "serve", "agent", "dns-1", "dns-2"] {
         let before = folder.children()[name];
-        kill(before, Signal::KILL);
+        kill_and_wait(before);
         if name == "edge" {
             // The listener was never closed: the connection waits for the next process.
             let answer = folder.ask_tcp("panel");
@@ -56,7 +56,7 @@ fn a_killed_supervisor_is_succeeded_without_interruption() {
     assert_eq!(folder.postmaster(), postmaster);
     assert_eq!(folder.address("panel"), panel);
     // The successor holds the listeners too: with the adopted edge killed, clients wait as before.
-    kill(children["edge"], Signal::KILL);
+    kill_and_wait(children["edge"]);
     let answer = folder.ask_tcp("panel");
     assert!(
         answer.starts_with("edge ") && answer != format!("edge {}", children["edge"]),
@@ -91,7 +91,7 @@ fn a_successor_with_other_settings_replaces_the_children() {
         ("--edge-http", keep("edge_http")),
         ("--edge-https", keep("edge_https")),
         ("--dns", keep("dns")),
-        ("--panel", "127.0.0.1:0".into()),
+        ("--panel", free_address()),
     ];
     folder.options = options
         .into_iter()

@@ -81,7 +81,7 @@ impl Folder {
     /// Starts and waits until the panel serves.
     pub fn start_ready(&mut self) -> Up {
         let up = self.start();
-        up.wait_for_output("is ready");
+        up.wait_for_output("is ready: http");
         up
     }
 
@@ -214,6 +214,20 @@ pub fn kill(pid: u32, signal: Signal) {
     if let Ok(Some(process)) = Process::adopt(pid, stat.start) {
         process.signal(signal).unwrap();
     }
+}
+
+/// Kills and waits until the process accepts nothing any more.
+pub fn kill_and_wait(pid: u32) {
+    kill(pid, Signal::KILL);
+    eventually("the killed process is gone", || {
+        !procfs::stat(pid).is_some_and(|stat| stat.is_alive())
+    });
+}
+
+/// An address that was free a moment ago.
+pub fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
 }
 
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {

@@ -247,7 +247,9 @@ async fn finish(
 ) -> Result<Server, Error> {
     admin::provision(&mut connection).await?;
     connection.close().await?;
-    crate::bootstrap(&options.admin_options().database(super::PANEL)).await?;
+    // It says what exists already as notices, which at every start are no news.
+    let quiet = options.admin_options().database(super::PANEL).options([("client_min_messages", "warning")]);
+    crate::bootstrap(&quiet).await?;
     Ok(Server {
         process,
         options: options.clone(),

@@ -1,1 +1,3 @@
 mod machine;
+mod pure;
+mod sockets;
