@@ -10,6 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The tables that belong to nobody or to the platform, each with its reason.
 const PLATFORM_TABLES: &str = "xtask/platform-tables.toml";
+/// The functions that cross tenants, each with its reason.
+const DEFINER_FUNCTIONS: &str = "xtask/definer-functions.toml";
+/// Where `mpanel.protect` and `mpanel.definer` are made.
+const FOUNDATION: &str = "lib/pg";
 /// The one table of another schema that everything may refer to.
 const ROOT_TABLE: &str = "tenancy.tenants";
 
@@ -28,7 +32,8 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
         .with_extension(&["sql"])
         .filter_map(|(path, text)| read(path, text))
         .collect();
-    let listed = listed(tree);
+    let listed = entries(tree, PLATFORM_TABLES);
+    let definers = entries(tree, DEFINER_FUNCTIONS);
     let mut findings = Vec::new();
     let tenant_tables: BTreeSet<&str> = migrations
         .iter()
@@ -48,32 +53,23 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
                 findings.push(Finding::new(migration.path, table.line, problem));
             }
         }
-        findings.extend(functions(migration));
+        findings.extend(functions(migration, &definers));
         findings.extend(packaging(tree, migration));
     }
     findings.extend(same_numbers(&migrations));
-    let known: BTreeSet<&str> = migrations
+    let tables: BTreeSet<&str> = migrations
         .iter()
         .flat_map(|m| &m.tables)
         .map(|t| t.name.as_str())
         .collect();
-    for (name, reason) in &listed {
-        let line = line_of(tree.text(PLATFORM_TABLES).unwrap_or_default(), name);
-        if !known.contains(name.as_str()) {
-            findings.push(Finding::new(
-                PLATFORM_TABLES,
-                line,
-                format!("no migration creates {name}: remove the entry"),
-            ));
-        }
-        if reason.len() < 10 {
-            findings.push(Finding::new(
-                PLATFORM_TABLES,
-                line,
-                format!("say why {name} is not protected by tenant"),
-            ));
-        }
-    }
+    findings.extend(list_problems(tree, PLATFORM_TABLES, &listed, |name| {
+        tables.contains(name)
+    }));
+    findings.extend(list_problems(tree, DEFINER_FUNCTIONS, &definers, |name| {
+        migrations
+            .iter()
+            .any(|m| m.full.contains(&format!("mpanel.definer('{name}')")))
+    }));
     findings
 }
 
@@ -93,15 +89,37 @@ fn read<'a>(path: &'a str, text: &str) -> Option<Migration<'a>> {
     })
 }
 
-fn listed(tree: &Tree) -> BTreeMap<String, String> {
-    let table: toml::Table = tree
-        .text(PLATFORM_TABLES)
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_default();
+fn entries(tree: &Tree, file: &str) -> BTreeMap<String, String> {
+    let table: toml::Table = tree.text(file).and_then(|text| text.parse().ok()).unwrap_or_default();
     table
         .into_iter()
         .map(|(name, reason)| (name, reason.as_str().unwrap_or_default().to_owned()))
         .collect()
+}
+
+/// Entries of a list that name nothing any more, or have no reason.
+fn list_problems(
+    tree: &Tree,
+    file: &str,
+    entries: &BTreeMap<String, String>,
+    exists: impl Fn(&str) -> bool,
+) -> Vec<Finding> {
+    let text = tree.text(file).unwrap_or_default();
+    let mut findings = Vec::new();
+    for (name, reason) in entries {
+        if !exists(name) {
+            let problem = format!("no migration creates {name}: remove the entry");
+            findings.push(Finding::new(file, line_of(text, name), problem));
+        }
+        if reason.len() < 10 {
+            findings.push(Finding::new(
+                file,
+                line_of(text, name),
+                format!("say why {name} is an exception"),
+            ));
+        }
+    }
+    findings
 }
 
 fn table_problems(
@@ -189,20 +207,37 @@ fn reference_problem(
     None
 }
 
-/// A definer function runs with its owner's rights: it must not be led astray by the caller's search path.
-fn functions(migration: &Migration) -> Vec<Finding> {
+/// A definer function crosses tenants with its owner's rights: each is listed with its reason, binds the tenant
+/// inside, and is not led astray by the caller's search path.
+fn functions(migration: &Migration, listed: &BTreeMap<String, String>) -> Vec<Finding> {
+    const CALL: &str = "mpanel.definer('";
     let mut findings = Vec::new();
-    for (at, _) in migration.full.match_indices("security definer") {
-        let start = migration.full[..at].rfind("create ").unwrap_or(0);
-        let end = migration.full[at..]
-            .find("$$")
-            .map_or(migration.full.len(), |offset| at + offset);
-        if !migration.full[start..end].contains("set search_path") {
-            let line = migration.full[..at].matches('\n').count() + 1;
+    let line = |at: usize| migration.full[..at].matches('\n').count() + 1;
+    for (at, _) in migration.full.match_indices(CALL) {
+        let name = migration.full[at + CALL.len()..].split('\'').next().unwrap_or_default();
+        let created = format!("create function {name}(");
+        let definition = match migration.full.find(&created) {
+            Some(start) if start < at => &migration.full[start..at],
+            _ => "",
+        };
+        if !definition.contains("set search_path") {
             findings.push(Finding::new(
                 migration.path,
-                line,
-                "a definer function needs a fixed `set search_path`",
+                line(at),
+                format!("{name} needs a fixed `set search_path`"),
+            ));
+        }
+        if !listed.contains_key(name) {
+            let text = format!("{name} crosses tenants: list it in {DEFINER_FUNCTIONS} with the reason");
+            findings.push(Finding::new(migration.path, line(at), text));
+        }
+    }
+    if migration.owner != FOUNDATION {
+        for (at, _) in migration.full.match_indices("security definer") {
+            findings.push(Finding::new(
+                migration.path,
+                line(at),
+                "write `select mpanel.definer('…');` after the function",
             ));
         }
     }

@@ -9,6 +9,8 @@ const DOCUMENT: &str = "web/openapi.json";
 const METHODS: [&str; 7] = ["get", "put", "post", "delete", "patch", "head", "options"];
 /// What is not a context but has operations or schemas: the libraries and the server.
 const NOT_CONTEXTS: [&str; 6] = ["audit", "events", "operations", "problem", "server", "spine"];
+/// Schemas that belong to every context.
+const SHARED_SCHEMAS: [&str; 2] = ["Problem", "ProblemField"];
 
 pub fn check(tree: &Tree) -> Vec<Finding> {
     let Some(text) = tree.text(DOCUMENT) else {
@@ -88,6 +90,9 @@ fn owners(tree: &Tree) -> BTreeSet<String> {
 }
 
 fn is_schema_name(name: &str, owners: &BTreeSet<String>) -> bool {
+    if SHARED_SCHEMAS.contains(&name) {
+        return true;
+    }
     name.split_once('.').is_some_and(|(owner, name)| {
         owners.contains(owner)
             && name.starts_with(|c: char| c.is_ascii_uppercase())

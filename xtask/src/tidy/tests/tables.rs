@@ -116,7 +116,7 @@ fn a_table_of_the_platform_is_listed_with_its_reason() {
         &[(FIRST, text), INCLUDED, list("\"sites.kinds\" = \"\"\n")],
         "xtask/platform-tables.toml",
         1,
-        "say why",
+        "say why sites.kinds",
     );
     dirty(
         "migrations",
@@ -146,9 +146,42 @@ fn a_migration_is_carried_by_the_binary_and_has_its_own_number() {
 }
 
 #[test]
-fn a_definer_function_has_a_fixed_search_path() {
-    let function = "create function sites.f() returns int language sql security definer set search_path = pg_catalog as $$ select 1 $$;\n";
-    clean("migrations", &[(FIRST, function), INCLUDED]);
+fn a_function_that_crosses_tenants_is_listed_and_has_a_fixed_search_path() {
+    let function = "create function sites.f(a int) returns int language sql set search_path = pg_catalog as $$ select 1 $$;\n\
+                    select mpanel.definer('sites.f');\n";
+    let list = (
+        "xtask/definer-functions.toml",
+        "\"sites.f\" = \"looks for a name in all tenants\"\n",
+    );
+    clean("migrations", &[(FIRST, function), INCLUDED, list]);
+    dirty(
+        "migrations",
+        &[(FIRST, function), INCLUDED],
+        FIRST,
+        2,
+        "sites.f crosses tenants",
+    );
+    dirty(
+        "migrations",
+        &[(FIRST, ""), INCLUDED, list],
+        list.0,
+        1,
+        "remove the entry",
+    );
     let loose = function.replace("set search_path = pg_catalog", "");
-    dirty("migrations", &[(FIRST, &loose), INCLUDED], FIRST, 1, "search_path");
+    dirty(
+        "migrations",
+        &[(FIRST, &loose), INCLUDED, list],
+        FIRST,
+        2,
+        "search_path",
+    );
+    let direct = function.replace("language sql", "language sql security definer");
+    dirty(
+        "migrations",
+        &[(FIRST, &direct), INCLUDED, list],
+        FIRST,
+        1,
+        "mpanel.definer",
+    );
 }
