@@ -10,20 +10,26 @@
 #![forbid(unsafe_code)]
 
 mod backoff;
+mod crash;
 mod error;
 mod guard;
 mod job;
+mod metrics;
 mod operation;
 mod reconciler;
+mod runtime;
+mod worker;
 
 pub use error::{BoxError, Error};
 pub use guard::{TooManyDeletes, deletes_allowed};
-pub use job::{Job, JobCx, JobError, enqueue};
+pub use job::{DeadJob, Job, JobCx, JobError, enqueue, list_dead, revive};
 pub use operation::{
     Failure, Kind, Operation, OperationFilter, OperationState, OperationStatus, Outcome, Progress, Step, StepCx,
     StepError, StepState, StepStatus, get, list, request_cancel, start,
 };
 pub use reconciler::{PassReport, Reconciler};
+pub use runtime::Runtime;
+pub use worker::Tuning;
 
 use mpanel_pg::Migrations;
 

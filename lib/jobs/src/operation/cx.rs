@@ -155,8 +155,8 @@ impl StepCx {
         );
     }
 
-    /// Whether the operation is to be cancelled. It is, once the step returns, whatever it returns;
-    /// a long step may return early.
+    /// Whether the operation is to be cancelled. It is undone once the step returns; a long step
+    /// may break off early, with any error.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         *self.live.cancel.borrow()

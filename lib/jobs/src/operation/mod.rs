@@ -1,5 +1,9 @@
 pub(crate) mod cx;
+mod drive;
+mod lease;
+pub(crate) mod runner;
 pub(crate) mod status;
+mod unwind;
 
 pub use cx::StepCx;
 pub use status::{

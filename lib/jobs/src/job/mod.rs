@@ -1,3 +1,9 @@
+mod dead;
+mod lease;
+pub(crate) mod runner;
+
+pub use dead::{DeadJob, list_dead, revive};
+
 use std::time::Duration;
 
 use async_trait::async_trait;

@@ -1,3 +1,6 @@
+mod lease;
+pub(crate) mod runner;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

@@ -1,0 +1,119 @@
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use mpanel_kernel::clock::SharedClock;
+use mpanel_telemetry::spawn_named;
+use tokio::time::{Instant, sleep};
+use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
+
+use crate::job::lease::{Taken, take};
+use crate::worker::Worker;
+use crate::{Error, Job, JobCx, JobError, metrics};
+
+/// Takes jobs and runs them, a few at once, for ever. Dropped, it stops at once, as if killed.
+pub(crate) async fn run(worker: Worker, clock: SharedClock, jobs: Vec<Arc<dyn Job>>) {
+    let kinds: Vec<String> = jobs.iter().map(|job| job.kind().to_owned()).collect();
+    let jobs: HashMap<&'static str, Arc<dyn Job>> = jobs.into_iter().map(|job| (job.kind(), job)).collect();
+    let mut wakes = worker.wakes();
+    let mut at_work: HashMap<Uuid, usize> = HashMap::new();
+    let mut tasks: FuturesUnordered<BoxFuture<'static, Uuid>> = FuturesUnordered::new();
+    loop {
+        while tasks.len() < worker.tuning.jobs {
+            let busy: Vec<Uuid> = at_work
+                .iter()
+                .filter(|(_, n)| **n >= worker.tuning.per_tenant)
+                .map(|(owner, _)| *owner)
+                .collect();
+            let taken = match take(&worker, &kinds, &busy).await {
+                Ok(Some(taken)) => taken,
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot look for jobs");
+                    break;
+                }
+            };
+            let Some(job) = jobs.get(taken.kind.as_str()) else {
+                break;
+            };
+            let owner = taken.owner();
+            *at_work.entry(owner).or_default() += 1;
+            let attempt = attempt(worker.clone(), clock.clone(), job.clone(), taken);
+            let task = AbortOnDropHandle::new(spawn_named("job", attempt));
+            tasks.push(Box::pin(async move {
+                // A panic is logged where it happens; the lease runs out and the job is taken up again.
+                let _ = task.await;
+                owner
+            }));
+        }
+        tokio::select! {
+            // The sender lives in the worker.
+            _ = wakes.changed() => {}
+            () = sleep(worker.tuning.poll) => {}
+            Some(owner) = tasks.next() => {
+                if let Some(n) = at_work.get_mut(&owner) {
+                    *n -= 1;
+                }
+                at_work.retain(|_, n| *n > 0);
+            }
+        }
+    }
+}
+
+async fn attempt(worker: Worker, clock: SharedClock, job: Arc<dyn Job>, taken: Taken) {
+    let cx = JobCx {
+        id: taken.id,
+        tenant: taken.tenant(),
+        attempt: taken.attempt,
+        spine: worker.spine.clone(),
+        clock: clock.clone(),
+        kind: job.kind(),
+    };
+    let started = Instant::now();
+    let result = if taken.attempt > job.max_attempts() {
+        Err(JobError::Dead("it was interrupted too often".into()))
+    } else {
+        tokio::select! {
+            result = AssertUnwindSafe(job.run(&taken.payload, &cx)).catch_unwind() => {
+                result.unwrap_or_else(|_| Err(JobError::Retry("it panicked".into())))
+            }
+            () = mind(&worker, &taken) => {
+                tracing::warn!(job = %taken.id, "job was taken over");
+                return;
+            }
+        }
+    };
+    let (name, written) = match result {
+        Ok(()) => ("succeeded", taken.done(&worker).await),
+        Err(JobError::Retry(error)) if taken.attempt < job.max_attempts() => {
+            tracing::warn!(job = %taken.id, kind = job.kind(), attempt = taken.attempt, error, "job failed and is tried again");
+            ("failed", taken.again(&worker, &error, job.backoff(taken.attempt)).await)
+        }
+        Err(JobError::Retry(error) | JobError::Dead(error)) => {
+            tracing::error!(job = %taken.id, kind = job.kind(), attempt = taken.attempt, error, "job is dead");
+            ("died", taken.died(&worker, &error, clock.now()).await)
+        }
+    };
+    metrics::job_ended(job.kind(), name, started.elapsed());
+    if let Err(error) = written {
+        tracing::warn!(job = %taken.id, %error, "end of a job not written; it will run again");
+    }
+}
+
+/// Renews the lease; returns only when it is lost.
+async fn mind(worker: &Worker, taken: &Taken) {
+    let mut alive = Instant::now();
+    loop {
+        sleep(worker.tuning.heartbeat).await;
+        match taken.heartbeat(worker).await {
+            Ok(()) => alive = Instant::now(),
+            Err(Error::LeaseLost) => return,
+            Err(_) if alive.elapsed() >= worker.tuning.lease => return,
+            Err(error) => tracing::debug!(%error, "sign of life not written"),
+        }
+    }
+}

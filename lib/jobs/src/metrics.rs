@@ -1,0 +1,73 @@
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use mpanel_telemetry::metrics::{Counter, Family, Histogram, exponential_buckets, register};
+
+use crate::{Kind, Outcome};
+
+type Labels = [(&'static str, &'static str); 3];
+
+struct Metrics {
+    ended: Family<Labels, Counter>,
+    seconds: Family<Labels, Histogram, fn() -> Histogram>,
+}
+
+static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
+    // 1 ms to a little more than an hour.
+    let histogram: fn() -> Histogram = || Histogram::new(exponential_buckets(0.001, 4.0, 12));
+    Metrics {
+        ended: register(
+            "work_ended",
+            "Operations, reconcilers' passes and attempts of jobs that ended",
+            Family::default(),
+        ),
+        seconds: register(
+            "work_seconds",
+            "Time that steps of operations, reconcilers' passes and attempts of jobs took",
+            Family::new_with_constructor(histogram),
+        ),
+    }
+});
+
+fn ended(tool: &'static str, name: &'static str, result: &'static str) {
+    METRICS
+        .ended
+        .get_or_create(&[("tool", tool), ("name", name), ("result", result)])
+        .inc();
+}
+
+fn took(tool: &'static str, name: &'static str, step: &'static str, time: Duration) {
+    METRICS
+        .seconds
+        .get_or_create(&[("tool", tool), ("name", name), ("step", step)])
+        .observe(time.as_secs_f64());
+}
+
+pub(crate) fn operation_ended(kind: &'static str, outcome: &Outcome) {
+    let result = match outcome {
+        Outcome::Succeeded => "succeeded",
+        Outcome::Failed(_) => "failed",
+        Outcome::Cancelled => "cancelled",
+    };
+    ended("operation", kind, result);
+}
+
+/// Undoing a step counts as that step; what is no step is the end.
+pub(crate) fn step_took(kind: &'static Kind, step: &str, time: Duration) {
+    let step = kind
+        .steps
+        .iter()
+        .find(|known| known.key == step)
+        .map_or("finished", |known| known.key);
+    took("operation", kind.name, step, time);
+}
+
+pub(crate) fn pass_ended(name: &'static str, well: bool, time: Duration) {
+    ended("reconciler", name, if well { "succeeded" } else { "failed" });
+    took("reconciler", name, "", time);
+}
+
+pub(crate) fn job_ended(kind: &'static str, result: &'static str, time: Duration) {
+    ended("job", kind, result);
+    took("job", kind, "", time);
+}

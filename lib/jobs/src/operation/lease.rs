@@ -1,0 +1,344 @@
+//! The runner's own writes. Each is one short transaction that first makes sure of the lease and
+//! renews it: a worker that was taken for dead changes nothing any more.
+
+use jiff::Timestamp;
+use mpanel_authz::Actor;
+use mpanel_kernel::ids::{OperationId, RequestId, TenantId};
+use mpanel_pg::{SpineTx, Ts, Tx};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::operation::status::{OperationState, Progress, StepState, changed, changed_data};
+use crate::worker::Worker;
+use crate::{Error, Failure};
+
+/// Who says that an operation has changed.
+const ACTOR: Actor = Actor::System("jobs");
+
+/// An operation that this worker has taken.
+#[derive(Debug, Clone)]
+pub(crate) struct Taken {
+    pub(crate) tenant: TenantId,
+    pub(crate) id: OperationId,
+    pub(crate) lease: Uuid,
+    pub(crate) kind: String,
+    pub(crate) subject: String,
+    pub(crate) state: OperationState,
+    pub(crate) input: Value,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) cancel_requested: bool,
+    pub(crate) finish_attempts: u32,
+}
+
+/// A step as the runner sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct StepRow {
+    pub(crate) position: i16,
+    pub(crate) key: String,
+    pub(crate) state: StepState,
+    pub(crate) attempts: u32,
+    pub(crate) undo_attempts: u32,
+    pub(crate) output: Option<Value>,
+    pub(crate) undone: bool,
+}
+
+/// Takes the operation whose turn it is, if one can be taken: of the tenant that waits longest,
+/// what was begun before what was not, and then the oldest. Tenants in `busy` have had their share.
+pub(crate) async fn take(
+    worker: &Worker,
+    kinds: &[String],
+    busy: &[Uuid],
+    now: Timestamp,
+) -> Result<Option<Taken>, Error> {
+    let mut tx = worker.db().spine().await?;
+    let candidate = sqlx::query!(
+        r#"select o.tenant_id as "tenant_id!", o.id as "id!" from (
+               select distinct on (tenant_id) tenant_id, id
+               from jobs.operations a
+               where finished_at is null
+                 and kind = any($1)
+                 and tenant_id <> all($2)
+                 and due_at <= now()
+                 and (lease_until is null or lease_until <= now())
+                 and (state <> 'pending' or not exists (
+                     select from jobs.operations b
+                     where b.tenant_id = a.tenant_id and b.subject = a.subject and b.state in ('running', 'undoing')
+                 ) and not exists (
+                     select from jobs.operations b
+                     where b.tenant_id = a.tenant_id and b.subject = a.subject and b.state = 'pending' and b.id < a.id
+                 ))
+               order by tenant_id, state = 'pending', id
+           ) o
+           left join jobs.turns t on t.tenant_id = o.tenant_id and t.queue = 'operations'
+           order by t.at nulls first, o.id
+           limit 1"#,
+        kinds,
+        busy,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    let Some(candidate) = candidate else { return Ok(None) };
+    let lease = Uuid::now_v7();
+    let taken = sqlx::query!(
+        r#"update jobs.operations
+           set state = case state when 'pending' then 'running' else state end,
+               worker = $3, lease = $4, lease_until = now() + make_interval(secs => $5),
+               started_at = coalesce(started_at, $6)
+           where tenant_id = $1 and id = $2 and finished_at is null and due_at <= now()
+             and (lease_until is null or lease_until <= now())
+           returning kind, subject, state, input, error, cancel_requested, finish_attempts"#,
+        candidate.tenant_id,
+        candidate.id,
+        worker.name,
+        lease,
+        worker.tuning.lease.as_secs_f64(),
+        Ts(now) as _,
+    )
+    .fetch_optional(tx.conn())
+    .await;
+    let taken = match taken {
+        Ok(Some(row)) => row,
+        // Another worker was faster with this one, or with another on the same subject.
+        Ok(None) => return Ok(None),
+        Err(error) if mpanel_pg::constraint(&error) == Some("operations_one_at_a_time") => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    sqlx::query!(
+        "insert into jobs.turns (tenant_id, queue, at) values ($1, 'operations', clock_timestamp())
+         on conflict (tenant_id, queue) do update set at = excluded.at",
+        candidate.tenant_id,
+    )
+    .execute(tx.conn())
+    .await?;
+    tx.commit().await?;
+    Ok(Some(Taken {
+        tenant: TenantId::from_uuid(candidate.tenant_id),
+        id: OperationId::from_uuid(candidate.id),
+        lease,
+        kind: taken.kind,
+        subject: taken.subject,
+        state: OperationState::stored(&taken.state),
+        input: taken.input,
+        failure: taken.error.map(serde_json::from_value).transpose()?,
+        cancel_requested: taken.cancel_requested,
+        finish_attempts: taken.finish_attempts.unsigned_abs(),
+    }))
+}
+
+/// Those of this worker's operations that are to be cancelled.
+pub(crate) async fn to_cancel(worker: &Worker) -> Result<Vec<OperationId>, Error> {
+    let mut tx = worker.db().spine().await?;
+    let ids = sqlx::query_scalar!(
+        "select id from jobs.operations where finished_at is null and worker = $1 and cancel_requested",
+        worker.name,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    tx.commit().await?;
+    Ok(ids.into_iter().map(OperationId::from_uuid).collect())
+}
+
+impl Taken {
+    /// Makes sure of the lease and renews it. Tells whether a cancellation was asked for.
+    pub(super) async fn hold(&self, tx: &mut SpineTx, worker: &Worker) -> Result<bool, Error> {
+        sqlx::query_scalar!(
+            "update jobs.operations set lease_until = now() + make_interval(secs => $4)
+             where tenant_id = $1 and id = $2 and lease = $3 returning cancel_requested",
+            self.tenant.uuid(),
+            self.id.uuid(),
+            self.lease,
+            worker.tuning.lease.as_secs_f64(),
+        )
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or(Error::LeaseLost)
+    }
+
+    pub(super) async fn tell(
+        &self,
+        tx: &mut SpineTx,
+        state: OperationState,
+        step: Option<&str>,
+        progress: Option<&Progress>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let data = changed_data(&self.kind, &self.subject, state, step, progress);
+        changed(tx, self.tenant, self.id, &ACTOR, RequestId::generate(), &data, now).await
+    }
+
+    pub(crate) async fn steps(&self, worker: &Worker) -> Result<Vec<StepRow>, Error> {
+        let mut tx = worker.db().spine().await?;
+        let rows = sqlx::query!(
+            r#"select position, key, state, attempts, undo_attempts, output, undone_at is not null as "undone!"
+               from jobs.operation_steps where tenant_id = $1 and operation_id = $2 order by position"#,
+            self.tenant.uuid(),
+            self.id.uuid(),
+        )
+        .fetch_all(tx.conn())
+        .await?;
+        tx.commit().await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| StepRow {
+                position: row.position,
+                key: row.key,
+                state: StepState::stored(&row.state),
+                attempts: row.attempts.unsigned_abs(),
+                undo_attempts: row.undo_attempts.unsigned_abs(),
+                output: row.output,
+                undone: row.undone,
+            })
+            .collect())
+    }
+
+    /// A sign of life.
+    pub(crate) async fn heartbeat(&self, worker: &Worker) -> Result<(), Error> {
+        let mut tx = worker.db().spine().await?;
+        self.hold(&mut tx, worker).await?;
+        Ok(tx.commit().await?)
+    }
+
+    pub(crate) async fn progress(
+        &self,
+        worker: &Worker,
+        step: &str,
+        progress: &Progress,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut tx = worker.db().spine().await?;
+        self.hold(&mut tx, worker).await?;
+        self.set_progress(&mut tx, Some(progress)).await?;
+        self.tell(&mut tx, self.state, Some(step), Some(progress), now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn set_progress(&self, tx: &mut SpineTx, progress: Option<&Progress>) -> Result<(), Error> {
+        sqlx::query!(
+            "update jobs.operations set progress_done = $3, progress_total = $4, progress_unit = $5
+             where tenant_id = $1 and id = $2",
+            self.tenant.uuid(),
+            self.id.uuid(),
+            progress.map(|p| i64::try_from(p.done).unwrap_or(i64::MAX)),
+            progress
+                .and_then(|p| p.total)
+                .map(|n| i64::try_from(n).unwrap_or(i64::MAX)),
+            progress.map(|p| p.unit.as_str()),
+        )
+        .execute(tx.conn())
+        .await?;
+        Ok(())
+    }
+
+    /// Before a step runs. `false`: it must not, because a cancellation was asked for, and the
+    /// operation is being undone from now on.
+    pub(crate) async fn begin_step(&mut self, worker: &Worker, step: &StepRow, now: Timestamp) -> Result<bool, Error> {
+        let mut tx = worker.db().spine().await?;
+        if self.hold(&mut tx, worker).await? {
+            self.turn_back(&mut tx, None).await?;
+            self.tell(&mut tx, OperationState::Undoing, Some(&step.key), None, now)
+                .await?;
+            tx.commit().await?;
+            self.state = OperationState::Undoing;
+            return Ok(false);
+        }
+        sqlx::query!(
+            "update jobs.operation_steps
+             set state = 'running', attempts = attempts + 1, started_at = coalesce(started_at, $4)
+             where tenant_id = $1 and operation_id = $2 and position = $3",
+            self.tenant.uuid(),
+            self.id.uuid(),
+            step.position,
+            Ts(now) as _,
+        )
+        .execute(tx.conn())
+        .await?;
+        self.tell(&mut tx, OperationState::Running, Some(&step.key), None, now)
+            .await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    pub(crate) async fn step_done(
+        &self,
+        worker: &Worker,
+        step: &StepRow,
+        output: &Value,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut tx = worker.db().spine().await?;
+        self.hold(&mut tx, worker).await?;
+        sqlx::query!(
+            "update jobs.operation_steps set state = 'done', output = $4, error = null, finished_at = $5
+             where tenant_id = $1 and operation_id = $2 and position = $3",
+            self.tenant.uuid(),
+            self.id.uuid(),
+            step.position,
+            output,
+            Ts(now) as _,
+        )
+        .execute(tx.conn())
+        .await?;
+        self.set_progress(&mut tx, None).await?;
+        Ok(tx.commit().await?)
+    }
+
+    pub(crate) async fn step_failed(
+        &mut self,
+        worker: &Worker,
+        step: &StepRow,
+        failure: &Failure,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut tx = worker.db().spine().await?;
+        self.hold(&mut tx, worker).await?;
+        sqlx::query!(
+            "update jobs.operation_steps set state = 'failed', error = $4, finished_at = $5
+             where tenant_id = $1 and operation_id = $2 and position = $3",
+            self.tenant.uuid(),
+            self.id.uuid(),
+            step.position,
+            failure.message,
+            Ts(now) as _,
+        )
+        .execute(tx.conn())
+        .await?;
+        self.turn_back(&mut tx, Some(failure)).await?;
+        self.set_progress(&mut tx, None).await?;
+        self.tell(&mut tx, OperationState::Undoing, Some(&step.key), None, now)
+            .await?;
+        tx.commit().await?;
+        self.state = OperationState::Undoing;
+        self.failure = Some(failure.clone());
+        Ok(())
+    }
+
+    /// After a step broke off because the operation is to be cancelled.
+    pub(crate) async fn step_cancelled(
+        &mut self,
+        worker: &Worker,
+        step: &StepRow,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut tx = worker.db().spine().await?;
+        self.hold(&mut tx, worker).await?;
+        self.turn_back(&mut tx, None).await?;
+        self.set_progress(&mut tx, None).await?;
+        self.tell(&mut tx, OperationState::Undoing, Some(&step.key), None, now)
+            .await?;
+        tx.commit().await?;
+        self.state = OperationState::Undoing;
+        Ok(())
+    }
+
+    async fn turn_back(&self, tx: &mut SpineTx, failure: Option<&Failure>) -> Result<(), Error> {
+        sqlx::query!(
+            "update jobs.operations set state = 'undoing', error = $3 where tenant_id = $1 and id = $2",
+            self.tenant.uuid(),
+            self.id.uuid(),
+            failure.map(serde_json::to_value).transpose()?,
+        )
+        .execute(tx.conn())
+        .await?;
+        Ok(())
+    }
+}
