@@ -1,0 +1,77 @@
+//! Tenancy: the tree of tenants, who is a member where, what plans allow and what is used of it,
+//! and the names that exist once in the installation. See README.md.
+#![forbid(unsafe_code)]
+
+mod authz;
+mod domain;
+mod error;
+mod http;
+mod ports;
+mod service;
+mod store;
+
+use std::sync::Arc;
+
+use mpanel_events::Spine;
+use mpanel_http::Module;
+use mpanel_identity_contract::Accounts;
+use mpanel_kernel::ids::TenantId;
+use mpanel_kernel::names::DomainName;
+use mpanel_pg::{Migrations, Reason};
+
+pub use authz::ROLES;
+pub use error::Error;
+
+pub const MIGRATIONS: Migrations = Migrations {
+    schema: "tenancy",
+    files: &[
+        ("0001_tenancy", include_str!("../migrations/0001_tenancy.sql")),
+        ("0002_functions", include_str!("../migrations/0002_functions.sql")),
+    ],
+};
+
+/// The context: its services and the ports that others use.
+#[derive(Clone)]
+pub struct Tenancy {
+    spine: Spine,
+    platform: TenantId,
+}
+
+impl Tenancy {
+    /// Opens the context; at the very first start it plants the root of the tree.
+    ///
+    /// `reserved` are names that no tenant may claim, nor anything below them.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn open(
+        spine: Spine,
+        clock: &dyn mpanel_kernel::clock::Clock,
+        reserved: &[DomainName],
+    ) -> Result<Self, Error> {
+        let mut tx = spine.db().platform(Reason::Lifecycle("tenancy.open")).await?;
+        let platform = store::tenants::plant_platform(&mut tx, clock.now()).await?;
+        store::names::reserve(&mut tx, reserved).await?;
+        tx.commit().await?;
+        Ok(Self { spine, platform })
+    }
+
+    #[must_use]
+    pub fn platform(&self) -> TenantId {
+        self.platform
+    }
+}
+
+/// Everything that the server needs to know about the context.
+#[must_use]
+pub fn module(tenancy: Tenancy, accounts: Arc<dyn Accounts>) -> Module {
+    Module {
+        name: "tenancy",
+        roles: ROLES.to_vec(),
+        routes: http::routes(Arc::new(service::Service { tenancy, accounts })),
+        ..Module::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

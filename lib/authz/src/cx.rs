@@ -92,6 +92,19 @@ impl OpCx {
         }))
     }
 
+    /// The same actor acting for a tenant below, if its role reaches there. The caller has looked at
+    /// the tree; the audit log of that tenant shows from where it was assumed.
+    #[must_use]
+    pub fn for_descendant(&self, tenant: TenantId, kind: TenantKind) -> Option<Self> {
+        self.0.role.reaches_descendants().then(|| {
+            let mut parts = (*self.0).clone();
+            parts.assumed_from = parts.assumed_from.or(Some(parts.tenant));
+            parts.tenant = tenant;
+            parts.tenant_kind = kind;
+            Self::new(parts)
+        })
+    }
+
     /// Checks the role table and the token's scopes.
     ///
     /// # Errors

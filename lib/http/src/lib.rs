@@ -8,6 +8,7 @@ mod caller;
 mod etag;
 mod extract;
 mod list;
+mod module;
 mod problem;
 
 pub use admit::{Admission, Gate, admit};
@@ -15,6 +16,7 @@ pub use axum;
 pub use caller::Caller;
 pub use etag::{IfMatch, etag};
 pub use extract::{Cx, Ids, Json, Paging, Query};
+pub use module::Module;
 pub use problem::{Problem, ProblemDocument, ProblemField, Result};
 pub use utoipa;
 pub use utoipa_axum;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use mpanel_crypto::Token;
-use mpanel_kernel::ids::UserId;
+use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_kernel::names::EmailAddress;
 use mpanel_pg::{Error, TenantTx};
 
@@ -51,13 +51,14 @@ pub struct Activation {
 #[async_trait]
 pub trait Accounts: Send + Sync + 'static {
     /// Finds the account of an address, or creates one that waits for activation, in the caller's
-    /// transaction. The transaction's tenant becomes a new account's home.
+    /// transaction. A new account's home is `home`.
     ///
     /// # Errors
     /// When the database is away.
     async fn invite(
         &self,
         tx: &mut TenantTx,
+        home: TenantId,
         email: &EmailAddress,
         name: &str,
         now: Timestamp,

@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use jiff::Timestamp;
 use mpanel_authz::{Role, TenantKind};
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_pg::{Error, TenantTx};
@@ -51,5 +52,5 @@ pub trait Memberships: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the database is away.
-    async fn join(&self, tx: &mut TenantTx, user: UserId, role: Role) -> Result<(), Error>;
+    async fn join(&self, tx: &mut TenantTx, user: UserId, role: Role, now: Timestamp) -> Result<(), Error>;
 }

@@ -1,0 +1,264 @@
+-- Functions that cross tenants. Each binds the acting tenant inside, so that what the application
+-- role can reach through them is no more than its transaction's tenant may.
+
+create function tenancy.is_within(wanted uuid) returns boolean
+    language sql stable set search_path = pg_catalog
+as $$
+    select exists (select from tenancy.subtree where tenant_id = mpanel.tenant() and descendant = wanted)
+$$;
+select mpanel.definer('tenancy.is_within');
+grant execute on function tenancy.is_within to mpanel_app, mpanel_platform;
+
+-- Hangs a new tenant below the acting one.
+create function tenancy.create_child(id uuid, kind text, name text, slug text, at timestamptz) returns void
+    language plpgsql set search_path = pg_catalog
+as $$
+declare
+    parent uuid := mpanel.tenant();
+begin
+    insert into tenancy.tenants (tenant_id, parent_id, kind, name, slug, created_at)
+    values (create_child.id, parent, create_child.kind, create_child.name, create_child.slug, create_child.at);
+    insert into tenancy.subtree (tenant_id, descendant, depth)
+    select s.tenant_id, create_child.id, s.depth + 1 from tenancy.subtree s where s.descendant = parent
+    union all select create_child.id, create_child.id, 0;
+end
+$$;
+select mpanel.definer('tenancy.create_child');
+grant execute on function tenancy.create_child to mpanel_app;
+
+-- The acting tenant and everybody below it, or one of them.
+create function tenancy.tree(only_id uuid, below uuid, after uuid, most bigint)
+    returns table (
+        id uuid, parent_id uuid, kind text, name text, slug text, state text, version bigint, created_at timestamptz,
+        plan_id uuid, plan_name text, plan_version int, depth int
+    )
+    language sql stable set search_path = pg_catalog
+as $$
+    select t.tenant_id, t.parent_id, t.kind, t.name, t.slug, t.state, t.version, t.created_at,
+           p.id, p.name, u.plan_version, s.depth
+    from tenancy.subtree s
+    join tenancy.tenants t on t.tenant_id = s.descendant
+    left join tenancy.subscriptions u on u.tenant_id = t.tenant_id
+    left join tenancy.plans p on p.tenant_id = u.seller_id and p.id = u.plan_id
+    where s.tenant_id = mpanel.tenant()
+      and (only_id is null or t.tenant_id = only_id)
+      and (below is null or t.parent_id = below)
+      and (only_id is not null or s.depth > 0)
+      and (after is null or t.tenant_id > after)
+    order by t.tenant_id limit most
+$$;
+select mpanel.definer('tenancy.tree');
+grant execute on function tenancy.tree to mpanel_app;
+
+create function tenancy.update_tenant(wanted uuid, seen bigint, new_name text, new_state text) returns bigint
+    language sql set search_path = pg_catalog
+as $$
+    update tenancy.tenants set name = coalesce(new_name, name), state = coalesce(new_state, state), version = version + 1
+    where tenant_id = wanted and version = seen and tenancy.is_within(wanted)
+    returning version
+$$;
+select mpanel.definer('tenancy.update_tenant');
+grant execute on function tenancy.update_tenant to mpanel_app;
+
+-- Puts a tenant of the acting tenant's subtree on a plan that its parent sells, and sets its limits.
+-- Returns the first key whose limit would pass the seller's without leave to oversell.
+create function tenancy.subscribe(
+    wanted uuid, seller uuid, plan uuid, plan_version int, overrides jsonb, limits jsonb, at timestamptz
+) returns text
+    language plpgsql set search_path = pg_catalog
+as $$
+declare
+    over text;
+begin
+    if not tenancy.is_within(wanted)
+        or not exists (select from tenancy.tenants t where t.tenant_id = wanted and t.parent_id = seller) then
+        raise exception 'tenant % is not one that % sells to', wanted, seller using errcode = 'insufficient_privilege';
+    end if;
+    select l.key into over
+    from jsonb_each(limits) l
+    join tenancy.counters c on c.tenant_id = seller and c.key = l.key
+    where c.max_allowed is not null
+      and (jsonb_typeof(l.value) = 'null' or (l.value #>> '{}')::bigint > c.max_allowed)
+      and not exists (
+          select from tenancy.subscriptions u
+          join tenancy.plan_versions v
+            on v.tenant_id = u.seller_id and v.plan_id = u.plan_id and v.number = u.plan_version
+          where u.tenant_id = seller and v.oversell)
+    order by l.key limit 1;
+    if over is not null then
+        return over;
+    end if;
+    insert into tenancy.subscriptions (tenant_id, seller_id, plan_id, plan_version, overrides, created_at)
+    values (wanted, seller, subscribe.plan, subscribe.plan_version, subscribe.overrides, subscribe.at)
+    on conflict (tenant_id) do update
+    set seller_id = excluded.seller_id, plan_id = excluded.plan_id, plan_version = excluded.plan_version,
+        overrides = excluded.overrides, created_at = excluded.created_at;
+    insert into tenancy.counters (tenant_id, key, max_allowed)
+    select wanted, l.key, (l.value #>> '{}')::bigint from jsonb_each(limits) l
+    on conflict (tenant_id, key) do update set max_allowed = excluded.max_allowed;
+    return null;
+end
+$$;
+select mpanel.definer('tenancy.subscribe');
+grant execute on function tenancy.subscribe to mpanel_app;
+
+-- Adds to the use of the acting tenant and its ancestors; see the port `Entitlements`.
+-- Returns 'ok', 'suspended', 'self' or 'above', with the acting tenant's figures.
+create function tenancy.reserve(wanted text, delta bigint, out outcome text, out own_used bigint, out own_limit bigint)
+    language plpgsql set search_path = pg_catalog
+as $$
+declare
+    acting uuid := mpanel.tenant();
+    step record;
+    row tenancy.counters;
+begin
+    outcome := 'ok';
+    if delta > 0 and exists (
+        select from tenancy.subtree s join tenancy.tenants t on t.tenant_id = s.tenant_id
+        where s.descendant = acting and t.state = 'suspended') then
+        outcome := 'suspended';
+        return;
+    end if;
+    -- From the root to the leaf, as everybody does: two reservations never wait for each other.
+    for step in select s.tenant_id from tenancy.subtree s where s.descendant = acting order by s.depth desc loop
+        select * into row from tenancy.counters c where c.tenant_id = step.tenant_id and c.key = wanted for update;
+        if not found then
+            -- A tenant that no plan gives this key has none of it.
+            insert into tenancy.counters (tenant_id, key, max_allowed) values (step.tenant_id, wanted, 0)
+            on conflict do nothing;
+            select * into row from tenancy.counters c where c.tenant_id = step.tenant_id and c.key = wanted for update;
+        end if;
+        if step.tenant_id = acting then
+            own_used := row.used;
+            own_limit := row.max_allowed;
+        end if;
+        if delta > 0 and row.max_allowed is not null and row.used + delta > row.max_allowed then
+            outcome := case when step.tenant_id = acting then 'self' else 'above' end;
+        end if;
+    end loop;
+    -- The tenant's own limit is named before one above it.
+    if delta > 0 and own_limit is not null and own_used + delta > own_limit then
+        outcome := 'self';
+    end if;
+    if outcome = 'ok' then
+        update tenancy.counters c set used = c.used + delta
+        from tenancy.subtree s
+        where s.descendant = acting and c.tenant_id = s.tenant_id and c.key = wanted;
+        own_used := own_used + delta;
+    end if;
+end
+$$;
+select mpanel.definer('tenancy.reserve');
+grant execute on function tenancy.reserve to mpanel_app;
+
+-- What may still be added, the least over the acting tenant and its ancestors; null without limit.
+create function tenancy.headroom(wanted text) returns bigint
+    language sql stable set search_path = pg_catalog
+as $$
+    select min(case when c.tenant_id is null then 0 else c.max_allowed - c.used end)
+    from tenancy.subtree s
+    left join tenancy.counters c on c.tenant_id = s.tenant_id and c.key = wanted
+    where s.descendant = mpanel.tenant()
+$$;
+select mpanel.definer('tenancy.headroom');
+grant execute on function tenancy.headroom to mpanel_app;
+
+create function tenancy.usage(wanted uuid) returns table (key text, used bigint, max_allowed bigint)
+    language sql stable set search_path = pg_catalog
+as $$
+    select c.key, c.used, c.max_allowed from tenancy.counters c
+    where c.tenant_id = wanted and tenancy.is_within(wanted)
+$$;
+select mpanel.definer('tenancy.usage');
+grant execute on function tenancy.usage to mpanel_app;
+
+-- Claims a name for the acting tenant. Returns 'ok', 'taken', 'reserved' or 'below'.
+create function tenancy.claim(wanted text, wanted_kind text, above text[]) returns text
+    language plpgsql set search_path = pg_catalog
+as $$
+declare
+    acting uuid := mpanel.tenant();
+begin
+    -- One claimant of a name or of anything above or below it at a time.
+    perform pg_advisory_xact_lock(hashtextextended('claim:' || above[array_length(above, 1)], 3));
+    if wanted_kind <> 'preview' and exists (select from tenancy.reserved_names r where r.name = any(above)) then
+        return 'reserved';
+    end if;
+    if exists (select from tenancy.claims c where c.name = wanted and (c.tenant_id <> acting or wanted_kind = 'preview')
+               and not (c.tenant_id = acting and c.kind = wanted_kind)) then
+        return 'taken';
+    end if;
+    if wanted_kind <> 'preview' then
+        if exists (select from tenancy.claims c where c.name = any(above) and c.tenant_id <> acting) then
+            return 'below';
+        end if;
+        if exists (select from tenancy.claims c
+                   where tenancy.reversed(c.name) like tenancy.reversed(wanted) || '%' and c.tenant_id <> acting) then
+            return 'taken';
+        end if;
+    end if;
+    insert into tenancy.claims (name, kind, tenant_id) values (wanted, wanted_kind, acting) on conflict do nothing;
+    return 'ok';
+end
+$$;
+select mpanel.definer('tenancy.claim');
+grant execute on function tenancy.claim to mpanel_app;
+
+create function tenancy.release(wanted text, wanted_kind text) returns void
+    language sql set search_path = pg_catalog
+as $$
+    delete from tenancy.claims where name = wanted and kind = wanted_kind and tenant_id = mpanel.tenant()
+$$;
+select mpanel.definer('tenancy.release');
+grant execute on function tenancy.release to mpanel_app;
+
+-- By what right a user acts for a tenant: its own membership, else the nearest ancestor's whose role reaches down.
+create function tenancy.acting(user_id uuid, wanted uuid, reaching text[])
+    returns table (kind text, role text, holder uuid)
+    language sql stable set search_path = pg_catalog
+as $$
+    select t.kind, m.role, s.tenant_id
+    from tenancy.subtree s
+    join tenancy.members m on m.tenant_id = s.tenant_id and m.user_id = acting.user_id
+    join tenancy.tenants t on t.tenant_id = wanted
+    where s.descendant = wanted and (s.depth = 0 or m.role = any(reaching))
+    order by s.depth limit 1
+$$;
+select mpanel.definer('tenancy.acting');
+grant execute on function tenancy.acting to mpanel_spine;
+
+create function tenancy.memberships(wanted uuid)
+    returns table (id uuid, kind text, name text, slug text, role text)
+    language sql stable set search_path = pg_catalog
+as $$
+    select t.tenant_id, t.kind, t.name, t.slug, m.role
+    from tenancy.members m join tenancy.tenants t on t.tenant_id = m.tenant_id
+    where m.user_id = wanted order by t.name, t.tenant_id
+$$;
+select mpanel.definer('tenancy.memberships');
+grant execute on function tenancy.memberships to mpanel_spine;
+
+-- How many tenants are on a plan of the acting tenant.
+create function tenancy.subscribers(plan uuid) returns bigint
+    language sql stable set search_path = pg_catalog
+as $$
+    select count(*) from tenancy.subscriptions s where s.seller_id = mpanel.tenant() and s.plan_id = plan
+$$;
+select mpanel.definer('tenancy.subscribers');
+grant execute on function tenancy.subscribers to mpanel_app;
+
+-- Makes a user a member of the acting tenant or of one below it; false when it is one already.
+create function tenancy.add_member(wanted uuid, new_user uuid, new_role text, at timestamptz) returns boolean
+    language plpgsql set search_path = pg_catalog
+as $$
+begin
+    if not tenancy.is_within(wanted) then
+        raise exception 'tenant % is not below the acting one', wanted using errcode = 'insufficient_privilege';
+    end if;
+    insert into tenancy.members (tenant_id, user_id, role, created_at) values (wanted, new_user, new_role, at)
+    on conflict do nothing;
+    return found;
+end
+$$;
+select mpanel.definer('tenancy.add_member');
+grant execute on function tenancy.add_member to mpanel_app;

@@ -1,0 +1,97 @@
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use mpanel_authz::TenantKind;
+use mpanel_kernel::error::FieldError;
+use mpanel_kernel::ids::{PlanId, TenantId};
+
+use super::Limits;
+
+/// Whether a tenant works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TenantState {
+    Active,
+    /// Keeps what it has and may not grow.
+    Suspended,
+}
+
+impl TenantState {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+        }
+    }
+}
+
+impl FromStr for TenantState {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "active" => Ok(Self::Active),
+            "suspended" => Ok(Self::Suspended),
+            _ => Err(()),
+        }
+    }
+}
+
+/// The plan that a tenant is on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantPlan {
+    pub id: PlanId,
+    pub name: String,
+    pub version: i32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    pub id: TenantId,
+    pub parent_id: Option<TenantId>,
+    pub kind: TenantKind,
+    pub name: String,
+    pub slug: String,
+    pub state: TenantState,
+    pub plan: Option<TenantPlan>,
+    /// Grows with each change.
+    pub version: i64,
+    pub created_at: Timestamp,
+}
+
+/// One unchanging version of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanVersion {
+    pub number: i32,
+    pub entitlements: Limits,
+    pub oversell: bool,
+    pub created_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    pub id: PlanId,
+    pub name: String,
+    pub archived: bool,
+    /// The newest; new subscribers get it.
+    pub latest: PlanVersion,
+    /// How many tenants are on it, in any version.
+    pub subscribers: i64,
+    pub version: i64,
+    pub created_at: Timestamp,
+}
+
+/// A name for people: 1 to 100 characters on one line.
+///
+/// # Errors
+/// The [`FieldError`] of the field `pointer`.
+pub fn title(pointer: &'static str, text: &str) -> Result<String, FieldError> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > 100 || text.chars().any(char::is_control) {
+        return Err(FieldError::new(
+            pointer,
+            "name.length",
+            "a name has 1 to 100 characters on one line",
+        ));
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,112 @@
+use mpanel_authz::Denied;
+use mpanel_kernel::error::{FieldError, Kind, PublicError};
+use mpanel_tenancy_contract::EntitlementKey;
+
+/// What can go wrong in tenancy.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    #[error("there is no such object here")]
+    NotFound,
+    #[error("{}", .0.first().map_or("the request is not valid", |f| f.message.as_str()))]
+    Invalid(Vec<FieldError>),
+    #[error("a customer has no tenants below it; act for a reseller or the platform")]
+    NotASeller,
+    #[error("only the seller directly above puts a tenant on a plan; act for it and try again")]
+    NotTheSeller,
+    #[error("a plan of this name exists; choose another name, or add a version to it")]
+    PlanNameTaken,
+    #[error("the plan is archived and takes no new subscribers")]
+    PlanArchived,
+    #[error("the plan gives more {} than the seller itself has", .0.as_str())]
+    Oversold(EntitlementKey),
+    #[error("this user is a member already")]
+    AlreadyMember,
+    #[error("an owner is removed only by another owner, and the last owner stays")]
+    OwnerStays,
+    #[error("somebody changed this meanwhile; load it again and repeat your change")]
+    Stale,
+    #[error("a tenant's state is changed by those above it, not by itself")]
+    OwnState,
+    #[error(transparent)]
+    Spine(#[from] mpanel_events::Error),
+}
+
+impl Error {
+    pub(crate) fn field(pointer: &'static str, code: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError::new(pointer, code, message)])
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Spine(error.into())
+    }
+}
+
+impl From<mpanel_pg::Error> for Error {
+    fn from(error: mpanel_pg::Error) -> Self {
+        Self::Spine(error.into())
+    }
+}
+
+impl PublicError for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Denied(_) => Kind::Forbidden,
+            Self::NotFound => Kind::NotFound,
+            Self::Invalid(_) => Kind::Invalid,
+            Self::NotASeller
+            | Self::NotTheSeller
+            | Self::PlanNameTaken
+            | Self::PlanArchived
+            | Self::AlreadyMember
+            | Self::OwnerStays
+            | Self::OwnState => Kind::Conflict,
+            Self::Oversold(_) => Kind::Quota,
+            Self::Stale => Kind::Stale,
+            Self::Spine(error) => error.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Denied(denied) => denied.code(),
+            Self::NotFound => "request.not_found",
+            Self::Invalid(_) => "request.invalid",
+            Self::NotASeller => "tenancy.tenant.not_a_seller",
+            Self::NotTheSeller => "tenancy.tenant.not_the_seller",
+            Self::PlanNameTaken => "tenancy.plan.name_taken",
+            Self::PlanArchived => "tenancy.plan.archived",
+            Self::Oversold(_) => "tenancy.plan.oversold",
+            Self::AlreadyMember => "tenancy.member.exists",
+            Self::OwnerStays => "tenancy.member.owner_stays",
+            Self::Stale => "request.stale",
+            Self::OwnState => "tenancy.tenant.own_state",
+            Self::Spine(error) => error.code(),
+        }
+    }
+
+    fn public_text(&self) -> String {
+        match self {
+            Self::Spine(error) => error.public_text(),
+            other => other.to_string(),
+        }
+    }
+
+    fn fields(&self) -> Vec<FieldError> {
+        match self {
+            Self::Invalid(fields) => fields.clone(),
+            Self::Spine(error) => error.fields(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::Spine(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+}

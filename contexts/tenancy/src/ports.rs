@@ -1,0 +1,78 @@
+use async_trait::async_trait;
+use jiff::Timestamp;
+use mpanel_authz::Role;
+use mpanel_kernel::ids::{TenantId, UserId};
+use mpanel_kernel::names::DomainName;
+use mpanel_pg::TenantTx;
+use mpanel_tenancy_contract::{
+    Acting, ClaimKind, EntitlementError, EntitlementKey, Entitlements, Membership, Memberships, NameClaims, NameError,
+};
+
+use crate::Tenancy;
+use crate::store::entitlements::Reserved;
+use crate::store::names::Claimed;
+use crate::store::{entitlements, members, names};
+
+#[async_trait]
+impl Entitlements for Tenancy {
+    async fn reserve(&self, tx: &mut TenantTx, key: EntitlementKey, delta: i64) -> Result<(), EntitlementError> {
+        match entitlements::reserve(tx, key, delta).await? {
+            Reserved::Done => Ok(()),
+            Reserved::Suspended => Err(EntitlementError::Suspended),
+            Reserved::OwnLimit { used, limit } => Err(EntitlementError::Exceeded { key, used, limit }),
+            Reserved::LimitAbove => Err(EntitlementError::ExceededAbove { key }),
+        }
+    }
+
+    async fn headroom(&self, tx: &mut TenantTx, key: EntitlementKey) -> Result<Option<i64>, EntitlementError> {
+        Ok(entitlements::headroom(tx, key).await?)
+    }
+}
+
+#[async_trait]
+impl NameClaims for Tenancy {
+    async fn claim(&self, tx: &mut TenantTx, name: &DomainName, kind: ClaimKind) -> Result<(), NameError> {
+        let is_suffix = psl::suffix(name.as_str().as_bytes())
+            .is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == name.as_str().as_bytes());
+        if is_suffix && kind != ClaimKind::Preview {
+            return Err(NameError::PublicSuffix(name.clone()));
+        }
+        match names::claim(tx, name, kind).await? {
+            Claimed::Done => Ok(()),
+            Claimed::Taken => Err(NameError::Taken(name.clone())),
+            Claimed::Reserved => Err(NameError::Reserved(name.clone())),
+            Claimed::BelowAnothers => Err(NameError::BelowAnothers(name.clone())),
+        }
+    }
+
+    async fn release(&self, tx: &mut TenantTx, name: &DomainName, kind: ClaimKind) -> Result<(), NameError> {
+        Ok(names::release(tx, name, kind).await?)
+    }
+}
+
+#[async_trait]
+impl Memberships for Tenancy {
+    fn platform(&self) -> TenantId {
+        self.platform
+    }
+
+    async fn acting(&self, user: UserId, tenant: TenantId) -> Result<Option<Acting>, mpanel_pg::Error> {
+        let mut tx = self.spine.db().spine().await?;
+        let acting = members::acting(&mut tx, user, tenant).await?;
+        tx.commit().await?;
+        Ok(acting)
+    }
+
+    async fn of_user(&self, user: UserId) -> Result<Vec<Membership>, mpanel_pg::Error> {
+        let mut tx = self.spine.db().spine().await?;
+        let memberships = members::of_user(&mut tx, user).await?;
+        tx.commit().await?;
+        Ok(memberships)
+    }
+
+    async fn join(&self, tx: &mut TenantTx, user: UserId, role: Role, now: Timestamp) -> Result<(), mpanel_pg::Error> {
+        let tenant = tx.tenant();
+        members::add(tx, tenant, user, role, now).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,149 @@
+use jiff::Timestamp;
+use mpanel_authz::{OpCx, Role, actions};
+use mpanel_events::{Begin, Record};
+use mpanel_kernel::ids::{TenantId, UserId};
+use mpanel_kernel::names::EmailAddress;
+use mpanel_tenancy_contract::events;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::Service;
+use crate::authz;
+use crate::domain::title;
+use crate::error::Error;
+use crate::store;
+
+/// Where a new account's owner sets a password; shown once.
+pub struct Activation {
+    /// Path and fragment on the panel: `/activate#…`.
+    pub url_path: String,
+    pub expires_at: Timestamp,
+}
+
+impl From<mpanel_identity_contract::Activation> for Activation {
+    fn from(activation: mpanel_identity_contract::Activation) -> Self {
+        Self {
+            url_path: format!("/activate#{}", activation.token.reveal()),
+            expires_at: activation.expires_at,
+        }
+    }
+}
+
+pub struct AddMember {
+    pub email: EmailAddress,
+    pub name: String,
+    pub role: Role,
+}
+
+pub struct Member {
+    pub user: UserId,
+    pub email: String,
+    pub name: String,
+    pub role: Role,
+    /// Whether they have set a password.
+    pub active: bool,
+    pub created_at: Timestamp,
+}
+
+pub struct AddedMember {
+    pub member: Member,
+    pub activation: Option<Activation>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Added {
+    user: UserId,
+}
+
+impl Service {
+    pub async fn list_members(&self, cx: &OpCx, tenant: TenantId) -> Result<Vec<Member>, Error> {
+        let cx = self.reach(cx, tenant).await?;
+        cx.authorize::<authz::Member, _>(actions::List)?;
+        let mut tx = self.tenancy.spine.db().tenant(tenant).await?;
+        let rows = store::members::list_locked(&mut tx).await?;
+        tx.commit().await?;
+        let users: Vec<UserId> = rows.iter().map(|row| row.user).collect();
+        let mut profiles = self.accounts.profiles(&users).await?;
+        let members = rows.into_iter().filter_map(|row| {
+            let profile = profiles.remove(&row.user)?;
+            Some(Member {
+                user: row.user,
+                email: profile.email.to_string(),
+                name: profile.name,
+                role: row.role,
+                active: profile.active,
+                created_at: row.created_at,
+            })
+        });
+        Ok(members.collect())
+    }
+
+    pub async fn add_member(&self, cx: &OpCx, tenant: TenantId, new: AddMember) -> Result<AddedMember, Error> {
+        let cx = &self.reach(cx, tenant).await?;
+        cx.authorize::<authz::Member, _>(actions::ManageAccess)?;
+        // Nobody hands out more than they have.
+        if new.role == Role::Owner && cx.role() != Role::Owner {
+            return Err(Error::field(
+                "/role",
+                "tenancy.member.owner_by_owner",
+                "only an owner makes another owner",
+            ));
+        }
+        let name = title("/name", &new.name).map_err(|field| Error::Invalid(vec![field]))?;
+        let now = cx.clock().now();
+        let mut change = match self.tenancy.spine.begin_once(cx, "members_create").await? {
+            Begin::Run(change) => change,
+            Begin::Replay(Added { user }) => {
+                let mut members = self.list_members(cx, tenant).await?;
+                let at = members.iter().position(|m| m.user == user).ok_or(Error::NotFound)?;
+                return Ok(AddedMember {
+                    member: members.swap_remove(at),
+                    activation: None,
+                });
+            }
+        };
+        let invited = self
+            .accounts
+            .invite(change.tx(), tenant, &new.email, &name, now)
+            .await?;
+        if !store::members::add(change.tx(), tenant, invited.user, new.role, now).await? {
+            return Err(Error::AlreadyMember);
+        }
+        let facts = json!({"user": invited.user, "role": new.role});
+        change
+            .record(Record::new(events::MEMBER_ADDED, invited.user, facts.clone()).after(facts))
+            .await?;
+        change.commit_with(&Added { user: invited.user }).await?;
+        let active = invited.activation.is_none();
+        Ok(AddedMember {
+            member: Member {
+                user: invited.user,
+                email: new.email.to_string(),
+                name,
+                role: new.role,
+                active,
+                created_at: now,
+            },
+            activation: invited.activation.map(Activation::from),
+        })
+    }
+
+    pub async fn remove_member(&self, cx: &OpCx, tenant: TenantId, user: UserId) -> Result<(), Error> {
+        let cx = &self.reach(cx, tenant).await?;
+        let mut change = self.tenancy.spine.begin(cx).await?;
+        let rows = store::members::list_locked(change.tx()).await?;
+        let role = rows.iter().find(|row| row.user == user).ok_or(Error::NotFound)?.role;
+        let allowed = cx.authorize::<authz::Member, _>(actions::Delete)?;
+        let owners = rows.iter().filter(|row| row.role == Role::Owner).count();
+        if role == Role::Owner && (owners == 1 || cx.role() != Role::Owner) {
+            return Err(Error::OwnerStays);
+        }
+        store::members::remove(change.tx(), &allowed, user).await?;
+        let facts = json!({"user": user, "role": role});
+        change
+            .record(Record::new(events::MEMBER_REMOVED, user, json!({"user": user})).before(facts))
+            .await?;
+        change.commit().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,7 @@
+//! SQL only. What writes takes the proof that it was authorised.
+
+pub mod entitlements;
+pub mod members;
+pub mod names;
+pub mod plans;
+pub mod tenants;

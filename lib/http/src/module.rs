@@ -1,0 +1,22 @@
+use std::sync::Arc;
+
+use mpanel_authz::RoleRow;
+use mpanel_jobs::{Job, Operation, Reconciler};
+
+use crate::Routes;
+
+/// What a context gives to the server, which folds over all of them. Migrations stand beside it, as
+/// a constant, because they run before anything can be built.
+#[derive(Default)]
+pub struct Module {
+    pub name: &'static str,
+    /// What each role may do to the context's resources.
+    pub roles: Vec<RoleRow>,
+    /// Operations with an actor; they stand behind [`admit`](crate::admit).
+    pub routes: Routes,
+    /// Operations that anybody may call: signing in.
+    pub public_routes: Routes,
+    pub reconcilers: Vec<Arc<dyn Reconciler>>,
+    pub operations: Vec<Arc<dyn Operation>>,
+    pub jobs: Vec<Arc<dyn Job>>,
+}
