@@ -40,6 +40,7 @@ const tenant = createRoute({
     if (me.totp_setup_required) throw redirect({ to: '/secure', replace: true });
   },
   component: lazyRouteComponent(() => import('./shell/Shell'), 'Shell'),
+  notFoundComponent: PageNotFound,
 });
 
 const tree = root.addChildren([

@@ -16,7 +16,7 @@ export function takeFragment(): void {
 
 export function parseFragment(hash: string): string {
   const text = hash.replace(/^#/, '');
-  return new URLSearchParams(text).get('token') ?? decodeURIComponent(text);
+  return new URLSearchParams(text).get('token') || decodeURIComponent(text);
 }
 
 export function readSecret(): string | null {

@@ -17,7 +17,7 @@ export function ApiPanel({ tenant, example }: { tenant: string; example: ApiExam
   const [open, { toggle }] = useDisclosure(false);
   return (
     <div>
-      <Button variant="subtle" color="gray" size="compact-sm" leftSection={<SquareTerminal size={15} aria-hidden />} onClick={toggle} aria-expanded={open}>
+      <Button variant="subtle" color="gray" size="compact-sm" fw={500} c="dimmed" leftSection={<SquareTerminal size={15} aria-hidden />} onClick={toggle} aria-expanded={open}>
         {t('ui.api.toggle')}
       </Button>
       <Collapse expanded={open}>

@@ -1,8 +1,8 @@
-import { Alert, Button, Center, Loader, Text, Title } from '@mantine/core';
-import { CircleAlert } from 'lucide-react';
+import { Button, Center, Loader, Text, Title } from '@mantine/core';
 import type { ComponentType, ReactNode } from 'react';
 import { ApiError, NetworkError } from '@/api/problem';
 import { t, tOr } from '@/i18n';
+import { Notice } from './Notice';
 import classes from './feedback.module.css';
 
 /** What went wrong, in words for the person in front of the screen. */
@@ -18,8 +18,8 @@ export function errorText(error: unknown): string {
 export function ErrorNotice({ error, retry }: { error: unknown; retry?: () => void }) {
   const id = error instanceof ApiError ? error.requestId : null;
   return (
-    <Alert color="red" variant="light" icon={<CircleAlert size={18} />} role="alert" my="sm">
-      <Text size="md">{errorText(error)}</Text>
+    <Notice tone="bad">
+      <span>{errorText(error)}</span>
       {id && (
         <Text size="xs" c="dimmed" className="mp-break">
           {t('ui.error.requestId', { id })}
@@ -30,7 +30,7 @@ export function ErrorNotice({ error, retry }: { error: unknown; retry?: () => vo
           {t('ui.action.retry')}
         </Button>
       )}
-    </Alert>
+    </Notice>
   );
 }
 

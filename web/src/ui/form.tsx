@@ -1,11 +1,11 @@
-import { Alert, Button, Group } from '@mantine/core';
+import { Button, Group } from '@mantine/core';
 import { zodResolver } from '@hookform/resolvers/zod';
-import { CircleAlert } from 'lucide-react';
 import { useState, type ReactNode } from 'react';
 import { useForm, type DefaultValues, type FieldValues, type Path, type Resolver, type UseFormReturn } from 'react-hook-form';
 import { ApiError, mapErrors } from '@/api/problem';
 import type { FieldError } from '@/api/types';
 import { t, tOr } from '@/i18n';
+import { Notice } from './Notice';
 import { errorText } from './feedback';
 
 interface Options<T extends FieldValues> {
@@ -31,7 +31,7 @@ export function useApiForm<T extends FieldValues>({ schema, defaults, submit, re
   const form = useForm<T>({
     defaultValues: defaults as DefaultValues<T>,
     resolver: zodResolver(schema as never) as unknown as Resolver<T>,
-    mode: 'onTouched',
+    mode: 'onSubmit',
   });
 
   const send = form.handleSubmit(async (values) => {
@@ -73,11 +73,11 @@ export function fieldText(item: FieldError): string {
 export function FormProblem({ messages }: { messages: string[] }) {
   if (messages.length === 0) return null;
   return (
-    <Alert color="red" variant="light" icon={<CircleAlert size={18} />} role="alert">
+    <Notice tone="bad">
       {messages.map((message) => (
         <div key={message}>{message}</div>
       ))}
-    </Alert>
+    </Notice>
   );
 }
 

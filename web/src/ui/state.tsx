@@ -70,7 +70,7 @@ export function Meter({ label, used, limit, kind }: MeterProps) {
         <span>{label}</span>
         <span className="mp-num mp-dim">{text}</span>
       </div>
-      <Progress value={share} color={color} size={6} aria-label={`${label}: ${text}`} />
+      {limit !== null && <Progress value={share} color={color} size={6} aria-label={`${label}: ${text}`} />}
     </div>
   );
 }

@@ -2,6 +2,9 @@ import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from 
 
 const brand = Array.from({ length: 10 }, (_, index) => `var(--mp-brand-${index})`) as unknown as MantineColorsTuple;
 
+const overlayProps = { backgroundOpacity: 0.4 };
+const titleStyle = { fontSize: 16, fontWeight: 620 };
+
 /** Mantine reads the design tokens (tokens.css); nothing here is a colour a brand could want to change. */
 export const theme = createTheme({
   primaryColor: 'brand',
@@ -28,7 +31,11 @@ export const theme = createTheme({
   focusRing: 'auto',
   components: {
     Button: { defaultProps: { size: 'sm' } },
-    Modal: { defaultProps: { centered: true, radius: 12 } },
+    Modal: { defaultProps: { centered: true, radius: 12, padding: 20, overlayProps }, styles: { title: titleStyle } },
+    Drawer: { defaultProps: { overlayProps }, styles: { title: titleStyle } },
+    InputWrapper: { styles: { label: { fontSize: 14, fontWeight: 550 }, description: { fontSize: 13 }, error: { fontSize: 13 } } },
+    Switch: { styles: { label: { fontSize: 14 }, description: { fontSize: 13 } } },
+    Checkbox: { styles: { label: { fontSize: 14 }, description: { fontSize: 13 } } },
     Tooltip: { defaultProps: { openDelay: 300, withArrow: true } },
   },
 });

@@ -1,9 +1,10 @@
-import { Alert, Button, Group, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
-import { Download, ShieldCheck } from 'lucide-react';
+import { Button, Group, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { Download } from 'lucide-react';
 import { useState } from 'react';
 import type { Schemas } from '@/api/types';
 import { t } from '@/i18n';
 import { CopyField, CopyIcon } from '@/ui/Copy';
+import { Notice } from '@/ui/Notice';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
 import { code, required, z } from '@/ui/rules';
 import { confirmTotp, startTotp } from '../queries';
@@ -77,9 +78,9 @@ function BackupCodes({ codes, done }: { codes: string[]; done: () => void }) {
   };
   return (
     <Stack gap="md" mt="md">
-      <Alert color="green" variant="light" icon={<ShieldCheck size={18} />} title={t('identity.totp.on')}>
+      <Notice tone="ok" title={t('identity.totp.on')}>
         {t('identity.totp.codesText')}
-      </Alert>
+      </Notice>
       <ul className={classes.codes} aria-label={t('identity.totp.codes')}>
         {codes.map((item) => (
           <li key={item}>{item}</li>

@@ -1,5 +1,4 @@
-import { Alert, Checkbox, Select, SimpleGrid, Stack, TextInput } from '@mantine/core';
-import { KeyRound } from 'lucide-react';
+import { Checkbox, Select, SimpleGrid, Stack, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { Controller } from 'react-hook-form';
 import { useActing } from '@/api/acting';
@@ -7,6 +6,7 @@ import { useWrite } from '@/api/query';
 import { t, type Key } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { CopyField } from '@/ui/Copy';
+import { Notice } from '@/ui/Notice';
 import { Page, Section } from '@/ui/Page';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
 import { ButtonLink } from '@/ui/links';
@@ -45,9 +45,7 @@ export function NewTokenPage() {
       <Page title={t('identity.tokens.createdTitle')} back={back} narrow>
         <Section>
           <Stack gap="md">
-            <Alert color="yellow" variant="light" icon={<KeyRound size={18} />}>
-              {t('identity.tokens.once')}
-            </Alert>
+            <Notice tone="warn">{t('identity.tokens.once')}</Notice>
             <CopyField label={t('identity.tokens.secret')} value={secret} />
             <ButtonLink to={paths.tokens} style={{ alignSelf: 'flex-start' }}>
               {t('identity.tokens.copied')}

@@ -50,7 +50,7 @@ export function TokensPage() {
                 <Group gap={4} justify="inherit">
                   {scopes.map((scope) => (
                     <Badge key={scope} variant="default" size="sm" tt="none" fw={500}>
-                      {scope}
+                      {scope === '*' ? t('identity.scope.everything') : scope}
                     </Badge>
                   ))}
                 </Group>

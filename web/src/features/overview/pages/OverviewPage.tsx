@@ -4,6 +4,7 @@ import { useActing } from '@/api/acting';
 import { getQuery } from '@/api/query';
 import { t, tOr } from '@/i18n';
 import { Page, Section } from '@/ui/Page';
+import { actionText } from '@/ui/actions';
 import { ErrorNotice, Loading } from '@/ui/feedback';
 import { count, entitlement } from '@/ui/format';
 import { TextLink } from '@/ui/links';
@@ -37,7 +38,7 @@ export function OverviewPage() {
   const live = sites.data.items.filter((site) => site.active_release_id && site.status.ready).length;
 
   return (
-    <Page title={title} description={t('overview.for', { name: tenant.name })}>
+    <Page title={title} description={tenant.name}>
       {open && <Checklist steps={steps} />}
       <div className={classes.figures}>
         {sells && <Figure label={t('overview.customers')} value={customers.length} more={tenants.data?.next_cursor} note={suspendedNote(customers)} to={paths.customers} />}
@@ -105,7 +106,7 @@ function Recent() {
       <ul className={classes.list}>
         {audit.data.items.map((entry) => (
           <li key={entry.id}>
-            <span>{entry.action}</span>
+            <span>{actionText(entry.action)}</span>
             <Time iso={entry.time} />
           </li>
         ))}

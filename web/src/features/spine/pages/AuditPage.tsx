@@ -9,6 +9,7 @@ import { t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
+import { actionText } from '@/ui/actions';
 import { Empty } from '@/ui/feedback';
 import { absoluteTime } from '@/ui/format';
 import { Time } from '@/ui/state';
@@ -61,10 +62,11 @@ export function AuditPage() {
               main: true,
               cell: (entry) => (
                 <button type="button" className={classes.open} onClick={() => setOpen(entry)}>
-                  {entry.action}
+                  {actionText(entry.action)}
                 </button>
               ),
             },
+            { key: 'code', header: t('spine.audit.code'), wideOnly: true, cell: ({ action }) => <span className="mp-mono mp-dim">{action}</span> },
             { key: 'subject', header: t('spine.audit.subject'), cell: ({ subject }) => <span className="mp-mono">{subject}</span> },
             { key: 'actor', header: t('spine.audit.actor'), cell: ({ actor }) => <span className="mp-mono">{actor}</span> },
             { key: 'time', header: t('spine.audit.time'), cell: ({ time }) => <Time iso={time} /> },
@@ -72,7 +74,7 @@ export function AuditPage() {
         />
       </Section>
       <ApiPanel tenant={tenant} example={{ method: 'GET', path: '/api/v1/audit', cli: ['audit', 'list', ...FILTERS.flatMap((name) => (settled[name].trim() ? [`--${name}`, settled[name].trim()] : []))] }} />
-      <Drawer opened={open !== null} onClose={() => setOpen(null)} position="right" size={560} title={open?.action} closeButtonProps={{ 'aria-label': t('ui.action.close') }}>
+      <Drawer opened={open !== null} onClose={() => setOpen(null)} position="right" size={560} title={open && actionText(open.action)} closeButtonProps={{ 'aria-label': t('ui.action.close') }}>
         {open && <Detail entry={open} />}
       </Drawer>
     </Page>
@@ -83,6 +85,7 @@ function Detail({ entry }: { entry: Entry }) {
   const diff = changes(entry.before, entry.after);
   const facts: [string, string | null | undefined][] = [
     [t('spine.audit.time'), absoluteTime(entry.time)],
+    [t('spine.audit.code'), entry.action],
     [t('spine.audit.actor'), entry.actor],
     [t('spine.audit.actingFor'), entry.acting_tenant],
     [t('spine.audit.subject'), entry.subject],

@@ -1,7 +1,7 @@
-import { Alert, Stack, Text } from '@mantine/core';
-import { Link2 } from 'lucide-react';
+import { Stack } from '@mantine/core';
 import { t } from '@/i18n';
 import { CopyField } from '@/ui/Copy';
+import { Notice } from '@/ui/Notice';
 import { absoluteTime } from '@/ui/format';
 import type { Activation } from '../queries';
 
@@ -9,9 +9,9 @@ import type { Activation } from '../queries';
 export function ActivationLink({ activation, name }: { activation: Activation; name: string }) {
   return (
     <Stack gap="sm">
-      <Alert color="yellow" variant="light" icon={<Link2 size={18} />} title={t('tenancy.activation.title', { name })}>
-        <Text size="md">{t('tenancy.activation.text', { until: absoluteTime(activation.expires_at) })}</Text>
-      </Alert>
+      <Notice tone="warn" title={t('tenancy.activation.title', { name })}>
+        {t('tenancy.activation.text', { until: absoluteTime(activation.expires_at) })}
+      </Notice>
       <CopyField label={t('tenancy.activation.label')} value={location.origin + activation.url_path} />
     </Stack>
   );

@@ -14,7 +14,8 @@ import { StateBadge } from '@/ui/state';
 import { MemberForm } from '../forms/MemberForm';
 import { TENANTS, removeMember, type Member } from '../queries';
 
-export function Members({ tenant }: { tenant: string }) {
+/** `title`: left out where the page itself is named so. */
+export function Members({ tenant, title }: { tenant: string; title?: string }) {
   const { id, api, can } = useActing();
   const me = useMe();
   const members = usePages(id, '/api/v1/tenants/{id}/members', { path: { id: tenant } });
@@ -24,7 +25,7 @@ export function Members({ tenant }: { tenant: string }) {
   const may = can('members:write');
   return (
     <Section
-      title={t('tenancy.member.title')}
+      title={title}
       flush
       actions={
         may && (

@@ -65,7 +65,7 @@ export function CustomerPage() {
     >
       {state.error && <ErrorNotice error={state.error} />}
       <Plan key={customer.plan?.id} customer={customer} />
-      <Members tenant={id} />
+      <Members tenant={id} title={t('tenancy.member.title')} />
       <ApiPanel tenant={acting} example={{ method: 'GET', path: `/api/v1/tenants/${id}`, cli: ['tenant', 'show', id] }} />
       <ConfirmDelete
         opened={suspending}

@@ -1,7 +1,7 @@
-import { Alert, Button, Group, Stack } from '@mantine/core';
+import { Button, Group, Stack } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
-import { Info, Pencil } from 'lucide-react';
+import { Pencil } from 'lucide-react';
 import { Controller } from 'react-hook-form';
 import { useActing } from '@/api/acting';
 import { getQuery, useWrite } from '@/api/query';
@@ -9,6 +9,7 @@ import type { Schemas } from '@/api/types';
 import { t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { DataTable } from '@/ui/DataTable';
+import { Notice } from '@/ui/Notice';
 import { Page, Section } from '@/ui/Page';
 import { ErrorNotice, Loading } from '@/ui/feedback';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
@@ -118,9 +119,7 @@ function EditPlan({ plan, close }: { plan: PlanDetail; close: () => void }) {
     <Section title={t('tenancy.plan.newVersion', { version: plan.version + 1 })}>
       <form onSubmit={form.send} noValidate>
         <Stack gap="md">
-          <Alert variant="light" icon={<Info size={18} />}>
-            {t('tenancy.plan.immutable')}
-          </Alert>
+          <Notice tone="busy">{t('tenancy.plan.immutable')}</Notice>
           <FormProblem messages={form.problem} />
           <Controller
             control={form.control}
