@@ -26,13 +26,23 @@ impl std::fmt::Display for Exit {
 
 /// A running process held by its pidfd: a child of ours, or one adopted after its parent died.
 ///
-/// Dropping it neither ends nor reaps the process.
+/// Dropping it neither ends nor reaps the process, unless [`Process::end_on_drop`] asked for that.
 #[derive(Debug)]
 pub struct Process {
     pid: u32,
     start: u64,
     fd: OwnedFd,
     child: Option<Child>,
+    signal_on_drop: Option<Signal>,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(signal) = self.signal_on_drop {
+            // It may have ended already, which is what was wanted.
+            let _ended = self.signal(signal);
+        }
+    }
 }
 
 impl Process {
@@ -53,6 +63,7 @@ impl Process {
                 start,
                 fd,
                 child: Some(child),
+                signal_on_drop: None,
             }),
             Err(error) => {
                 child.kill()?;
@@ -79,9 +90,15 @@ impl Process {
                 start,
                 fd,
                 child: None,
+                signal_on_drop: None,
             })),
             _ => Ok(None),
         }
+    }
+
+    /// Sends this signal when dropped; `None` leaves the process alone. For what must not outlive a cancelled task.
+    pub fn end_on_drop(&mut self, signal: Option<Signal>) {
+        self.signal_on_drop = signal;
     }
 
     pub fn pid(&self) -> u32 {

@@ -137,7 +137,7 @@ impl Supervisor {
                 _ = glance.tick() => {
                     print(&self.announcer.refresh());
                     glances = glances.wrapping_add(1);
-                    if glances % ROTATE_EVERY == 0 {
+                    if glances.is_multiple_of(ROTATE_EVERY) {
                         logs::rotate(&self.data);
                     }
                 }

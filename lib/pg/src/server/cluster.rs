@@ -4,8 +4,8 @@ use std::fs::File;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
-use mpanel_process::Spawn;
 use mpanel_process::account::Account;
+use mpanel_process::{Signal, Spawn};
 
 use super::binaries::{self, Installation};
 use super::error::Context;
@@ -129,6 +129,7 @@ async fn init(options: &Options, server: &Account, installation: &Installation) 
     let mut process = command
         .start()
         .context(|| format!("starting initdb as {}", server.name))?;
+    process.end_on_drop(Some(Signal::KILL));
     let exit = process.wait().await.context(|| "waiting for initdb".into())?;
     if !exit.status.is_some_and(|status| status.success()) {
         let text = log::since(&options.log, mark);

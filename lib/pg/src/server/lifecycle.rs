@@ -89,8 +89,8 @@ impl Default for Limits {
 }
 
 /// Starts or adopts the server and waits until it serves. Making a new cluster takes about a second, starting one a tenth of that,
-/// recovering after a crash as long as replaying the log takes (at most ten minutes). Cancelling leaves a server that was already
-/// started running: [`stop`] ends it.
+/// recovering after a crash as long as replaying the log takes (at most ten minutes). Cancelling stops what it started (not what it
+/// adopted) without waiting; [`stop`] waits.
 ///
 /// # Errors
 /// Every variant of [`Error`] names what an operator can do; nothing in PGDATA is deleted or changed on an error.
@@ -117,6 +117,7 @@ pub async fn start(options: &Options) -> Result<Server, Error> {
         }
         postmaster::end_orphans(&options.data_dir).await?;
         let (mut process, mark) = launch(options, &installation, &main)?;
+        process.end_on_drop(Some(Signal::INT));
         return match ready(&mut process, options, RECOVERY).await? {
             Ready::Yes(connection) => finish(process, options, installation, connection).await,
             Ready::Exited(exit) => {
@@ -240,7 +241,7 @@ async fn ready(process: &mut Process, options: &Options, patience: Duration) -> 
 }
 
 async fn finish(
-    process: Process,
+    mut process: Process,
     options: &Options,
     installation: Installation,
     mut connection: PgConnection,
@@ -248,8 +249,12 @@ async fn finish(
     admin::provision(&mut connection).await?;
     connection.close().await?;
     // It says what exists already as notices, which at every start are no news.
-    let quiet = options.admin_options().database(super::PANEL).options([("client_min_messages", "warning")]);
+    let quiet = options
+        .admin_options()
+        .database(super::PANEL)
+        .options([("client_min_messages", "warning")]);
     crate::bootstrap(&quiet).await?;
+    process.end_on_drop(None);
     Ok(Server {
         process,
         options: options.clone(),

@@ -114,3 +114,18 @@ async fn a_program_in_a_private_folder_runs_as_another_account() {
         .unwrap();
     assert!(child.wait().await.unwrap().status.unwrap().success());
 }
+
+#[tokio::test]
+async fn a_process_ends_with_its_holder_only_when_asked_to() {
+    let mut child = sleeper();
+    let mut second = Process::adopt(child.pid(), child.start()).unwrap().unwrap();
+    drop(Process::adopt(child.pid(), child.start()).unwrap());
+    second.end_on_drop(Some(Signal::KILL));
+    second.end_on_drop(None);
+    drop(second);
+    assert!(child.wait_for(Duration::from_millis(20)).await.unwrap().is_none());
+    let mut third = Process::adopt(child.pid(), child.start()).unwrap().unwrap();
+    third.end_on_drop(Some(Signal::KILL));
+    drop(third);
+    child.wait().await.unwrap();
+}

@@ -34,9 +34,24 @@ async fn a_killed_server_recovers_although_a_busy_backend_outlives_it() {
             .execute(&mut connection)
             .await
     };
+    let mut observer = connect(&server).await;
+    let kill_while_busy = async {
+        let is_looping =
+            "select exists (select from pg_stat_activity where pid = $1 and state = 'active' and query like 'do %')";
+        loop {
+            let looping: (bool,) = sqlx::query_as(is_looping)
+                .bind(orphan)
+                .fetch_one(&mut observer)
+                .await
+                .unwrap();
+            if looping.0 {
+                return kill_postmaster(server).await;
+            }
+        }
+    };
     tokio::select! {
         _ = busy => panic!("the loop ended"),
-        () = kill_postmaster(server) => {}
+        () = kill_while_busy => {}
     }
     assert!(procfs::stat(orphan as u32).unwrap().is_alive());
 
@@ -109,4 +124,27 @@ async fn a_session_that_ignores_everything_does_not_keep_the_server_from_stoppin
     });
     assert!(ended.is_err());
     stopped.unwrap();
+}
+
+#[tokio::test]
+async fn a_start_cut_short_leaves_nothing_behind() {
+    let folder = Folder::new();
+    let options = folder.options();
+    stop(server::start(&options).await.unwrap()).await;
+    for milliseconds in [0, 5, 10, 20, 40, 80] {
+        let _cut = tokio::time::timeout(Duration::from_millis(milliseconds), server::start(&options))
+            .await
+            .map(|server| server.unwrap());
+        server::stop(&options, Limits::default()).await.unwrap();
+        // Before the server notes its pid only its ending by itself tells.
+        let gone = async {
+            while folder.has_server() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), gone)
+            .await
+            .expect("the server is left running");
+    }
+    stop(server::start(&options).await.unwrap()).await;
 }

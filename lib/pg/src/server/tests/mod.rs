@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use mpanel_process::account::{self, Account};
+use mpanel_process::procfs;
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 
@@ -39,6 +40,17 @@ impl Folder {
         };
         options.dies_with_thread = true;
         options
+    }
+
+    /// Whether any process was started with this folder as its PGDATA.
+    fn has_server(&self) -> bool {
+        use std::os::unix::ffi::OsStrExt;
+        let data = self.path().join("postgres");
+        let names =
+            |pid| procfs::argv(pid).is_some_and(|argv| argv.iter().any(|word| word == data.as_os_str().as_bytes()));
+        procfs::pids()
+            .into_iter()
+            .any(|pid| names(pid) && procfs::stat(pid).is_some_and(|stat| stat.is_alive()))
     }
 
     fn log(&self) -> String {
