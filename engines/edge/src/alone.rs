@@ -22,7 +22,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{Certificate, Edge, EdgeConfig, EdgeOptions, Host, Listener, PrivateKeyPem, Rejected, Role, Running, Target};
+use crate::{
+    Certificate, Edge, EdgeConfig, EdgeOptions, Host, Listener, PrivateKeyPem, Rejected, Role, Running, Target,
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,15 +111,24 @@ pub fn serve(file: &Path) -> Result<(Edge, Running), Error> {
     let document = read(file)?;
     let base = file.parent().unwrap_or(Path::new(""));
     let mut options = EdgeOptions::new(base.join(&document.sites_dir), base.join(&document.panel_socket));
-    options.https_port = document.https_port.or(document.https.first().map(SocketAddr::port)).unwrap_or(443);
+    options.https_port = document
+        .https_port
+        .or(document.https.first().map(SocketAddr::port))
+        .unwrap_or(443);
     options.provider.clone_from(&document.provider);
     options.threads = document.threads;
-    let roles = [(Role::EdgeHttp, &document.http), (Role::EdgeHttps, &document.https), (Role::Panel, &document.panel)];
+    let roles = [
+        (Role::EdgeHttp, &document.http),
+        (Role::EdgeHttps, &document.https),
+        (Role::Panel, &document.panel),
+    ];
     let mut listeners = Vec::new();
     for (role, addresses) in roles {
         for address in addresses {
-            let socket =
-                TcpListener::bind(address).map_err(|source| Error::Listen { address: *address, source })?;
+            let socket = TcpListener::bind(address).map_err(|source| Error::Listen {
+                address: *address,
+                source,
+            })?;
             listeners.push(Listener::new(role, socket));
         }
     }
@@ -136,20 +147,33 @@ pub fn serve(file: &Path) -> Result<(Edge, Running), Error> {
 pub fn reload(edge: &Edge, file: &Path) -> Result<(), Error> {
     let base = file.parent().unwrap_or(Path::new(""));
     let rejected = edge.replace(configuration(read(file)?, base)?);
-    rejected.into_iter().next().map_or(Ok(()), |first| Err(Error::Rejected(first)))
+    rejected
+        .into_iter()
+        .next()
+        .map_or(Ok(()), |first| Err(Error::Rejected(first)))
 }
 
 fn text(path: &Path) -> Result<String, Error> {
-    std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })
+    std::fs::read_to_string(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn read(file: &Path) -> Result<Document, Error> {
     let text = text(file)?;
-    toml::from_str(&text).map_err(|source| Error::Parse { path: file.to_owned(), source: Box::new(source) })
+    toml::from_str(&text).map_err(|source| Error::Parse {
+        path: file.to_owned(),
+        source: Box::new(source),
+    })
 }
 
 fn configuration(document: Document, base: &Path) -> Result<EdgeConfig, Error> {
-    let hosts = document.hosts.into_iter().map(|host| (host.name, Host { target: host.target })).collect();
+    let hosts = document
+        .hosts
+        .into_iter()
+        .map(|host| (host.name, Host { target: host.target }))
+        .collect();
     let mut certificates = BTreeMap::new();
     for (index, table) in document.certificates.into_iter().enumerate() {
         let certificate = Certificate {

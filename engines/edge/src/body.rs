@@ -28,7 +28,11 @@ pub(crate) enum Payload {
 
 impl Payload {
     pub(crate) fn full(bytes: Bytes) -> Self {
-        if bytes.is_empty() { Self::Empty } else { Self::Full(bytes) }
+        if bytes.is_empty() {
+            Self::Empty
+        } else {
+            Self::Full(bytes)
+        }
     }
 
     pub(crate) fn exact_length(&self) -> Option<u64> {
@@ -63,7 +67,12 @@ impl EdgeBody {
         logged: Option<Box<Logged>>,
         open: OpenRequest,
     ) -> Self {
-        Self { payload, counters, logged, _open: open }
+        Self {
+            payload,
+            counters,
+            logged,
+            _open: open,
+        }
     }
 }
 
@@ -71,10 +80,7 @@ impl Body for EdgeBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let frame = match &mut self.payload {
             Payload::Empty => return Poll::Ready(None),
             Payload::Full(bytes) => {

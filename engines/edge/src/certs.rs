@@ -24,7 +24,11 @@ pub(crate) struct Cert {
 
 impl Cert {
     pub(crate) fn parse(config: &Certificate) -> Result<Self, String> {
-        let names = config.names.iter().map(|name| table::canonical_key(name)).collect::<Result<Vec<_>, _>>()?;
+        let names = config
+            .names
+            .iter()
+            .map(|name| table::canonical_key(name))
+            .collect::<Result<Vec<_>, _>>()?;
         if names.is_empty() || names.iter().any(|name| name == "*") {
             return Err("a certificate needs names, and `*` is none".to_owned());
         }
@@ -36,7 +40,11 @@ impl Cert {
             .map_err(|_| "private key: not readable".to_owned())?;
         let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
             .map_err(|error| format!("certificate and key: {error}"))?;
-        Ok(Self { names, key: Arc::new(key), not_after: config.not_after })
+        Ok(Self {
+            names,
+            key: Arc::new(key),
+            not_after: config.not_after,
+        })
     }
 
     fn covers(&self, host: &str) -> bool {
@@ -78,7 +86,9 @@ impl CertTable {
                     Some(suffix) => (&mut self.wildcard, suffix),
                     None => (&mut self.exact, name.as_str()),
                 };
-                let better = map.get(key).is_none_or(|old: &Arc<Cert>| old.not_after <= cert.not_after);
+                let better = map
+                    .get(key)
+                    .is_none_or(|old: &Arc<Cert>| old.not_after <= cert.not_after);
                 if better {
                     map.insert(key.into(), Arc::clone(cert));
                 }
@@ -127,7 +137,9 @@ struct Resolver {
 
 impl fmt::Debug for Resolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Resolver").field("any_name", &self.any_name).finish_non_exhaustive()
+        f.debug_struct("Resolver")
+            .field("any_name", &self.any_name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -152,7 +164,10 @@ pub(crate) fn server_config(shared: &Arc<Shared>, any_name: bool) -> Result<Arc<
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_cert_resolver(Arc::new(Resolver { shared: Arc::clone(shared), any_name }));
+        .with_cert_resolver(Arc::new(Resolver {
+            shared: Arc::clone(shared),
+            any_name,
+        }));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     config.send_tls13_tickets = 2;

@@ -10,8 +10,9 @@ use http::StatusCode;
 use serde::Serialize;
 
 /// Upper bounds, in microseconds, of the latency buckets; a last bucket takes the rest.
-pub const LATENCY_BUCKETS_MICROS: [u64; 10] =
-    [100, 250, 1_000, 5_000, 25_000, 100_000, 250_000, 1_000_000, 5_000_000, 30_000_000];
+pub const LATENCY_BUCKETS_MICROS: [u64; 10] = [
+    100, 250, 1_000, 5_000, 25_000, 100_000, 250_000, 1_000_000, 5_000_000, 30_000_000,
+];
 
 /// One reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -95,8 +96,10 @@ impl Registry {
     /// Reads all counters; one is live while something besides the registry holds it.
     pub(crate) fn read(&self) -> Vec<HostCounters> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut out: Vec<_> =
-            all.iter().map(|(key, counters)| counters.read(key, Arc::strong_count(counters) > 1)).collect();
+        let mut out: Vec<_> = all
+            .iter()
+            .map(|(key, counters)| counters.read(key, Arc::strong_count(counters) > 1))
+            .collect();
         out.sort_by(|a, b| (&a.host, &a.site).cmp(&(&b.host, &b.site)));
         out
     }
@@ -105,9 +108,9 @@ impl Registry {
     pub(crate) fn forget(&self, last: &HostCounters) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key: Key = (last.host.as_str().into(), last.site.as_str().into());
-        let unused = all.get(&key).is_some_and(|counters| {
-            Arc::strong_count(counters) == 1 && counters.read(&key, last.live) == *last
-        });
+        let unused = all
+            .get(&key)
+            .is_some_and(|counters| Arc::strong_count(counters) == 1 && counters.read(&key, last.live) == *last);
         unused && all.remove(&key).is_some()
     }
 }

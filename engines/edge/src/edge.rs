@@ -65,7 +65,9 @@ impl Edge {
             writer: Mutex::new(()),
             options,
         };
-        let edge = Self { shared: Arc::new(shared) };
+        let edge = Self {
+            shared: Arc::new(shared),
+        };
         let rejected = edge.replace(config);
         (edge, rejected)
     }
@@ -75,17 +77,32 @@ impl Edge {
     pub fn replace(&self, config: EdgeConfig) -> Vec<Rejected> {
         let _writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.shared.snapshot.load_full();
-        let mut next = Change { hosts: HostTable::default(), certs: Arc::default(), reindex: true, rejected: Vec::new() };
+        let mut next = Change {
+            hosts: HostTable::default(),
+            certs: Arc::default(),
+            reindex: true,
+            rejected: Vec::new(),
+        };
         for (id, certificate) in config.certificates {
-            if !next.apply(&self.shared, Delta::UpsertCertificate { id: id.clone(), certificate })
-                && let Some(kept) = old.certs.get(&id)
+            if !next.apply(
+                &self.shared,
+                Delta::UpsertCertificate {
+                    id: id.clone(),
+                    certificate,
+                },
+            ) && let Some(kept) = old.certs.get(&id)
             {
                 Arc::make_mut(&mut next.certs).set(&id, Some(Arc::clone(kept)));
             }
         }
         for (name, host) in config.hosts {
-            if !next.apply(&self.shared, Delta::UpsertHost { name: name.clone(), host })
-                && let Ok(key) = table::canonical_key(&name)
+            if !next.apply(
+                &self.shared,
+                Delta::UpsertHost {
+                    name: name.clone(),
+                    host,
+                },
+            ) && let Ok(key) = table::canonical_key(&name)
                 && let Some(kept) = old.hosts.get(&key)
             {
                 next.hosts.set(&key, Some(Arc::clone(kept)));
@@ -198,7 +215,10 @@ impl Change {
         if self.reindex {
             Arc::make_mut(&mut self.certs).index(self.hosts.panel_names());
         }
-        shared.snapshot.store(Arc::new(Snapshot { hosts: self.hosts, certs: self.certs }));
+        shared.snapshot.store(Arc::new(Snapshot {
+            hosts: self.hosts,
+            certs: self.certs,
+        }));
         self.rejected
     }
 }

@@ -21,8 +21,11 @@ impl Authority<'_> {
     /// The form for a URL or a `Host` field: brackets around IPv6, the port if there was one.
     #[must_use]
     pub fn to_url(&self) -> String {
-        let host: Cow<'_, str> =
-            if self.host.contains(':') { format!("[{}]", self.host).into() } else { Cow::Borrowed(&self.host) };
+        let host: Cow<'_, str> = if self.host.contains(':') {
+            format!("[{}]", self.host).into()
+        } else {
+            Cow::Borrowed(&self.host)
+        };
         match self.port {
             Some(port) => format!("{host}:{port}"),
             None => host.into_owned(),
@@ -49,13 +52,19 @@ pub fn parse_authority(raw: &[u8]) -> Result<Authority<'_>, InvalidHost> {
             None if tail.is_empty() => None,
             None => return Err(InvalidHost),
         };
-        return Ok(Authority { host: Cow::Owned(address.to_string()), port });
+        return Ok(Authority {
+            host: Cow::Owned(address.to_string()),
+            port,
+        });
     }
     let (host, port) = match text.split_once(':') {
         Some((host, port)) => (host, Some(parse_port(port)?)),
         None => (text, None),
     };
-    Ok(Authority { host: parse_name(host)?, port })
+    Ok(Authority {
+        host: parse_name(host)?,
+        port,
+    })
 }
 
 /// Reads a name or IPv4 address without a port.
@@ -86,7 +95,11 @@ pub(crate) fn parse_name(host: &str) -> Result<Cow<'_, str>, InvalidHost> {
     if last == b'-' || last == b'.' || (numeric && host.parse::<Ipv4Addr>().is_err()) {
         return Err(InvalidHost);
     }
-    Ok(if upper { Cow::Owned(host.to_ascii_lowercase()) } else { Cow::Borrowed(host) })
+    Ok(if upper {
+        Cow::Owned(host.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(host)
+    })
 }
 
 fn parse_port(port: &str) -> Result<u16, InvalidHost> {
@@ -114,7 +127,10 @@ pub fn request_authority<'a>(
         return Err(InvalidHost);
     }
     let field = field.map(|value| parse_authority(value.as_bytes())).transpose()?;
-    let target = uri.authority().map(|authority| parse_authority(authority.as_str().as_bytes())).transpose()?;
+    let target = uri
+        .authority()
+        .map(|authority| parse_authority(authority.as_str().as_bytes()))
+        .transpose()?;
     match (target, field) {
         (Some(target), Some(field)) if target == field => Ok(target),
         // HTTP/2 carries the host in `:authority`; `Host` beside it is optional.

@@ -35,7 +35,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-
 pub use access::{AccessLog, AccessRecord};
 pub use clock::{Clock, SystemClock};
 pub use config::{Certificate, Delta, EdgeConfig, Host, PrivateKeyPem, Rejected, Target};

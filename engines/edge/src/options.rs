@@ -124,6 +124,10 @@ pub struct ProxyOptions {
 
 impl Default for ProxyOptions {
     fn default() -> Self {
-        Self { connect_timeout: Duration::from_secs(5), response_timeout: Duration::from_secs(30), idle_connections: 32 }
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            response_timeout: Duration::from_secs(30),
+            idle_connections: 32,
+        }
     }
 }

@@ -24,7 +24,9 @@ footer{margin-top:2rem;font-size:.875rem;opacity:.6}";
 /// A whole page around plain text.
 pub(crate) fn page(title: &str, text: &str, provider: Option<&str>) -> Bytes {
     let (title, text) = (escape(title), escape(text));
-    let footer = provider.map(|name| format!("<footer>{}</footer>", escape(name))).unwrap_or_default();
+    let footer = provider
+        .map(|name| format!("<footer>{}</footer>", escape(name)))
+        .unwrap_or_default();
     Bytes::from(format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
@@ -80,13 +82,18 @@ pub(crate) fn refuse(status: StatusCode, reason: &'static str) -> Response<Paylo
 /// 405 with the methods that would work.
 pub(crate) fn method_not_allowed() -> Response<Payload> {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     response
 }
 
 /// The provider's page for a name or path that is not there.
 pub(crate) fn not_found(provider: Option<&str>) -> Response<Payload> {
-    html(StatusCode::NOT_FOUND, page("Not found", "There is nothing at this address.", provider))
+    html(
+        StatusCode::NOT_FOUND,
+        page("Not found", "There is nothing at this address.", provider),
+    )
 }
 
 /// A redirect; `None` when the location cannot be a header value.
@@ -102,7 +109,13 @@ pub(crate) fn redirect(status: StatusCode, location: &str) -> Response<Payload> 
 }
 
 /// A failure of something behind the edge: a page for people, problem+json for programs.
-pub(crate) fn unavailable(json: bool, provider: Option<&str>, title: &str, text: &str, code: &str) -> Response<Payload> {
+pub(crate) fn unavailable(
+    json: bool,
+    provider: Option<&str>,
+    title: &str,
+    text: &str,
+    code: &str,
+) -> Response<Payload> {
     let status = StatusCode::SERVICE_UNAVAILABLE;
     let mut response = if json {
         let mut body = String::new();
@@ -116,7 +129,9 @@ pub(crate) fn unavailable(json: bool, provider: Option<&str>, title: &str, text:
     } else {
         html(status, page(title, text, provider))
     };
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
     response
 }
 

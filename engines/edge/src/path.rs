@@ -93,7 +93,10 @@ fn decode(raw: &str) -> Result<Cow<'_, str>, InvalidPath> {
             at += 1;
             continue;
         }
-        let value = match (bytes.get(at + 1).and_then(|b| hex(*b)), bytes.get(at + 2).and_then(|b| hex(*b))) {
+        let value = match (
+            bytes.get(at + 1).and_then(|b| hex(*b)),
+            bytes.get(at + 2).and_then(|b| hex(*b)),
+        ) {
             (Some(high), Some(low)) => high << 4 | low,
             _ => return Err(InvalidPath),
         };

@@ -30,7 +30,11 @@ pub(crate) async fn handle(worker: &Rc<Worker>, conn: &ConnInfo, request: Reques
         Err(response) => *response,
         Ok(authority) => {
             let now = || shared.options.clock.now();
-            let cx = Context { started, now: &now, provider: shared.options.provider.as_deref() };
+            let cx = Context {
+                started,
+                now: &now,
+                provider: shared.options.provider.as_deref(),
+            };
             match &entry.route {
                 Route::Site(site) => match shared.files.try_respond(site, &parts, &cx) {
                     Some(response) => response,
@@ -41,7 +45,12 @@ pub(crate) async fn handle(worker: &Rc<Worker>, conn: &ConnInfo, request: Reques
                 Route::Unknown => pages::not_found(cx.provider),
                 Route::Panel => {
                     let authority = authority.to_url();
-                    Box::pin(worker.upstream.forward(shared, conn, &authority, parts, body, &entry.counters, &open)).await
+                    Box::pin(
+                        worker
+                            .upstream
+                            .forward(shared, conn, &authority, parts, body, &entry.counters, &open),
+                    )
+                    .await
                 }
             }
         }
@@ -127,19 +136,36 @@ fn has_unclear_framing(headers: &HeaderMap, conn: &ConnInfo) -> bool {
 }
 
 fn path_and_query(parts: &Parts) -> &str {
-    parts.uri.path_and_query().map(http::uri::PathAndQuery::as_str).filter(|path| path.starts_with('/')).unwrap_or("/")
+    parts
+        .uri
+        .path_and_query()
+        .map(http::uri::PathAndQuery::as_str)
+        .filter(|path| path.starts_with('/'))
+        .unwrap_or("/")
 }
 
 fn to_https(shared: &Shared, authority: &Authority<'_>, parts: &Parts) -> Response<Payload> {
     let port = (shared.options.https_port != 443).then_some(shared.options.https_port);
-    let host = Authority { host: authority.host.clone(), port }.to_url();
+    let host = Authority {
+        host: authority.host.clone(),
+        port,
+    }
+    .to_url();
     let get = parts.method == Method::GET || parts.method == Method::HEAD;
-    let status = if get { StatusCode::MOVED_PERMANENTLY } else { StatusCode::PERMANENT_REDIRECT };
+    let status = if get {
+        StatusCode::MOVED_PERMANENTLY
+    } else {
+        StatusCode::PERMANENT_REDIRECT
+    };
     pages::redirect(status, &format!("https://{host}{}", path_and_query(parts)))
 }
 
 fn redirect(to: &str, status: StatusCode, keep_path: bool, parts: &Parts) -> Response<Payload> {
-    if keep_path { pages::redirect(status, &format!("{to}{}", path_and_query(parts))) } else { pages::redirect(status, to) }
+    if keep_path {
+        pages::redirect(status, &format!("{to}{}", path_and_query(parts)))
+    } else {
+        pages::redirect(status, to)
+    }
 }
 
 fn placeholder(page: bytes::Bytes, method: &Method) -> Response<Payload> {
@@ -152,8 +178,17 @@ fn placeholder(page: bytes::Bytes, method: &Method) -> Response<Payload> {
 
 fn logged(shared: &Shared, conn: &ConnInfo, parts: &Parts, entry: &Entry, started: Instant) -> Option<Box<Logged>> {
     let log = shared.options.access_log.as_ref()?;
-    let text = |name| parts.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let host = parts.uri.authority().map(|authority| authority.as_str().to_owned()).or_else(|| text(header::HOST));
+    let text = |name| {
+        parts
+            .headers
+            .get(name)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    let host = parts
+        .uri
+        .authority()
+        .map(|authority| authority.as_str().to_owned())
+        .or_else(|| text(header::HOST));
     let record = AccessRecord {
         at: shared.options.clock.now(),
         peer: conn.peer.ip().to_canonical(),
@@ -171,5 +206,9 @@ fn logged(shared: &Shared, conn: &ConnInfo, parts: &Parts, entry: &Entry, starte
         user_agent: text(header::USER_AGENT),
         referer: text(header::REFERER),
     };
-    Some(Box::new(Logged { log: Arc::clone(log), record, started }))
+    Some(Box::new(Logged {
+        log: Arc::clone(log),
+        record,
+        started,
+    }))
 }

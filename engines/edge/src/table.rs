@@ -25,7 +25,11 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 pub(crate) enum Route {
     Site(SiteRoute),
-    Redirect { to: Box<str>, status: StatusCode, keep_path: bool },
+    Redirect {
+        to: Box<str>,
+        status: StatusCode,
+        keep_path: bool,
+    },
     Panel,
     Placeholder(Bytes),
     /// No host of this name.
@@ -49,7 +53,13 @@ impl Entry {
         provider: Option<&str>,
     ) -> Result<Self, String> {
         let (route, site) = match &config.target {
-            Target::Site { site, root, spa_fallback, not_found, https_redirect } => {
+            Target::Site {
+                site,
+                root,
+                spa_fallback,
+                not_found,
+                https_redirect,
+            } => {
                 let not_found = not_found.as_deref().map(relative_file).transpose()?;
                 let route = SiteRoute {
                     root: relative_root(root)?,
@@ -63,12 +73,22 @@ impl Entry {
             Target::Panel => (Route::Panel, ""),
             Target::Placeholder { title, text } => (Route::Placeholder(pages::page(title, text, provider)), ""),
         };
-        Ok(Self { name: name.into(), site: site.into(), route, counters: registry.get(name, site) })
+        Ok(Self {
+            name: name.into(),
+            site: site.into(),
+            route,
+            counters: registry.get(name, site),
+        })
     }
 
     /// An entry that is not in the configuration: the panel's listener and the unknown host.
     pub(crate) fn built_in(name: &str, route: Route, registry: &Registry) -> Arc<Self> {
-        Arc::new(Self { name: name.into(), site: "".into(), route, counters: registry.get(name, "") })
+        Arc::new(Self {
+            name: name.into(),
+            site: "".into(),
+            route,
+            counters: registry.get(name, ""),
+        })
     }
 }
 
@@ -94,7 +114,9 @@ fn redirect(to: &str, status: u16, keep_path: bool) -> Result<Route, String> {
     if !matches!(uri.scheme_str(), Some("http" | "https")) || HeaderValue::from_str(to).is_err() {
         return Err(wrong("not an absolute http or https url"));
     }
-    let authority = uri.authority().map(|authority| host::parse_authority(authority.as_str().as_bytes()));
+    let authority = uri
+        .authority()
+        .map(|authority| host::parse_authority(authority.as_str().as_bytes()));
     if !matches!(authority, Some(Ok(_))) {
         return Err(wrong("invalid host"));
     }
@@ -106,7 +128,11 @@ fn redirect(to: &str, status: u16, keep_path: bool) -> Result<Route, String> {
         _ => return Err(wrong("status is not 301, 302, 307 or 308")),
     };
     let to = if keep_path { to.trim_end_matches('/') } else { to };
-    Ok(Route::Redirect { to: to.into(), status, keep_path })
+    Ok(Route::Redirect {
+        to: to.into(),
+        status,
+        keep_path,
+    })
 }
 
 /// Checks a key of the table and gives its canonical form.
@@ -116,12 +142,18 @@ pub(crate) fn canonical_key(name: &str) -> Result<String, String> {
         return Ok("*".to_owned());
     }
     if let Some(suffix) = name.strip_prefix("*.") {
-        return host::parse_name(suffix).map(|suffix| format!("*.{suffix}")).map_err(|_| wrong());
+        return host::parse_name(suffix)
+            .map(|suffix| format!("*.{suffix}"))
+            .map_err(|_| wrong());
     }
     if name.parse::<std::net::Ipv6Addr>().is_ok() {
-        return host::parse_authority(format!("[{name}]").as_bytes()).map(|a| a.host.into_owned()).map_err(|_| wrong());
+        return host::parse_authority(format!("[{name}]").as_bytes())
+            .map(|a| a.host.into_owned())
+            .map_err(|_| wrong());
     }
-    host::parse_name(name).map(std::borrow::Cow::into_owned).map_err(|_| wrong())
+    host::parse_name(name)
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|_| wrong())
 }
 
 type Shard = HashMap<Box<str>, Arc<Entry>>;
@@ -137,7 +169,11 @@ pub(crate) struct HostTable {
 impl Default for HostTable {
     fn default() -> Self {
         let empty = Arc::new(Shard::new());
-        Self { exact: vec![Arc::clone(&empty); SHARDS], wildcard: vec![empty; SHARDS], default: None }
+        Self {
+            exact: vec![Arc::clone(&empty); SHARDS],
+            wildcard: vec![empty; SHARDS],
+            default: None,
+        }
     }
 }
 
@@ -155,7 +191,9 @@ impl HostTable {
         if let Some(entry) = self.exact[shard_of(host)].get(host) {
             return Some(entry);
         }
-        let wildcard = host.split_once('.').and_then(|(_, suffix)| self.wildcard[shard_of(suffix)].get(suffix));
+        let wildcard = host
+            .split_once('.')
+            .and_then(|(_, suffix)| self.wildcard[shard_of(suffix)].get(suffix));
         wildcard.or(self.default.as_ref())
     }
 
@@ -186,11 +224,17 @@ impl HostTable {
 
     /// The names that lead to the panel.
     pub(crate) fn panel_names(&self) -> impl Iterator<Item = &str> {
-        self.iter().filter(|entry| matches!(entry.route, Route::Panel)).map(|entry| &*entry.name)
+        self.iter()
+            .filter(|entry| matches!(entry.route, Route::Panel))
+            .map(|entry| &*entry.name)
     }
 
     fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.exact.iter().chain(&self.wildcard).flat_map(|shard| shard.values()).chain(&self.default)
+        self.exact
+            .iter()
+            .chain(&self.wildcard)
+            .flat_map(|shard| shard.values())
+            .chain(&self.default)
     }
 
     pub(crate) fn len(&self) -> usize {

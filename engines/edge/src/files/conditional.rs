@@ -57,16 +57,18 @@ pub(crate) fn decide(method: &Method, headers: &HeaderMap, validators: &Validato
     }
     if headers.contains_key(header::IF_NONE_MATCH) {
         if matches_any(headers, &header::IF_NONE_MATCH, validators.etag, Comparison::Weak) {
-            return if reading { Decision::NotModified } else { Decision::Failed };
+            return if reading {
+                Decision::NotModified
+            } else {
+                Decision::Failed
+            };
         }
     } else if reading && time(header::IF_MODIFIED_SINCE).is_some_and(|since| validators.last_modified <= since) {
         return Decision::NotModified;
     }
     match headers.get(header::RANGE) {
         // A range is defined for GET only (§14.2).
-        Some(range) if method == Method::GET && if_range_holds(headers, validators) => {
-            select(range, validators.length)
-        }
+        Some(range) if method == Method::GET && if_range_holds(headers, validators) => select(range, validators.length),
         _ => Decision::Full,
     }
 }
@@ -79,7 +81,8 @@ enum Comparison {
 fn matches_any(headers: &HeaderMap, name: &header::HeaderName, etag: &HeaderValue, how: Comparison) -> bool {
     headers.get_all(name).iter().any(|list| {
         let list = list.as_bytes().trim_ascii();
-        list == b"*" || tags(list).any(|(weak, tag)| tag == etag.as_bytes() && (!weak || matches!(how, Comparison::Weak)))
+        list == b"*"
+            || tags(list).any(|(weak, tag)| tag == etag.as_bytes() && (!weak || matches!(how, Comparison::Weak)))
     })
 }
 
@@ -125,10 +128,18 @@ pub(crate) fn whole_seconds(time: SystemTime) -> SystemTime {
 /// Reads a `Range` field. Several ranges, other units and malformed fields are ignored, as §14.2 allows: the answer
 /// is then the whole file, and nobody can make the server send a byte twice.
 fn select(range: &HeaderValue, length: u64) -> Decision {
-    let Ok(text) = range.to_str() else { return Decision::Full };
-    let Some((unit, spec)) = text.split_once('=') else { return Decision::Full };
-    let (spec, digits) = (spec.trim(), |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
-    let Some((first, last)) = spec.split_once('-') else { return Decision::Full };
+    let Ok(text) = range.to_str() else {
+        return Decision::Full;
+    };
+    let Some((unit, spec)) = text.split_once('=') else {
+        return Decision::Full;
+    };
+    let (spec, digits) = (spec.trim(), |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+    });
+    let Some((first, last)) = spec.split_once('-') else {
+        return Decision::Full;
+    };
     if !unit.eq_ignore_ascii_case("bytes") || spec.contains(',') {
         return Decision::Full;
     }
@@ -141,12 +152,22 @@ fn select(range: &HeaderValue, length: u64) -> Decision {
             if first >= length {
                 return Decision::OutOfRange;
             }
-            let end = if last.is_empty() { length } else { number(last).saturating_add(1).min(length) };
-            Decision::Part { first, length: end - first }
+            let end = if last.is_empty() {
+                length
+            } else {
+                number(last).saturating_add(1).min(length)
+            };
+            Decision::Part {
+                first,
+                length: end - first,
+            }
         }
         (false, true) if first.is_empty() => match number(last).min(length) {
             0 => Decision::OutOfRange,
-            suffix => Decision::Part { first: length - suffix, length: suffix },
+            suffix => Decision::Part {
+                first: length - suffix,
+                length: suffix,
+            },
         },
         _ => Decision::Full,
     }

@@ -82,8 +82,11 @@ impl Accepted {
         let any = any.unwrap_or(0);
         let (brotli, gzip) = (brotli.unwrap_or(any), gzip.unwrap_or(any));
         let wanted = |coding, weight| (weight > 0).then_some(coding);
-        let (brotli_first, br, gz) =
-            (brotli >= gzip, wanted(Coding::Brotli, brotli), wanted(Coding::Gzip, gzip));
+        let (brotli_first, br, gz) = (
+            brotli >= gzip,
+            wanted(Coding::Brotli, brotli),
+            wanted(Coding::Gzip, gzip),
+        );
         match (brotli_first, br, gz) {
             (_, None, gz) => Self { order: [gz, None] },
             (true, br, gz) => Self { order: [br, gz] },
@@ -94,11 +97,19 @@ impl Accepted {
 
 /// Thousandths; a malformed weight counts as "not wanted".
 fn weight(parameters: &str) -> u16 {
-    let Some(value) = parameters.trim().strip_prefix("q=").or_else(|| parameters.trim().strip_prefix("Q=")) else {
+    let Some(value) = parameters
+        .trim()
+        .strip_prefix("q=")
+        .or_else(|| parameters.trim().strip_prefix("Q="))
+    else {
         return 1000;
     };
     match value.parse::<f32>() {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 1000")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and 1000"
+        )]
         Ok(value) if (0.0..=1.0).contains(&value) => (value * 1000.0) as u16,
         _ => 0,
     }
@@ -123,11 +134,22 @@ pub(crate) fn media_type(file: &str) -> (HeaderValue, bool) {
     let text = essence.starts_with("text/")
         || essence.ends_with("+json")
         || essence.ends_with("+xml")
-        || matches!(essence, "application/json" | "application/xml" | "application/javascript");
-    let compress = text || matches!(essence, "application/wasm" | "image/x-icon" | "font/ttf" | "font/otf" | "image/bmp");
+        || matches!(
+            essence,
+            "application/json" | "application/xml" | "application/javascript"
+        );
+    let compress = text
+        || matches!(
+            essence,
+            "application/wasm" | "image/x-icon" | "font/ttf" | "font/otf" | "image/bmp"
+        );
     // JSON is UTF-8 by definition; XML and SVG may declare another encoding inside.
     let charset = essence.starts_with("text/") || matches!(essence, "application/json" | "application/manifest+json");
-    let value = if charset { format!("{essence}; charset=utf-8") } else { essence.to_owned() };
+    let value = if charset {
+        format!("{essence}; charset=utf-8")
+    } else {
+        essence.to_owned()
+    };
     let value = HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static("application/octet-stream"));
     (value, compress)
 }

@@ -78,7 +78,11 @@ struct Stamp {
 }
 
 impl Stamp {
-    #[expect(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "sizes are not negative; field types differ by target")]
+    #[expect(
+        clippy::cast_sign_loss,
+        clippy::unnecessary_cast,
+        reason = "sizes are not negative; field types differ by target"
+    )]
     fn of(stat: &Stat) -> Self {
         Self {
             device: stat.st_dev as u64,
@@ -108,7 +112,11 @@ const COMPRESS_MIN: u64 = 512;
 
 impl Entry {
     pub(crate) fn new(found: Found, epoch: Instant) -> Self {
-        let entry = Self { found, checked: AtomicU64::new(0), epoch };
+        let entry = Self {
+            found,
+            checked: AtomicU64::new(0),
+            epoch,
+        };
         entry.touch(Instant::now());
         entry
     }
@@ -130,7 +138,10 @@ impl Entry {
     pub(crate) fn weight(&self) -> u64 {
         let Found::File(document) = &self.found else { return 128 };
         let variants = [Some(&document.plain), document.brotli.as_ref(), document.gzip.as_ref()];
-        let bodies = variants.into_iter().flatten().filter_map(|variant| variant.body.as_ref());
+        let bodies = variants
+            .into_iter()
+            .flatten()
+            .filter_map(|variant| variant.body.as_ref());
         512 + bodies.map(|body| body.len() as u64).sum::<u64>()
     }
 }
@@ -157,7 +168,11 @@ pub(crate) fn look_up(sites: &Path, root: &str, path: &str, sizes: Sizes, old: O
         FileType::RegularFile => document(&site, path, (file, stat), sizes, old),
         FileType::Directory => {
             let index = open_regular(&site, &format!("{path}/index.html"))?;
-            Ok(if index.is_some() { Found::NeedsSlash } else { Found::Missing })
+            Ok(if index.is_some() {
+                Found::NeedsSlash
+            } else {
+                Found::Missing
+            })
         }
         _ => Ok(Found::Missing),
     }
@@ -174,7 +189,13 @@ fn open_regular(site: &SiteRoot, path: &str) -> io::Result<Option<(File, Stat)>>
     }
 }
 
-fn document(site: &SiteRoot, path: &str, file: (File, Stat), sizes: Sizes, old: Option<&Document>) -> io::Result<Found> {
+fn document(
+    site: &SiteRoot,
+    path: &str,
+    file: (File, Stat),
+    sizes: Sizes,
+    old: Option<&Document>,
+) -> io::Result<Found> {
     let (content_type, text) = media_type(path);
     let plain = variant(path, file, sizes, "", old.map(|old| &old.plain))?;
     let mut siblings = [None, None];
@@ -187,8 +208,8 @@ fn document(site: &SiteRoot, path: &str, file: (File, Stat), sizes: Sizes, old: 
     }
     let [brotli, gzip] = siblings;
     let last_modified = whole_seconds(plain.stamp.last_modified());
-    let last_modified_field = HeaderValue::from_str(&httpdate::fmt_http_date(last_modified))
-        .map_err(io::Error::other)?;
+    let last_modified_field =
+        HeaderValue::from_str(&httpdate::fmt_http_date(last_modified)).map_err(io::Error::other)?;
     let compressible = text && (COMPRESS_MIN..=sizes.compress_max).contains(&plain.length);
     Ok(Found::File(Box::new(Document {
         content_type,
@@ -201,7 +222,13 @@ fn document(site: &SiteRoot, path: &str, file: (File, Stat), sizes: Sizes, old: 
     })))
 }
 
-fn variant(path: &str, (file, stat): (File, Stat), sizes: Sizes, coding: &str, old: Option<&Variant>) -> io::Result<Variant> {
+fn variant(
+    path: &str,
+    (file, stat): (File, Stat),
+    sizes: Sizes,
+    coding: &str,
+    old: Option<&Variant>,
+) -> io::Result<Variant> {
     let stamp = Stamp::of(&stat);
     if let Some(old) = old.filter(|old| old.stamp == stamp && *old.file == *path) {
         return Ok(Variant {
@@ -216,26 +243,50 @@ fn variant(path: &str, (file, stat): (File, Stat), sizes: Sizes, coding: &str, o
         let identity = [stamp.device, stamp.inode, stamp.size, stamp.modified.1, stamp.changed.1];
         let seconds = [stamp.modified.0, stamp.changed.0];
         let mut bytes = Vec::with_capacity(64);
-        identity.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
-        seconds.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+        identity
+            .iter()
+            .for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+        seconds
+            .iter()
+            .for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
         let etag = etag(&bytes, coding)?;
-        return Ok(Variant { file: path.into(), etag, length: stamp.size, body: None, stamp });
+        return Ok(Variant {
+            file: path.into(),
+            etag,
+            length: stamp.size,
+            body: None,
+            stamp,
+        });
     }
     let mut body = Vec::with_capacity(usize::try_from(stamp.size).unwrap_or(0) + 1);
     // One byte more than allowed shows a file that grew while it was read.
     file.take(sizes.small + 1).read_to_end(&mut body)?;
     if body.len() as u64 != stamp.size {
-        return Err(io::Error::new(io::ErrorKind::Interrupted, "file changed while it was read"));
+        return Err(io::Error::new(
+            io::ErrorKind::Interrupted,
+            "file changed while it was read",
+        ));
     }
     body.shrink_to_fit();
     // The hash of the content survives new releases, so browsers keep what did not change.
     let etag = etag(&body, coding)?;
-    Ok(Variant { file: path.into(), etag, length: stamp.size, body: Some(Bytes::from(body)), stamp })
+    Ok(Variant {
+        file: path.into(),
+        etag,
+        length: stamp.size,
+        body: Some(Bytes::from(body)),
+        stamp,
+    })
 }
 
 fn etag(bytes: &[u8], coding: &str) -> io::Result<HeaderValue> {
     let hash = digest::digest(&digest::SHA256, bytes);
-    let hex: String = hash.as_ref().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = hash
+        .as_ref()
+        .iter()
+        .take(12)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let dash = if coding.is_empty() { "" } else { "-" };
     HeaderValue::from_str(&format!("\"{hex}{dash}{coding}\"")).map_err(io::Error::other)
 }
@@ -247,7 +298,10 @@ fn etag(bytes: &[u8], coding: &str) -> io::Result<HeaderValue> {
 pub(crate) fn reopen(sites: &Path, root: &str, variant: &Variant) -> io::Result<File> {
     let file = SiteRoot::open(sites, root)?.open_file(&variant.file)?;
     if Stamp::of(&fstat(&file)?) != variant.stamp {
-        return Err(io::Error::new(io::ErrorKind::Interrupted, "file changed since it was looked up"));
+        return Err(io::Error::new(
+            io::ErrorKind::Interrupted,
+            "file changed since it was looked up",
+        ));
     }
     Ok(file)
 }
@@ -255,6 +309,8 @@ pub(crate) fn reopen(sites: &Path, root: &str, variant: &Variant) -> io::Result<
 /// Reads a large variant whole, to compress it.
 pub(crate) fn read_whole(sites: &Path, root: &str, variant: &Variant) -> io::Result<Vec<u8>> {
     let mut body = Vec::with_capacity(usize::try_from(variant.length).unwrap_or(0));
-    reopen(sites, root, variant)?.take(variant.length).read_to_end(&mut body)?;
+    reopen(sites, root, variant)?
+        .take(variant.length)
+        .read_to_end(&mut body)?;
     Ok(body)
 }

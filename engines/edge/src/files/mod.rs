@@ -95,7 +95,10 @@ impl FileStore {
                 CompressedWeight,
             ),
             compressors: Semaphore::new(COMPRESSORS),
-            sizes: Sizes { small: options.small_file_bytes, compress_max: options.compress_max_bytes },
+            sizes: Sizes {
+                small: options.small_file_bytes,
+                compress_max: options.compress_max_bytes,
+            },
             revalidate: options.revalidate,
             epoch: Instant::now(),
         }
@@ -103,7 +106,9 @@ impl FileStore {
 
     /// What is known without touching the disk, if that is recent enough.
     fn cached(&self, root: &str, path: &str, now: Instant) -> Option<Arc<Entry>> {
-        self.entries.get(&KeyRef { root, path }).filter(|entry| entry.is_fresh(now, self.revalidate))
+        self.entries
+            .get(&KeyRef { root, path })
+            .filter(|entry| entry.is_fresh(now, self.revalidate))
     }
 
     async fn entry(&self, root: &Arc<str>, path: &str, now: Instant) -> io::Result<Arc<Entry>> {
@@ -116,7 +121,10 @@ impl FileStore {
             old.touch(now);
         }
         let (sites, sizes, epoch) = (Arc::clone(&self.sites), self.sizes, self.epoch);
-        let key = Key { root: Arc::clone(root), path: path.into() };
+        let key = Key {
+            root: Arc::clone(root),
+            path: path.into(),
+        };
         let found = {
             let key = key.clone();
             tokio::task::spawn_blocking(move || {
@@ -157,13 +165,22 @@ impl FileStore {
         document: &Document,
         coding: Coding,
     ) -> io::Result<Option<(HeaderValue, Bytes)>> {
-        let key = (Key { root: Arc::clone(root), path: path.into() }, coding);
+        let key = (
+            Key {
+                root: Arc::clone(root),
+                path: path.into(),
+            },
+            coding,
+        );
         let stale = |value: &Compressed| value.source != document.plain.etag;
         if self.compressed.peek(&key).is_some_and(|value| stale(&value)) {
             self.compressed.remove_if(&key, stale);
         }
         // One request compresses, the others wait for it.
-        let value = self.compressed.get_or_insert_async(&key, self.compress(root, &document.plain, coding)).await?;
+        let value = self
+            .compressed
+            .get_or_insert_async(&key, self.compress(root, &document.plain, coding))
+            .await?;
         Ok(value.body.map(|body| (value.etag, body)))
     }
 
@@ -175,10 +192,16 @@ impl FileStore {
         };
         let source = plain.etag.clone();
         let length = body.len();
-        let smaller = tokio::task::spawn_blocking(move || coding.compress(&body)).await.map_err(io::Error::other)??;
+        let smaller = tokio::task::spawn_blocking(move || coding.compress(&body))
+            .await
+            .map_err(io::Error::other)??;
         let etag = source.to_str().unwrap_or_default().trim_matches('"');
         let etag = HeaderValue::from_str(&format!("\"{etag}-{}\"", coding.suffix())).map_err(io::Error::other)?;
-        Ok(Compressed { source, etag, body: (smaller.len() < length).then_some(smaller) })
+        Ok(Compressed {
+            source,
+            etag,
+            body: (smaller.len() < length).then_some(smaller),
+        })
     }
 
     async fn read_whole(&self, root: &Arc<str>, variant: &Variant) -> io::Result<Bytes> {
@@ -190,6 +213,8 @@ impl FileStore {
 
     async fn open(&self, root: &Arc<str>, variant: &Variant) -> io::Result<std::fs::File> {
         let (sites, root, variant) = (Arc::clone(&self.sites), Arc::clone(root), variant.clone());
-        tokio::task::spawn_blocking(move || entry::reopen(&sites, &root, &variant)).await.map_err(io::Error::other)?
+        tokio::task::spawn_blocking(move || entry::reopen(&sites, &root, &variant))
+            .await
+            .map_err(io::Error::other)?
     }
 }

@@ -49,9 +49,16 @@ impl FileStore {
         }
         let path = path::normalise(request.uri.path()).ok().filter(|path| !path.hidden)?;
         let entry = self.cached(&site.root, &path.relative, cx.started)?;
-        let Found::File(document) = &entry.found else { return None };
+        let Found::File(document) = &entry.found else {
+            return None;
+        };
         let body = document.plain.body.clone()?;
-        Some(in_memory(document, plain(&document.plain, Source::Memory(body)), request, cx))
+        Some(in_memory(
+            document,
+            plain(&document.plain, Source::Memory(body)),
+            request,
+            cx,
+        ))
     }
 
     /// Answers any request for a site.
@@ -78,7 +85,11 @@ impl FileStore {
                 )
             }
         };
-        if request.method == Method::HEAD { pages::without_body(response) } else { response }
+        if request.method == Method::HEAD {
+            pages::without_body(response)
+        } else {
+            response
+        }
     }
 
     async fn find(
@@ -139,10 +150,22 @@ impl FileStore {
             && let Some((etag, body)) = self.compressed(&site.root, path, document, coding).await?
         {
             let length = body.len() as u64;
-            let chosen = Chosen { etag: &etag, coding: Some(coding), length, source: Source::Memory(body) };
+            let chosen = Chosen {
+                etag: &etag,
+                coding: Some(coding),
+                length,
+                source: Source::Memory(body),
+            };
             return self.send(site, document, chosen, request, cx).await;
         }
-        self.send(site, document, plain(&document.plain, source(&document.plain)), request, cx).await
+        self.send(
+            site,
+            document,
+            plain(&document.plain, source(&document.plain)),
+            request,
+            cx,
+        )
+        .await
     }
 
     async fn send(
@@ -159,9 +182,7 @@ impl FileStore {
         let decision = decide(document, &chosen, request, cx);
         let payload = match decision {
             Decision::NotModified | Decision::Failed | Decision::OutOfRange => Payload::Empty,
-            Decision::Full => {
-                Payload::File(FileBody::new(self.open(&site.root, variant).await?, 0, variant.length))
-            }
+            Decision::Full => Payload::File(FileBody::new(self.open(&site.root, variant).await?, 0, variant.length)),
             Decision::Part { first, length } => {
                 Payload::File(FileBody::new(self.open(&site.root, variant).await?, first, length))
             }
@@ -195,7 +216,12 @@ fn source(variant: &Variant) -> Source<'_> {
 }
 
 fn plain<'a>(variant: &'a Variant, source: Source<'a>) -> Chosen<'a> {
-    Chosen { etag: &variant.etag, coding: None, length: variant.length, source }
+    Chosen {
+        etag: &variant.etag,
+        coding: None,
+        length: variant.length,
+        source,
+    }
 }
 
 fn decide(document: &Document, chosen: &Chosen<'_>, request: &Parts, cx: &Context<'_>) -> Decision {
@@ -217,7 +243,9 @@ fn in_memory(document: &Document, chosen: Chosen<'_>, request: &Parts, cx: &Cont
         (Source::Memory(body), Decision::Full) => Payload::full(body.clone()),
         (Source::Memory(body), Decision::Part { first, length }) => {
             let first = usize::try_from(first).unwrap_or(usize::MAX).min(body.len());
-            let end = first.saturating_add(usize::try_from(length).unwrap_or(usize::MAX)).min(body.len());
+            let end = first
+                .saturating_add(usize::try_from(length).unwrap_or(usize::MAX))
+                .min(body.len());
             Payload::full(body.slice(first..end))
         }
         _ => Payload::Empty,
@@ -234,7 +262,11 @@ fn assemble(document: &Document, chosen: &Chosen<'_>, decision: Decision, payloa
     let status = match decision {
         Decision::Failed => StatusCode::PRECONDITION_FAILED,
         Decision::OutOfRange => {
-            insert_text(&mut headers, header::CONTENT_RANGE, &format!("bytes */{}", chosen.length));
+            insert_text(
+                &mut headers,
+                header::CONTENT_RANGE,
+                &format!("bytes */{}", chosen.length),
+            );
             StatusCode::RANGE_NOT_SATISFIABLE
         }
         _ => {

@@ -25,7 +25,12 @@ pub(crate) struct FileBody {
 
 impl FileBody {
     pub(crate) fn new(file: File, offset: u64, remaining: u64) -> Self {
-        Self { file: Arc::new(file), offset, remaining, reading: None }
+        Self {
+            file: Arc::new(file),
+            offset,
+            remaining,
+            reading: None,
+        }
     }
 
     pub(crate) fn remaining(&self) -> u64 {
@@ -44,7 +49,9 @@ impl FileBody {
                 Err(error) => return Poll::Ready(Some(Err(error))),
             }
         }
-        let Some(reading) = self.reading.as_mut() else { return Poll::Pending };
+        let Some(reading) = self.reading.as_mut() else {
+            return Poll::Pending;
+        };
         match Pin::new(reading).poll(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(result) => {
@@ -62,7 +69,12 @@ impl FileBody {
     /// `None` when the disk would have to be waited for.
     fn read_cached(&self) -> io::Result<Option<Vec<u8>>> {
         let mut buffer = self.buffer();
-        match preadv2(&self.file, &mut [IoSliceMut::new(&mut buffer)], self.offset, ReadWriteFlags::NOWAIT) {
+        match preadv2(
+            &self.file,
+            &mut [IoSliceMut::new(&mut buffer)],
+            self.offset,
+            ReadWriteFlags::NOWAIT,
+        ) {
             Ok(read) => {
                 buffer.truncate(read);
                 Ok(Some(buffer))
@@ -83,7 +95,10 @@ impl FileBody {
 
     fn advance(&mut self, chunk: Vec<u8>) -> io::Result<Bytes> {
         if chunk.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "file became shorter while it was sent"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "file became shorter while it was sent",
+            ));
         }
         self.offset += chunk.len() as u64;
         self.remaining -= chunk.len() as u64;

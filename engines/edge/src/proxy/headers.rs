@@ -60,7 +60,11 @@ fn is_identity(name: &str) -> bool {
 /// When the authority cannot be a header value, which a parsed one always can.
 pub(crate) fn for_upstream(headers: &mut HeaderMap, client: &Client<'_>) -> Result<(), InvalidHeaderValue> {
     remove_hop_by_hop(headers);
-    let claims: Vec<HeaderName> = headers.keys().filter(|name| is_identity(name.as_str())).cloned().collect();
+    let claims: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_identity(name.as_str()))
+        .cloned()
+        .collect();
     for name in claims {
         headers.remove(name);
     }
@@ -69,7 +73,10 @@ pub(crate) fn for_upstream(headers: &mut HeaderMap, client: &Client<'_>) -> Resu
     join_cookies(headers);
     let authority = HeaderValue::from_str(client.authority)?;
     headers.insert(X_FORWARDED_FOR, HeaderValue::from_str(&client.address.to_string())?);
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(if client.tls { "https" } else { "http" }));
+    headers.insert(
+        X_FORWARDED_PROTO,
+        HeaderValue::from_static(if client.tls { "https" } else { "http" }),
+    );
     headers.insert(X_FORWARDED_HOST, authority.clone());
     headers.insert(header::HOST, authority);
     Ok(())
@@ -88,7 +95,12 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
         .flat_map(|list| list.split(','))
         .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
         // A client must not be able to have these removed on the way.
-        .filter(|name| !matches!(*name, header::HOST | header::CONTENT_LENGTH | header::CONTENT_TYPE | header::COOKIE))
+        .filter(|name| {
+            !matches!(
+                *name,
+                header::HOST | header::CONTENT_LENGTH | header::CONTENT_TYPE | header::COOKIE
+            )
+        })
         .collect();
     for name in named {
         headers.remove(name);
@@ -100,7 +112,11 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 
 /// HTTP/2 may split cookies over several fields; HTTP/1 has one (RFC 9113 §8.2.3).
 fn join_cookies(headers: &mut HeaderMap) {
-    let crumbs: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    let crumbs: Vec<&[u8]> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
     if crumbs.len() > 1
         && let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
     {

@@ -66,7 +66,10 @@ impl Upstream {
     }
 
     /// Passes a request on and its answer back.
-    #[expect(clippy::too_many_arguments, reason = "the pieces of one request, each borrowed from another owner")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the pieces of one request, each borrowed from another owner"
+    )]
     pub(crate) async fn forward(
         &self,
         shared: &Shared,
@@ -78,7 +81,11 @@ impl Upstream {
         open: &OpenRequest,
     ) -> Response<Payload> {
         let json = parts.uri.path().starts_with("/api/") || wants_json(&parts.headers);
-        let client = Client { address: conn.peer.ip().to_canonical(), tls: conn.tls.is_some(), authority };
+        let client = Client {
+            address: conn.peer.ip().to_canonical(),
+            tls: conn.tls.is_some(),
+            authority,
+        };
         if headers::for_upstream(&mut parts.headers, &client).is_err() {
             return pages::refuse(http::StatusCode::BAD_REQUEST, "invalid host\n");
         }
@@ -112,7 +119,11 @@ impl Upstream {
         }
     }
 
-    async fn exchange(&self, mut request: Request<RequestBody>, progress: &Progress) -> Result<Response<Incoming>, Failure> {
+    async fn exchange(
+        &self,
+        mut request: Request<RequestBody>,
+        progress: &Progress,
+    ) -> Result<Response<Incoming>, Failure> {
         loop {
             let (mut sender, reused) = match self.take() {
                 Some(sender) => (sender, true),
@@ -180,10 +191,14 @@ impl Upstream {
 
 /// Only path and query: the server behind must not see a scheme or authority to interpret.
 fn origin_form(uri: &Uri) -> Uri {
-    uri.path_and_query().map(|path| Uri::from(path.clone())).unwrap_or_default()
+    uri.path_and_query()
+        .map(|path| Uri::from(path.clone()))
+        .unwrap_or_default()
 }
 
 fn wants_json(headers: &HeaderMap) -> bool {
     let has = |value: &HeaderValue, what| value.to_str().is_ok_and(|text| text.contains(what));
-    headers.get(header::ACCEPT).is_some_and(|accept| has(accept, "json") && !has(accept, "text/html"))
+    headers
+        .get(header::ACCEPT)
+        .is_some_and(|accept| has(accept, "json") && !has(accept, "text/html"))
 }

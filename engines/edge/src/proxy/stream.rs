@@ -23,14 +23,21 @@ pub(super) struct Progress {
 
 impl Default for Progress {
     fn default() -> Self {
-        Self { last: Cell::new(Instant::now()), waiting_for_client: Cell::new(false) }
+        Self {
+            last: Cell::new(Instant::now()),
+            waiting_for_client: Cell::new(false),
+        }
     }
 }
 
 impl Progress {
     /// When the server behind has been silent for too long, unless something moves before.
     pub(super) fn deadline(&self, limit: Duration) -> Instant {
-        let start = if self.waiting_for_client.get() { Instant::now() } else { self.last.get() };
+        let start = if self.waiting_for_client.get() {
+            Instant::now()
+        } else {
+            self.last.get()
+        };
         start + limit
     }
 }
@@ -45,7 +52,12 @@ pub(super) struct RequestBody {
 
 impl RequestBody {
     pub(super) fn new(body: Incoming, counters: Arc<Counters>, watch: Rc<Watch>, progress: Rc<Progress>) -> Self {
-        Self { body, counters, watch, progress }
+        Self {
+            body,
+            counters,
+            watch,
+            progress,
+        }
     }
 }
 

@@ -165,7 +165,9 @@ async fn accept(worker: Rc<Worker>, role: Role, socket: StdListener) {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 // Full: closed without a word, the cheapest refusal.
-                let Some(place) = worker.shared.gate.enter(peer.ip()) else { continue };
+                let Some(place) = worker.shared.gate.enter(peer.ip()) else {
+                    continue;
+                };
                 let worker = Rc::clone(&worker);
                 tokio::task::spawn_local(async move {
                     let _place = place;
@@ -186,17 +188,27 @@ async fn accept(worker: Rc<Worker>, role: Role, socket: StdListener) {
 async fn connection(worker: Rc<Worker>, role: Role, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
     stream.set_nodelay(true)?;
     // A client that vanished without a word is noticed even where nothing is being sent.
-    let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(15));
     socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
     let local = stream.local_addr()?;
     let head_timeout = worker.shared.options.limits.head_timeout;
     let acceptor = match role {
         Role::EdgeHttp => None,
         Role::EdgeHttps => Some(&worker.tls.sites),
-        Role::Panel => tokio::time::timeout(head_timeout, speaks_tls(&stream)).await??.then_some(&worker.tls.panel),
+        Role::Panel => tokio::time::timeout(head_timeout, speaks_tls(&stream))
+            .await??
+            .then_some(&worker.tls.panel),
     };
     let watch = Watch::new(Rc::clone(&worker.clock));
-    let mut info = ConnInfo { role, peer, local, tls: None, watch };
+    let mut info = ConnInfo {
+        role,
+        peer,
+        local,
+        tls: None,
+        watch,
+    };
     let Some(acceptor) = acceptor else {
         return serve(worker, info, stream).await;
     };
@@ -234,7 +246,10 @@ where
     worker.watches.borrow_mut().insert(id, Rc::clone(&info.watch));
     let _registered = Registered { worker: &worker, id };
     let watch = Rc::clone(&info.watch);
-    let stream = TokioIo::new(Watched { stream, watch: Rc::clone(&watch) });
+    let stream = TokioIo::new(Watched {
+        stream,
+        watch: Rc::clone(&watch),
+    });
     let context = Rc::new((Rc::clone(&worker), info));
     let service = service_fn(move |request| {
         let context = Rc::clone(&context);

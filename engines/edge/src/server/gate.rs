@@ -43,7 +43,10 @@ impl Gate {
         }
         by_address.insert(address, count + 1);
         self.open.fetch_add(1, Relaxed);
-        Some(Place { gate: Arc::clone(self), address })
+        Some(Place {
+            gate: Arc::clone(self),
+            address,
+        })
     }
 }
 

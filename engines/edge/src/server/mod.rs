@@ -102,8 +102,14 @@ pub(crate) fn start(shared: &Arc<Shared>, listeners: Vec<Listener>) -> io::Resul
             .iter()
             .map(|listener| listener.socket.try_clone().map(|socket| (listener.role, socket)))
             .collect::<io::Result<Vec<_>>>()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(16).build()?;
-        let tls = conn::Tls { sites: Arc::clone(&site_tls).into(), panel: Arc::clone(&panel_tls).into() };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(16)
+            .build()?;
+        let tls = conn::Tls {
+            sites: Arc::clone(&site_tls).into(),
+            panel: Arc::clone(&panel_tls).into(),
+        };
         let (shared, stopping) = (Arc::clone(shared), stopping.clone());
         let run = move || {
             let aborted = tokio::task::LocalSet::new().block_on(&runtime, conn::work(shared, sockets, tls, stopping));
@@ -113,5 +119,9 @@ pub(crate) fn start(shared: &Arc<Shared>, listeners: Vec<Listener>) -> io::Resul
         };
         threads.push(std::thread::Builder::new().name(format!("edge-{index}")).spawn(run)?);
     }
-    Ok(Running { threads, stop, addresses })
+    Ok(Running {
+        threads,
+        stop,
+        addresses,
+    })
 }

@@ -76,7 +76,11 @@ impl Watch {
 
     /// The client owes body bytes (`true`), or has just sent some.
     pub(crate) fn body_wait(&self, waiting: bool) {
-        let since = if waiting { self.body_wait_since.get().or(Some(self.clock.get())) } else { None };
+        let since = if waiting {
+            self.body_wait_since.get().or(Some(self.clock.get()))
+        } else {
+            None
+        };
         self.body_wait_since.set(since);
     }
 
@@ -85,7 +89,9 @@ impl Watch {
     /// another request (pipelined) was not kept and counts as unclear.
     pub(crate) fn framing_is_clear(&self) -> bool {
         let head = self.head.borrow();
-        let Some(end) = head.bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+        let Some(end) = head.bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
+            return false;
+        };
         let mut chunked = false;
         for line in head.bytes[..end].split(|byte| *byte == b'\n').skip(1) {
             let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
@@ -127,12 +133,20 @@ impl Watch {
             return if stalled { Order::Kill } else { Order::Run };
         }
         if !self.served.get() {
-            return if since(self.opened) > limits.head_timeout { Order::Kill } else { Order::Run };
+            return if since(self.opened) > limits.head_timeout {
+                Order::Kill
+            } else {
+                Order::Run
+            };
         }
         if !self.http2.get() && over(self.head_since.get(), limits.head_timeout) {
             return Order::Kill;
         }
-        let idle = if pressed { limits.idle_timeout.min(Duration::from_secs(5)) } else { limits.idle_timeout };
+        let idle = if pressed {
+            limits.idle_timeout.min(Duration::from_secs(5))
+        } else {
+            limits.idle_timeout
+        };
         match since(self.idle_since.get()) {
             // A goodbye first (HTTP/2 GOAWAY); whoever ignores it is cut off.
             time if time > idle + Duration::from_secs(5) => Order::Kill,

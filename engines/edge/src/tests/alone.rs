@@ -30,10 +30,19 @@ fn a_file_of_hosts_and_certificates_is_enough() {
     let address = |role| running.addresses().iter().find(|(of, _)| *of == role).unwrap().1;
     let request = "GET / HTTP/1.1\r\nHost: www.example.org\r\nConnection: close\r\n\r\n";
     let plain = ask(address(Role::EdgeHttp), request);
-    assert_eq!((plain.status, plain.field("location")), (301, Some("https://www.example.org:8443/")));
-    assert_eq!(ask_tls(address(Role::EdgeHttps), "www.example.org", request).text(), "hello");
+    assert_eq!(
+        (plain.status, plain.field("location")),
+        (301, Some("https://www.example.org:8443/"))
+    );
+    assert_eq!(
+        ask_tls(address(Role::EdgeHttps), "www.example.org", request).text(),
+        "hello"
+    );
 
-    write("edge.toml", &toml.replace("[[host]]\n        name = \"www", "[[host]]\n        name = \"other"));
+    write(
+        "edge.toml",
+        &toml.replace("[[host]]\n        name = \"www", "[[host]]\n        name = \"other"),
+    );
     alone::reload(&edge, &file).unwrap();
     assert_eq!(ask(address(Role::EdgeHttp), request).status, 404);
 }
@@ -46,7 +55,10 @@ fn mistakes_in_the_file_are_named() {
         ("http = 5", "invalid type"),
         ("htpp = []", "unknown field"),
         ("[[host]]\nname = \"a..b\"\ntarget = { kind = \"panel\" }", "a..b"),
-        ("[[certificate]]\nnames = [\"a.example\"]\nchain = \"missing.crt\"\nkey = \"missing.key\"", "missing.crt"),
+        (
+            "[[certificate]]\nnames = [\"a.example\"]\nchain = \"missing.crt\"\nkey = \"missing.key\"",
+            "missing.crt",
+        ),
     ];
     for (text, expected) in table {
         std::fs::write(&file, text).unwrap();
@@ -54,5 +66,11 @@ fn mistakes_in_the_file_are_named() {
         assert!(error.contains(expected), "{error}");
     }
     std::fs::remove_file(&file).unwrap();
-    assert!(alone::serve(&file).map(|_| ()).unwrap_err().to_string().contains("edge.toml"));
+    assert!(
+        alone::serve(&file)
+            .map(|_| ())
+            .unwrap_err()
+            .to_string()
+            .contains("edge.toml")
+    );
 }

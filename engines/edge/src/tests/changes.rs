@@ -6,7 +6,10 @@ use super::rig::{Reply, Rig, certificate, connect, read_head, site, tls};
 use crate::{Delta, EdgeConfig, Host};
 
 fn upsert(name: &str, root: &str) -> Delta {
-    Delta::UpsertHost { name: name.to_owned(), host: Host { target: site(root) } }
+    Delta::UpsertHost {
+        name: name.to_owned(),
+        host: Host { target: site(root) },
+    }
 }
 
 /// Requests over one kept-alive connection until told to stop; panics on anything but a whole, right answer.
@@ -15,7 +18,11 @@ fn hammer(stream: &mut (impl Read + Write), stop: &AtomicBool, count: &AtomicU64
         stream.write_all(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").unwrap();
         let head = read_head(stream);
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-        let length: usize = Reply::parse(head.as_bytes()).field("content-length").unwrap().parse().unwrap();
+        let length: usize = Reply::parse(head.as_bytes())
+            .field("content-length")
+            .unwrap()
+            .parse()
+            .unwrap();
         let mut body = vec![0; length];
         stream.read_exact(&mut body).unwrap();
         assert!(body == b"release 1" || body == b"release two");
@@ -30,7 +37,9 @@ fn a_hundred_changes_a_second_fail_no_request() {
     rig.write("r2/index.html", "release two");
     rig.edge.apply([upsert("a.example", "r1")]);
     rig.certificate("a", &["a.example"]);
-    let filler: Vec<Delta> = (0..2000).map(|n| upsert(&format!("filler-{n}.example"), "r1")).collect();
+    let filler: Vec<Delta> = (0..2000)
+        .map(|n| upsert(&format!("filler-{n}.example"), "r1"))
+        .collect();
     assert_eq!(rig.edge.apply(filler), []);
     let certificates = [certificate(&["a.example"]), certificate(&["a.example"])];
     let (stop, count) = (AtomicBool::new(false), AtomicU64::new(0));
@@ -56,7 +65,10 @@ fn a_hundred_changes_a_second_fail_no_request() {
             let mut deltas = vec![upsert("a.example", root)];
             if round % 10 == 0 {
                 let certificate = certificates[usize::from(round % 20 == 0)].clone();
-                deltas.push(Delta::UpsertCertificate { id: "a".to_owned(), certificate });
+                deltas.push(Delta::UpsertCertificate {
+                    id: "a".to_owned(),
+                    certificate,
+                });
             }
             if round % 50 == 25 {
                 let hosts = [("a.example".to_owned(), Host { target: site(root) })].into();
@@ -64,7 +76,9 @@ fn a_hundred_changes_a_second_fail_no_request() {
                 assert_eq!(rig.edge.replace(EdgeConfig { hosts, certificates }), []);
             }
             assert_eq!(rig.edge.apply(deltas), []);
-            std::thread::sleep((start + Duration::from_millis(10) * (round + 1)).saturating_duration_since(Instant::now()));
+            std::thread::sleep(
+                (start + Duration::from_millis(10) * (round + 1)).saturating_duration_since(Instant::now()),
+            );
         }
         stop.store(true, Relaxed);
     });
@@ -92,10 +106,18 @@ fn each_change_is_visible_to_the_next_request() {
 fn replacing_everything_removes_what_is_not_named_and_keeps_what_cannot_be_read() {
     let rig = Rig::new();
     rig.write("a/index.html", "a");
-    rig.edge.apply([upsert("a.example", "a"), upsert("b.example", "a"), upsert("*", "a"), upsert("*.c.example", "a")]);
+    rig.edge.apply([
+        upsert("a.example", "a"),
+        upsert("b.example", "a"),
+        upsert("*", "a"),
+        upsert("*.c.example", "a"),
+    ]);
     assert_eq!(rig.edge.status().hosts, 4);
     let bad = Host { target: site("../a") };
-    let rejected = rig.edge.replace(EdgeConfig { hosts: [("a.example".to_owned(), bad)].into(), ..Default::default() });
+    let rejected = rig.edge.replace(EdgeConfig {
+        hosts: [("a.example".to_owned(), bad)].into(),
+        ..Default::default()
+    });
     assert_eq!(rejected.len(), 1);
     assert_eq!(rig.get("a.example", "/").text(), "a");
     assert_eq!(rig.get("b.example", "/").status, 404);
@@ -117,6 +139,9 @@ fn the_shapes_of_the_feed_are_understood() {
     .unwrap();
     let rig = Rig::new();
     let rejected = rig.edge.replace(config);
-    assert_eq!(rejected.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(), ["crt_1"]);
+    assert_eq!(
+        rejected.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(),
+        ["crt_1"]
+    );
     assert_eq!(rig.edge.status().hosts, 4);
 }

@@ -12,7 +12,11 @@ fn fixture() -> Fixture {
     rig.host("a.example", site("a"));
     let reply = rig.get("a.example", "/f.bin");
     let field = |name| reply.field(name).unwrap().to_owned();
-    Fixture { tag: field("etag"), time: field("last-modified"), rig }
+    Fixture {
+        tag: field("etag"),
+        time: field("last-modified"),
+        rig,
+    }
 }
 
 impl Fixture {
@@ -86,11 +90,24 @@ fn ranges_select_bytes() {
         assert_eq!((reply.status, reply.text().as_str()), (status, body), "{range}");
         assert_eq!(reply.field("content-range"), Some(content_range), "{range}");
     }
-    for range in ["bytes=4-2", "bytes=a-b", "bytes=1", "bytes", "lines=0-1", "bytes=0-1,3-4", "bytes=--1", "bytes=-", "bytes=1-2-3", "bytes=+1-2"] {
+    for range in [
+        "bytes=4-2",
+        "bytes=a-b",
+        "bytes=1",
+        "bytes",
+        "lines=0-1",
+        "bytes=0-1,3-4",
+        "bytes=--1",
+        "bytes=-",
+        "bytes=1-2-3",
+        "bytes=+1-2",
+    ] {
         let reply = fixture.get(&format!("Range: {range}\r\n"));
         assert_eq!((reply.status, reply.text().as_str()), (200, "0123456789"), "{range}");
     }
-    let head = fixture.rig.request("HEAD", "a.example", "/f.bin", "Range: bytes=0-1\r\n");
+    let head = fixture
+        .rig
+        .request("HEAD", "a.example", "/f.bin", "Range: bytes=0-1\r\n");
     assert_eq!((head.status, head.field("content-length")), (200, Some("10")));
 }
 
@@ -115,6 +132,9 @@ fn large_files_follow_the_same_rules() {
     assert_eq!((part.status, part.body == content[3_000_001..=5_999_990]), (206, true));
     let tag = whole.field("etag").unwrap();
     assert_eq!(get(&format!("If-None-Match: {tag}\r\n")).status, 304);
-    assert_eq!(get(&format!("If-Range: {tag}\r\nRange: bytes=-4\r\n")).body, content[5_999_996..]);
+    assert_eq!(
+        get(&format!("If-Range: {tag}\r\nRange: bytes=-4\r\n")).body,
+        content[5_999_996..]
+    );
     assert_eq!(get("Range: bytes=6000000-\r\n").status, 416);
 }

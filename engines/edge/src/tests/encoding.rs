@@ -20,8 +20,12 @@ fn get(rig: &Rig, path: &str, accept: &str) -> Reply {
 fn decoded(reply: &Reply) -> Vec<u8> {
     let mut out = Vec::new();
     match reply.field("content-encoding") {
-        Some("br") => brotli::Decompressor::new(&*reply.body, 4096).read_to_end(&mut out).unwrap(),
-        Some("gzip") => flate2::read::GzDecoder::new(&*reply.body).read_to_end(&mut out).unwrap(),
+        Some("br") => brotli::Decompressor::new(&*reply.body, 4096)
+            .read_to_end(&mut out)
+            .unwrap(),
+        Some("gzip") => flate2::read::GzDecoder::new(&*reply.body)
+            .read_to_end(&mut out)
+            .unwrap(),
         None => return reply.body.clone(),
         Some(other) => panic!("{other}"),
     };
@@ -47,7 +51,11 @@ fn text_is_compressed_as_the_client_prefers() {
     ];
     for (accept, coding) in table {
         let reply = get(&rig, "/page.html", accept);
-        assert_eq!((reply.status, reply.field("content-encoding")), (200, coding), "{accept}");
+        assert_eq!(
+            (reply.status, reply.field("content-encoding")),
+            (200, coding),
+            "{accept}"
+        );
         assert_eq!(reply.field("vary"), Some("accept-encoding"), "{accept}");
         assert!(decoded(&reply) == text().as_bytes(), "{accept}");
         assert!(coding.is_none() || reply.body.len() < 2000, "{accept}");
@@ -57,15 +65,26 @@ fn text_is_compressed_as_the_client_prefers() {
 #[test]
 fn each_coding_has_its_own_tag() {
     let rig = rig();
-    let tags: Vec<String> =
-        ["", "gzip", "br"].map(|accept| get(&rig, "/page.html", accept).field("etag").unwrap().to_owned()).into();
-    assert!(tags[0] != tags[1] && tags[1] != tags[2] && tags[0] != tags[2], "{tags:?}");
+    let tags: Vec<String> = ["", "gzip", "br"]
+        .map(|accept| get(&rig, "/page.html", accept).field("etag").unwrap().to_owned())
+        .into();
+    assert!(
+        tags[0] != tags[1] && tags[1] != tags[2] && tags[0] != tags[2],
+        "{tags:?}"
+    );
     for (accept, tag) in ["identity", "gzip", "br"].iter().zip(&tags) {
         let fields = format!("Accept-Encoding: {accept}\r\nIf-None-Match: {tag}\r\n");
-        assert_eq!(rig.request("GET", "a.example", "/page.html", &fields).status, 304, "{accept}");
+        assert_eq!(
+            rig.request("GET", "a.example", "/page.html", &fields).status,
+            304,
+            "{accept}"
+        );
     }
     // Resuming a compressed copy gives the whole file, never bytes of another representation.
-    let fields = format!("Accept-Encoding: gzip\r\nRange: bytes=10-20\r\nIf-Range: {}\r\n", tags[1]);
+    let fields = format!(
+        "Accept-Encoding: gzip\r\nRange: bytes=10-20\r\nIf-Range: {}\r\n",
+        tags[1]
+    );
     let reply = rig.request("GET", "a.example", "/page.html", &fields);
     assert_eq!((reply.status, reply.field("content-encoding")), (200, None));
 }
@@ -77,7 +96,10 @@ fn precompressed_siblings_are_preferred() {
     rig.write("a/page.html.gz", "ready-made gz");
     assert_eq!(get(&rig, "/page.html", "br, gzip").text(), "ready-made br");
     let reply = get(&rig, "/page.html", "gzip");
-    assert_eq!((reply.text().as_str(), reply.field("content-encoding")), ("ready-made gz", Some("gzip")));
+    assert_eq!(
+        (reply.text().as_str(), reply.field("content-encoding")),
+        ("ready-made gz", Some("gzip"))
+    );
     assert_eq!(reply.field("content-type"), Some("text/html; charset=utf-8"));
     assert_eq!(get(&rig, "/page.html", "identity").text(), text());
 }
@@ -94,14 +116,20 @@ fn a_changed_file_is_compressed_anew() {
 #[test]
 fn what_gains_nothing_is_sent_as_it_is() {
     let rig = rig();
-    let noise: Vec<u8> = (0..4000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).rotate_left(n % 31).to_le_bytes()).collect();
+    let noise: Vec<u8> = (0..4000_u32)
+        .flat_map(|n| n.wrapping_mul(2_654_435_761).rotate_left(n % 31).to_le_bytes())
+        .collect();
     rig.write("a/small.html", "tiny");
     rig.write("a/photo.jpg", text());
     rig.write("a/noise.txt", &noise);
     rig.write("a/huge.txt", vec![b'x'; 3 * 1024 * 1024]);
     for path in ["/small.html", "/photo.jpg", "/huge.txt"] {
         let reply = get(&rig, path, "br, gzip");
-        assert_eq!((reply.status, reply.field("content-encoding"), reply.field("vary")), (200, None, None), "{path}");
+        assert_eq!(
+            (reply.status, reply.field("content-encoding"), reply.field("vary")),
+            (200, None, None),
+            "{path}"
+        );
     }
     let reply = get(&rig, "/noise.txt", "br, gzip");
     assert!(decoded(&reply) == noise);

@@ -56,7 +56,11 @@ fn types_follow_the_extension() {
     ];
     for (file, expected) in types {
         rig.write(&format!("a/{file}"), "x");
-        assert_eq!(rig.get("a.example", &format!("/{file}")).field("content-type"), Some(expected), "{file}");
+        assert_eq!(
+            rig.get("a.example", &format!("/{file}")).field("content-type"),
+            Some(expected),
+            "{file}"
+        );
     }
 }
 
@@ -76,9 +80,18 @@ fn a_slash_redirect_cannot_lead_to_another_host() {
     let rig = rig();
     rig.write("a/evil.example/index.html", "x");
     rig.write("a/b\u{fc}/index.html", "x");
-    for path in ["//evil.example", "///evil.example", "/./evil.example", "/.//evil.example"] {
+    for path in [
+        "//evil.example",
+        "///evil.example",
+        "/./evil.example",
+        "/.//evil.example",
+    ] {
         let reply = rig.get("a.example", path);
-        assert_eq!((reply.status, reply.field("location")), (301, Some("/evil.example/")), "{path}");
+        assert_eq!(
+            (reply.status, reply.field("location")),
+            (301, Some("/evil.example/")),
+            "{path}"
+        );
     }
     assert_eq!(rig.get("a.example", "/b%C3%BC").field("location"), Some("/b%C3%BC/"));
 }
@@ -102,7 +115,11 @@ fn other_methods_are_told_what_is_allowed() {
     let rig = rig();
     for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"] {
         let reply = rig.request(method, "a.example", "/", "Content-Length: 0\r\n");
-        assert_eq!((reply.status, reply.field("allow")), (405, Some("GET, HEAD")), "{method}");
+        assert_eq!(
+            (reply.status, reply.field("allow")),
+            (405, Some("GET, HEAD")),
+            "{method}"
+        );
     }
 }
 
@@ -112,9 +129,25 @@ fn traversal_never_leaves_the_site() {
     std::fs::write(rig.folder.path().join("secret"), "secret").unwrap();
     rig.write("secret", "secret");
     for path in [
-        "/../secret", "/..%2fsecret", "/%2e%2e/secret", "/%2e%2e%2fsecret", "/docs/../../secret", "/..\\secret", "/..%5csecret",
-        "/%252e%252e/secret", "/....//secret", "/.%00./secret", "/docs/..;/secret", "/%c0%ae%c0%ae/secret", "//../secret",
-        "/./../secret", "/a/b/../../../secret", "/~/../secret", "/proc/self/root/etc/passwd", "/%00", "/docs%00.html",
+        "/../secret",
+        "/..%2fsecret",
+        "/%2e%2e/secret",
+        "/%2e%2e%2fsecret",
+        "/docs/../../secret",
+        "/..\\secret",
+        "/..%5csecret",
+        "/%252e%252e/secret",
+        "/....//secret",
+        "/.%00./secret",
+        "/docs/..;/secret",
+        "/%c0%ae%c0%ae/secret",
+        "//../secret",
+        "/./../secret",
+        "/a/b/../../../secret",
+        "/~/../secret",
+        "/proc/self/root/etc/passwd",
+        "/%00",
+        "/docs%00.html",
     ] {
         let reply = rig.get("a.example", path);
         assert!(matches!(reply.status, 400 | 404), "{path}: {}", reply.status);
@@ -135,12 +168,22 @@ fn cve_2026_29203_class_symbolic_links_are_not_followed() {
     std::fs::create_dir(a.join("linked-index")).unwrap();
     symlink("/etc/hostname", a.join("linked-index/index.html")).unwrap();
     symlink("/etc/hostname", a.join("index.html.gz")).unwrap();
-    for path in
-        ["/absolute", "/relative", "/inside", "/folder/hostname", "/folder/", "/folder", "/magic/etc/hostname", "/linked-index/"]
-    {
+    for path in [
+        "/absolute",
+        "/relative",
+        "/inside",
+        "/folder/hostname",
+        "/folder/",
+        "/folder",
+        "/magic/etc/hostname",
+        "/linked-index/",
+    ] {
         assert_eq!(rig.get("a.example", path).status, 404, "{path}");
     }
-    assert_eq!(rig.request("GET", "a.example", "/", "Accept-Encoding: gzip\r\n").text(), "<h1>home</h1>");
+    assert_eq!(
+        rig.request("GET", "a.example", "/", "Accept-Encoding: gzip\r\n").text(),
+        "<h1>home</h1>"
+    );
     symlink(&a, rig.sites().join("b")).unwrap();
     rig.host("b.example", site("b"));
     assert_eq!(rig.get("b.example", "/").status, 503);
@@ -159,10 +202,22 @@ fn only_regular_files_are_served() {
 #[test]
 fn dot_files_are_hidden_except_well_known() {
     let rig = rig();
-    for path in [".env", ".git/config", "docs/.htpasswd", ".well-known/security.txt", "docs/.well-known/x"] {
+    for path in [
+        ".env",
+        ".git/config",
+        "docs/.htpasswd",
+        ".well-known/security.txt",
+        "docs/.well-known/x",
+    ] {
         rig.write(&format!("a/{path}"), "x");
     }
-    for path in ["/.env", "/.git/config", "/%2eenv", "/docs/.htpasswd", "/docs/.well-known/x"] {
+    for path in [
+        "/.env",
+        "/.git/config",
+        "/%2eenv",
+        "/docs/.htpasswd",
+        "/docs/.well-known/x",
+    ] {
         assert_eq!(rig.get("a.example", path).status, 404, "{path}");
     }
     assert_eq!(rig.get("a.example", "/.well-known/security.txt").status, 200);
@@ -177,7 +232,12 @@ fn a_custom_page_answers_for_what_is_missing_with_404() {
     assert_eq!((reply.status, reply.text().as_str()), (404, "custom"));
     assert_eq!(reply.field("etag"), None);
     assert_eq!(rig.get("a.example", "/.env").text(), "custom");
-    let reply = rig.request("GET", "a.example", "/nothing", "If-None-Match: *\r\nRange: bytes=0-1\r\n");
+    let reply = rig.request(
+        "GET",
+        "a.example",
+        "/nothing",
+        "If-None-Match: *\r\nRange: bytes=0-1\r\n",
+    );
     assert_eq!((reply.status, reply.text().as_str()), (404, "custom"));
 }
 
@@ -191,7 +251,11 @@ fn the_application_fallback_is_for_navigation_only() {
     assert_eq!((reply.status, reply.text().as_str()), (200, "<h1>home</h1>"));
     assert_eq!(rig.request("HEAD", "a.example", "/app/route", html).status, 200);
     assert_eq!(rig.request("GET", "a.example", "/app/missing.js", html).status, 404);
-    assert_eq!(rig.request("GET", "a.example", "/app/data", "Accept: application/json\r\n").status, 404);
+    assert_eq!(
+        rig.request("GET", "a.example", "/app/data", "Accept: application/json\r\n")
+            .status,
+        404
+    );
     assert_eq!(rig.get("a.example", "/app/route").status, 404);
     assert_eq!(rig.request("GET", "a.example", "/.env", html).status, 404);
 }

@@ -2,7 +2,11 @@ use super::rig::{Rig, ask, site};
 use crate::{Delta, Host, Target};
 
 fn redirect(to: &str, status: u16, keep_path: bool) -> Target {
-    Target::Redirect { to: to.to_owned(), status, keep_path }
+    Target::Redirect {
+        to: to.to_owned(),
+        status,
+        keep_path,
+    }
 }
 
 #[test]
@@ -21,7 +25,9 @@ fn the_most_exact_entry_answers() {
     }
     rig.host("*", site("rest"));
     assert_eq!(rig.get("example.com", "/").text(), "rest");
-    rig.edge.apply([Delta::DeleteHost { name: "www.example.org".to_owned() }]);
+    rig.edge.apply([Delta::DeleteHost {
+        name: "www.example.org".to_owned(),
+    }]);
     assert_eq!(rig.get("www.example.org", "/").text(), "wild");
 }
 
@@ -56,25 +62,44 @@ fn a_host_that_is_absent_repeated_or_malformed_is_refused_and_the_connection_clo
         assert_eq!(reply.status, 400, "{request:?}");
         assert_eq!(reply.field("connection"), Some("close"), "{request:?}");
     }
-    assert_eq!(rig.ask("GET http://a/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").status, 200);
+    assert_eq!(
+        rig.ask("GET http://a/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .status,
+        200
+    );
 }
 
 #[test]
 fn redirects_keep_the_path_when_told_to() {
     let rig = Rig::new();
     rig.host("old.example", redirect("https://new.example/", 308, true));
-    rig.host("plain.example", redirect("https://new.example/landing?from=plain", 302, false));
+    rig.host(
+        "plain.example",
+        redirect("https://new.example/landing?from=plain", 302, false),
+    );
     let reply = rig.get("old.example", "/a/b%20c?d=e");
-    assert_eq!((reply.status, reply.field("location")), (308, Some("https://new.example/a/b%20c?d=e")));
+    assert_eq!(
+        (reply.status, reply.field("location")),
+        (308, Some("https://new.example/a/b%20c?d=e"))
+    );
     let reply = rig.get("plain.example", "/a");
-    assert_eq!((reply.status, reply.field("location")), (302, Some("https://new.example/landing?from=plain")));
+    assert_eq!(
+        (reply.status, reply.field("location")),
+        (302, Some("https://new.example/landing?from=plain"))
+    );
 }
 
 #[test]
 fn no_request_puts_a_line_break_or_another_host_into_a_redirect() {
     let rig = Rig::new();
     rig.host("old.example", redirect("https://new.example", 301, true));
-    for path in ["/%0d%0aSet-Cookie:%20x=1", "//evil.example/", "/\\evil.example", "/@evil.example", "/.evil.example"] {
+    for path in [
+        "/%0d%0aSet-Cookie:%20x=1",
+        "//evil.example/",
+        "/\\evil.example",
+        "/@evil.example",
+        "/.evil.example",
+    ] {
         let reply = rig.get("old.example", path);
         let location = reply.field("location").unwrap_or("https://new.example/");
         assert!(location.starts_with("https://new.example/"), "{path}: {location}");
@@ -103,7 +128,10 @@ fn entries_that_cannot_be_used_are_refused_and_the_old_ones_stay() {
         ("a/b", site("a")),
     ];
     for (name, target) in bad {
-        let delta = Delta::UpsertHost { name: name.to_owned(), host: Host { target: target.clone() } };
+        let delta = Delta::UpsertHost {
+            name: name.to_owned(),
+            host: Host { target: target.clone() },
+        };
         assert_eq!(rig.edge.apply([delta]).len(), 1, "{name} {target:?}");
     }
     assert_eq!(rig.get("a.example", "/").text(), "a");
@@ -113,7 +141,10 @@ fn entries_that_cannot_be_used_are_refused_and_the_old_ones_stay() {
 #[test]
 fn a_placeholder_is_calm_and_is_not_kept() {
     let rig = Rig::new();
-    let target = Target::Placeholder { title: "Soon".to_owned(), text: "<b>Nothing</b> yet".to_owned() };
+    let target = Target::Placeholder {
+        title: "Soon".to_owned(),
+        text: "<b>Nothing</b> yet".to_owned(),
+    };
     rig.host("new.example", target);
     let reply = rig.get("new.example", "/any/path");
     assert_eq!((reply.status, reply.field("cache-control")), (200, Some("no-store")));
@@ -127,14 +158,38 @@ fn a_placeholder_is_calm_and_is_not_kept() {
 fn plain_http_moves_to_https_once_a_certificate_covers_the_name() {
     let rig = Rig::with(|options| options.https_port = 8443);
     rig.write("a/index.html", "a");
-    let Target::Site { site, root, spa_fallback, not_found, .. } = site("a") else { unreachable!() };
-    rig.host("a.example", Target::Site { site, root, spa_fallback, not_found, https_redirect: true });
+    let Target::Site {
+        site,
+        root,
+        spa_fallback,
+        not_found,
+        ..
+    } = site("a")
+    else {
+        unreachable!()
+    };
+    rig.host(
+        "a.example",
+        Target::Site {
+            site,
+            root,
+            spa_fallback,
+            not_found,
+            https_redirect: true,
+        },
+    );
     assert_eq!(rig.get("a.example", "/").status, 200);
     rig.certificate("c", &["a.example"]);
     let reply = rig.get("a.example:8080", "/x?y");
-    assert_eq!((reply.status, reply.field("location")), (301, Some("https://a.example:8443/x?y")));
+    assert_eq!(
+        (reply.status, reply.field("location")),
+        (301, Some("https://a.example:8443/x?y"))
+    );
     let reply = rig.request("POST", "a.example", "/x", "Content-Length: 0\r\n");
-    assert_eq!((reply.status, reply.field("location")), (308, Some("https://a.example:8443/x")));
+    assert_eq!(
+        (reply.status, reply.field("location")),
+        (308, Some("https://a.example:8443/x"))
+    );
 }
 
 #[test]
@@ -143,6 +198,12 @@ fn the_panel_is_never_served_over_the_sites_plain_http() {
     rig.host("panel.example", Target::Panel);
     assert_eq!(rig.get("panel.example", "/").status, 403);
     rig.certificate("c", &["panel.example"]);
-    let reply = ask(rig.http(), "GET /login HTTP/1.1\r\nHost: panel.example\r\nConnection: close\r\n\r\n");
-    assert_eq!((reply.status, reply.field("location")), (301, Some("https://panel.example/login")));
+    let reply = ask(
+        rig.http(),
+        "GET /login HTTP/1.1\r\nHost: panel.example\r\nConnection: close\r\n\r\n",
+    );
+    assert_eq!(
+        (reply.status, reply.field("location")),
+        (301, Some("https://panel.example/login"))
+    );
 }

@@ -38,7 +38,10 @@ fn requests_with_two_framings_are_refused_and_the_connection_closed() {
         "X: a\r\n continued\r\n",
         "Content Length: 4\r\n",
     ] {
-        let answer = converse(&rig, &format!("POST / HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n{smuggled}"));
+        let answer = converse(
+            &rig,
+            &format!("POST / HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n{smuggled}"),
+        );
         assert!(answer.starts_with("HTTP/1.1 400"), "{fields:?}: {answer}");
         assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{fields:?}: {answer}");
     }
@@ -50,7 +53,10 @@ fn a_chunked_request_behind_another_in_one_packet_is_refused() {
     let first = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
     let second = "POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     let answer = converse(&rig, &format!("{first}{second}{first}"));
-    let statuses: Vec<&str> = answer.match_indices("HTTP/1.1 ").map(|(at, _)| &answer[at + 9..at + 12]).collect();
+    let statuses: Vec<&str> = answer
+        .match_indices("HTTP/1.1 ")
+        .map(|(at, _)| &answer[at + 9..at + 12])
+        .collect();
     assert_eq!(statuses, ["200", "400"]);
 }
 
@@ -59,13 +65,22 @@ fn an_ordinary_chunked_request_is_understood_even_in_pieces() {
     let rig = rig();
     let mut stream = connect(rig.http());
     for round in 0..2 {
-        for piece in ["POST / HT", "TP/1.1\r\nHost: a.example\r\nTransfer-Enc", "oding: chunked\r\n", "\r\n", "4\r\nabcd\r\n0\r\n\r\n"] {
+        for piece in [
+            "POST / HT",
+            "TP/1.1\r\nHost: a.example\r\nTransfer-Enc",
+            "oding: chunked\r\n",
+            "\r\n4\r\nabcd\r\n0\r\n\r\n",
+        ] {
             stream.write_all(piece.as_bytes()).unwrap();
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         let head = read_head(&mut stream);
         assert!(head.starts_with("HTTP/1.1 405"), "{round}: {head}");
-        let length: usize = Reply::parse(head.as_bytes()).field("content-length").unwrap().parse().unwrap();
+        let length: usize = Reply::parse(head.as_bytes())
+            .field("content-length")
+            .unwrap()
+            .parse()
+            .unwrap();
         std::io::Read::read_exact(&mut stream, &mut vec![0; length]).unwrap();
     }
 }
@@ -78,22 +93,37 @@ fn pipelined_requests_are_answered_in_order() {
         &rig,
         "GET / HTTP/1.1\r\nHost: a.example\r\n\r\nGET /b.html HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n",
     );
-    assert!(answer.find("home").unwrap() < answer.find("second").unwrap(), "{answer}");
+    assert!(
+        answer.find("home").unwrap() < answer.find("second").unwrap(),
+        "{answer}"
+    );
 }
 
 #[test]
 fn garbage_is_answered_with_400_or_silence() {
     let rig = rig();
-    for bytes in ["\r\n\r\nnonsense\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "\0\0\0\0\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n"] {
+    for bytes in [
+        "\r\n\r\nnonsense\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "\0\0\0\0\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n",
+    ] {
         let answer = converse(&rig, bytes);
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{bytes:?}: {answer}");
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 400"),
+            "{bytes:?}: {answer}"
+        );
     }
 }
 
 #[test]
 fn a_head_that_is_too_large_is_answered_with_431() {
     let rig = rig();
-    let answer = converse(&rig, &format!("GET / HTTP/1.1\r\nHost: a.example\r\nX: {}\r\n\r\n", "x".repeat(70_000)));
+    let answer = converse(
+        &rig,
+        &format!("GET / HTTP/1.1\r\nHost: a.example\r\nX: {}\r\n\r\n", "x".repeat(70_000)),
+    );
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
     let many: String = (0..200).map(|n| format!("X-{n}: x\r\n")).collect();
     let answer = converse(&rig, &format!("GET / HTTP/1.1\r\nHost: a.example\r\n{many}\r\n"));
@@ -103,7 +133,11 @@ fn a_head_that_is_too_large_is_answered_with_431() {
 #[test]
 fn tunnels_are_not_offered() {
     let rig = rig();
-    let reply = rig.ask("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n");
+    let reply = rig.ask("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\nConnection: close\r\n\r\n");
     assert_eq!(reply.status, 405);
-    assert_eq!(rig.ask("OPTIONS * HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n").status, 405);
+    assert_eq!(
+        rig.ask("OPTIONS * HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n")
+            .status,
+        405
+    );
 }

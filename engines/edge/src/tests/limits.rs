@@ -26,7 +26,9 @@ fn a_client_that_never_finishes_its_head_is_cut_off() {
     let mut slow = connect(rig.http());
     slow.write_all(b"GET / HTTP/1.1\r\nHost: a.exa").unwrap();
     let mut second = connect(rig.http());
-    second.write_all(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\nGET / HTT").unwrap();
+    second.write_all(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").unwrap();
+    read_head(&mut second);
+    second.write_all(b"GET / HTT").unwrap();
     let mut handshake = connect(rig.https());
     handshake.write_all(&[0x16, 3, 1]).unwrap();
     let mut panel = connect(rig.panel());
@@ -52,7 +54,9 @@ fn an_idle_connection_is_closed_in_the_end() {
 fn a_client_that_does_not_read_is_cut_off() {
     let rig = rig(|limits| limits.stall_timeout = Duration::from_millis(500));
     let mut stream = connect(rig.http());
-    stream.write_all(b"GET /large.bin HTTP/1.1\r\nHost: a.example\r\n\r\n").unwrap();
+    stream
+        .write_all(b"GET /large.bin HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        .unwrap();
     let start = Instant::now();
     while rig.edge.status().connections > 0 {
         assert!(start.elapsed() < Duration::from_secs(5), "still open");
@@ -90,7 +94,8 @@ fn stopping_finishes_what_is_open_and_takes_nothing_new() {
     idle.write_all(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").unwrap();
     read_head(&mut idle);
     let mut busy = connect(address);
-    busy.write_all(b"GET /large.bin HTTP/1.1\r\nHost: a.example\r\n\r\n").unwrap();
+    busy.write_all(b"GET /large.bin HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        .unwrap();
     let head = read_head(&mut busy);
     assert!(head.contains("content-length: 67108864"), "{head}");
     let running = rig.running;
@@ -108,7 +113,8 @@ fn stopping_finishes_what_is_open_and_takes_nothing_new() {
 fn stopping_cuts_off_what_outlasts_the_grace_period() {
     let rig = rig(|_| {});
     let mut busy = connect(rig.http());
-    busy.write_all(b"GET /large.bin HTTP/1.1\r\nHost: a.example\r\n\r\n").unwrap();
+    busy.write_all(b"GET /large.bin HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        .unwrap();
     read_head(&mut busy);
     let start = Instant::now();
     assert_eq!(rig.running.stop(Duration::from_millis(300)).aborted, 1);

@@ -14,12 +14,31 @@ impl AccessLog for Sink {
 }
 
 fn labelled(root: &str) -> Target {
-    let Target::Site { root, spa_fallback, not_found, https_redirect, .. } = site(root) else { unreachable!() };
-    Target::Site { site: "site_1".to_owned(), root, spa_fallback, not_found, https_redirect }
+    let Target::Site {
+        root,
+        spa_fallback,
+        not_found,
+        https_redirect,
+        ..
+    } = site(root)
+    else {
+        unreachable!()
+    };
+    Target::Site {
+        site: "site_1".to_owned(),
+        root,
+        spa_fallback,
+        not_found,
+        https_redirect,
+    }
 }
 
 fn of(rig: &Rig, host: &str) -> HostCounters {
-    rig.edge.counters().into_iter().find(|counters| counters.host == host).unwrap_or_default()
+    rig.edge
+        .counters()
+        .into_iter()
+        .find(|counters| counters.host == host)
+        .unwrap_or_default()
 }
 
 /// The body's meter is read after the client has its last byte, so the end may come a moment later.
@@ -46,9 +65,15 @@ fn requests_and_bytes_are_counted_exactly() {
     rig.get("a.example", "/large.bin");
     let missing = rig.get("a.example", "/nothing").body.len() as u64;
     let counters = of(&rig, "a.example");
-    assert_eq!((counters.requests, counters.bytes_out), (12, 70 + 4 + 1_000_000 + missing));
+    assert_eq!(
+        (counters.requests, counters.bytes_out),
+        (12, 70 + 4 + 1_000_000 + missing)
+    );
     assert_eq!(counters.status, [0, 10, 1, 1, 0]);
-    assert_eq!((counters.latency.iter().sum::<u64>(), counters.site.as_str()), (12, "site_1"));
+    assert_eq!(
+        (counters.latency.iter().sum::<u64>(), counters.site.as_str()),
+        (12, "site_1")
+    );
     rig.get("other.example", "/");
     assert_eq!(of(&rig, "").requests, 1);
 }
@@ -64,9 +89,14 @@ fn counters_outlive_changes_and_are_forgotten_only_when_told() {
     let live = of(&rig, "a.example");
     assert_eq!((live.requests, live.live), (2, true));
     assert!(!rig.edge.forget_counters(&live));
-    rig.edge.apply([Delta::DeleteHost { name: "a.example".to_owned() }]);
+    rig.edge.apply([Delta::DeleteHost {
+        name: "a.example".to_owned(),
+    }]);
     eventually(|| !of(&rig, "a.example").live);
-    assert!(!rig.edge.forget_counters(&HostCounters { requests: 1, ..of(&rig, "a.example") }));
+    assert!(!rig.edge.forget_counters(&HostCounters {
+        requests: 1,
+        ..of(&rig, "a.example")
+    }));
     assert!(rig.edge.forget_counters(&of(&rig, "a.example")));
     assert_eq!(of(&rig, "a.example").requests, 0);
 }
@@ -77,14 +107,28 @@ fn each_request_leaves_one_record() {
     let rig = Rig::with(|options| options.access_log = Some(sink.clone()));
     rig.write("a/index.html", "0123456789");
     rig.host("a.example", labelled("a"));
-    rig.request("GET", "a.example", "/?q=1", "User-Agent: test\r\nReferer: https://r.example/\r\n");
+    rig.request(
+        "GET",
+        "a.example",
+        "/?q=1",
+        "User-Agent: test\r\nReferer: https://r.example/\r\n",
+    );
     rig.ask("GET / HTTP/1.1\r\n\r\n");
     eventually(|| sink.0.lock().unwrap().len() == 2);
     let records = sink.0.lock().unwrap();
     let first = &records[0];
-    assert_eq!((first.entry.as_str(), first.site.as_str(), first.host.as_str()), ("a.example", "site_1", "a.example"));
-    assert_eq!((first.path.as_str(), first.status.as_u16(), first.bytes), ("/?q=1", 200, 10));
-    assert_eq!((first.user_agent.as_deref(), first.referer.as_deref()), (Some("test"), Some("https://r.example/")));
+    assert_eq!(
+        (first.entry.as_str(), first.site.as_str(), first.host.as_str()),
+        ("a.example", "site_1", "a.example")
+    );
+    assert_eq!(
+        (first.path.as_str(), first.status.as_u16(), first.bytes),
+        ("/?q=1", 200, 10)
+    );
+    assert_eq!(
+        (first.user_agent.as_deref(), first.referer.as_deref()),
+        (Some("test"), Some("https://r.example/"))
+    );
     assert!(first.peer.is_loopback() && !first.tls);
     assert_eq!((records[1].status.as_u16(), records[1].entry.as_str()), (400, ""));
 }

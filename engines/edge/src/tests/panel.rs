@@ -46,7 +46,12 @@ fn head(stream: &mut UnixStream) -> Option<String> {
 }
 
 pub(super) fn answer(stream: &mut UnixStream, fields: &str, body: &str) -> bool {
-    write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{fields}\r\n{body}", body.len()).is_ok()
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{fields}\r\n{body}",
+        body.len()
+    )
+    .is_ok()
 }
 
 fn echo(rig: &Rig) -> Arc<Mutex<Vec<String>>> {
@@ -71,17 +76,29 @@ fn the_panels_listener_answers_any_host_over_plain_http_and_tls() {
     rig.certificate("p", &["panel.example"]);
     let plain = ask(rig.panel(), get("/a/b?c=d", ""));
     assert_eq!(plain.status, 200);
-    assert!(plain.text().starts_with("get /a/b?c=d http/1.1\r\n"), "{}", plain.text());
+    assert!(
+        plain.text().starts_with("get /a/b?c=d http/1.1\r\n"),
+        "{}",
+        plain.text()
+    );
     assert!(plain.text().contains("x-forwarded-proto: http\r\n"));
     assert!(plain.text().contains("host: panel.example:7080\r\n"));
     assert!(plain.text().contains("x-forwarded-host: panel.example:7080\r\n"));
     // Any name gets the default certificate here, and none does as well.
     for sni in ["panel.example", "127.0.0.1", "whatever.example"] {
         let reply = ask_tls(rig.panel(), sni, &get("/", ""));
-        assert!(reply.text().contains("x-forwarded-proto: https\r\n"), "{sni}: {}", reply.text());
+        assert!(
+            reply.text().contains("x-forwarded-proto: https\r\n"),
+            "{sni}: {}",
+            reply.text()
+        );
     }
     // The sites' listener knows the panel by name.
-    assert!(ask_tls(rig.https(), "panel.example", &get("/", "")).text().contains("x-forwarded-proto: https\r\n"));
+    assert!(
+        ask_tls(rig.https(), "panel.example", &get("/", ""))
+            .text()
+            .contains("x-forwarded-proto: https\r\n")
+    );
 }
 
 #[test]
@@ -92,11 +109,20 @@ fn cve_2026_43634_class_nothing_a_client_says_about_itself_gets_through() {
         X-Forwarded-Port: 666\r\nX-Forwarded-Prefix: /evil\r\nX-Real-IP: 6.6.6.6\r\nCF-Connecting-IP: 6.6.6.6\r\nCF-Ray: evil\r\n\
         True-Client-IP: 6.6.6.6\r\nForwarded: for=6.6.6.6\r\nX_Forwarded_For: 6.6.6.6\r\nX-Original-URL: /evil\r\n\
         X-Rewrite-URL: /evil\r\nX-HTTP-Method-Override: EVIL\r\nProxy: http://evil\r\nX-Client-IP: 6.6.6.6\r\nVia: evil\r\n";
-    for fields in [lies.to_owned(), format!("Connection: x-forwarded-for, x-forwarded-proto\r\n{lies}")] {
+    for fields in [
+        lies.to_owned(),
+        format!("Connection: x-forwarded-for, x-forwarded-proto\r\n{lies}"),
+    ] {
         let text = ask(rig.panel(), get("/", &fields)).text();
-        assert!(!text.contains("6.6.6") && !text.contains("evil") && !text.contains("666"), "{text}");
+        assert!(
+            !text.contains("6.6.6") && !text.contains("evil") && !text.contains("666"),
+            "{text}"
+        );
         assert_eq!(text.matches("forwarded").count(), 3, "{text}");
-        assert!(text.contains("x-forwarded-for: 127.0.0.1\r\n") && text.contains("x-forwarded-proto: http\r\n"), "{text}");
+        assert!(
+            text.contains("x-forwarded-for: 127.0.0.1\r\n") && text.contains("x-forwarded-proto: http\r\n"),
+            "{text}"
+        );
     }
 }
 
@@ -104,7 +130,11 @@ fn cve_2026_43634_class_nothing_a_client_says_about_itself_gets_through() {
 fn hop_by_hop_fields_end_at_the_edge() {
     let rig = Rig::new();
     serve(&rig, |head, stream| {
-        answer(stream, "Connection: keep-alive, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nX-End: 1\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n", head)
+        answer(
+            stream,
+            "Connection: keep-alive, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nX-End: 1\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n",
+            head,
+        )
     });
     let fields = "Connection: X-Mine, cookie\r\nX-Mine: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nUpgrade: websocket\r\n\
         Proxy-Authorization: x\r\nProxy-Connection: x\r\nCookie: session=1\r\nX-Kept: 1\r\n";
@@ -125,9 +155,15 @@ fn a_dead_server_gives_a_calm_answer_and_its_return_is_noticed_at_once() {
     assert_eq!((page.status, page.field("retry-after")), (503, Some("2")));
     assert!(page.text().contains("Websites are not affected"));
     let problem = ask(rig.panel(), get("/api/v1/me", ""));
-    assert_eq!((problem.status, problem.field("content-type")), (503, Some("application/problem+json")));
+    assert_eq!(
+        (problem.status, problem.field("content-type")),
+        (503, Some("application/problem+json"))
+    );
     let problem: serde_json::Value = serde_json::from_slice(&problem.body).unwrap();
-    assert_eq!((&problem["status"], &problem["code"]), (&503.into(), &"edge.panel_unavailable".into()));
+    assert_eq!(
+        (&problem["status"], &problem["code"]),
+        (&503.into(), &"edge.panel_unavailable".into())
+    );
     echo(&rig);
     assert_eq!(ask(rig.panel(), get("/", "")).status, 200);
 }
@@ -169,26 +205,44 @@ fn a_server_that_dies_or_keeps_silent_is_answered_for() {
     assert_eq!(ask(rig.panel(), get("/dead", "")).status, 503);
     // What broke off in the middle must not look whole.
     let half = ask(rig.panel(), get("/half", ""));
-    assert_eq!((half.status, half.field("content-length"), half.text().as_str()), (200, Some("100"), "half"));
+    assert_eq!(
+        (half.status, half.field("content-length"), half.text().as_str()),
+        (200, Some("100"), "half")
+    );
 }
 
 #[test]
 fn plain_http_from_another_machine_is_sent_away() {
     // Any address of this machine that is not loopback stands for another machine.
     let probe = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
-    let outside = probe.connect("192.0.2.1:9").and_then(|()| probe.local_addr()).map(|address| address.ip());
-    let Some(outside) = outside.ok().filter(|address| !address.is_loopback() && !address.is_unspecified()) else { return };
+    let outside = probe
+        .connect("192.0.2.1:9")
+        .and_then(|()| probe.local_addr())
+        .map(|address| address.ip());
+    let Some(outside) = outside
+        .ok()
+        .filter(|address| !address.is_loopback() && !address.is_unspecified())
+    else {
+        return;
+    };
     let rig = Rig::new();
     echo(&rig);
     rig.host("panel.example", Target::Panel);
     rig.certificate("p", &["panel.example"]);
     let socket = std::net::TcpListener::bind((outside, 0)).unwrap();
-    let running = rig.edge.start(vec![crate::Listener::new(crate::Role::Panel, socket)]).unwrap();
+    let running = rig
+        .edge
+        .start(vec![crate::Listener::new(crate::Role::Panel, socket)])
+        .unwrap();
     let address = running.addresses()[0].1;
     let refused = ask(address, get("/", ""));
     assert_eq!(refused.status, 403);
     assert!(refused.text().contains("https"));
     let reply = ask_tls(address, "panel.example", &get("/", ""));
-    assert!(reply.text().contains(&format!("x-forwarded-for: {outside}\r\n")), "{}", reply.text());
+    assert!(
+        reply.text().contains(&format!("x-forwarded-for: {outside}\r\n")),
+        "{}",
+        reply.text()
+    );
     assert!(tls(address, "panel.example", &["h2"]).is_ok());
 }

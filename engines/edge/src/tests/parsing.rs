@@ -4,7 +4,9 @@ use crate::host::{Authority, parse_authority};
 use crate::path::{encode, normalise};
 
 fn host(raw: &str) -> Option<(String, Option<u16>)> {
-    parse_authority(raw.as_bytes()).ok().map(|authority| (authority.host.into_owned(), authority.port))
+    parse_authority(raw.as_bytes())
+        .ok()
+        .map(|authority| (authority.host.into_owned(), authority.port))
 }
 
 #[test]
@@ -25,10 +27,53 @@ fn everything_else_is_not_a_host() {
     let long_label = format!("{}.example", "a".repeat(64));
     let long_name = format!("{}example", "a.".repeat(130));
     for raw in [
-        "", ".", "..", "a..b", ".a", "-a.example", "a-.example", "a.-b", "a b", "a\tb", "a/b", "a\\b", "a@b", "user:pw@b",
-        "a:", "a:0", "a:65536", "a:x", "a:+1", "a:80:80", "a:080808", "*", "*.example", "a,b", "a%00", "a%2eb", "bücher.example",
-        "1.2.3", "1.2.3.256", "1", "1.2.3.4.5", "[", "[]", "[::1", "[::1]x", "[::1]:", "[fe80::1%25eth0]", "::1", "[1.2.3.4]",
-        "a\0", "a\r\nb", "a;b", "a'b", "a\"b", "<a>", &long_label, &long_name,
+        "",
+        ".",
+        "..",
+        "a..b",
+        ".a",
+        "-a.example",
+        "a-.example",
+        "a.-b",
+        "a b",
+        "a\tb",
+        "a/b",
+        "a\\b",
+        "a@b",
+        "user:pw@b",
+        "a:",
+        "a:0",
+        "a:65536",
+        "a:x",
+        "a:+1",
+        "a:80:80",
+        "a:080808",
+        "*",
+        "*.example",
+        "a,b",
+        "a%00",
+        "a%2eb",
+        "bücher.example",
+        "1.2.3",
+        "1.2.3.256",
+        "1",
+        "1.2.3.4.5",
+        "[",
+        "[]",
+        "[::1",
+        "[::1]x",
+        "[::1]:",
+        "[fe80::1%25eth0]",
+        "::1",
+        "[1.2.3.4]",
+        "a\0",
+        "a\r\nb",
+        "a;b",
+        "a'b",
+        "a\"b",
+        "<a>",
+        &long_label,
+        &long_name,
     ] {
         assert_eq!(host(raw), None, "{raw:?}");
     }
@@ -54,10 +99,41 @@ fn paths_are_read_in_one_canonical_form() {
 #[test]
 fn the_traversal_corpus_is_refused() {
     for raw in [
-        "", "a", "*", "/..", "/../", "/../etc/passwd", "/a/../b", "/a/..", "/%2e%2e/etc/passwd", "/%2E%2e/x", "/.%2e/x",
-        "/%2e./x", "/..%2fetc", "/a%2fb", "/a%2Fb", "/a%5cb", "/a%5Cb", "/..%5c..", "/a\\b", "/..\\..\\x", "/a%00", "/%00",
-        "/a%00.html", "/a%0a", "/a%0d%0aSet-Cookie:x", "/%7f", "/%", "/%2", "/%zz", "/a%", "/%c0%ae%c0%ae/", "/%ff", "/%e0%80%af",
-        "/a\u{7f}", "/a\nb",
+        "",
+        "a",
+        "*",
+        "/..",
+        "/../",
+        "/../etc/passwd",
+        "/a/../b",
+        "/a/..",
+        "/%2e%2e/etc/passwd",
+        "/%2E%2e/x",
+        "/.%2e/x",
+        "/%2e./x",
+        "/..%2fetc",
+        "/a%2fb",
+        "/a%2Fb",
+        "/a%5cb",
+        "/a%5Cb",
+        "/..%5c..",
+        "/a\\b",
+        "/..\\..\\x",
+        "/a%00",
+        "/%00",
+        "/a%00.html",
+        "/a%0a",
+        "/a%0d%0aSet-Cookie:x",
+        "/%7f",
+        "/%",
+        "/%2",
+        "/%zz",
+        "/a%",
+        "/%c0%ae%c0%ae/",
+        "/%ff",
+        "/%e0%80%af",
+        "/a\u{7f}",
+        "/a\nb",
     ] {
         assert!(normalise(raw).is_err(), "{raw:?}");
     }
@@ -66,7 +142,15 @@ fn the_traversal_corpus_is_refused() {
 
 #[test]
 fn only_a_leading_well_known_is_not_hidden() {
-    for raw in ["/.env", "/.git/config", "/a/.htaccess", "/a/.well-known/x", "/%2egit/", "/.well-known/.secret", "/..."] {
+    for raw in [
+        "/.env",
+        "/.git/config",
+        "/a/.htaccess",
+        "/a/.well-known/x",
+        "/%2egit/",
+        "/.well-known/.secret",
+        "/...",
+    ] {
         assert!(normalise(raw).unwrap().hidden, "{raw}");
     }
     for raw in ["/", "/a.b", "/.well-known/acme", "/.//.well-known/x", "/a./b"] {

@@ -42,8 +42,14 @@ impl Rig {
         let (edge, rejected) = Edge::new(options, EdgeConfig::default());
         assert_eq!(rejected, []);
         let listener = |role| Listener::new(role, TcpListener::bind("127.0.0.1:0").unwrap());
-        let running =
-            edge.start([Role::EdgeHttp, Role::EdgeHttps, Role::Panel].into_iter().map(listener).collect()).unwrap();
+        let running = edge
+            .start(
+                [Role::EdgeHttp, Role::EdgeHttps, Role::Panel]
+                    .into_iter()
+                    .map(listener)
+                    .collect(),
+            )
+            .unwrap();
         Self { edge, running, folder }
     }
 
@@ -74,22 +80,32 @@ impl Rig {
     }
 
     pub(super) fn host(&self, name: &str, target: Target) {
-        let delta = Delta::UpsertHost { name: name.to_owned(), host: Host { target } };
+        let delta = Delta::UpsertHost {
+            name: name.to_owned(),
+            host: Host { target },
+        };
         assert_eq!(self.edge.apply([delta]), []);
     }
 
     pub(super) fn certificate(&self, id: &str, names: &[&str]) {
-        let delta = Delta::UpsertCertificate { id: id.to_owned(), certificate: certificate(names) };
+        let delta = Delta::UpsertCertificate {
+            id: id.to_owned(),
+            certificate: certificate(names),
+        };
         assert_eq!(self.edge.apply([delta]), []);
     }
 
     pub(super) fn get(&self, host: &str, path: &str) -> Reply {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
+        self.ask(format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        ))
     }
 
     /// A request with further header lines (each ending in CRLF) and no body.
     pub(super) fn request(&self, method: &str, host: &str, path: &str, fields: &str) -> Reply {
-        self.ask(&format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{fields}\r\n"))
+        self.ask(format!(
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{fields}\r\n"
+        ))
     }
 
     pub(super) fn ask(&self, request: impl AsRef<[u8]>) -> Reply {
@@ -121,7 +137,11 @@ impl Reply {
         let end = end.unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(bytes)));
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let mut reply = Self { status, head, body: bytes[end + 4..].to_vec() };
+        let mut reply = Self {
+            status,
+            head,
+            body: bytes[end + 4..].to_vec(),
+        };
         if reply.field("transfer-encoding") == Some("chunked") {
             reply.body = dechunk(&reply.body);
         }
@@ -130,7 +150,10 @@ impl Reply {
 
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         let fields = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
-        fields.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        fields
+            .into_iter()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
 
     pub(super) fn text(&self) -> String {
@@ -180,7 +203,12 @@ pub(super) fn read_head(stream: &mut impl Read) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
-        assert_eq!(stream.read(&mut byte).unwrap(), 1, "ended in {:?}", String::from_utf8_lossy(&head));
+        assert_eq!(
+            stream.read(&mut byte).unwrap(),
+            1,
+            "ended in {:?}",
+            String::from_utf8_lossy(&head)
+        );
         head.push(byte[0]);
     }
     String::from_utf8(head).unwrap()
@@ -259,4 +287,3 @@ impl rustls::client::danger::ServerCertVerifier for AnyCertificate {
         self.0.signature_verification_algorithms.supported_schemes()
     }
 }
-

@@ -54,7 +54,11 @@ fn a_large_upload_passes_at_bounded_memory() {
     let before = resident();
     let size = 256 * MIB;
     let mut stream = connect(rig.panel());
-    write!(stream, "PATCH /upload HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "PATCH /upload HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
     let chunk = vec![3; 1024 * 1024];
     let mut most = 0;
     for _ in 0..256 {
@@ -65,7 +69,12 @@ fn a_large_upload_passes_at_bounded_memory() {
     assert_eq!((reply.status, reply.text()), (200, (3 * size).to_string()));
     // Other tests run in this process too; the body alone would be 256.
     assert!(most < 128 * MIB, "{} MiB", most / MIB);
-    let counted = rig.edge.counters().into_iter().find(|counters| counters.host == "panel").unwrap();
+    let counted = rig
+        .edge
+        .counters()
+        .into_iter()
+        .find(|counters| counters.host == "panel")
+        .unwrap();
     assert_eq!(counted.bytes_in, size);
 }
 
@@ -83,7 +92,11 @@ fn a_server_that_does_not_read_holds_the_client_back() {
     });
     let size = 64 * MIB;
     let mut stream = connect(rig.panel());
-    write!(stream, "PUT /upload HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "PUT /upload HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
     stream.set_write_timeout(Some(Duration::from_millis(700))).unwrap();
     let (chunk, mut sent) = (vec![0; 64 * 1024], 0_u64);
     while let Ok(count) = stream.write(&chunk) {
@@ -96,7 +109,10 @@ fn a_server_that_does_not_read_holds_the_client_back() {
         let want = usize::try_from((size - sent).min(chunk.len() as u64)).unwrap();
         sent += stream.write(&chunk[..want]).unwrap() as u64;
     }
-    assert_eq!(super::rig::Reply::parse(&super::rig::read_all(&mut stream)).text(), "done");
+    assert_eq!(
+        super::rig::Reply::parse(&super::rig::read_all(&mut stream)).text(),
+        "done"
+    );
 }
 
 #[test]
@@ -107,7 +123,11 @@ fn events_arrive_one_by_one_and_leaving_is_noticed_behind() {
     let left = Arc::new(AtomicBool::new(false));
     let gone = Arc::clone(&left);
     serve(&rig, move |_, stream| {
-        write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        .unwrap();
         while receive.lock().unwrap().recv().is_ok() {
             write!(stream, "9\r\ndata: x\n\n\r\n").unwrap();
         }
@@ -115,7 +135,9 @@ fn events_arrive_one_by_one_and_leaving_is_noticed_behind() {
         false
     });
     let mut stream = connect(rig.panel());
-    stream.write_all(b"GET /api/v1/events HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    stream
+        .write_all(b"GET /api/v1/events HTTP/1.1\r\nHost: a\r\n\r\n")
+        .unwrap();
     assert!(read_head(&mut stream).contains("text/event-stream"));
     for _ in 0..3 {
         // Longer than the time limit for an answer's head, which no longer counts.
@@ -138,12 +160,20 @@ fn events_arrive_one_by_one_and_leaving_is_noticed_behind() {
 fn an_answer_before_the_end_of_the_upload_gets_through() {
     let rig = Rig::new();
     serve(&rig, |_, stream| {
-        write!(stream, "HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig").unwrap();
+        write!(
+            stream,
+            "HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig"
+        )
+        .unwrap();
         std::thread::sleep(Duration::from_millis(300));
         false
     });
     let mut stream = connect(rig.panel());
-    write!(stream, "PUT /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nfirst bytes").unwrap();
+    write!(
+        stream,
+        "PUT /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nfirst bytes"
+    )
+    .unwrap();
     assert!(read_head(&mut stream).starts_with("HTTP/1.1 413"));
 }
 
@@ -174,15 +204,22 @@ where
 {
     let connector = tokio_rustls::TlsConnector::from(Arc::new(client_config(&["h2"])));
     let stream = tokio::net::TcpStream::connect(rig.https()).await.unwrap();
-    let stream = connector.connect(ServerName::try_from(name.to_owned()).unwrap(), stream).await.unwrap();
-    let (sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let stream = connector
+        .connect(ServerName::try_from(name.to_owned()).unwrap(), stream)
+        .await
+        .unwrap();
+    let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+        .await
+        .unwrap();
     tokio::task::spawn_local(async move { drop(connection.await) });
     sender
 }
 
 fn block_on(future: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, future);
 }
 
@@ -199,9 +236,14 @@ fn many_http2_streams_share_a_connection() {
             let mut sender = sender.clone();
             async move {
                 let path = if n % 10 == 0 { "large.bin" } else { "" };
-                let request = Request::get(format!("https://a.example/{path}")).body(Empty::new()).unwrap();
+                let request = Request::get(format!("https://a.example/{path}"))
+                    .body(Empty::new())
+                    .unwrap();
                 let response = sender.send_request(request).await.unwrap();
-                assert_eq!((response.status(), response.version()), (http::StatusCode::OK, Version::HTTP_2));
+                assert_eq!(
+                    (response.status(), response.version()),
+                    (http::StatusCode::OK, Version::HTTP_2)
+                );
                 let body = response.into_body().collect().await.unwrap().to_bytes();
                 assert_eq!(body.len(), if n % 10 == 0 { 3 * 1024 * 1024 } else { 4 });
             }
@@ -210,7 +252,10 @@ fn many_http2_streams_share_a_connection() {
         let mut sender = sender.clone();
         let other = Request::get("https://b.example/").body(Empty::new()).unwrap();
         assert_eq!(sender.send_request(other).await.unwrap().status(), 421);
-        let doubled = Request::get("https://a.example/").header("host", "b.example").body(Empty::new()).unwrap();
+        let doubled = Request::get("https://a.example/")
+            .header("host", "b.example")
+            .body(Empty::new())
+            .unwrap();
         assert_eq!(sender.send_request(doubled).await.unwrap().status(), 400);
     });
 }
@@ -221,7 +266,10 @@ fn an_http2_upload_streams_to_the_panel_with_its_cookies_in_one_field() {
     rig.host("panel.example", Target::Panel);
     rig.certificate("p", &["panel.example"]);
     serve(&rig, |head, stream| {
-        assert!(head.contains("cookie: a=1; b=2\r\n") && head.contains("host: panel.example\r\n"), "{head}");
+        assert!(
+            head.contains("cookie: a=1; b=2\r\n") && head.contains("host: panel.example\r\n"),
+            "{head}"
+        );
         std::thread::sleep(Duration::from_millis(500));
         let sum = swallow(stream, declared(head));
         answer(stream, "", &sum.to_string())
@@ -233,7 +281,10 @@ fn an_http2_upload_streams_to_the_panel_with_its_cookies_in_one_field() {
             .header("content-length", 64 * MIB)
             .header("cookie", "a=1")
             .header("cookie", "b=2")
-            .body(Endless { left: 64 * MIB, made: Arc::clone(&made) })
+            .body(Endless {
+                left: 64 * MIB,
+                made: Arc::clone(&made),
+            })
             .unwrap();
         let answer = tokio::task::spawn_local(async move { sender.send_request(request).await.unwrap() });
         tokio::time::sleep(Duration::from_millis(400)).await;

@@ -24,7 +24,9 @@ fn request(host: &str) -> String {
 }
 
 fn alert(result: std::io::Result<super::rig::TlsStream>) -> AlertDescription {
-    let error = result.err().expect("the handshake must fail");
+    let Err(error) = result else {
+        panic!("the handshake must fail")
+    };
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::AlertReceived(alert)) => *alert,
         other => panic!("{other:?}"),
@@ -35,7 +37,10 @@ fn alert(result: std::io::Result<super::rig::TlsStream>) -> AlertDescription {
 fn the_name_chooses_the_certificate_and_the_site() {
     let rig = rig();
     assert_eq!(ask_tls(rig.https(), "a.example", &request("a.example")).text(), "a");
-    assert_eq!(ask_tls(rig.https(), "B.example", &request("b.example:8443")).text(), "b");
+    assert_eq!(
+        ask_tls(rig.https(), "B.example", &request("b.example:8443")).text(),
+        "b"
+    );
     assert_eq!(ask_tls(rig.https(), "x.w.example", &request("x.w.example")).text(), "w");
     // One wildcard certificate covers both names, so one connection may carry both.
     assert_eq!(ask_tls(rig.https(), "x.w.example", &request("y.w.example")).text(), "w");
@@ -53,7 +58,11 @@ fn a_host_of_another_certificate_is_misdirected() {
 fn an_unknown_name_or_none_ends_in_an_alert() {
     let rig = rig();
     for name in ["unknown.example", "w.example", "x.y.w.example", "127.0.0.1"] {
-        assert_eq!(alert(tls(rig.https(), name, &[])), AlertDescription::AccessDenied, "{name}");
+        assert_eq!(
+            alert(tls(rig.https(), name, &[])),
+            AlertDescription::AccessDenied,
+            "{name}"
+        );
     }
 }
 
@@ -75,7 +84,10 @@ fn both_http_versions_are_offered_and_old_tls_is_not() {
     assert_eq!(stream.conn.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
     let stream = tls(rig.https(), "a.example", &["http/1.1"]).unwrap();
     assert_eq!(stream.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
-    assert_eq!(alert(tls(rig.https(), "a.example", &["spdy/3"])), AlertDescription::NoApplicationProtocol);
+    assert_eq!(
+        alert(tls(rig.https(), "a.example", &["spdy/3"])),
+        AlertDescription::NoApplicationProtocol
+    );
 }
 
 #[test]
@@ -93,14 +105,27 @@ fn a_renewed_certificate_is_used_at_once_and_old_connections_go_on() {
 #[test]
 fn the_certificate_that_lasts_longest_is_used() {
     let rig = rig();
-    let presented = || tls(rig.https(), "a.example", &[]).unwrap().conn.peer_certificates().unwrap()[0].clone();
+    let presented = || {
+        tls(rig.https(), "a.example", &[])
+            .unwrap()
+            .conn
+            .peer_certificates()
+            .unwrap()[0]
+            .clone()
+    };
     let mut long = certificate(&["a.example"]);
     long.not_after = Some("2100-01-01T00:00:00Z".parse().unwrap());
     let mut short = certificate(&["a.example"]);
     short.not_after = Some("2030-01-01T00:00:00Z".parse().unwrap());
-    rig.edge.apply([Delta::UpsertCertificate { id: "long".to_owned(), certificate: long }]);
+    rig.edge.apply([Delta::UpsertCertificate {
+        id: "long".to_owned(),
+        certificate: long,
+    }]);
     let expected = presented();
-    rig.edge.apply([Delta::UpsertCertificate { id: "z-short".to_owned(), certificate: short }]);
+    rig.edge.apply([Delta::UpsertCertificate {
+        id: "z-short".to_owned(),
+        certificate: short,
+    }]);
     assert_eq!(presented(), expected);
     rig.edge.apply([Delta::DeleteCertificate { id: "long".to_owned() }]);
     assert_ne!(presented(), expected);
@@ -109,13 +134,19 @@ fn the_certificate_that_lasts_longest_is_used() {
 #[test]
 fn a_certificate_that_cannot_be_used_leaves_the_old_one() {
     let rig = rig();
-    let (mut wrong_key, mut no_chain, mut no_names) =
-        (certificate(&["a.example"]), certificate(&["a.example"]), certificate(&["a.example"]));
+    let (mut wrong_key, mut no_chain, mut no_names) = (
+        certificate(&["a.example"]),
+        certificate(&["a.example"]),
+        certificate(&["a.example"]),
+    );
     wrong_key.key_pem = certificate(&["a.example"]).key_pem;
     no_chain.chain_pem = "nothing".to_owned();
     no_names.names.clear();
     for certificate in [wrong_key, no_chain, no_names] {
-        let rejected = rig.edge.apply([Delta::UpsertCertificate { id: "a".to_owned(), certificate }]);
+        let rejected = rig.edge.apply([Delta::UpsertCertificate {
+            id: "a".to_owned(),
+            certificate,
+        }]);
         assert_eq!(rejected.len(), 1);
         assert!(!rejected[0].reason.contains("BEGIN"));
     }
