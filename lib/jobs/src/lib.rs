@@ -37,3 +37,6 @@ pub const MIGRATIONS: Migrations = Migrations {
     schema: "jobs",
     files: &[("0001_jobs", include_str!("../migrations/0001_jobs.sql"))],
 };
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+mod cancel;
+mod fairness;
+mod forward;
+mod guard;
+mod jobs;
+mod kill;
+mod leases;
+mod reconcilers;
+mod support;
+mod tenants;
+mod undo;
