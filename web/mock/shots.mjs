@@ -101,8 +101,9 @@ for (const [variant, width, colorScheme] of VARIANTS) {
     try {
       await page.goto(url + path);
       await page.waitForLoadState('load');
-      await page.waitForTimeout(300);
-      await page.waitForFunction(() => !document.querySelector('[aria-busy=true]'));
+      await page.locator('h1').waitFor();
+      await page.waitForTimeout(250);
+      await page.waitForFunction(() => !document.querySelector('[aria-busy=true], main .mantine-Loader-root'));
       if (act) {
         await act(page);
         await page.waitForTimeout(300);

@@ -17,15 +17,14 @@ export function onReauthentication(next: Listener): () => void {
 
 export function requestReauthentication(): Promise<boolean> {
   if (!listener) return Promise.resolve(false);
-  if (!waiting) {
-    let settle: (ok: boolean) => void = () => undefined;
-    const promise = new Promise<boolean>((resolve) => {
-      settle = resolve;
-    });
-    waiting = { promise, settle };
-    listener(true);
-  }
-  return waiting.promise;
+  if (waiting) return waiting.promise;
+  let settle: (ok: boolean) => void = () => undefined;
+  const promise = new Promise<boolean>((resolve) => {
+    settle = resolve;
+  });
+  waiting = { promise, settle };
+  listener(true);
+  return promise;
 }
 
 /** `true` after a new login: the waiting requests are repeated. `false`: they fail with their 401. */

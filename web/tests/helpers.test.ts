@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { eventType, stalePaths } from '@/api/events';
+import { changes } from '@/features/spine/components/changes';
+import { checklist } from '@/features/overview/components/checklist';
+import { device } from '@/features/identity/components/device';
+import { strength } from '@/features/identity/components/strength';
+import { joinUnit, splitUnit } from '@/features/tenancy/components/units';
+import { zoneOf } from '@/features/sites/components/zoneOf';
+import { cliCommand, curlCommand, shellQuote } from '@/ui/ApiPanel';
+import { actionText } from '@/ui/actions';
+import { bytes, quantity } from '@/ui/format';
+import { tenantPaths } from '@/ui/paths';
+
+describe('events', () => {
+  it('say what has become stale, and nothing else', () => {
+    expect(stalePaths('sites.release.activated.v1')).toContain('/api/v1/sites');
+    expect(stalePaths('unknown.thing.v1')).toEqual([]);
+    expect(eventType('{"type":"sites.site.created.v1","data":{}}')).toBe('sites.site.created.v1');
+    expect(eventType('no json')).toBeNull();
+  });
+});
+
+describe('API and CLI equivalents', () => {
+  it('quote what a shell would read otherwise', () => {
+    expect(shellQuote('plain-1.example')).toBe('plain-1.example');
+    expect(shellQuote("it's $HOME; rm")).toBe(`'it'\\''s $HOME; rm'`);
+    expect(cliCommand('tnt_1', ['site', 'create', 'My site'])).toBe("mpanel site create 'My site' --tenant tnt_1");
+    expect(curlCommand('http://h', 'tnt_1', { method: 'POST', path: '/api/v1/sites', body: { name: "a'b" }, cli: [] })).toContain(`'{"name":"a'\\''b"}'`);
+  });
+});
+
+describe('amounts', () => {
+  it('are shown as people say them', () => {
+    expect(bytes(0)).toBe('0 B');
+    expect(bytes(48_200_000)).toBe('48.2 MB');
+    expect(bytes(999_999)).toBe('1 MB');
+    expect(quantity(null, 'bytes')).toBe('unlimited');
+  });
+
+  it('keep their value through number and unit', () => {
+    for (const value of [0, 500e6, 10e9, 1e12, 1_500e6]) {
+      const { number, unit } = splitUnit(value);
+      expect(joinUnit(number, unit)).toBe(value);
+    }
+    expect(splitUnit(10e9)).toEqual({ number: 10, unit: 'GB' });
+  });
+});
+
+describe('password strength', () => {
+  it.each([
+    ['short', 0],
+    ['aaaaaaaaaaaaaa', 1],
+    ['ada.petersen.99', 1],
+    ['password123456', 1],
+    ['kettlecopper', 2],
+    ['copper kettle rains often', 3],
+  ])('%s is %i', (password, level) => expect(strength(password, ['Ada Petersen'])).toBe(level));
+});
+
+describe('small helpers', () => {
+  it('audit changes show only what differs', () => {
+    expect(changes({ a: 1, s: { b: true } }, { a: 1, s: { b: false }, c: 'x' })).toEqual([
+      { field: 's.b', before: 'true', after: 'false' },
+      { field: 'c', before: null, after: 'x' },
+    ]);
+    expect(changes(null, null)).toEqual([]);
+  });
+
+  it('actions become sentences, unknown ones stay', () => {
+    expect(actionText('sites.release.activate')).toBe('Release made live');
+    expect(actionText('future.thing.done')).toBe('future.thing.done');
+  });
+
+  it('the zone of a name is the closest one', () => {
+    const zones = [{ apex: 'example.com' }, { apex: 'shop.example.com' }];
+    expect(zoneOf('www.shop.example.com', zones)?.apex).toBe('shop.example.com');
+    expect(zoneOf('notexample.com', zones)).toBeUndefined();
+  });
+
+  it('devices have names', () => {
+    expect(device('Mozilla/5.0 (X11; Linux x86_64) Chrome/141.0 Safari/537.36')).toBe('Chrome on Linux');
+    expect(device(null)).toBe('Unknown device');
+  });
+
+  it('the checklist leads a provider to his customer and a customer to the site', () => {
+    const paths = tenantPaths('tnt_p');
+    const theirs = tenantPaths('tnt_c');
+    const provider = checklist({ kind: 'platform', plans: 1, customers: 1, sites: [], sitePaths: theirs }, paths);
+    expect(provider.map(({ done }) => done)).toEqual([true, true, false, false, false]);
+    expect(provider.find(({ done }) => !done)?.to).toBe('/t/tnt_c/sites/new');
+    const site = { id: 'site_1', active_release_id: 'rel_1', status: { ready: true } };
+    expect(checklist({ kind: 'customer', plans: 0, customers: 0, sites: [site], sitePaths: theirs }, theirs).every(({ done }) => done)).toBe(true);
+  });
+});

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { can, isActingFor, roleFor, type Acting } from '@/api/access';
+import type { Me, TenantRef } from '@/api/types';
+import { parseFragment } from '@/api/fragment';
+import { safeNext, switchTenantPath, tenantPaths } from '@/ui/paths';
+
+const ref = (id: string, kind: TenantRef['kind']): TenantRef => ({ id, kind, name: id, slug: id });
+const me = (...memberships: [string, TenantRef['kind'], Me['memberships'][number]['role']][]): Me => ({
+  user: { id: 'user_1', email: 'a@b', name: 'A', totp_enabled: false },
+  home_tenant: ref('tnt_home', 'platform'),
+  memberships: memberships.map(([id, kind, role]) => ({ tenant: ref(id, kind), role })),
+  totp_setup_required: false,
+});
+
+describe('tenant paths', () => {
+  it('begin with the acting tenant and encode what is in them', () => {
+    const paths = tenantPaths('tnt_1');
+    expect(paths.overview).toBe('/t/tnt_1');
+    expect(paths.site('site_1')).toBe('/t/tnt_1/sites/site_1');
+    expect(paths.customer('a/b?c')).toBe('/t/tnt_1/customers/a%2Fb%3Fc');
+  });
+
+  it('keep the section, not the resource, when the tenant changes', () => {
+    expect(switchTenantPath('/t/tnt_1/sites/site_1/domains', 'tnt_2')).toBe('/t/tnt_2/sites');
+    expect(switchTenantPath('/t/tnt_1', 'tnt_2')).toBe('/t/tnt_2');
+  });
+
+  it('never lead out of the panel after a login', () => {
+    expect(safeNext('/t/tnt_1/sites')).toBe('/t/tnt_1/sites');
+    for (const evil of ['https://evil.example', '//evil.example', '/\\evil.example', 'javascript:alert(1)', undefined, 5]) {
+      expect(safeNext(evil)).toBe('/');
+    }
+  });
+
+  it('read the secret of a link', () => {
+    expect(parseFragment('#abc-DEF_1')).toBe('abc-DEF_1');
+    expect(parseFragment('#token=abc')).toBe('abc');
+  });
+});
+
+describe('permissions', () => {
+  const acting = (kind: Acting['kind'], role: Acting['role']): Acting => ({ id: 'tnt_1', kind, role });
+
+  it('follow the role', () => {
+    expect(can(acting('customer', 'developer'), 'sites:write')).toBe(true);
+    expect(can(acting('customer', 'viewer'), 'sites:write')).toBe(false);
+    expect(can(acting('customer', 'developer'), 'members:write')).toBe(false);
+    expect(can(acting('platform', null), 'customers:read')).toBe(false);
+  });
+
+  it('follow the kind of tenant', () => {
+    expect(can(acting('customer', 'owner'), 'customers:read')).toBe(false);
+    expect(can(acting('reseller', 'owner'), 'plans:write')).toBe(true);
+    expect(can(acting('reseller', 'owner'), 'nodes:read')).toBe(false);
+    expect(can(acting('platform', 'viewer'), 'nodes:read')).toBe(true);
+  });
+
+  it('of an owner above reach below as admin, those of others do not', () => {
+    const owner = me(['tnt_home', 'platform', 'owner'], ['tnt_c', 'customer', 'viewer']);
+    expect(roleFor(owner, 'tnt_below')).toBe('admin');
+    expect(roleFor(owner, 'tnt_c')).toBe('viewer');
+    expect(roleFor(me(['tnt_home', 'platform', 'developer']), 'tnt_below')).toBeNull();
+    expect(roleFor(me(['tnt_c', 'customer', 'owner']), 'tnt_below')).toBeNull();
+    expect(isActingFor(owner, 'tnt_below')).toBe(true);
+    expect(isActingFor(owner, 'tnt_c')).toBe(false);
+  });
+});
