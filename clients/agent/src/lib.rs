@@ -19,3 +19,6 @@ pub use protocol::{
     AgentInfo, ArchiveFault, ArchiveFormat, Failure, Progress, Rejection, ReleaseEntry, ReleaseState, SiteEntry,
     SiteUid, TenantGid, UnpackLimits, UnpackRelease, Unpacked, Usage,
 };
+
+#[cfg(all(test, feature = "client"))]
+mod tests;

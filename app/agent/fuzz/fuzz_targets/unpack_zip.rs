@@ -1,0 +1,8 @@
+#![no_main]
+#[path = "common/check.rs"]
+mod check;
+
+use libfuzzer_sys::fuzz_target;
+use mpanel_client_agent::protocol::ArchiveFormat;
+
+fuzz_target!(|bytes: &[u8]| check::stays_inside(ArchiveFormat::Zip, bytes));

@@ -1,0 +1,3 @@
+mod fake;
+mod protocol;
+mod unix_agent;
