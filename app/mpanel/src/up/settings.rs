@@ -16,6 +16,7 @@ const NO_FILE: (&str, &str) = ("MPANEL_CONFIG", "/dev/null");
 /// A text for the operator.
 pub fn data_folder(config: &Config) -> anyhow::Result<PathBuf> {
     let data = std::path::absolute(&config.data)?;
+    check(&data)?;
     std::fs::create_dir_all(&data).map_err(|error| {
         anyhow::anyhow!(
             "cannot make the data folder {}: {error}; set --data or MPANEL_DATA",
@@ -23,6 +24,11 @@ pub fn data_folder(config: &Config) -> anyhow::Result<PathBuf> {
         )
     })?;
     let data = data.canonicalize()?;
+    check(&data)?;
+    Ok(data)
+}
+
+fn check(data: &Path) -> anyhow::Result<()> {
     anyhow::ensure!(
         data.as_os_str().len() <= DATA_MAX,
         "the path of the data folder is too long for Unix sockets ({} bytes, at most {DATA_MAX}): {}; set --data or MPANEL_DATA",
@@ -31,10 +37,10 @@ pub fn data_folder(config: &Config) -> anyhow::Result<PathBuf> {
     );
     anyhow::ensure!(
         data.to_str().is_some_and(|text| !text.contains([',', '\n', '\r'])),
-        "the path of the data folder must be UTF-8 without commas and line breaks: {}",
+        "the path of the data folder must be UTF-8 without commas and line breaks: {}; set --data or MPANEL_DATA",
         data.display()
     );
-    Ok(data)
+    Ok(())
 }
 
 /// The environment of a child: every setting that is not a default, and the addresses as they were bound.

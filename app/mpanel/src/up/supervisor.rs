@@ -279,8 +279,8 @@ impl Supervisor {
             }
             Ok(Event::PostgresStarted(Err(error))) => {
                 self.feed(Input::StartFailed(index));
-                let again_in = self.machine.pause(index, self.now()).unwrap_or_default();
-                tracing::error!(%error, ?again_in, "postgresql does not start");
+                let again_in_ms = self.machine.pause(index, self.now()).unwrap_or_default().as_millis();
+                tracing::error!(%error, again_in_ms, "postgresql does not start");
             }
             Ok(Event::PostgresStopped(stopped)) => {
                 match stopped {

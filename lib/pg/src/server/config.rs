@@ -26,6 +26,10 @@ pub(super) fn write(options: &Options, major: u32, server: &Account) -> Result<P
 }
 
 fn replace(path: &Path, text: &str) -> Result<(), Error> {
+    // Nothing to write is nothing that a full disk can fail.
+    if std::fs::read(path).is_ok_and(|present| present == text.as_bytes()) {
+        return Ok(());
+    }
     let fresh = path.with_extension("new");
     let write = || {
         let _absent = std::fs::remove_file(&fresh);
