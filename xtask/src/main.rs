@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use std::process::ExitCode;
 
 mod fuzz;
+mod new_context;
 mod openapi;
 mod process;
 mod queries;
@@ -17,6 +18,7 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   tidy [--list] [CHECK…]           check the repository's invariants
+  new-context NAME                 scaffold contexts/NAME
   openapi [--check]                write (or compare) web/openapi.json
   test [ARG…]                      all Rust tests
   fuzz [SECONDS]                   every fuzz target, so long each
@@ -47,6 +49,7 @@ fn run(args: &[String]) -> Result<()> {
             Ok(())
         }
         "fuzz" => fuzz::run(&workspace::find_root()?, rest),
+        "new-context" => new_context::run(&workspace::find_root()?, rest),
         "openapi" => openapi::run(&workspace::find_root()?, rest),
         "test" => test::run(&workspace::find_root()?, rest),
         "sqlx" => queries::run(&workspace::find_root()?, rest),

@@ -110,5 +110,14 @@ fn findings(check: &Check, tree: &Tree) -> Vec<Finding> {
     Allowed::read(tree, check.name).apply((check.run)(tree))
 }
 
+/// Everything that all checks find in a tree of these files.
+#[cfg(test)]
+pub fn all_findings(files: &[(&str, &str)]) -> Vec<String> {
+    let tree = Tree::of(files);
+    let all = checks::ALL.iter().flat_map(|check| findings(check, &tree));
+    all.map(|finding| format!("{}:{}: {}", finding.path, finding.line, finding.message))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests;
