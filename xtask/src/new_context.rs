@@ -1,8 +1,10 @@
 //! `cargo xtask new-context NAME`: the files of a context, in the shape that the others have.
 
+use crate::process;
 use anyhow::{Context as _, Result, bail};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 /// Path inside the context, text with `{{name}}` and `{{Name}}`.
 macro_rules! templates {
@@ -39,6 +41,25 @@ pub fn run(root: &Path, args: &[String]) -> Result<()> {
     let [name] = args else {
         bail!("usage: cargo xtask new-context NAME")
     };
+    write(root, name)?;
+    // The order of imports depends on the name.
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut format = Command::new(cargo);
+    format
+        .current_dir(root)
+        .arg("fmt")
+        .args(["--package", &format!("mpanel-{name}")]);
+    process::run(format.args(["--package", &format!("mpanel-{name}-contract")]))?;
+    println!(
+        "contexts/{name} is there. Next:\n\
+         \x20 1. cargo xtask sqlx -p mpanel-{name}      its query data\n\
+         \x20 2. app/server: depend on mpanel-{name}, add mpanel_{name}::MIGRATIONS and mpanel_{name}::module(…)\n\
+         \x20 3. say in contexts/{name}/README.md what it is for, and replace the items by what it really has"
+    );
+    Ok(())
+}
+
+fn write(root: &Path, name: &str) -> Result<()> {
     check_name(name)?;
     let folder = root.join("contexts").join(name);
     if folder.exists() {
@@ -52,12 +73,6 @@ pub fn run(root: &Path, args: &[String]) -> Result<()> {
     let manifest = root.join("Cargo.toml");
     let text = fs::read_to_string(&manifest)?;
     fs::write(&manifest, with_dependencies(&text, name)?)?;
-    println!(
-        "contexts/{name} is there. Next:\n\
-         \x20 1. cargo xtask sqlx -p mpanel-{name}      its query data\n\
-         \x20 2. app/server: depend on mpanel-{name}, add mpanel_{name}::MIGRATIONS and mpanel_{name}::module(…)\n\
-         \x20 3. say in contexts/{name}/README.md what it is for, and replace the items by what it really has"
-    );
     Ok(())
 }
 

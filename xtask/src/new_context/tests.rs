@@ -1,4 +1,4 @@
-use super::{TEMPLATES, check_name, render, run, with_dependencies};
+use super::{TEMPLATES, check_name, render, with_dependencies, write};
 use std::fs;
 
 const MANIFEST: &str = "[workspace]\nmembers = [\"contexts/*\"]\n\n[workspace.dependencies]\n\
@@ -25,12 +25,12 @@ fn the_crates_join_the_root_manifest_in_order() {
 fn a_context_is_written_once() {
     let dir = tempfile::tempdir().expect("temp dir");
     fs::write(dir.path().join("Cargo.toml"), MANIFEST).expect("manifest");
-    run(dir.path(), &["billing".to_owned()]).expect("written");
+    write(dir.path(), "billing").expect("written");
     for (path, _) in TEMPLATES {
         let text = fs::read_to_string(dir.path().join("contexts/billing").join(path)).expect(path);
         assert!(!text.contains("{{"), "{path} keeps a placeholder");
     }
-    let error = run(dir.path(), &["billing".to_owned()]).expect_err("exists");
+    let error = write(dir.path(), "billing").expect_err("exists");
     assert!(error.to_string().contains("exists"));
 }
 
