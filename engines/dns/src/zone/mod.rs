@@ -1,6 +1,7 @@
 //! Zones: what they are given as, how they are compiled, and how they are looked up.
 
 mod build;
+mod check;
 mod store;
 
 use std::fmt;
