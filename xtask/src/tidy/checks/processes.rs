@@ -54,7 +54,9 @@ pub fn shell(tree: &Tree) -> Vec<Finding> {
             };
             findings.push(Finding::new(path, *line, problem));
         }
-        let inherits = !MAY_INHERIT.iter().any(|prefix| path.starts_with(prefix)) && !path.contains("/tests");
+        let inherits = !MAY_INHERIT.iter().any(|prefix| path.starts_with(prefix))
+            && !path.contains("/tests")
+            && !path.contains("/examples/");
         let Some(line) = source.code.lines().position(|line| line.contains("Command::new(")) else {
             continue;
         };

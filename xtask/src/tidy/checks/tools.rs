@@ -8,7 +8,7 @@ struct Tool {
     name: &'static str,
     /// Crates that may be built with it.
     crates: &'static [&'static str],
-    /// Files that may name it, as path prefixes; `*` is one segment.
+    /// Files that may name it, as path prefixes; `*` is one segment. A context's error.rs converts sqlx's errors.
     sources: &'static [&'static str],
     why: &'static str,
 }
@@ -36,6 +36,7 @@ const TOOLS: [Tool; 4] = [
             "lib/events/",
             "lib/testkit/",
             "contexts/*/src/store",
+            "contexts/*/src/error",
             "contexts/*/src/tests/store",
             "app/e2e/",
         ],
