@@ -29,11 +29,12 @@ mod zones;
 
 pub use counters::Stats;
 pub use files::{FileError, FileReport, check_zone_file, load_zone_file, serve_files};
-pub use net::bind::Listeners;
+pub use net::bind::{Listeners, bind_tcp, bind_udp};
+pub use net::tcp::TcpConfig;
 pub use server::{Config, Server};
 pub use validate::{CanonicalRecord, Limits, check_zone, qualify, validate_record};
 pub use zone::{Field, Problem, RecordData, RecordType, Severity, SoaData, Zone, ZoneData};
-pub use zones::{ZoneMap, ZoneSet};
+pub use zones::{Change, ZoneMap, ZoneSet};
 
 #[cfg(test)]
 mod tests;
