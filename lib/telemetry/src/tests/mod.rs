@@ -5,7 +5,7 @@ mod tasks;
 mod traces;
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -38,8 +38,16 @@ impl MakeWriter<'_> for Sink {
     }
 }
 
+/// Keeps every log statement of the binary enabled. Otherwise a statement first reached by a test without a subscriber
+/// races to be cached as disabled, and is missing from the sink of the test that looks for it.
+fn enable_all() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(tracing_subscriber::Registry::default()).unwrap());
+}
+
 /// What `act` logs.
 fn logged(json: bool, act: impl FnOnce()) -> String {
+    enable_all();
     use tracing_subscriber::layer::SubscriberExt;
     let sink = Sink::default();
     let lines = crate::log::lines(json, false, sink.clone());

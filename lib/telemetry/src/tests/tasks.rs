@@ -1,5 +1,6 @@
 use tracing_subscriber::layer::SubscriberExt;
 
+use super::{Sink, enable_all};
 use crate::metrics::exposition;
 use crate::spawn_named;
 
@@ -13,6 +14,7 @@ fn counted(metric: &str, task: &str) -> String {
 
 #[tokio::test]
 async fn a_task_gives_its_output_and_is_counted() {
+    enable_all();
     let (go, wait) = tokio::sync::oneshot::channel::<u32>();
     let task = spawn_named("test-plain", wait);
     assert_eq!(
@@ -32,7 +34,8 @@ async fn a_task_gives_its_output_and_is_counted() {
 
 #[tokio::test]
 async fn a_panic_is_logged_counted_and_reported_by_the_handle() {
-    let sink = super::Sink::default();
+    enable_all();
+    let sink = Sink::default();
     let subscriber = tracing_subscriber::Registry::default().with(crate::log::lines(false, false, sink.clone()));
     let task = tracing::subscriber::with_default(subscriber, || spawn_named("test-panics", async { panic!("boom") }));
     let error: Result<(), _> = task.await;
@@ -53,6 +56,7 @@ async fn a_panic_is_logged_counted_and_reported_by_the_handle() {
 
 #[tokio::test]
 async fn an_aborted_task_is_no_longer_counted_as_running() {
+    enable_all();
     let task = spawn_named("test-aborted", std::future::pending::<()>());
     tokio::task::yield_now().await;
     task.abort();

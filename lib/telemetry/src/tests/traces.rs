@@ -32,6 +32,7 @@ async fn receive(mut stream: TcpStream) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn spans_reach_the_configured_collector_when_the_process_ends() {
+    super::enable_all();
     let collector = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}/v1/traces", collector.local_addr().unwrap());
     let provider = crate::otlp::provider("mpanel-test", &endpoint).unwrap();
