@@ -8,7 +8,17 @@ impl Resource for Node {
 }
 
 const fn row(role: Role) -> RoleRow {
-    RoleRow { role, resource: Node::NAME, actions: &[List, Read], kinds: &[TenantKind::Platform] }
+    RoleRow {
+        role,
+        resource: Node::NAME,
+        actions: &[List, Read],
+        kinds: &[TenantKind::Platform],
+    }
 }
 
-pub const ROLES: &[RoleRow] = &[row(Role::Owner), row(Role::Admin), row(Role::Developer), row(Role::Viewer)];
+pub const ROLES: &[RoleRow] = &[
+    row(Role::Owner),
+    row(Role::Admin),
+    row(Role::Developer),
+    row(Role::Viewer),
+];

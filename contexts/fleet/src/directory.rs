@@ -33,9 +33,15 @@ impl Directory {
         let text = key.map(ToString::to_string);
         let now = fleet.clock.now();
         let changed = store::seen(change.tx(), fleet.local, &hello.version, text.as_deref(), now).await?;
-        let event = if changed { events::NODE_KEY_CHANGED } else { events::NODE_REGISTERED };
+        let event = if changed {
+            events::NODE_KEY_CHANGED
+        } else {
+            events::NODE_REGISTERED
+        };
         let facts = json!({"role": hello.role, "process": hello.process, "version": hello.version});
-        change.record(Record::new(event, fleet.local, facts.clone()).after(facts)).await?;
+        change
+            .record(Record::new(event, fleet.local, facts.clone()).after(facts))
+            .await?;
         change.commit().await?;
         Ok(())
     }
@@ -44,12 +50,22 @@ impl Directory {
 #[async_trait]
 impl NodeDirectory for Directory {
     async fn hello(&self, hello: &Hello, peer_uid: u32) -> Result<String, Refused> {
-        if !self.allowed.get(&hello.role).is_some_and(|uids| uids.contains(&peer_uid)) {
-            return Err(Refused(format!("user {peer_uid} may not run a process of role {}", hello.role.as_str())));
+        if !self
+            .allowed
+            .get(&hello.role)
+            .is_some_and(|uids| uids.contains(&peer_uid))
+        {
+            return Err(Refused(format!(
+                "user {peer_uid} may not run a process of role {}",
+                hello.role.as_str()
+            )));
         }
         let key = match &hello.public_key {
             None => None,
-            Some(text) => Some(text.parse().map_err(|_| Refused("the public key cannot be read".to_owned()))?),
+            Some(text) => Some(
+                text.parse()
+                    .map_err(|_| Refused("the public key cannot be read".to_owned()))?,
+            ),
         };
         match self.learn(hello, key.as_ref()).await {
             Ok(()) => Ok(self.fleet.local.to_string()),

@@ -18,7 +18,10 @@ use crate::{Fleet, authz, store};
 type State = axum::extract::State<Arc<Fleet>>;
 
 pub fn routes(fleet: Arc<Fleet>) -> Routes {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).with_state(fleet)
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get))
+        .with_state(fleet)
 }
 
 /// A data-plane process on a node.
@@ -69,11 +72,22 @@ mpanel_http::list!(NodeList of NodeDto as fleet::NodeList);
 impl Fleet {
     fn describe(&self, node: store::Node) -> NodeDto {
         let wire_id = node.id.to_string();
-        let processes: Vec<ProcessDto> =
-            self.board.consumers().into_iter().filter(|c| c.node == wire_id).map(Into::into).collect();
-        let complete = ["edge", "dns"].iter().all(|role| processes.iter().any(|p| p.role == *role))
+        let processes: Vec<ProcessDto> = self
+            .board
+            .consumers()
+            .into_iter()
+            .filter(|c| c.node == wire_id)
+            .map(Into::into)
+            .collect();
+        let complete = ["edge", "dns"]
+            .iter()
+            .all(|role| processes.iter().any(|p| p.role == *role))
             && processes.iter().all(|p| p.connected);
-        let last_seen_at = processes.iter().map(|p| p.last_seen_at).max().unwrap_or(node.last_seen_at);
+        let last_seen_at = processes
+            .iter()
+            .map(|p| p.last_seen_at)
+            .max()
+            .unwrap_or(node.last_seen_at);
         NodeDto {
             id: node.id,
             name: node.name,

@@ -24,8 +24,10 @@ pub use authz::ROLES;
 pub use directory::{AllowedPeers, Directory};
 pub use error::Error;
 
-pub const MIGRATIONS: Migrations =
-    Migrations { schema: "fleet", files: &[("0001_fleet", include_str!("../migrations/0001_fleet.sql"))] };
+pub const MIGRATIONS: Migrations = Migrations {
+    schema: "fleet",
+    files: &[("0001_fleet", include_str!("../migrations/0001_fleet.sql"))],
+};
 
 /// The context. Cheap to clone.
 #[derive(Clone)]
@@ -55,7 +57,14 @@ impl Fleet {
         let mut tx = spine.db().platform(Reason::Lifecycle("fleet.open")).await?;
         let local = store::register_first(&mut tx, platform, &host_name(), clock.now()).await?;
         tx.commit().await?;
-        Ok(Self { spine, clock, board, platform, local, addresses: addresses.into() })
+        Ok(Self {
+            spine,
+            clock,
+            board,
+            platform,
+            local,
+            addresses: addresses.into(),
+        })
     }
 }
 
@@ -75,7 +84,11 @@ impl Nodes for Fleet {
     }
 
     fn addresses(&self, node: NodeId) -> Vec<IpAddr> {
-        if node == self.local { self.addresses.to_vec() } else { Vec::new() }
+        if node == self.local {
+            self.addresses.to_vec()
+        } else {
+            Vec::new()
+        }
     }
 
     async fn edge_keys(&self) -> Result<Vec<EdgeKey>, mpanel_pg::Error> {
@@ -93,7 +106,12 @@ impl Nodes for Fleet {
 /// Everything that the server needs to know about the context.
 #[must_use]
 pub fn module(fleet: Fleet) -> Module {
-    Module { name: "fleet", roles: ROLES.to_vec(), routes: http::routes(Arc::new(fleet)), ..Module::default() }
+    Module {
+        name: "fleet",
+        roles: ROLES.to_vec(),
+        routes: http::routes(Arc::new(fleet)),
+        ..Module::default()
+    }
 }
 
 #[cfg(test)]

@@ -19,9 +19,16 @@ pub struct Node {
 }
 
 /// Finds the first node, or makes this machine the first.
-pub async fn register_first(tx: &mut PlatformTx, platform: TenantId, name: &str, now: Timestamp) -> Result<NodeId, Error> {
+pub async fn register_first(
+    tx: &mut PlatformTx,
+    platform: TenantId,
+    name: &str,
+    now: Timestamp,
+) -> Result<NodeId, Error> {
     // Two servers that start at once must not register two.
-    sqlx::query!("select pg_advisory_xact_lock(3, 2)").execute(tx.conn()).await?;
+    sqlx::query!("select pg_advisory_xact_lock(3, 2)")
+        .execute(tx.conn())
+        .await?;
     let found = sqlx::query_scalar!(
         "select id from fleet.nodes where tenant_id = $1 order by created_at, id limit 1",
         platform.uuid()
@@ -49,10 +56,14 @@ pub async fn register_first(tx: &mut PlatformTx, platform: TenantId, name: &str,
 }
 
 pub async fn edge_keys(tx: &mut PlatformTx) -> Result<Vec<(NodeId, String)>, sqlx::Error> {
-    let rows = sqlx::query!(r#"select id, edge_key as "edge_key!" from fleet.nodes where edge_key is not null order by id"#)
-        .fetch_all(tx.conn())
-        .await?;
-    Ok(rows.into_iter().map(|row| (NodeId::from_uuid(row.id), row.edge_key)).collect())
+    let rows =
+        sqlx::query!(r#"select id, edge_key as "edge_key!" from fleet.nodes where edge_key is not null order by id"#)
+            .fetch_all(tx.conn())
+            .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (NodeId::from_uuid(row.id), row.edge_key))
+        .collect())
 }
 
 /// Notes that a node was heard of; returns whether its edge's key is another one than before.

@@ -1,0 +1,24 @@
+use mpanel_authz::Action::{List, Read};
+use mpanel_authz::{Resource, Role, RoleRow, TenantKind};
+
+/// A tenant's certificates.
+pub struct Certificate;
+impl Resource for Certificate {
+    const NAME: &'static str = "certificates.certificate";
+}
+
+const fn row(role: Role) -> RoleRow {
+    RoleRow {
+        role,
+        resource: Certificate::NAME,
+        actions: &[List, Read],
+        kinds: TenantKind::ANY,
+    }
+}
+
+pub const ROLES: &[RoleRow] = &[
+    row(Role::Owner),
+    row(Role::Admin),
+    row(Role::Developer),
+    row(Role::Viewer),
+];

@@ -1,0 +1,57 @@
+use mpanel_authz::Denied;
+use mpanel_kernel::error::{Kind, PublicError};
+
+/// What can go wrong with certificates.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    #[error("there is no such certificate here")]
+    NotFound,
+    #[error("a certificate could not be made: {0}")]
+    Issue(#[from] rcgen::Error),
+    #[error("a stored key does not open: {0}")]
+    Key(#[from] mpanel_crypto::Error),
+    #[error(transparent)]
+    Spine(#[from] mpanel_events::Error),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Spine(error.into())
+    }
+}
+
+impl From<mpanel_pg::Error> for Error {
+    fn from(error: mpanel_pg::Error) -> Self {
+        Self::Spine(error.into())
+    }
+}
+
+impl PublicError for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Denied(_) => Kind::Forbidden,
+            Self::NotFound => Kind::NotFound,
+            Self::Issue(_) | Self::Key(_) => Kind::Internal,
+            Self::Spine(error) => error.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Denied(denied) => denied.code(),
+            Self::NotFound => "request.not_found",
+            Self::Issue(_) | Self::Key(_) => "certificates.internal",
+            Self::Spine(error) => error.code(),
+        }
+    }
+
+    fn public_text(&self) -> String {
+        match self {
+            Self::Spine(error) => error.public_text(),
+            Self::Issue(_) | Self::Key(_) => "the certificate cannot be handled at the moment".into(),
+            other => other.to_string(),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+use async_trait::async_trait;
+use mpanel_authz::Actor;
+use mpanel_certificates_contract::{Certificates, HostCertificate, events};
+use mpanel_kernel::ids::RequestId;
+use mpanel_kernel::names::DomainName;
+use mpanel_pg::{Error, TenantTx};
+use serde_json::json;
+
+use crate::CertificateStore;
+use crate::store::hosts;
+
+impl CertificateStore {
+    /// Wakes the reconciler once the caller's transaction commits.
+    async fn wanted_changed(&self, tx: &mut TenantTx, host: &DomainName, wanted: bool) -> Result<(), Error> {
+        let tenant = Some(tx.tenant());
+        let data = json!({"host": host, "wanted": wanted});
+        let actor = Actor::System("certificates");
+        let (kind, now) = (events::WANTED_CHANGED, self.clock.now());
+        let sent = mpanel_events::event(
+            tx,
+            tenant,
+            kind,
+            host.as_str(),
+            &actor,
+            RequestId::generate(),
+            &data,
+            now,
+        )
+        .await;
+        sent.map_err(|error| match error {
+            mpanel_events::Error::Db(error) => error,
+            // Nothing else can go wrong in writing an event.
+            other => unreachable!("{other}"),
+        })
+    }
+}
+
+#[async_trait]
+impl Certificates for CertificateStore {
+    async fn want(&self, tx: &mut TenantTx, host: &DomainName) -> Result<(), Error> {
+        hosts::want(tx, host.as_str(), &[host.to_string()]).await?;
+        self.wanted_changed(tx, host, true).await
+    }
+
+    async fn unwant(&self, tx: &mut TenantTx, host: &DomainName) -> Result<(), Error> {
+        if hosts::unwant(tx, host.as_str()).await? {
+            self.wanted_changed(tx, host, false).await?;
+        }
+        Ok(())
+    }
+
+    async fn status(&self, tx: &mut TenantTx, asked: &[DomainName]) -> Result<Vec<Option<HostCertificate>>, Error> {
+        let names: Vec<String> = asked.iter().map(ToString::to_string).collect();
+        let found = hosts::status(tx, &names).await?;
+        let of = |name: &String| {
+            let status = found.iter().find(|status| status.host == *name)?;
+            Some(match &status.valid {
+                Some((issuer, not_after)) => HostCertificate::Valid {
+                    not_after: *not_after,
+                    issuer: issuer.clone(),
+                },
+                None => HostCertificate::Pending {
+                    message: status.message.clone(),
+                },
+            })
+        };
+        Ok(names.iter().map(of).collect())
+    }
+}

@@ -1,0 +1,215 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use mpanel_authz::OpCx;
+use mpanel_certificates_contract::events;
+use mpanel_crypto::{Place, seal_to};
+use mpanel_events::{Change, Record, State};
+use mpanel_feed::topics::{EDGE_CERTIFICATE, EDGE_CERTIFICATE_HPKE_INFO, EdgeCertificate};
+use mpanel_fleet_contract::{EdgeKey, events as fleet_events};
+use mpanel_jobs::{BoxError, PassReport, Reconciler, deletes_allowed};
+use mpanel_kernel::ids::{CertificateId, TenantId};
+use mpanel_pg::Reason;
+use serde_json::json;
+
+use crate::CertificateStore;
+use crate::error::Error;
+use crate::store::certificates::{self, Stored};
+use crate::store::hosts::{self, Due};
+
+/// Objects looked at in one pass; the next follows at once while there are more.
+const BATCH: i64 = 200;
+
+/// Sees to it that every wanted host has a certificate, sealed to the edges that there are.
+pub struct Issue {
+    certificates: CertificateStore,
+}
+
+impl Issue {
+    pub fn new(certificates: CertificateStore) -> Self {
+        Self { certificates }
+    }
+
+    fn cx(&self, tenant: TenantId) -> OpCx {
+        OpCx::system("certificates.issue", tenant, self.certificates.clock.clone())
+    }
+
+    /// Issues, renews or withdraws for one host; returns whether it was withdrawn.
+    async fn see_to(&self, due: &Due, edges: &Edges) -> Result<bool, Error> {
+        let mut change = self.certificates.spine.begin(&self.cx(due.tenant)).await?;
+        let Some(now) = hosts::lock(change.tx(), &due.host).await? else {
+            return Ok(false);
+        };
+        if !now.wanted {
+            self.withdraw(&mut change, &now).await?;
+            change.commit().await?;
+            return Ok(true);
+        }
+        if now.certificate != due.certificate || now.names != due.names {
+            // Somebody was faster, or the names are others by now: the next pass looks again.
+            return Ok(false);
+        }
+        let certificate = self.issue(&mut change, &now, edges).await?;
+        hosts::set_certificate(change.tx(), &now.host, certificate.id).await?;
+        if let Some(old) = now.certificate {
+            change
+                .publish(&State::delete(EDGE_CERTIFICATE, old.to_string(), i64::MAX))
+                .await?;
+            certificates::delete(change.tx(), old).await?;
+        }
+        let facts =
+            json!({"names": certificate.names, "not_after": certificate.not_after, "issuer": certificate.issuer});
+        change
+            .record(Record::new(events::ISSUED, certificate.id, facts.clone()).after(facts))
+            .await?;
+        change.commit().await?;
+        Ok(false)
+    }
+
+    async fn withdraw(&self, change: &mut Change, host: &Due) -> Result<(), Error> {
+        hosts::delete(change.tx(), &host.host).await?;
+        if let Some(id) = host.certificate {
+            change
+                .publish(&State::delete(EDGE_CERTIFICATE, id.to_string(), i64::MAX))
+                .await?;
+            certificates::delete(change.tx(), id).await?;
+        }
+        let data = json!({"host": host.host});
+        let record = Record::new("certificates.certificate.withdrawn.v1", &host.host, data.clone()).before(data);
+        Ok(change.record(record).await?)
+    }
+
+    async fn issue(&self, change: &mut Change, host: &Due, edges: &Edges) -> Result<Stored, Error> {
+        let now = self.certificates.clock.now();
+        let leaf = self.certificates.authority.issue(&host.names, now)?;
+        let id = CertificateId::generate();
+        let sealer = self.certificates.spine.vault().tenant(change.tx()).await?;
+        let stored = Stored {
+            id,
+            names: host.names.clone(),
+            issuer: self.certificates.authority.name().to_owned(),
+            chain_pem: leaf.chain_pem,
+            sealed_key: sealer.seal(&key_place(id), leaf.key_pem.as_bytes()),
+            fingerprint: leaf.fingerprint,
+            not_before: leaf.not_before,
+            not_after: leaf.not_after,
+            generation: 1,
+            created_at: now,
+        };
+        certificates::insert(change.tx(), &stored, &edges.fingerprint).await?;
+        change
+            .publish(&edges.state(&stored, leaf.key_pem.as_bytes(), 1)?)
+            .await?;
+        Ok(stored)
+    }
+
+    /// Seals a published certificate to the keys that the edges have now.
+    async fn reseal(&self, tenant: TenantId, id: CertificateId, edges: &Edges) -> Result<(), Error> {
+        let mut change = self.certificates.spine.begin(&self.cx(tenant)).await?;
+        let Some(generation) = certificates::republish(change.tx(), id, &edges.fingerprint).await? else {
+            return Ok(());
+        };
+        let Some(stored) = certificates::get(change.tx(), id).await? else {
+            return Ok(());
+        };
+        let sealer = self.certificates.spine.vault().tenant(change.tx()).await?;
+        let key = sealer.open(&key_place(id), &stored.sealed_key)?;
+        change.publish(&edges.state(&stored, &key, generation)?).await?;
+        let data = json!({"generation": generation});
+        change
+            .record(Record::new("certificates.certificate.resealed.v1", id, data))
+            .await?;
+        Ok(change.commit().await?)
+    }
+}
+
+fn key_place(id: CertificateId) -> Place {
+    Place::new("certificates.certificates", "sealed_key", id)
+}
+
+/// The edges' keys as of this pass.
+struct Edges {
+    keys: Vec<EdgeKey>,
+    /// Names the set of keys.
+    fingerprint: String,
+}
+
+impl Edges {
+    fn new(keys: Vec<EdgeKey>) -> Self {
+        let fingerprint = keys
+            .iter()
+            .map(|edge| format!("{}={}", edge.node, edge.key))
+            .collect::<Vec<_>>()
+            .join(" ");
+        Self { keys, fingerprint }
+    }
+
+    fn state(&self, stored: &Stored, key_pem: &[u8], generation: i64) -> Result<State, Error> {
+        let mut sealed_key = BTreeMap::new();
+        for edge in &self.keys {
+            let aad = stored.id.to_string();
+            let sealed = seal_to(&edge.key, EDGE_CERTIFICATE_HPKE_INFO, aad.as_bytes(), key_pem)?;
+            sealed_key.insert(edge.node.to_string(), STANDARD.encode(sealed));
+        }
+        let value = EdgeCertificate {
+            names: stored.names.clone(),
+            chain_pem: stored.chain_pem.clone(),
+            sealed_key,
+            not_after: stored.not_after.to_string(),
+        };
+        Ok(State::upsert(
+            EDGE_CERTIFICATE,
+            stored.id.to_string(),
+            generation,
+            &value,
+        )?)
+    }
+}
+
+#[async_trait]
+impl Reconciler for Issue {
+    fn name(&self) -> &'static str {
+        "certificates.issue"
+    }
+
+    fn wakes_on(&self, event: &str) -> bool {
+        event == events::WANTED_CHANGED || event == fleet_events::NODE_KEY_CHANGED
+    }
+
+    fn every(&self) -> Duration {
+        Duration::from_secs(300)
+    }
+
+    async fn pass(&self) -> Result<PassReport, BoxError> {
+        let edges = Edges::new(self.certificates.nodes.edge_keys().await?);
+        let mut tx = self
+            .certificates
+            .spine
+            .db()
+            .platform(Reason::Reconcile("certificates.issue"))
+            .await?;
+        let due = hosts::due(&mut tx, self.certificates.clock.now(), BATCH).await?;
+        let total = usize::try_from(hosts::count(&mut tx).await?).unwrap_or(usize::MAX);
+        let others = certificates::sealed_to_others(&mut tx, &edges.fingerprint, BATCH).await?;
+        tx.commit().await?;
+        deletes_allowed("certificates", total, due.iter().filter(|due| !due.wanted).count())?;
+        let full = due.len() + others.len() >= BATCH as usize;
+        let mut report = PassReport::default();
+        for due in &due {
+            if self.see_to(due, &edges).await? {
+                report.deleted += 1;
+            } else {
+                report.changed += 1;
+            }
+        }
+        for (tenant, id) in others {
+            self.reseal(tenant, id, &edges).await?;
+            report.changed += 1;
+        }
+        report.again = full.then_some(Duration::ZERO);
+        Ok(report)
+    }
+}

@@ -1,0 +1,5 @@
+//! SQL only.
+
+pub mod authorities;
+pub mod certificates;
+pub mod hosts;

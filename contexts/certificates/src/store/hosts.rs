@@ -1,0 +1,138 @@
+use jiff::Timestamp;
+use mpanel_kernel::ids::{CertificateId, TenantId};
+use mpanel_pg::{Error, PlatformTx, TenantTx, Ts, Tx};
+
+/// A host that the reconciler has to see to.
+pub struct Due {
+    pub tenant: TenantId,
+    pub host: String,
+    pub names: Vec<String>,
+    pub wanted: bool,
+    pub certificate: Option<CertificateId>,
+}
+
+/// Wants a certificate of these names for `host`. With other names than before, a new one is made.
+pub async fn want(tx: &mut TenantTx, host: &str, names: &[String]) -> Result<(), Error> {
+    sqlx::query!(
+        "insert into certificates.hosts as h (tenant_id, host, names) values ($1, $2, $3)
+         on conflict (tenant_id, host) do update
+         set wanted = true, names = excluded.names,
+             certificate_id = case when h.names = excluded.names then h.certificate_id end",
+        tx.tenant().uuid(),
+        host,
+        names,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+pub async fn unwant(tx: &mut TenantTx, host: &str) -> Result<bool, Error> {
+    let done = sqlx::query!(
+        "update certificates.hosts set wanted = false where tenant_id = $1 and host = $2 and wanted",
+        tx.tenant().uuid(),
+        host,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Hosts without a certificate, with one that two thirds of its life are over, or no longer wanted.
+pub async fn due(tx: &mut PlatformTx, now: Timestamp, most: i64) -> Result<Vec<Due>, Error> {
+    let rows = sqlx::query!(
+        r#"select h.tenant_id, h.host, h.names, h.wanted, h.certificate_id
+           from certificates.hosts h
+           left join certificates.certificates c on c.tenant_id = h.tenant_id and c.id = h.certificate_id
+           where not h.wanted or c.id is null or c.not_before + (c.not_after - c.not_before) * 2 / 3 < $1
+           order by h.wanted desc, h.tenant_id, h.host limit $2"#,
+        Ts(now) as _,
+        most,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let rows = rows.into_iter().map(|row| Due {
+        tenant: TenantId::from_uuid(row.tenant_id),
+        host: row.host,
+        names: row.names,
+        wanted: row.wanted,
+        certificate: row.certificate_id.map(CertificateId::from_uuid),
+    });
+    Ok(rows.collect())
+}
+
+/// How many hosts there are.
+pub async fn count(tx: &mut PlatformTx) -> Result<i64, Error> {
+    Ok(
+        sqlx::query_scalar!(r#"select count(*) as "count!" from certificates.hosts"#)
+            .fetch_one(tx.conn())
+            .await?,
+    )
+}
+
+/// Locks the host as it is now; `None` when it is gone.
+pub async fn lock(tx: &mut TenantTx, host: &str) -> Result<Option<Due>, Error> {
+    let row = sqlx::query!(
+        "select names, wanted, certificate_id from certificates.hosts where tenant_id = $1 and host = $2 for update",
+        tx.tenant().uuid(),
+        host,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| Due {
+        tenant: tx.tenant(),
+        host: host.to_owned(),
+        names: row.names,
+        wanted: row.wanted,
+        certificate: row.certificate_id.map(CertificateId::from_uuid),
+    }))
+}
+
+pub async fn set_certificate(tx: &mut TenantTx, host: &str, certificate: CertificateId) -> Result<(), Error> {
+    sqlx::query!(
+        "update certificates.hosts set certificate_id = $3, message = '' where tenant_id = $1 and host = $2",
+        tx.tenant().uuid(),
+        host,
+        certificate.uuid(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+pub async fn delete(tx: &mut TenantTx, host: &str) -> Result<(), Error> {
+    sqlx::query!(
+        "delete from certificates.hosts where tenant_id = $1 and host = $2",
+        tx.tenant().uuid(),
+        host
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Host, message, and issuer and end of its certificate.
+pub struct HostStatus {
+    pub host: String,
+    pub message: String,
+    pub valid: Option<(String, Timestamp)>,
+}
+
+pub async fn status(tx: &mut TenantTx, hosts: &[String]) -> Result<Vec<HostStatus>, Error> {
+    let rows = sqlx::query!(
+        r#"select h.host, h.message, c.issuer as "issuer?", c.not_after as "not_after?: Ts"
+           from certificates.hosts h
+           left join certificates.certificates c on c.tenant_id = h.tenant_id and c.id = h.certificate_id
+           where h.tenant_id = $1 and h.wanted and h.host = any($2)"#,
+        tx.tenant().uuid(),
+        hosts,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let rows = rows.into_iter().map(|row| HostStatus {
+        host: row.host,
+        message: row.message,
+        valid: row.issuer.zip(row.not_after.map(|at| at.0)),
+    });
+    Ok(rows.collect())
+}
