@@ -19,9 +19,12 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
             for (name, value) in dependencies {
                 used.insert(name.clone());
                 let from_root = value.get("workspace").and_then(toml::Value::as_bool) == Some(true);
-                let extra = value
-                    .as_table()
-                    .and_then(|t| t.keys().find(|key| !MEMBER_MAY_SAY.contains(&key.as_str())));
+                // Features of our own crates are choices of their users, such as the half that only tests need.
+                let ours = tree.member(name).is_some();
+                let extra = value.as_table().and_then(|t| {
+                    t.keys()
+                        .find(|key| !(MEMBER_MAY_SAY.contains(&key.as_str()) || ours && key.as_str() == "features"))
+                });
                 let problem = match (from_root, extra) {
                     (false, _) => {
                         format!("write `{name}.workspace = true`; version and features go to the root Cargo.toml")

@@ -196,6 +196,18 @@ fn versions_and_features_stand_in_the_root() {
 }
 
 #[test]
+fn a_member_may_choose_features_of_our_own_crates() {
+    let root = "[workspace.dependencies]\nmpanel-b = { path = \"lib/b\" }\n";
+    let chosen = "mpanel-b = { workspace = true, features = [\"client\"] }";
+    let a = manifest("mpanel-a", &["mpanel-b"]).replace("mpanel-b.workspace = true", chosen);
+    let b = manifest("mpanel-b", &[]);
+    clean(
+        "manifests",
+        &[("Cargo.toml", root), ("lib/a/Cargo.toml", &a), ("lib/b/Cargo.toml", &b)],
+    );
+}
+
+#[test]
 fn a_dependency_nobody_uses_is_named() {
     let files = [("Cargo.toml", "[workspace.dependencies]\n\nserde = \"1\"\n")];
     dirty("manifests", &files, "Cargo.toml", 3, "no member uses serde");
