@@ -45,9 +45,11 @@ create table spine.feed_state (
     key text not null,
     seq bigint not null,
     generation bigint not null,
-    value jsonb not null,
+    -- Null when it is gone; the row stays for as long as the feed reaches back, so that one can wait for the removal.
+    value jsonb,
     primary key (topic, key)
 );
+create index feed_state_gone on spine.feed_state (seq) where value is null;
 
 create table spine.feed_meta (
     singleton boolean primary key default true check (singleton),

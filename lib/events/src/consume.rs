@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use mpanel_feed::frame::Position;
 use mpanel_pg::{Db, PlatformTx, Reason, Tx};
 
 use crate::Error;
@@ -22,6 +23,8 @@ pub trait Consumer: Send + Sync + 'static {
     /// An error stops the consumer at this event; it is tried again, and nothing is skipped.
     async fn handle(&self, tx: &mut PlatformTx, event: &FeedRow) -> Result<(), Error>;
     /// Builds everything anew from the tables, because the feed no longer reaches back far enough.
+    /// Tables are ahead of the feed: an event may follow whose effect is in what was built, so
+    /// taking an event on must not depend on its being new.
     ///
     /// # Errors
     /// As [`Consumer::handle`].
@@ -52,34 +55,56 @@ pub async fn consume(db: Db, tail: Tail, consumer: impl Consumer) {
 pub async fn consume_available(db: &Db, consumer: &impl Consumer) -> Result<(), Error> {
     loop {
         let (now, pruned) = position(db).await?;
+        let known = stand(&mut db.spine().await?, consumer.name()).await?;
+        let reached = known
+            .as_ref()
+            .filter(|known| known.epoch == now.epoch && known.seq >= pruned);
+        // Read before the transaction begins: no task holds one connection while it waits for another.
+        let rows = match reached {
+            Some(known) => rows_after(db, known.seq, BATCH).await?,
+            None => Vec::new(),
+        };
+        if let Some(known) = reached {
+            match rows.first() {
+                None => return Ok(()),
+                // Pruned since it was looked up: builds itself next time round.
+                Some(first) if first.seq != known.seq + 1 => continue,
+                Some(_) => {}
+            }
+        }
         let mut tx = db.platform(Reason::Project(consumer.name())).await?;
-        let known = sqlx::query!(
-            "select epoch, seq from spine.consumers where name = $1 for update",
+        // One server at a time; whoever comes second sees that it is done.
+        sqlx::query!(
+            "select pg_advisory_xact_lock(hashtextextended($1, 13))",
             consumer.name()
         )
-        .fetch_optional(tx.conn())
+        .execute(tx.conn())
         .await?;
-        let seq = match known {
-            Some(row) if row.epoch.to_string() == now.epoch && row.seq >= pruned => row.seq,
-            _ => {
-                consumer.rebuild(&mut tx).await?;
-                save(&mut tx, consumer.name(), now.seq).await?;
-                tx.commit().await?;
-                continue;
-            }
-        };
-        let rows = rows_after(db, seq, BATCH).await?;
-        let Some(end) = rows.last().map(|row| row.seq) else {
-            return Ok(());
-        };
+        if stand(&mut tx, consumer.name()).await? != known {
+            continue;
+        }
+        if reached.is_none() {
+            consumer.rebuild(&mut tx).await?;
+        }
         for row in &rows {
             if !row.is_state && consumer.wants(&row.topic) {
                 consumer.handle(&mut tx, row).await?;
             }
         }
-        save(&mut tx, consumer.name(), end).await?;
+        save(&mut tx, consumer.name(), rows.last().map_or(now.seq, |row| row.seq)).await?;
         tx.commit().await?;
     }
+}
+
+/// How far a consumer has come; `None` when it has never run.
+async fn stand(tx: &mut impl Tx, name: &str) -> Result<Option<Position>, Error> {
+    let row = sqlx::query!("select epoch, seq from spine.consumers where name = $1", name)
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(row.map(|row| Position {
+        epoch: row.epoch.to_string(),
+        seq: row.seq,
+    }))
 }
 
 async fn save(tx: &mut PlatformTx, name: &str, seq: i64) -> Result<(), Error> {

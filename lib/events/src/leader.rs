@@ -82,15 +82,9 @@ pub async fn move_committed(db: &Db) -> Result<i64, Error> {
 /// Brings the newest state of each object up to date with the rows after `base`.
 async fn fold_states(tx: &mut SpineTx, base: i64) -> Result<(), Error> {
     sqlx::query!(
-        "with newest as (
-             select distinct on (topic, key) topic, key, seq, generation, value
-             from spine.feed where seq > $1 and kind = 'state' order by topic, key, seq desc
-         ), gone as (
-             delete from spine.feed_state s using newest n
-             where s.topic = n.topic and s.key = n.key and n.value is null
-         )
-         insert into spine.feed_state (topic, key, seq, generation, value)
-         select topic, key, seq, generation, value from newest where value is not null
+        "insert into spine.feed_state (topic, key, seq, generation, value)
+         select distinct on (topic, key) topic, key, seq, generation, value
+         from spine.feed where seq > $1 and kind = 'state' order by topic, key, seq desc
          on conflict (topic, key) do update
          set seq = excluded.seq, generation = excluded.generation, value = excluded.value",
         base,
@@ -100,7 +94,7 @@ async fn fold_states(tx: &mut SpineTx, base: i64) -> Result<(), Error> {
     Ok(())
 }
 
-async fn prune(tx: &mut SpineTx, up_to: i64) -> Result<(), Error> {
+pub(crate) async fn prune(tx: &mut SpineTx, up_to: i64) -> Result<(), Error> {
     if up_to <= 0 {
         return Ok(());
     }

@@ -39,8 +39,16 @@ pub enum Served {
 /// What each data-plane process has acknowledged.
 #[derive(Clone)]
 pub struct ServedBoard {
-    consumers: Arc<Mutex<BTreeMap<(String, String), ConsumerStatus>>>,
+    /// By node and process, with the number of the connection that speaks for it.
+    consumers: Arc<Mutex<BTreeMap<(String, String), (u64, ConsumerStatus)>>>,
     changed: watch::Sender<u64>,
+}
+
+/// One connection of a process. When the process comes back, what its old connection still has to
+/// say, its end above all, is about the past.
+pub(crate) struct Connection {
+    key: (String, String),
+    number: u64,
 }
 
 impl Default for ServedBoard {
@@ -60,22 +68,25 @@ impl ServedBoard {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .values()
-            .cloned()
+            .map(|(_, status)| status.clone())
             .collect()
     }
 
-    pub(crate) fn connected(&self, status: ConsumerStatus) {
+    pub(crate) fn connected(&self, status: ConsumerStatus) -> Connection {
         let key = (status.node.clone(), status.process.clone());
-        self.consumers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(key, status);
+        let mut consumers = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = consumers.get(&key).map_or(0, |(number, _)| number + 1);
+        consumers.insert(key.clone(), (number, status));
+        drop(consumers);
         self.changed.send_modify(|n| *n += 1);
+        Connection { key, number }
     }
 
-    pub(crate) fn update(&self, node: &str, process: &str, at: Timestamp, f: impl FnOnce(&mut ConsumerStatus)) {
+    pub(crate) fn update(&self, connection: &Connection, at: Timestamp, f: impl FnOnce(&mut ConsumerStatus)) {
         let mut consumers = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(status) = consumers.get_mut(&(node.to_owned(), process.to_owned())) {
+        if let Some((number, status)) = consumers.get_mut(&connection.key)
+            && *number == connection.number
+        {
             status.last_seen = at;
             f(status);
         }
@@ -85,7 +96,11 @@ impl ServedBoard {
 
     fn look(&self, role: Role, seq: i64) -> Served {
         let consumers = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut connected = consumers.values().filter(|c| c.role == role && c.connected).peekable();
+        let mut connected = consumers
+            .values()
+            .map(|(_, c)| c)
+            .filter(|c| c.role == role && c.connected)
+            .peekable();
         if connected.peek().is_none() {
             return Served::NobodyConnected;
         }
@@ -100,7 +115,8 @@ impl ServedBoard {
         }
     }
 
-    /// Waits until every connected process of `role` serves the given generation of an object.
+    /// Waits until every connected process of `role` serves the given generation of an object, or
+    /// no longer serves it, if that generation is its removal.
     ///
     /// # Errors
     /// When the database is away.

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::Error;
-use crate::served::{ConsumerStatus, ServedBoard};
+use crate::served::{Connection, ConsumerStatus, ServedBoard};
 use crate::tail::{FeedRow, Tail, position, rows_after};
 
 /// At most this often a connection is silent; see `mpanel_feed`.
@@ -95,7 +95,7 @@ impl FeedServer {
     }
 
     async fn serve(&self, hello: &Hello, node: String, from: OwnedReadHalf, mut to: OwnedWriteHalf) -> io::Result<()> {
-        self.board.connected(ConsumerStatus {
+        let connection = self.board.connected(ConsumerStatus {
             node: node.clone(),
             role: hello.role,
             process: hello.process.clone(),
@@ -107,19 +107,18 @@ impl FeedServer {
         // Whichever ends first ends the connection.
         let result = tokio::select! {
             result = self.send(hello, &node, &mut to) => result,
-            result = self.receive(hello, &node, from) => result,
+            result = self.receive(&connection, from) => result,
         };
-        self.board.update(&node, &hello.process, self.clock.now(), |status| {
-            status.connected = false
-        });
+        self.board
+            .update(&connection, self.clock.now(), |status| status.connected = false);
         result
     }
 
-    async fn receive(&self, hello: &Hello, node: &str, mut from: OwnedReadHalf) -> io::Result<()> {
+    async fn receive(&self, connection: &Connection, mut from: OwnedReadHalf) -> io::Result<()> {
         loop {
             match frame::read(&mut from).await? {
                 ClientFrame::Ack { seq } => {
-                    self.board.update(node, &hello.process, self.clock.now(), |status| {
+                    self.board.update(connection, self.clock.now(), |status| {
                         status.acked_seq = status.acked_seq.max(seq);
                     });
                 }
@@ -181,6 +180,10 @@ impl FeedServer {
             let Some(last) = rows.last().map(|row| row.seq) else {
                 break;
             };
+            if rows[0].seq != sent + 1 {
+                // It comes again and is sent a snapshot.
+                return Err(io::Error::other("the feed was pruned under a slow consumer"));
+            }
             for row in &rows {
                 self.send_row(hello, row, to).await?;
             }
@@ -214,7 +217,8 @@ async fn snapshot_items(db: &Db, topics: &[String]) -> Result<(Vec<Item>, i64), 
         .fetch_one(tx.conn())
         .await?;
     let rows = sqlx::query!(
-        "select topic, key, seq, generation, value from spine.feed_state where topic = any($1) order by seq",
+        "select topic, key, seq, generation, value from spine.feed_state
+         where topic = any($1) and value is not null order by seq",
         topics,
     )
     .fetch_all(tx.conn())
@@ -225,7 +229,7 @@ async fn snapshot_items(db: &Db, topics: &[String]) -> Result<(Vec<Item>, i64), 
         topic: row.topic,
         key: row.key,
         generation: row.generation,
-        value: Some(row.value),
+        value: row.value,
     });
     Ok((items.collect(), seq))
 }

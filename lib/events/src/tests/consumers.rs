@@ -1,0 +1,138 @@
+use async_trait::async_trait;
+use mpanel_kernel::ids::TenantId;
+use mpanel_pg::{PlatformTx, Tx};
+
+use super::support::{Fixture, created};
+use crate::{Consumer, Error, FeedRow, consume_available, new_epoch};
+
+/// Counts events in a table of its own, and stumbles over one subject.
+struct Counter {
+    stumbles_over: &'static str,
+}
+
+#[async_trait]
+impl Consumer for Counter {
+    fn name(&self) -> &'static str {
+        "test.counter"
+    }
+
+    fn wants(&self, event: &str) -> bool {
+        event == "test.v1"
+    }
+
+    async fn handle(&self, tx: &mut PlatformTx, event: &FeedRow) -> Result<(), Error> {
+        sqlx::query("update spine.test_counts set counted = counted + 1")
+            .execute(tx.conn())
+            .await?;
+        if event.key == self.stumbles_over {
+            Err(Error::Unrecorded)
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn rebuild(&self, tx: &mut PlatformTx) -> Result<(), Error> {
+        sqlx::query("update spine.test_counts set counted = 0, rebuilt = rebuilt + 1")
+            .execute(tx.conn())
+            .await?;
+        Ok(())
+    }
+}
+
+const STEADY: Counter = Counter { stumbles_over: "" };
+
+async fn fixture() -> Fixture {
+    let fixture = Fixture::new().await;
+    sqlx::raw_sql(
+        "create table spine.test_counts (counted int not null, rebuilt int not null);
+         insert into spine.test_counts values (-1, 0);
+         grant select, update on spine.test_counts to mpanel_platform;
+         grant select on spine.test_counts to mpanel_spine",
+    )
+    .execute(fixture.db().pool())
+    .await
+    .unwrap();
+    fixture
+}
+
+async fn counts(fixture: &Fixture) -> (i32, i32) {
+    let mut tx = fixture.db().spine().await.unwrap();
+    sqlx::query_as("select counted, rebuilt from spine.test_counts")
+        .fetch_one(tx.conn())
+        .await
+        .unwrap()
+}
+
+async fn emit(fixture: &Fixture, subjects: &[&str]) {
+    for subject in subjects {
+        fixture.emit(fixture.tenant, "test.v1", subject).await;
+    }
+    fixture.settle().await;
+}
+
+#[tokio::test]
+async fn a_new_consumer_builds_itself_and_then_takes_each_event_once() {
+    let fixture = fixture().await;
+    emit(&fixture, &["before"]).await;
+    consume_available(fixture.db(), &STEADY).await.unwrap();
+    assert_eq!(counts(&fixture).await, (0, 1));
+    emit(&fixture, &["a", "b"]).await;
+    let mut change = fixture.spine.begin(&fixture.cx()).await.unwrap();
+    change.record(created("not wanted")).await.unwrap();
+    change.commit().await.unwrap();
+    fixture.settle().await;
+    for _ in 0..3 {
+        consume_available(fixture.db(), &STEADY).await.unwrap();
+    }
+    assert_eq!(counts(&fixture).await, (2, 1));
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_taken_stops_it_there_and_counts_once_in_the_end() {
+    let fixture = fixture().await;
+    consume_available(fixture.db(), &STEADY).await.unwrap();
+    emit(&fixture, &["a", "bad", "c"]).await;
+    let stumbling = Counter { stumbles_over: "bad" };
+    for _ in 0..3 {
+        assert!(consume_available(fixture.db(), &stumbling).await.is_err());
+        assert_eq!(counts(&fixture).await.0, 0, "what it did in vain is undone");
+    }
+    consume_available(fixture.db(), &STEADY).await.unwrap();
+    assert_eq!(counts(&fixture).await.0, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_that_consume_at_once_count_each_event_once() {
+    let fixture = fixture().await;
+    let (first, second) = tokio::join!(
+        consume_available(fixture.db(), &STEADY),
+        consume_available(fixture.db(), &STEADY)
+    );
+    first.and(second).unwrap();
+    assert_eq!(counts(&fixture).await, (0, 1), "and one of them builds");
+    let subjects: Vec<String> = (0..30).map(|n| n.to_string()).collect();
+    emit(&fixture, &subjects.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let consume = || consume_available(fixture.db(), &STEADY);
+    let (a, b, c) = tokio::join!(consume(), consume(), consume());
+    a.and(b).and(c).unwrap();
+    assert_eq!(counts(&fixture).await.0, 30);
+}
+
+#[tokio::test]
+async fn a_consumer_that_was_away_too_long_or_knows_another_history_builds_itself_anew() {
+    let fixture = fixture().await;
+    consume_available(fixture.db(), &STEADY).await.unwrap();
+    emit(&fixture, &["a", "b", "c"]).await;
+    let mut tx = fixture.db().spine().await.unwrap();
+    crate::leader::prune(&mut tx, 2).await.unwrap();
+    tx.commit().await.unwrap();
+    consume_available(fixture.db(), &STEADY).await.unwrap();
+    assert_eq!(counts(&fixture).await, (0, 2));
+    new_epoch(fixture.db()).await.unwrap();
+    consume_available(fixture.db(), &STEADY).await.unwrap();
+    assert_eq!(counts(&fixture).await, (0, 3));
+    fixture.emit(TenantId::generate(), "test.v1", "d").await;
+    fixture.settle().await;
+    consume_available(fixture.db(), &STEADY).await.unwrap();
+    assert_eq!(counts(&fixture).await, (1, 3));
+}

@@ -1,0 +1,11 @@
+mod audit;
+mod changes;
+mod consumers;
+mod feed_order;
+mod idempotency;
+mod served;
+mod server;
+mod states;
+mod streams;
+mod support;
+mod vault;
