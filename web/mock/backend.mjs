@@ -81,6 +81,8 @@ export function createBackend({ demo = true, stepMs = 700, claimToken = 'claim-t
     db.claimed = true;
     db.loggedIn = true;
     db.me = { user: { id: 'user_01owner', email, name, totp_enabled: false }, home_tenant: db.root, memberships: [{ tenant: db.root, role: 'owner' }], totp_setup_required: db.totpRequired };
+    db.accounts.set(email, db.me);
+    db.sessions.push({ id: id('sess'), created_at: now(), last_seen_at: now(), expires_at: now(), address: '203.0.113.7', user_agent: ctx.request.headers.get('user-agent'), current: true });
     return json(db.me, 201);
   }, true);
   on('POST', '/activations', (ctx) => {
@@ -88,6 +90,7 @@ export function createBackend({ demo = true, stepMs = 700, claimToken = 'claim-t
     if (!activation) return problem(410, 'identity.activation.expired', 'gone');
     db.activations.delete(ctx.body.token);
     db.me = activation;
+    db.accounts.set(activation.user.email, activation);
     db.loggedIn = true;
     return json(db.me, 201);
   }, true);
@@ -95,6 +98,7 @@ export function createBackend({ demo = true, stepMs = 700, claimToken = 'claim-t
     const { email, password, totp } = ctx.body;
     if (password === 'wrong' || !email) return problem(401, 'identity.session.invalid_credentials', 'E-mail or password is wrong.');
     if (email.startsWith('totp') && !totp) return problem(401, 'identity.session.totp_required', 'A code is needed.');
+    db.me = db.accounts.get(email) ?? db.me;
     db.loggedIn = true;
     return json(db.me, 201);
   }, true);

@@ -5,7 +5,7 @@ const condition = (type, status, message) => ({ type, status, reason: 'Mock', me
 export function seed(demo, claimToken) {
   const root = { id: 'tnt_01root', name: demo ? 'Nordlicht Hosting' : 'Platform', kind: 'platform', slug: 'nordlicht' };
   const db = {
-    root, claimed: demo, claimToken, loggedIn: demo, totpRequired: false, me: null, activations: new Map(), uploads: new Map(),
+    root, claimed: demo, claimToken, loggedIn: demo, totpRequired: false, me: null, accounts: new Map(), activations: new Map(), uploads: new Map(),
     sessions: [], tokens: [], tenants: [], members: [], plans: [], sites: [], zones: [], operations: [], audit: [],
     nodes: [{ id: 'node_01a', name: 'fra-1', roles: ['edge', 'dns'], state: 'online', version: '0.1.0', last_seen_at: ago(0), processes: ['edge-1', 'dns-1', 'dns-2'].map((process) => ({ role: process.split('-')[0], process, epoch: 'e1', acked_seq: 4812, lag: process === 'dns-2' ? 2 : 0, last_seen_at: ago(0) })) }],
   };

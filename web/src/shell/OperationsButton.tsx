@@ -1,34 +1,33 @@
-import { ActionIcon, Drawer, Indicator, Tooltip } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
 import { ListChecks } from 'lucide-react';
-import { Suspense, lazy } from 'react';
+import { Suspense, lazy, useState } from 'react';
 import { useActing } from '@/api/acting';
 import { isRunning, useOperations } from '@/api/operations';
 import { t } from '@/i18n';
-import { Loading } from '@/ui/feedback';
+import classes from './Shell.module.css';
 
-const OperationsList = lazy(() => import('./OperationsList').then((module) => ({ default: module.OperationsList })));
+const OperationsDrawer = lazy(() => import('./OperationsList').then((module) => ({ default: module.OperationsDrawer })));
 
 export function OperationsButton() {
   const { id } = useActing();
-  const [opened, { open, close }] = useDisclosure(false);
+  const [open, setOpen] = useState<boolean | null>(null);
   const operations = useOperations(id);
   const running = operations.data?.items.filter(isRunning).length ?? 0;
   const label = running > 0 ? t('shell.operations.running', { count: running }) : t('shell.operations.title');
   return (
     <>
-      <Tooltip label={label}>
-        <Indicator disabled={running === 0} label={running} size={16} offset={5} processing>
-          <ActionIcon variant="subtle" color="gray" size="lg" onClick={open} aria-label={label}>
-            <ListChecks size={19} />
-          </ActionIcon>
-        </Indicator>
-      </Tooltip>
-      <Drawer opened={opened} onClose={close} position="right" size={420} title={t('shell.operations.title')} closeButtonProps={{ 'aria-label': t('ui.action.close') }}>
-        <Suspense fallback={<Loading />}>
-          <OperationsList />
+      <button type="button" className={classes.icon} onClick={() => setOpen(true)} aria-label={label} title={label}>
+        <ListChecks size={19} aria-hidden />
+        {running > 0 && (
+          <span className={classes.count} aria-hidden>
+            {running}
+          </span>
+        )}
+      </button>
+      {open !== null && (
+        <Suspense fallback={null}>
+          <OperationsDrawer opened={open} close={() => setOpen(false)} />
         </Suspense>
-      </Drawer>
+      )}
     </>
   );
 }

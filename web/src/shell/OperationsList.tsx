@@ -1,4 +1,4 @@
-import { Button, Stack } from '@mantine/core';
+import { Button, Drawer, Stack } from '@mantine/core';
 import { ListChecks } from 'lucide-react';
 import { useState } from 'react';
 import { useActing } from '@/api/acting';
@@ -12,7 +12,15 @@ import { Empty, ErrorNotice, Loading } from '@/ui/feedback';
 import { StateBadge, Time } from '@/ui/state';
 import classes from './OperationsList.module.css';
 
-export function OperationsList() {
+export function OperationsDrawer({ opened, close }: { opened: boolean; close: () => void }) {
+  return (
+    <Drawer opened={opened} onClose={close} position="right" size={420} title={t('shell.operations.title')} closeButtonProps={{ 'aria-label': t('ui.action.close') }}>
+      <OperationsList />
+    </Drawer>
+  );
+}
+
+function OperationsList() {
   const { id } = useActing();
   const { data, error, refetch } = useOperations(id);
   if (error && !data) return <ErrorNotice error={error} retry={() => void refetch()} />;

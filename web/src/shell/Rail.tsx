@@ -8,12 +8,12 @@ import classes from './Shell.module.css';
 export function Rail({ onNavigate }: { onNavigate?: () => void }) {
   const { paths, can } = useActing();
   return (
-    <>
+    <nav aria-label={t('shell.nav.label')}>
       <Link to={paths.overview} className={classes.brand} onClick={onNavigate}>
         <Mark />
         {t('shell.product')}
       </Link>
-      <nav className={classes.nav} aria-label={t('shell.nav.label')}>
+      <div className={classes.nav}>
         {visibleNav(can).map((group, index) => (
           <div key={group.label ?? index}>
             {group.label && <div className={classes.group}>{t(group.label)}</div>}
@@ -25,7 +25,7 @@ export function Rail({ onNavigate }: { onNavigate?: () => void }) {
             ))}
           </div>
         ))}
-      </nav>
-    </>
+      </div>
+    </nav>
   );
 }

@@ -1,19 +1,17 @@
 import { Button, Group, Modal, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { ApiError } from '@/api/problem';
-import { onReauthentication, settleReauthentication } from '@/api/reauth';
+import { settleReauthentication } from '@/api/reauth';
 import { logIn, setMe, useMe } from '@/api/session';
 import { t } from '@/i18n';
 import { ErrorNotice } from '@/ui/feedback';
 
-/** Opens over the page when the session has ended. What the page holds stays; the interrupted request is repeated. */
-export function Relogin() {
-  const [open, setOpen] = useState(false);
-  useEffect(() => onReauthentication(setOpen), []);
+/** Lies over the page when the session has ended. What the page holds stays; the interrupted request is repeated. */
+export function ReloginDialog() {
   return (
-    <Modal opened={open} onClose={() => undefined} withCloseButton={false} closeOnEscape={false} closeOnClickOutside={false} title={t('shell.relogin.title')}>
-      {open && <ReloginForm />}
+    <Modal opened onClose={() => undefined} withCloseButton={false} closeOnEscape={false} closeOnClickOutside={false} title={t('shell.relogin.title')}>
+      <ReloginForm />
     </Modal>
   );
 }

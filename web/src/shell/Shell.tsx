@@ -1,13 +1,13 @@
-import { ActionIcon, Drawer, Tooltip } from '@mantine/core';
 import { useDisclosure, useHotkeys } from '@mantine/hooks';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
 import { Menu as MenuIcon, Search } from 'lucide-react';
-import { Suspense, lazy, useEffect, useRef } from 'react';
+import { Suspense, lazy, useEffect, useRef, useState } from 'react';
 import { isActingFor, roleFor } from '@/api/access';
 import { ActingProvider, useActing } from '@/api/acting';
 import { followEvents } from '@/api/events';
 import { getQuery } from '@/api/query';
+import { onReauthentication } from '@/api/reauth';
 import { useMe } from '@/api/session';
 import { rich, t } from '@/i18n';
 import { ErrorNotice, Loading } from '@/ui/feedback';
@@ -16,11 +16,13 @@ import { useParam } from '@/ui/route';
 import { ColorSchemeButton } from './ColorSchemeButton';
 import { OperationsButton } from './OperationsButton';
 import { Rail } from './Rail';
-import { Relogin } from './Relogin';
 import classes from './Shell.module.css';
 import { TenantSwitcher } from './TenantSwitcher';
 import { UserMenu } from './UserMenu';
 
+// Loaded when first opened: none of them is needed to show a page.
+const RailDrawer = lazy(() => import('./RailDrawer').then((module) => ({ default: module.RailDrawer })));
+const ReloginDialog = lazy(() => import('./Relogin').then((module) => ({ default: module.ReloginDialog })));
 const Palette = lazy(() => import('./Palette').then((module) => ({ default: module.Palette })));
 
 export function Shell() {
@@ -43,13 +45,15 @@ export function Shell() {
 function Frame() {
   const { id } = useActing();
   const client = useQueryClient();
-  const [rail, railControl] = useDisclosure(false);
+  const [rail, setRail] = useState<boolean | null>(null);
+  const [ended, setEnded] = useState(false);
   const [palette, paletteControl] = useDisclosure(false);
   const content = useRef<HTMLElement>(null);
   const pathname = useRouterState({ select: (state) => state.location.pathname });
   const first = useRef(true);
 
   useEffect(() => followEvents(id, client), [id, client]);
+  useEffect(() => onReauthentication(setEnded), []);
   useHotkeys([['mod+K', paletteControl.open]], []);
   useEffect(() => {
     // After a change of page, keyboard and screen reader go on in the page, not in the rail.
@@ -65,23 +69,20 @@ function Frame() {
       <div className={classes.rail}>
         <Rail />
       </div>
-      <Drawer opened={rail} onClose={railControl.close} size={264} padding={0} withCloseButton={false} aria-label={t('shell.nav.label')}>
-        <Rail onNavigate={railControl.close} />
-      </Drawer>
       <div className={classes.main}>
         <header className={classes.topbar}>
-          <ActionIcon className={classes.menuButton} variant="subtle" color="gray" size="lg" onClick={railControl.open} aria-label={t('shell.menu')}>
-            <MenuIcon size={19} />
-          </ActionIcon>
+          <button type="button" className={`${classes.icon} ${classes.menuButton}`} onClick={() => setRail(true)} aria-label={t('shell.menu')}>
+            <MenuIcon size={19} aria-hidden />
+          </button>
           <TenantSwitcher />
           <div className={classes.spacer} />
-          <Tooltip label={t('shell.palette.open')}>
-            <button type="button" className={classes.search} onClick={paletteControl.open} aria-label={t('shell.palette.open')}>
-              <Search size={16} aria-hidden />
-              <span>{t('shell.palette.short')}</span>
-              <kbd className="mp-dim">{t('shell.palette.keys')}</kbd>
-            </button>
-          </Tooltip>
+          <button type="button" className={classes.search} onClick={paletteControl.open} title={t('shell.palette.placeholder')} aria-keyshortcuts="Control+K Meta+K">
+            <Search size={16} aria-hidden />
+            <span>{t('shell.palette.open')}</span>
+            <kbd className="mp-dim" aria-hidden>
+              {t('shell.palette.keys')}
+            </kbd>
+          </button>
           <OperationsButton />
           <ColorSchemeButton />
           <UserMenu />
@@ -93,12 +94,11 @@ function Frame() {
           </Suspense>
         </main>
       </div>
-      {palette && (
-        <Suspense fallback={null}>
-          <Palette close={paletteControl.close} />
-        </Suspense>
-      )}
-      <Relogin />
+      <Suspense fallback={null}>
+        {rail !== null && <RailDrawer opened={rail} close={() => setRail(false)} />}
+        {palette && <Palette close={paletteControl.close} />}
+        {ended && <ReloginDialog />}
+      </Suspense>
     </div>
   );
 }

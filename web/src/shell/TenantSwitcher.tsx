@@ -1,9 +1,10 @@
-import { Popover, TextInput } from '@mantine/core';
+import { TextInput } from '@mantine/core';
 import { useNavigate, useRouterState } from '@tanstack/react-router';
 import { ChevronsUpDown, Search } from 'lucide-react';
 import { useState } from 'react';
 import { useActing } from '@/api/acting';
 import { t } from '@/i18n';
+import { Dropdown } from '@/ui/Dropdown';
 import { switchTenantPath } from '@/ui/paths';
 import classes from './Shell.module.css';
 import { useListKeys } from './listKeys';
@@ -11,30 +12,28 @@ import { useTenantSearch } from './tenants';
 
 export function TenantSwitcher() {
   const { tenant } = useActing();
-  const [opened, setOpened] = useState(false);
   return (
-    <Popover opened={opened} onChange={setOpened} position="bottom-start" width={320} trapFocus shadow="md">
-      <Popover.Target>
-        <button
-          type="button"
-          className={classes.switcher}
-          onClick={() => setOpened(!opened)}
-          aria-label={t('shell.switcher.label', { name: tenant.name })}
-        >
+    <Dropdown
+      kind="dialog"
+      width={320}
+      label={t('shell.switcher.label')}
+      buttonClass={classes.switcher}
+      button={
+        <>
           <span className={classes.avatar} aria-hidden>
             {initials(tenant.name)}
           </span>
           <span className={classes.switcherText}>
-            <div className={classes.switcherName}>{tenant.name}</div>
-            <div className={classes.switcherKind}>{t(`shell.kind.${tenant.kind}`)}</div>
+            <span className="mp-sr">{t('shell.switcher.actingFor')} </span>
+            <span className={classes.switcherName}>{tenant.name}</span>
+            <span className={classes.switcherKind}>{t(`shell.kind.${tenant.kind}`)}</span>
           </span>
           <ChevronsUpDown size={14} className="mp-dim" aria-hidden />
-        </button>
-      </Popover.Target>
-      <Popover.Dropdown p="xs">
-        <Choice close={() => setOpened(false)} />
-      </Popover.Dropdown>
-    </Popover>
+        </>
+      }
+    >
+      {(close) => <Choice close={close} />}
+    </Dropdown>
   );
 }
 

@@ -1,12 +1,13 @@
-import { ActionIcon, Menu, Text } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { CircleUserRound, LogOut, MonitorSmartphone, UserCog } from 'lucide-react';
 import { useActing } from '@/api/acting';
 import { logOut, useMe } from '@/api/session';
 import { t } from '@/i18n';
+import { Dropdown } from '@/ui/Dropdown';
 import { errorText } from '@/ui/feedback';
 import { toast } from '@/ui/toast';
+import classes from './Shell.module.css';
 
 export function UserMenu() {
   const me = useMe();
@@ -22,33 +23,24 @@ export function UserMenu() {
     }
   };
   return (
-    <Menu position="bottom-end" width={240}>
-      <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" size="lg" aria-label={t('shell.user.menu')}>
-          <CircleUserRound size={19} />
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>
-          <Text size="md" c="var(--mp-text)" fw={550} truncate>
-            {me.user.name}
-          </Text>
-          <Text size="sm" truncate>
-            {me.user.email}
-          </Text>
-        </Menu.Label>
-        <Menu.Divider />
-        <Menu.Item component={Link} to={paths.profile} leftSection={<UserCog size={15} />}>
-          {t('shell.nav.profile')}
-        </Menu.Item>
-        <Menu.Item component={Link} to={paths.sessions} leftSection={<MonitorSmartphone size={15} />}>
-          {t('shell.nav.sessions')}
-        </Menu.Item>
-        <Menu.Divider />
-        <Menu.Item leftSection={<LogOut size={15} />} onClick={() => void leave()}>
-          {t('shell.user.logOut')}
-        </Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+    <Dropdown kind="menu" side="end" width={240} label={t('shell.user.menu')} buttonLabel={t('shell.user.menu')} buttonClass={classes.icon} button={<CircleUserRound size={19} aria-hidden />}>
+      {(close) => (
+        <>
+          <div className={classes.who} role="presentation">
+            <strong>{me.user.name}</strong>
+            <span>{me.user.email}</span>
+          </div>
+          <Link role="menuitem" className={classes.option} to={paths.profile} onClick={close}>
+            <UserCog size={15} aria-hidden /> {t('shell.nav.profile')}
+          </Link>
+          <Link role="menuitem" className={classes.option} to={paths.sessions} onClick={close}>
+            <MonitorSmartphone size={15} aria-hidden /> {t('shell.nav.sessions')}
+          </Link>
+          <button type="button" role="menuitem" className={classes.option} onClick={() => void leave()}>
+            <LogOut size={15} aria-hidden /> {t('shell.user.logOut')}
+          </button>
+        </>
+      )}
+    </Dropdown>
   );
 }

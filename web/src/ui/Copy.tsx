@@ -1,4 +1,4 @@
-import { ActionIcon, CopyButton, Tooltip } from '@mantine/core';
+import { ActionIcon, CopyButton } from '@mantine/core';
 import { Check, Copy } from 'lucide-react';
 import { t } from '@/i18n';
 import classes from './Copy.module.css';
@@ -7,11 +7,9 @@ export function CopyIcon({ value, label }: { value: string; label?: string }) {
   return (
     <CopyButton value={value}>
       {({ copied, copy }) => (
-        <Tooltip label={copied ? t('ui.copied') : (label ?? t('ui.action.copy'))}>
-          <ActionIcon variant="subtle" color="gray" size="sm" onClick={copy} aria-label={label ?? t('ui.action.copy')}>
-            {copied ? <Check size={14} /> : <Copy size={14} />}
-          </ActionIcon>
-        </Tooltip>
+        <ActionIcon variant="subtle" color="gray" size="sm" onClick={copy} title={copied ? t('ui.copied') : (label ?? t('ui.action.copy'))} aria-label={copied ? t('ui.copied') : (label ?? t('ui.action.copy'))}>
+          {copied ? <Check size={14} color="var(--mp-ok)" /> : <Copy size={14} />}
+        </ActionIcon>
       )}
     </CopyButton>
   );

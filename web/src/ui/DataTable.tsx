@@ -58,6 +58,7 @@ export function DataTable<T extends object>(props: Props<T>) {
   if (rows?.length === 0) return <>{empty}</>;
   return (
     <>
+      <div className={classes.scroll}>
       <table className={classes.table} aria-label={label} aria-busy={!rows}>
         <thead>
           {table.getHeaderGroups().map((group) => (
@@ -112,6 +113,7 @@ export function DataTable<T extends object>(props: Props<T>) {
               ))}
         </tbody>
       </table>
+      </div>
       {hasMore && (
         <div className={classes.more}>
           <Button variant="default" size="compact-sm" onClick={loadMore} loading={loadingMore}>

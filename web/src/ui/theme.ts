@@ -36,7 +36,6 @@ export const theme = createTheme({
     InputWrapper: { styles: { label: { fontSize: 14, fontWeight: 550 }, description: { fontSize: 13 }, error: { fontSize: 13 } } },
     Switch: { styles: { label: { fontSize: 14 }, description: { fontSize: 13 } } },
     Checkbox: { styles: { label: { fontSize: 14 }, description: { fontSize: 13 } } },
-    Tooltip: { defaultProps: { openDelay: 300, withArrow: true } },
   },
 });
 

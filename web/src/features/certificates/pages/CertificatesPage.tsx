@@ -29,7 +29,7 @@ export function CertificatesPage() {
             </Empty>
           }
           columns={[
-            { key: 'names', header: t('certificates.names'), main: true, sort: ({ names }) => names[0] ?? '', cell: ({ names }) => names.map((name) => <div key={name}>{name}</div>) },
+            { key: 'names', header: t('certificates.names'), main: true, sort: ({ names }) => names[0] ?? '', cell: ({ names }) => names.map((name) => <div key={name} className="mp-break">{name}</div>) },
             {
               key: 'state',
               header: t('certificates.state'),

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Group, Tooltip } from '@mantine/core';
+import { ActionIcon, Button, Group } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
@@ -110,7 +110,7 @@ function Records({ zone }: { zone: Zone }) {
         columns={[
           { key: 'name', header: t('dns.record.name'), main: true, sort: ({ name }) => name, cell: ({ name }) => <span className="mp-mono">{name}</span> },
           { key: 'type', header: t('dns.record.type'), sort: ({ type }) => type, cell: ({ type }) => type },
-          { key: 'data', header: t('dns.record.data'), cell: ({ data }) => <span className="mp-mono">{data}</span> },
+          { key: 'data', header: t('dns.record.data'), cell: ({ data }) => <span className="mp-mono mp-break">{data}</span> },
           { key: 'ttl', header: t('dns.record.ttl'), align: 'end', sort: ({ ttl }) => ttl, cell: ({ ttl }) => ttl },
           {
             key: 'actions',
@@ -119,13 +119,11 @@ function Records({ zone }: { zone: Zone }) {
             align: 'end',
             cell: (record) =>
               record.managed ? (
-                <Tooltip label={t('dns.record.managedHint')} multiline w={240}>
-                  <span tabIndex={0}>
-                    <StateBadge state="managed" tone="idle">
-                      {t('dns.record.managed')}
-                    </StateBadge>
-                  </span>
-                </Tooltip>
+                <span title={t('dns.record.managedHint')}>
+                  <StateBadge state="managed" tone="idle">
+                    {t('dns.record.managed')}
+                  </StateBadge>
+                </span>
               ) : (
                 may && (
                   <Group gap={2} wrap="nowrap" justify="flex-end">

@@ -1,5 +1,5 @@
-import { ActionIcon, Button, Group, Menu, Text } from '@mantine/core';
-import { Ellipsis, History, Trash2 } from 'lucide-react';
+import { ActionIcon, Button, Group, Text } from '@mantine/core';
+import { History, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { useActing } from '@/api/acting';
 import { isRunning, useOperation } from '@/api/operations';
@@ -32,10 +32,10 @@ export function Releases({ site }: { site: Site }) {
         <Button size="compact-sm" variant="default" disabled={busy} loading={activate.isPending && activate.variables.id === release.id} onClick={() => activate.mutate(release)} aria-label={t(release.number < current ? 'sites.release.rollbackTo' : 'sites.release.activateWhat', { number: release.number })}>
           {t(release.number < current ? 'sites.release.rollback' : 'sites.release.activate')}
         </Button>
-        <More release={release} remove={setDoomed} />
+        <Remove release={release} remove={setDoomed} />
       </Group>
     ) : may && release.state === 'failed' ? (
-      <More release={release} remove={setDoomed} />
+      <Remove release={release} remove={setDoomed} />
     ) : null;
 
   return (
@@ -93,19 +93,10 @@ export function Releases({ site }: { site: Site }) {
   );
 }
 
-function More({ release, remove }: { release: Release; remove: (release: Release) => void }) {
+function Remove({ release, remove }: { release: Release; remove: (release: Release) => void }) {
   return (
-    <Menu position="bottom-end">
-      <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" aria-label={t('sites.release.moreFor', { number: release.number })}>
-          <Ellipsis size={16} />
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Item color="red" leftSection={<Trash2 size={14} />} onClick={() => remove(release)}>
-          {t('ui.action.delete')}
-        </Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+    <ActionIcon variant="subtle" color="gray" onClick={() => remove(release)} aria-label={t('sites.release.deleteWhat', { number: release.number })}>
+      <Trash2 size={15} />
+    </ActionIcon>
   );
 }

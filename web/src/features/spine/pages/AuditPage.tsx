@@ -67,8 +67,8 @@ export function AuditPage() {
               ),
             },
             { key: 'code', header: t('spine.audit.code'), wideOnly: true, cell: ({ action }) => <span className="mp-mono mp-dim">{action}</span> },
-            { key: 'subject', header: t('spine.audit.subject'), cell: ({ subject }) => <span className="mp-mono">{subject}</span> },
-            { key: 'actor', header: t('spine.audit.actor'), cell: ({ actor }) => <span className="mp-mono">{actor}</span> },
+            { key: 'subject', header: t('spine.audit.subject'), cell: ({ subject }) => <span className="mp-mono mp-break">{subject}</span> },
+            { key: 'actor', header: t('spine.audit.actor'), cell: ({ actor }) => <span className="mp-mono mp-break">{actor}</span> },
             { key: 'time', header: t('spine.audit.time'), cell: ({ time }) => <Time iso={time} /> },
           ]}
         />
@@ -98,7 +98,7 @@ function Detail({ entry }: { entry: Entry }) {
         {facts.map(([label, value]) => (
           <div key={label}>
             <dt>{label}</dt>
-            <dd className="mp-mono">{value ?? t('ui.none')}</dd>
+            <dd className="mp-mono mp-break">{value ?? t('ui.none')}</dd>
           </div>
         ))}
       </dl>

@@ -51,7 +51,7 @@ export function Members({ tenant, title }: { tenant: string; title?: string }) {
         }
         columns={[
           { key: 'name', header: t('tenancy.member.name'), main: true, sort: ({ name }) => name, cell: ({ name }) => name },
-          { key: 'email', header: t('tenancy.member.email'), cell: ({ email }) => email },
+          { key: 'email', header: t('tenancy.member.email'), cell: ({ email }) => <span className="mp-break">{email}</span> },
           { key: 'role', header: t('tenancy.member.role'), cell: ({ role }) => t(`identity.role.${role}`) },
           { key: 'state', header: t('tenancy.member.state'), cell: ({ state }) => <StateBadge state={state} /> },
           {

@@ -1,0 +1,68 @@
+// The provider edits a zone, makes an API token, ends a session, and finds it all in the audit log.
+import { OWNER, check, env, journey, logIn, readState, totp } from './lib.mjs';
+
+await journey('day-to-day', async ({ page, shot }) => {
+  await logIn(page, OWNER);
+
+  await page.getByRole('link', { name: 'DNS zones' }).first().click();
+  await page.getByRole('link', { name: 'Add a zone' }).click();
+  await page.getByLabel('Domain').fill('provider.example');
+  await page.getByRole('button', { name: 'Add a zone' }).click();
+  await page.getByRole('heading', { name: 'provider.example' }).waitFor();
+  await page.getByRole('button', { name: 'Add a record' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('shop');
+  await dialog.getByLabel('Value').fill('not an address');
+  await dialog.getByRole('button', { name: 'Add a record' }).click();
+  await dialog.locator('[aria-invalid=true]').waitFor();
+  await shot('record-error');
+  await dialog.getByLabel('Value').fill('203.0.113.20');
+  await dialog.getByRole('button', { name: 'Add a record' }).click();
+  await page.getByRole('row', { name: /shop A 203\.0\.113\.20/ }).waitFor();
+  await page.getByRole('button', { name: 'Change shop A' }).click();
+  await dialog.getByLabel('Value').fill('203.0.113.21');
+  await dialog.getByRole('button', { name: 'Save changes' }).click();
+  await page.getByRole('row', { name: /shop A 203\.0\.113\.21/ }).waitFor();
+  await shot('zone');
+
+  await page.getByRole('link', { name: 'API tokens' }).click();
+  await page.getByRole('link', { name: 'Create a token' }).click();
+  await page.getByLabel('Name').fill('journey');
+  await page.getByLabel('Everything you may do').check();
+  await page.getByRole('button', { name: 'Create a token' }).click();
+  const token = (await page.getByRole('group', { name: 'Token' }).locator('pre').textContent()).trim();
+  check(token.startsWith('mpk_'), 'the token does not begin with mpk_');
+  await shot('token');
+  await page.getByRole('link', { name: 'I have copied it' }).click();
+  await page.getByRole('row', { name: /journey/ }).waitFor();
+  check(!(await page.content()).includes(token), 'the token is still in the page');
+  if (!env.mock) {
+    const answer = await fetch(`${env.url}/api/v1/zones`, { headers: { authorization: `Bearer ${token}` } });
+    check(answer.ok, `the token was answered with ${answer.status}`);
+  }
+
+  if (!env.mock) await otherSession();
+  await page.getByRole('link', { name: 'Sessions' }).click();
+  await page.getByText('This one').waitFor();
+  if (!env.mock) {
+    await page.getByRole('button', { name: /^End the session/ }).first().click();
+    await page.getByText('Session ended').waitFor();
+  }
+  await shot('sessions');
+
+  await page.getByRole('link', { name: 'Audit log' }).click();
+  await page.getByRole('button', { name: 'DNS record changed' }).first().click();
+  await page.getByRole('dialog').getByText('203.0.113.21').waitFor();
+  await shot('audit');
+});
+
+/** Somebody logged in elsewhere with the same account. */
+async function otherSession() {
+  const secret = readState().totp?.[OWNER.email];
+  const answer = await fetch(`${env.url}/api/v1/sessions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'mpanel-csrf': '1', origin: env.url, 'user-agent': 'Mozilla/5.0 (Windows NT 10.0) Firefox/145.0' },
+    body: JSON.stringify({ email: OWNER.email, password: OWNER.password, ...(secret ? { totp: totp(secret) } : {}) }),
+  });
+  check(answer.status === 201, `the other login was answered with ${answer.status}`);
+}

@@ -1,0 +1,15 @@
+import { Drawer } from '@mantine/core';
+import { t } from '@/i18n';
+import { Rail } from './Rail';
+
+/** The rail on a narrow screen. */
+export function RailDrawer({ opened, close }: { opened: boolean; close: () => void }) {
+  return (
+    <Drawer.Root opened={opened} onClose={close} size={264}>
+      <Drawer.Overlay />
+      <Drawer.Content aria-label={t('shell.nav.label')}>
+        <Rail onNavigate={close} />
+      </Drawer.Content>
+    </Drawer.Root>
+  );
+}
