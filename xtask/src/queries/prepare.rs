@@ -114,7 +114,8 @@ fn read_dir(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     Ok(files)
 }
 
-fn compare(
+/// What differs between the committed query data of a crate and what was just recorded.
+pub(super) fn compare(
     member: &Member,
     committed: &BTreeMap<String, Vec<u8>>,
     recorded: &BTreeMap<String, Vec<u8>>,

@@ -1,7 +1,9 @@
 use super::database::Url;
 use super::migrations::{migrated_crates, schema_of};
 use super::parse;
-use crate::workspace::members;
+use super::prepare::compare;
+use crate::workspace::{Member, members};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -101,4 +103,30 @@ fn an_unknown_argument_is_named() {
     let error = parse(&["--chekc".to_owned()]).expect_err("must fail");
     assert!(error.to_string().contains("--chekc"));
     assert!(parse(&["-p".to_owned()]).is_err());
+}
+
+#[test]
+fn stale_query_data_is_named_file_by_file() {
+    let member = Member {
+        name: "mpanel-sites".to_owned(),
+        path: "contexts/sites".to_owned(),
+        manifest: toml::Table::new(),
+    };
+    let files = |entries: &[(&str, &str)]| -> BTreeMap<String, Vec<u8>> {
+        let bytes = entries
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()));
+        bytes.collect()
+    };
+    let recorded = files(&[("same", "1"), ("changed", "2"), ("new", "3")]);
+    assert!(compare(&member, &recorded, &recorded).is_empty());
+    let committed = files(&[("same", "1"), ("changed", "1"), ("old", "4")]);
+    assert_eq!(
+        compare(&member, &committed, &recorded),
+        [
+            "contexts/sites/.sqlx/changed differs",
+            "contexts/sites/.sqlx/new is missing",
+            "contexts/sites/.sqlx/old belongs to no query",
+        ]
+    );
 }
