@@ -1,0 +1,74 @@
+//! DNS zones and records. What the API accepts is exactly what the answering engine can load: both
+//! use its checks. See README.md.
+#![forbid(unsafe_code)]
+
+mod authz;
+mod domain;
+mod error;
+mod http;
+mod ports;
+mod service;
+mod store;
+
+use std::sync::Arc;
+
+use mpanel_events::{ServedBoard, Spine, Tail};
+use mpanel_http::Module;
+use mpanel_kernel::clock::SharedClock;
+use mpanel_kernel::names::DomainName;
+use mpanel_pg::Migrations;
+use mpanel_tenancy_contract::NameClaims;
+
+pub use authz::ROLES;
+pub use error::Error;
+
+pub const MIGRATIONS: Migrations = Migrations {
+    schema: "dns",
+    files: &[("0001_dns", include_str!("../migrations/0001_dns.sql"))],
+};
+
+/// The context. Cheap to clone.
+#[derive(Clone)]
+pub struct Dns {
+    spine: Spine,
+    clock: SharedClock,
+    claims: Arc<dyn NameClaims>,
+    /// What new zones name as their servers.
+    nameservers: Arc<[DomainName]>,
+    board: ServedBoard,
+    tail: Tail,
+}
+
+impl Dns {
+    #[must_use]
+    pub fn new(
+        spine: Spine,
+        clock: SharedClock,
+        claims: Arc<dyn NameClaims>,
+        nameservers: Vec<DomainName>,
+        (board, tail): (ServedBoard, Tail),
+    ) -> Self {
+        Self {
+            spine,
+            clock,
+            claims,
+            nameservers: nameservers.into(),
+            board,
+            tail,
+        }
+    }
+}
+
+/// Everything that the server needs to know about the context.
+#[must_use]
+pub fn module(dns: Dns) -> Module {
+    Module {
+        name: "dns",
+        roles: ROLES.to_vec(),
+        routes: http::routes(Arc::new(dns)),
+        ..Module::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use mpanel_dns_contract::{DnsPortError, HostDns, HostRecords};
+use mpanel_kernel::ids::{RecordId, ZoneId};
+use mpanel_kernel::names::DomainName;
+use mpanel_pg::TenantTx;
+
+use crate::domain::{CheckedRecord, MANAGED_TTL, Record, registrable};
+use crate::error::Error;
+use crate::{Dns, store};
+
+impl From<Error> for DnsPortError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Spine(mpanel_events::Error::Db(error)) => Self::Db(error),
+            other => Self::Spine(other.to_string()),
+        }
+    }
+}
+
+/// The tenant's zone that a host falls into.
+async fn covering(tx: &mut TenantTx, host: &DomainName) -> Result<Option<(ZoneId, DomainName)>, Error> {
+    let names: Vec<String> = host.ancestors().map(str::to_owned).collect();
+    let found = store::zones::covering(tx, &names).await?;
+    Ok(found.and_then(|(id, apex)| Some((id, DomainName::parse(&apex).ok()?))))
+}
+
+/// Whether the tenant has said itself where the host is.
+fn is_own(record: &Record, host: &DomainName) -> bool {
+    record.managed_for.as_deref() != Some(host.as_str()) && matches!(record.rtype.as_str(), "A" | "AAAA" | "CNAME")
+}
+
+impl Dns {
+    async fn point_within(
+        &self,
+        tx: &mut TenantTx,
+        (zone, apex): (ZoneId, DomainName),
+        host: &DomainName,
+        addresses: &[IpAddr],
+    ) -> Result<HostDns, Error> {
+        store::zones::lock(tx, zone).await?;
+        let present = store::records::at(tx, zone, host.as_str()).await?;
+        if present.iter().any(|record| is_own(record, host)) {
+            return Ok(HostDns::OwnRecords { apex });
+        }
+        let mut wanted: Vec<CheckedRecord> = addresses
+            .iter()
+            .map(|address| CheckedRecord {
+                name: host.to_string(),
+                rtype: if address.is_ipv4() { "A" } else { "AAAA" },
+                ttl: MANAGED_TTL,
+                data: address.to_string(),
+            })
+            .collect();
+        let managed = || present.iter().filter(|record| record.managed_for.is_some());
+        let mut have: Vec<(&str, &str)> = managed()
+            .map(|record| (record.rtype.as_str(), record.data.as_str()))
+            .collect();
+        wanted.sort_by(|a, b| (a.rtype, &a.data).cmp(&(b.rtype, &b.data)));
+        have.sort_unstable();
+        if !have
+            .into_iter()
+            .eq(wanted.iter().map(|record| (record.rtype, record.data.as_str())))
+        {
+            store::records::delete_managed(tx, host.as_str()).await?;
+            for record in &wanted {
+                store::records::insert(tx, zone, RecordId::generate(), record, Some(host.as_str())).await?;
+            }
+            self.publish(tx, zone, self.clock.now()).await?;
+        }
+        Ok(HostDns::Managed { apex })
+    }
+}
+
+#[async_trait]
+impl HostRecords for Dns {
+    async fn point(
+        &self,
+        tx: &mut TenantTx,
+        host: &DomainName,
+        addresses: &[IpAddr],
+        create_zone: bool,
+    ) -> Result<HostDns, DnsPortError> {
+        let zone = match covering(tx, host).await? {
+            Some(zone) => zone,
+            None if create_zone => {
+                let apex = registrable(host);
+                match self.add_zone(tx, &apex, self.clock.now()).await {
+                    Ok(id) => (id, apex),
+                    // Somebody else's domain, or the platform's: its DNS is not ours to answer.
+                    Err(Error::Name(mpanel_tenancy_contract::NameError::Db(error))) => return Err(error.into()),
+                    Err(Error::Name(_)) => return Ok(HostDns::Elsewhere),
+                    Err(other) => return Err(other.into()),
+                }
+            }
+            None => return Ok(HostDns::Elsewhere),
+        };
+        Ok(self.point_within(tx, zone, host, addresses).await?)
+    }
+
+    async fn withdraw(&self, tx: &mut TenantTx, host: &DomainName) -> Result<(), DnsPortError> {
+        for zone in store::records::delete_managed(tx, host.as_str()).await? {
+            self.publish(tx, zone, self.clock.now()).await?;
+        }
+        Ok(())
+    }
+
+    async fn status(&self, tx: &mut TenantTx, host: &DomainName) -> Result<HostDns, DnsPortError> {
+        let Some((zone, apex)) = covering(tx, host).await? else {
+            return Ok(HostDns::Elsewhere);
+        };
+        let present = store::records::at(tx, zone, host.as_str()).await?;
+        Ok(
+            match present
+                .iter()
+                .any(|record| record.managed_for.as_deref() == Some(host.as_str()))
+            {
+                true => HostDns::Managed { apex },
+                false => HostDns::OwnRecords { apex },
+            },
+        )
+    }
+}

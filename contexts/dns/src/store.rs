@@ -1,0 +1,4 @@
+//! SQL only. What writes on behalf of a caller takes the proof that it was authorised.
+
+pub mod records;
+pub mod zones;

@@ -1,0 +1,106 @@
+use jiff::Timestamp;
+use mpanel_kernel::ids::ZoneId;
+use mpanel_kernel::paging::PageRequest;
+use mpanel_pg::{TenantTx, Ts, Tx, constraint};
+
+use crate::domain::Zone;
+use crate::error::Error;
+
+pub async fn insert(tx: &mut TenantTx, id: ZoneId, apex: &str, now: Timestamp) -> Result<(), Error> {
+    sqlx::query!(
+        "insert into dns.zones (tenant_id, id, apex, serial, created_at) values ($1, $2, $3, $4, $5)",
+        tx.tenant().uuid(),
+        id.uuid(),
+        apex,
+        now.as_second(),
+        Ts(now) as _,
+    )
+    .execute(tx.conn())
+    .await
+    .map_err(|error| match constraint(&error) {
+        Some("zones_apex") => Error::ZoneExists,
+        _ => error.into(),
+    })?;
+    Ok(())
+}
+
+/// A new serial; the row stays locked, so changes of one zone follow each other.
+pub async fn bump(tx: &mut TenantTx, id: ZoneId, now: Timestamp) -> Result<(String, i64), Error> {
+    let row = sqlx::query!(
+        "update dns.zones set serial = greatest(serial + 1, $3) where tenant_id = $1 and id = $2 returning apex, serial",
+        tx.tenant().uuid(),
+        id.uuid(),
+        now.as_second(),
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(Error::NotFound)?;
+    Ok((row.apex, row.serial))
+}
+
+/// Locks the zone, so that changes of it follow each other.
+pub async fn lock(tx: &mut TenantTx, id: ZoneId) -> Result<String, Error> {
+    sqlx::query_scalar!(
+        "select apex from dns.zones where tenant_id = $1 and id = $2 for update",
+        tx.tenant().uuid(),
+        id.uuid(),
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(Error::NotFound)
+}
+
+pub async fn delete(tx: &mut TenantTx, id: ZoneId) -> Result<(), Error> {
+    sqlx::query!(
+        "delete from dns.zones where tenant_id = $1 and id = $2",
+        tx.tenant().uuid(),
+        id.uuid()
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The longest of these names that is the apex of a zone of the tenant.
+pub async fn covering(tx: &mut TenantTx, names: &[String]) -> Result<Option<(ZoneId, String)>, Error> {
+    let row = sqlx::query!(
+        "select id, apex from dns.zones where tenant_id = $1 and apex = any($2) order by length(apex) desc limit 1",
+        tx.tenant().uuid(),
+        names,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| (ZoneId::from_uuid(row.id), row.apex)))
+}
+
+pub async fn get(tx: &mut TenantTx, id: ZoneId) -> Result<Option<Zone>, Error> {
+    Ok(select(tx, Some(id), PageRequest::default()).await?.pop())
+}
+
+pub async fn list(tx: &mut TenantTx, page: PageRequest) -> Result<Vec<Zone>, Error> {
+    select(tx, None, page).await
+}
+
+async fn select(tx: &mut TenantTx, only: Option<ZoneId>, page: PageRequest) -> Result<Vec<Zone>, Error> {
+    let rows = sqlx::query!(
+        r#"select z.id, z.apex, z.serial, z.created_at as "created_at: Ts",
+                  (select count(*) from dns.records r where r.tenant_id = z.tenant_id and r.zone_id = z.id) as "records!"
+           from dns.zones z
+           where z.tenant_id = $1 and ($2::uuid is null or z.id = $2) and ($3::uuid is null or z.id > $3)
+           order by z.id limit $4"#,
+        tx.tenant().uuid(),
+        only.map(ZoneId::uuid) as _,
+        page.after as _,
+        page.fetch(),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let rows = rows.into_iter().map(|row| Zone {
+        id: ZoneId::from_uuid(row.id),
+        apex: row.apex,
+        serial: row.serial,
+        records: row.records,
+        created_at: row.created_at.0,
+    });
+    Ok(rows.collect())
+}
