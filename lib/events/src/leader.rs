@@ -101,6 +101,9 @@ pub(crate) async fn prune(tx: &mut SpineTx, up_to: i64) -> Result<(), Error> {
     sqlx::query!("delete from spine.feed where seq <= $1", up_to)
         .execute(tx.conn())
         .await?;
+    sqlx::query!("delete from spine.feed_state where value is null and seq <= $1", up_to)
+        .execute(tx.conn())
+        .await?;
     sqlx::query!(
         "update spine.feed_meta set pruned_seq = greatest(pruned_seq, $1)",
         up_to
