@@ -151,13 +151,15 @@ pub(crate) static KEYS: &[Key] = &[
     ),
 ];
 
-/// Names with the prefix that configure something else: the command-line client, and where the file is.
+/// Names with the prefix that configure something else: the command-line client, where the file is, and where
+/// PostgreSQL's programs are.
 pub(crate) const OTHER_VARIABLES: &[&str] = &[
     "MPANEL_CONFIG",
     "MPANEL_URL",
     "MPANEL_TOKEN",
     "MPANEL_TENANT",
     "MPANEL_CA",
+    "MPANEL_PG_BIN",
 ];
 
 pub(crate) const PREFIX: &str = "MPANEL_";

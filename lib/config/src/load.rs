@@ -189,9 +189,11 @@ fn data_folder(above: &[Layer]) -> PathBuf {
         .iter()
         .rev()
         .find_map(|layer| layer.values.get("data").and_then(Value::as_str));
-    let default = || Figment::from(Toml::string(DEFAULTS)).extract_inner("data");
-    set.map(PathBuf::from)
-        .unwrap_or_else(|| default().expect("the defaults name a data folder"))
+    if let Some(folder) = set {
+        return PathBuf::from(folder);
+    }
+    let defaults = Figment::from(Toml::string(DEFAULTS));
+    defaults.extract_inner("data").expect("the defaults name a data folder")
 }
 
 /// Walks a file's tables; anything that is neither a key nor a table of keys is unknown.
