@@ -3,7 +3,7 @@ import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { ListTree, Pencil, Plus, Trash2 } from 'lucide-react';
-import { useState } from 'react';
+import { Suspense, useState } from 'react';
 import { useActing } from '@/api/acting';
 import { getQuery, usePages, useWrite } from '@/api/query';
 import { rich, t } from '@/i18n';
@@ -13,11 +13,13 @@ import { CopyField } from '@/ui/Copy';
 import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
 import { Empty, ErrorNotice, Loading } from '@/ui/feedback';
+import { lazyDialog } from '@/ui/lazyDialog';
 import { useParam } from '@/ui/route';
 import { Conditions, StateBadge } from '@/ui/state';
 import { zoneState } from '../components/zoneState';
-import { RecordForm } from '../forms/RecordForm';
 import { ZONES, deleteRecord, deleteZone, type DnsRecord, type Zone } from '../queries';
+
+const RecordForm = lazyDialog(() => import('../forms/RecordForm'), 'RecordForm');
 
 export function ZonePage() {
   const { id: tenant, api, paths, can } = useActing();
@@ -139,7 +141,7 @@ function Records({ zone }: { zone: Zone }) {
           },
         ]}
       />
-      {editing && <RecordForm zone={zone} record={editing === 'new' ? undefined : editing} close={() => setEditing(null)} />}
+      <Suspense fallback={null}>{editing && <RecordForm zone={zone} record={editing === 'new' ? undefined : editing} close={() => setEditing(null)} />}</Suspense>
       <ConfirmDelete opened={doomed !== null} close={() => setDoomed(null)} title={t('dns.record.deleteTitle')} action={t('ui.action.delete')} run={async () => doomed && remove.mutateAsync(doomed)}>
         {rich('dns.record.deleteText', { record: <strong className="mp-mono">{doomed && `${doomed.name} ${doomed.type} ${doomed.data}`}</strong> })}
       </ConfirmDelete>

@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { Globe, Plus } from 'lucide-react';
-import { useState } from 'react';
+import { Suspense, useState } from 'react';
 import { useActing } from '@/api/acting';
 import { getQuery, useWrite } from '@/api/query';
 import { rich, t } from '@/i18n';
@@ -11,11 +11,13 @@ import { ConfirmDelete } from '@/ui/ConfirmDelete';
 import { Section } from '@/ui/Page';
 import { Empty } from '@/ui/feedback';
 import { OutLink, TextLink } from '@/ui/links';
+import { lazyDialog } from '@/ui/lazyDialog';
 import { Conditions } from '@/ui/state';
 import { SiteFrame } from '../components/SiteFrame';
 import { zoneOf } from '../components/zoneOf';
-import { DomainForm } from '../forms/DomainForm';
 import { SITES, removeDomain, type Domain, type Site } from '../queries';
+
+const DomainForm = lazyDialog(() => import('../forms/DomainForm'), 'DomainForm');
 
 export function SiteDomainsPage() {
   return <SiteFrame>{(site) => <Domains site={site} />}</SiteFrame>;
@@ -50,7 +52,7 @@ function Domains({ site }: { site: Site }) {
       <div style={{ marginTop: 16 }}>
         <ApiPanel tenant={tenant} example={{ method: 'GET', path: `/api/v1/sites/${site.id}/domains`, cli: ['site', 'domain', 'list', site.id] }} />
       </div>
-      {adding && <DomainForm site={site} close={addControl.close} />}
+      <Suspense fallback={null}>{adding && <DomainForm site={site} close={addControl.close} />}</Suspense>
       <ConfirmDelete opened={doomed !== null} close={() => setDoomed(null)} title={t('sites.domain.removeTitle')} name={doomed?.name} action={t('ui.action.remove')} run={async () => doomed && remove.mutateAsync(doomed)}>
         {rich('sites.domain.removeText', { name: <strong className="mp-break">{doomed?.name}</strong> })}
       </ConfirmDelete>

@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { UserPlus, Users } from 'lucide-react';
-import { useState } from 'react';
+import { Suspense, useState } from 'react';
 import { useActing } from '@/api/acting';
 import { usePages, useWrite } from '@/api/query';
 import { useMe } from '@/api/session';
@@ -10,9 +10,11 @@ import { ConfirmDelete } from '@/ui/ConfirmDelete';
 import { DataTable } from '@/ui/DataTable';
 import { Section } from '@/ui/Page';
 import { Empty } from '@/ui/feedback';
+import { lazyDialog } from '@/ui/lazyDialog';
 import { StateBadge } from '@/ui/state';
-import { MemberForm } from '../forms/MemberForm';
 import { TENANTS, removeMember, type Member } from '../queries';
+
+const MemberForm = lazyDialog(() => import('../forms/MemberForm'), 'MemberForm');
 
 /** `title`: left out where the page itself is named so. */
 export function Members({ tenant, title }: { tenant: string; title?: string }) {
@@ -68,7 +70,7 @@ export function Members({ tenant, title }: { tenant: string; title?: string }) {
           },
         ]}
       />
-      {adding && <MemberForm tenant={tenant} close={addingControl.close} />}
+      <Suspense fallback={null}>{adding && <MemberForm tenant={tenant} close={addingControl.close} />}</Suspense>
       <ConfirmDelete opened={doomed !== null} close={() => setDoomed(null)} title={t('tenancy.member.removeTitle')} action={t('ui.action.remove')} run={async () => doomed && remove.mutateAsync(doomed)}>
         {rich('tenancy.member.removeText', { name: <strong>{doomed?.name}</strong> })}
       </ConfirmDelete>

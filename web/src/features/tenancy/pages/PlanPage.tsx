@@ -1,28 +1,24 @@
-import { Button, Group, Stack } from '@mantine/core';
+import { Button, Group } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { Pencil } from 'lucide-react';
-import { Controller } from 'react-hook-form';
+import { Suspense } from 'react';
 import { useActing } from '@/api/acting';
 import { getQuery, useWrite } from '@/api/query';
 import type { Schemas } from '@/api/types';
 import { t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { DataTable } from '@/ui/DataTable';
-import { Notice } from '@/ui/Notice';
 import { Page, Section } from '@/ui/Page';
 import { ErrorNotice, Loading } from '@/ui/feedback';
-import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
 import { entitlement, quantity } from '@/ui/format';
+import { lazyDialog } from '@/ui/lazyDialog';
 import { useParam } from '@/ui/route';
-import { z } from '@/ui/rules';
 import { StateBadge, Time } from '@/ui/state';
-import { toast } from '@/ui/toast';
 import { EntitlementSummary } from '../components/EntitlementSummary';
-import { PlanFields } from '../forms/PlanFields';
-import { entitlementArgs, entitlementRule } from '../forms/planValues';
-import { TENANTS, addPlanVersion, updatePlan, type Entitlements } from '../queries';
+import { TENANTS, updatePlan } from '../queries';
 
+const EditPlan = lazyDialog(() => import('../forms/EditPlan'), 'EditPlan');
 type PlanDetail = Schemas['tenancy.PlanDetail'];
 
 export function PlanPage() {
@@ -60,7 +56,9 @@ export function PlanPage() {
     >
       {archive.error && <ErrorNotice error={archive.error} />}
       {editing ? (
-        <EditPlan plan={plan} close={editControl.close} />
+        <Suspense fallback={<Loading />}>
+          <EditPlan plan={plan} close={editControl.close} />
+        </Suspense>
       ) : (
         <Section
           title={t('tenancy.plan.current', { version: plan.version })}
@@ -100,44 +98,5 @@ export function PlanPage() {
       </Section>
       <ApiPanel tenant={tenant} example={{ method: 'GET', path: `/api/v1/plans/${id}`, cli: ['plan', 'show', id] }} />
     </Page>
-  );
-}
-
-function EditPlan({ plan, close }: { plan: PlanDetail; close: () => void }) {
-  const { id: tenant, api } = useActing();
-  const write = useWrite((entitlements: Entitlements) => addPlanVersion(api, plan.id, entitlements), TENANTS);
-  const form = useApiForm<{ entitlements: Entitlements }>({
-    schema: z.object({ entitlements: entitlementRule }),
-    defaults: { entitlements: plan.entitlements },
-    submit: async ({ entitlements }) => {
-      const { version } = await write.mutateAsync(entitlements);
-      toast(t('tenancy.plan.saved', { version }));
-      close();
-    },
-  });
-  return (
-    <Section title={t('tenancy.plan.newVersion', { version: plan.version + 1 })}>
-      <form onSubmit={form.send} noValidate>
-        <Stack gap="md">
-          <Notice tone="busy">{t('tenancy.plan.immutable')}</Notice>
-          <FormProblem messages={form.problem} />
-          <Controller
-            control={form.control}
-            name="entitlements"
-            render={({ field }) => <PlanFields value={field.value} onChange={field.onChange} error={(key) => form.error(`entitlements.${key}`)} />}
-          />
-          <FormButtons label={t('tenancy.plan.saveVersion')} busy={form.formState.isSubmitting} cancel={close} />
-          <ApiPanel
-            tenant={tenant}
-            example={{
-              method: 'POST',
-              path: `/api/v1/plans/${plan.id}/versions`,
-              body: form.watch(),
-              cli: ['plan', 'update', plan.id, ...entitlementArgs(form.watch('entitlements'))],
-            }}
-          />
-        </Stack>
-      </form>
-    </Section>
   );
 }
