@@ -16,3 +16,6 @@ pub use sqlx::PgConnection;
 pub use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 pub use ts::Ts;
 pub use tx::{PlatformTx, Reason, SpineTx, TenantTx, Tx};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+use mpanel_kernel::ids::TenantId;
+
+use super::{db, insert, seen};
+use crate::{Db, Reason, Tx};
+
+/// Role and tenant as a bare connection of the pool has them.
+async fn left_behind(db: &Db) -> (String, String, String, Option<String>) {
+    sqlx::query_as(
+        "select current_user::text, session_user::text, current_setting('role'), nullif(current_setting('mpanel.tenant', true), '')",
+    )
+    .fetch_one(db.pool())
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_tenant_sees_and_changes_its_own_rows_only() {
+    let db = db(2).await;
+    let (a, b) = (TenantId::generate(), TenantId::generate());
+    let mut tx = db.tenant(a).await.unwrap();
+    insert(&mut tx, a, 1).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = db.tenant(b).await.unwrap();
+    assert!(seen(&mut tx).await.is_empty());
+    for statement in ["update things.things set id = 9", "delete from things.things"] {
+        let done = sqlx::query(statement).execute(tx.conn()).await.unwrap();
+        assert_eq!(done.rows_affected(), 0, "{statement}");
+    }
+    let forged = insert(&mut tx, a, 2).await.unwrap_err();
+    assert!(forged.to_string().contains("row-level security"), "{forged}");
+    drop(tx);
+    let mut tx = db.tenant(a).await.unwrap();
+    assert_eq!(seen(&mut tx).await, [1]);
+    let given_away = sqlx::query("update things.things set tenant_id = $1")
+        .bind(b.uuid())
+        .execute(tx.conn())
+        .await;
+    assert!(given_away.unwrap_err().to_string().contains("row-level security"));
+}
+
+#[tokio::test]
+async fn a_transaction_without_a_tenant_raises_rather_than_seeing_nothing() {
+    let db = db(1).await;
+    let tenant = TenantId::generate();
+    // On a connection that never had one, and on one that had one before.
+    for _ in 0..2 {
+        let mut connection = db.pool().acquire().await.unwrap();
+        for statement in [
+            "begin; set local role mpanel_app; select count(*) from things.things",
+            "begin; set local role mpanel_app; insert into things.things values (gen_random_uuid(), 1)",
+        ] {
+            let refused = sqlx::raw_sql(statement)
+                .execute(&mut *connection)
+                .await
+                .unwrap_err()
+                .to_string();
+            assert!(
+                refused.contains("mpanel.tenant") || refused.contains("uuid"),
+                "{refused}"
+            );
+            sqlx::raw_sql("rollback").execute(&mut *connection).await.unwrap();
+        }
+        drop(connection);
+        let mut tx = db.tenant(tenant).await.unwrap();
+        insert(&mut tx, tenant, 1).await.unwrap();
+        drop(tx);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_left_on_the_connection_however_a_transaction_ends() {
+    let db = db(1).await;
+    let clean = left_behind(&db).await;
+    assert_eq!((&clean.0, clean.2.as_str(), &clean.3), (&clean.1, "none", &None));
+    let tenant = TenantId::generate();
+    let mut tx = db.tenant(tenant).await.unwrap();
+    insert(&mut tx, tenant, 1).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(left_behind(&db).await, clean, "after a commit");
+    drop(db.tenant(tenant).await.unwrap());
+    assert_eq!(left_behind(&db).await, clean, "after a rollback");
+    let mut tx = db.tenant(tenant).await.unwrap();
+    assert!(insert(&mut tx, tenant, 1).await.is_err());
+    drop(tx);
+    assert_eq!(left_behind(&db).await, clean, "after an error");
+    let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
+    assert_eq!(seen(&mut tx).await, [1]);
+    tx.commit().await.unwrap();
+    drop(db.spine().await.unwrap());
+    assert_eq!(left_behind(&db).await, clean, "after the other kinds");
+}
+
+#[tokio::test]
+async fn nothing_is_left_when_the_caller_goes_away_in_the_middle() {
+    let db = db(1).await;
+    let clean = left_behind(&db).await;
+    for micros in (0..400).step_by(20) {
+        let work = async {
+            let tenant = TenantId::generate();
+            let mut tx = db.tenant(tenant).await.unwrap();
+            insert(&mut tx, tenant, 7).await.unwrap();
+            std::future::pending::<()>().await;
+        };
+        let cut_off = tokio::time::timeout(std::time::Duration::from_micros(micros), work).await;
+        assert!(cut_off.is_err());
+        assert_eq!(left_behind(&db).await, clean);
+    }
+    let mut tx = db.spine().await.unwrap();
+    assert!(seen(&mut tx).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_tenants_transaction_runs_in_a_role_that_no_policy_lets_through() {
+    let db = db(1).await;
+    let mut tx = db.tenant(TenantId::generate()).await.unwrap();
+    let (role, bypasses): (String, bool) =
+        sqlx::query_as("select current_user::text, rolbypassrls from pg_roles where rolname = current_user")
+            .fetch_one(tx.conn())
+            .await
+            .unwrap();
+    assert_eq!((role.as_str(), bypasses), ("mpanel_app", false));
+}
+
+#[tokio::test]
+async fn the_owner_of_the_tables_is_held_to_the_policies_too() {
+    let db = db(1).await;
+    let tenant = TenantId::generate();
+    let mut tx = db.tenant(tenant).await.unwrap();
+    insert(&mut tx, tenant, 1).await.unwrap();
+    tx.commit().await.unwrap();
+    // The pool's own role owns the table and has no policy: it sees no row.
+    let seen: i64 = sqlx::query_scalar("select count(*) from things.things")
+        .fetch_one(db.pool())
+        .await
+        .unwrap();
+    assert_eq!(seen, 0);
+}
