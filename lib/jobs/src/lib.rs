@@ -17,6 +17,7 @@ mod job;
 mod metrics;
 mod operation;
 mod reconciler;
+mod retention;
 mod runtime;
 mod worker;
 
@@ -28,6 +29,7 @@ pub use operation::{
     StepError, StepState, StepStatus, get, list, request_cancel, start,
 };
 pub use reconciler::{PassReport, Reconciler};
+pub use retention::Retention;
 pub use runtime::Runtime;
 pub use worker::Tuning;
 

@@ -1,0 +1,73 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::SignedDuration;
+use mpanel_kernel::clock::SharedClock;
+use mpanel_pg::{Db, Ts, Tx};
+
+use crate::{BoxError, Error, PassReport, Reconciler};
+
+/// How long an operation can be looked at after it has ended.
+const OPERATIONS: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// Rows of one transaction: a backlog must not hold locks for long.
+const BATCH: i64 = 1000;
+
+/// Removes what the spine keeps for a while only: operations long ended, and answers to
+/// `Idempotency-Key`s that can no longer be replayed. One of the runtime's reconcilers.
+pub struct Retention {
+    pub db: Db,
+    pub clock: SharedClock,
+}
+
+#[async_trait]
+impl Reconciler for Retention {
+    fn name(&self) -> &'static str {
+        "jobs.retention"
+    }
+
+    fn wakes_on(&self, _event: &str) -> bool {
+        false
+    }
+
+    fn every(&self) -> Duration {
+        Duration::from_secs(3600)
+    }
+
+    async fn pass(&self) -> Result<PassReport, BoxError> {
+        let answers = mpanel_events::purge_expired(&self.db, self.clock.as_ref()).await?;
+        let mut operations = 0;
+        loop {
+            let gone = self.operations().await?;
+            operations += gone;
+            if gone < BATCH.unsigned_abs() {
+                break;
+            }
+        }
+        Ok(PassReport {
+            deleted: answers + operations,
+            ..PassReport::default()
+        })
+    }
+}
+
+impl Retention {
+    async fn operations(&self) -> Result<u64, Error> {
+        let mut tx = self.db.spine().await?;
+        let before = self
+            .clock
+            .now()
+            .saturating_sub(OPERATIONS)
+            .unwrap_or(jiff::Timestamp::MIN);
+        let done = sqlx::query!(
+            "delete from jobs.operations o using (
+                 select tenant_id, id from jobs.operations where finished_at < $1 limit $2
+             ) old where o.tenant_id = old.tenant_id and o.id = old.id",
+            Ts(before) as _,
+            BATCH,
+        )
+        .execute(tx.conn())
+        .await?;
+        tx.commit().await?;
+        Ok(done.rows_affected())
+    }
+}
