@@ -30,7 +30,11 @@ export function start(backend, port = 0) {
     }
     if (url.pathname.startsWith('/api/')) {
       const chunks = [];
-      for await (const chunk of req) chunks.push(chunk);
+      try {
+        for await (const chunk of req) chunks.push(chunk);
+      } catch {
+        return res.destroy(); // The browser went away in the middle of its request.
+      }
       const body = chunks.length ? Buffer.concat(chunks) : undefined;
       const answer = await backend.handle(new Request(url, { method: req.method, headers: req.headers, body }));
       res.writeHead(answer.status, Object.fromEntries(answer.headers));
