@@ -2,6 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+mod child;
+mod dns;
+mod edge;
 mod up;
 
 use std::process::ExitCode;
@@ -19,11 +22,15 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Commands {
     Up(up::Args),
+    Edge(edge::Args),
+    Dns(dns::Args),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Commands::Up(args) => up::run(args),
+        Commands::Edge(args) => edge::run(&args),
+        Commands::Dns(args) => dns::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
