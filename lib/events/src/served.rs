@@ -36,18 +36,21 @@ pub enum Served {
     NotPublished,
 }
 
+/// Node and process.
+type ProcessKey = (String, String);
+
 /// What each data-plane process has acknowledged.
 #[derive(Clone)]
 pub struct ServedBoard {
     /// By node and process, with the number of the connection that speaks for it.
-    consumers: Arc<Mutex<BTreeMap<(String, String), (u64, ConsumerStatus)>>>,
+    consumers: Arc<Mutex<BTreeMap<ProcessKey, (u64, ConsumerStatus)>>>,
     changed: watch::Sender<u64>,
 }
 
 /// One connection of a process. When the process comes back, what its old connection still has to
 /// say, its end above all, is about the past.
 pub(crate) struct Connection {
-    key: (String, String),
+    key: ProcessKey,
     number: u64,
 }
 

@@ -44,7 +44,7 @@ enum Way {
 impl Drive {
     /// Works on the operation for as long as there is something to do now.
     pub(crate) async fn run(mut self) {
-        match self.to_end().await {
+        match self.advance().await {
             Ok(()) => {}
             Err(Error::LeaseLost) => tracing::warn!(operation = %self.taken.id, "operation was taken over"),
             Err(error) => {
@@ -58,7 +58,7 @@ impl Drive {
         }
     }
 
-    async fn to_end(&mut self) -> Result<(), Error> {
+    async fn advance(&mut self) -> Result<(), Error> {
         let mut steps = self.taken.steps(&self.worker).await?;
         let mut cx = self.context(&steps);
         if self.taken.state == OperationState::Running {
