@@ -1,0 +1,16 @@
+//! The server: opens every context, hands each the ports it needs, and folds them into one router,
+//! one runtime of background work and one OpenAPI document. Adding a context touches `contexts.rs`.
+#![forbid(unsafe_code)]
+
+mod caller;
+mod contexts;
+mod data_plane;
+mod database;
+mod gate;
+mod http;
+mod openapi;
+mod panel;
+mod run;
+
+pub use openapi::document;
+pub use run::{Listeners, Options, run};

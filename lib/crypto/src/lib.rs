@@ -58,3 +58,9 @@ fn fill_random(bytes: &mut [u8]) {
 
 #[cfg(test)]
 mod tests;
+
+/// Whether two secrets are equal, in a time that does not tell how much of them is.
+#[must_use]
+pub fn same_secret(a: &[u8], b: &[u8]) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
+}

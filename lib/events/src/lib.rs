@@ -22,7 +22,7 @@ pub use consume::{Consumer, consume, consume_available};
 pub use error::Error;
 pub use idempotency::purge_expired;
 pub use leader::{move_committed, new_epoch, run_leader};
-pub use outbox::{State, event, publish};
+pub use outbox::{State, current_states, event, publish};
 pub use served::{ConsumerStatus, Served, ServedBoard};
 pub use server::{FeedServer, NodeDirectory, Refused, Task};
 pub use tail::{FeedRow, Tail, events_after};

@@ -1,0 +1,169 @@
+//! The contexts, and which of them owns the ports that another needs. A new context is a line in
+//! [`MIGRATIONS`], a line in [`roles`] and a line in [`Contexts::modules`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use mpanel_authz::{Permissions, RoleRow};
+use mpanel_certificates::CertificateStore;
+use mpanel_client_agent::{Agent, UnixAgent};
+use mpanel_config::Config;
+use mpanel_dns::Dns;
+use mpanel_events::{ServedBoard, Spine, Tail};
+use mpanel_fleet::Fleet;
+use mpanel_fleet_contract::Nodes;
+use mpanel_http::Module;
+use mpanel_identity::Identity;
+use mpanel_kernel::clock::SharedClock;
+use mpanel_kernel::names::DomainName;
+use mpanel_pg::Migrations;
+use mpanel_sites::Sites;
+use mpanel_tenancy::Tenancy;
+
+use crate::data_plane;
+
+/// In the order in which they build on each other.
+pub const MIGRATIONS: &[Migrations] = &[
+    mpanel_pg::FOUNDATION,
+    mpanel_events::MIGRATIONS,
+    mpanel_jobs::MIGRATIONS,
+    mpanel_tenancy::MIGRATIONS,
+    mpanel_identity::MIGRATIONS,
+    mpanel_fleet::MIGRATIONS,
+    mpanel_certificates::MIGRATIONS,
+    mpanel_dns::MIGRATIONS,
+    mpanel_sites::MIGRATIONS,
+];
+
+/// What each role may do, from all contexts.
+fn roles() -> Vec<RoleRow> {
+    [
+        crate::http::ROLES,
+        mpanel_tenancy::ROLES,
+        mpanel_identity::ROLES,
+        mpanel_fleet::ROLES,
+        mpanel_certificates::ROLES,
+        mpanel_dns::ROLES,
+        mpanel_sites::ROLES,
+    ]
+    .concat()
+}
+
+/// The role table of the whole product.
+pub fn permissions() -> anyhow::Result<Arc<Permissions>> {
+    Ok(Arc::new(Permissions::new(roles())?))
+}
+
+/// Every context, open.
+pub struct Contexts {
+    pub identity: Identity,
+    pub tenancy: Tenancy,
+    pub fleet: Fleet,
+    pub certificates: CertificateStore,
+    pub dns: Dns,
+    pub sites: Sites,
+}
+
+impl Contexts {
+    pub async fn open(
+        config: &Config,
+        rootless: bool,
+        spine: &Spine,
+        clock: &SharedClock,
+        (board, tail): (&ServedBoard, &Tail),
+    ) -> anyhow::Result<Self> {
+        let nameservers = nameservers(config)?;
+        let tenancy = Tenancy::open(spine.clone(), &**clock, &reserved(config, &nameservers)?).await?;
+        let platform = tenancy.platform();
+        let identity = open_identity(config, rootless, spine, clock, &tenancy).await?;
+        let addresses = data_plane::addresses(config);
+        let fleet = Fleet::open(spine.clone(), clock.clone(), board.clone(), platform, addresses).await?;
+        let nodes: Arc<dyn Nodes> = Arc::new(fleet.clone());
+        let certificates = CertificateStore::open(spine.clone(), clock.clone(), nodes.clone(), platform).await?;
+        let served = (board.clone(), tail.clone());
+        let dns = Dns::new(spine.clone(), clock.clone(), Arc::new(tenancy.clone()), nameservers, served);
+        let agent: Arc<dyn Agent> = Arc::new(UnixAgent::new(config.data.join("run/agent.sock")));
+        let ports = mpanel_sites::Ports {
+            entitlements: Arc::new(tenancy.clone()),
+            claims: Arc::new(tenancy.clone()),
+            certificates: Arc::new(certificates.clone()),
+            records: Arc::new(dns.clone()),
+            nodes,
+            agent,
+            board: board.clone(),
+            tail: tail.clone(),
+        };
+        let sites = Sites::new(spine.clone(), clock.clone(), ports, site_settings(config));
+        Ok(Self { identity, tenancy, fleet, certificates, dns, sites })
+    }
+
+    /// What each gives to the server.
+    pub fn modules(&self) -> Vec<Module> {
+        vec![
+            mpanel_tenancy::module(self.tenancy.clone(), Arc::new(self.identity.clone())),
+            mpanel_identity::module(self.identity.clone()),
+            mpanel_fleet::module(self.fleet.clone()),
+            mpanel_certificates::module(self.certificates.clone()),
+            mpanel_dns::module(self.dns.clone()),
+            mpanel_sites::module(self.sites.clone()),
+        ]
+    }
+}
+
+async fn open_identity(
+    config: &Config,
+    rootless: bool,
+    spine: &Spine,
+    clock: &SharedClock,
+    tenancy: &Tenancy,
+) -> anyhow::Result<Identity> {
+    let settings = mpanel_identity::Settings {
+        rootless,
+        logins_per_minute_address: config.rate.logins_per_minute_address,
+        logins_per_minute_account: config.rate.logins_per_minute_account,
+    };
+    Ok(Identity::open(spine.clone(), clock.clone(), Arc::new(tenancy.clone()), settings).await?)
+}
+
+fn site_settings(config: &Config) -> mpanel_sites::Settings {
+    mpanel_sites::Settings {
+        uploads: uploads_folder(config),
+        preview_domain: config.preview_domain.clone(),
+        public_https_port: config.public_https_port(),
+        upload_max_bytes: config.uploads.max_bytes,
+        upload_kept: Duration::from_secs(u64::from(config.uploads.expire_hours) * 3600),
+        keep_releases: config.releases.keep,
+        release_max_bytes: config.releases.max_bytes,
+        release_max_files: config.releases.max_files,
+    }
+}
+
+fn uploads_folder(config: &Config) -> PathBuf {
+    config.data.join("blobs/uploads")
+}
+
+/// What new zones name as their servers; without a setting, names that at least this machine knows.
+fn nameservers(config: &Config) -> anyhow::Result<Vec<DomainName>> {
+    if !config.nameservers.is_empty() {
+        return domain_names("nameservers", &config.nameservers);
+    }
+    let domain = config.hosts.first().unwrap_or(&config.preview_domain);
+    domain_names("hosts", &[format!("ns1.{domain}"), format!("ns2.{domain}")])
+}
+
+/// Names that no tenant may claim, nor anything below them.
+fn reserved(config: &Config, nameservers: &[DomainName]) -> anyhow::Result<Vec<DomainName>> {
+    let mut names = domain_names("hosts", &config.hosts)?;
+    names.extend(nameservers.iter().cloned());
+    // A preview domain of one label, such as localhost, is nobody's to claim anyway.
+    if config.preview_domain.contains('.') {
+        names.push(DomainName::parse(&config.preview_domain).context("preview_domain")?);
+    }
+    Ok(names)
+}
+
+fn domain_names(key: &'static str, names: &[String]) -> anyhow::Result<Vec<DomainName>> {
+    names.iter().map(|name| DomainName::parse(name).with_context(|| format!("setting {key}: {name}"))).collect()
+}

@@ -1,0 +1,68 @@
+//! Routes that belong to no context: the spine's own (operations, events, audit) and the server's.
+
+pub mod audit;
+pub mod events;
+pub mod operations;
+pub mod system;
+
+use std::sync::Arc;
+
+use mpanel_authz::Action::{List, Operate, Read};
+use mpanel_authz::{Resource, Role, RoleRow, TenantKind};
+use mpanel_events::{Spine, Tail};
+use mpanel_http::{Gate, Routes};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// Operations of a tenant.
+pub struct Operation;
+impl Resource for Operation {
+    const NAME: &'static str = "spine.operation";
+}
+
+/// Its audit log.
+pub struct Audit;
+impl Resource for Audit {
+    const NAME: &'static str = "spine.audit";
+}
+
+/// Its events.
+pub struct Event;
+impl Resource for Event {
+    const NAME: &'static str = "spine.event";
+}
+
+const fn row(role: Role, resource: &'static str, actions: &'static [mpanel_authz::Action]) -> RoleRow {
+    RoleRow { role, resource, actions, kinds: TenantKind::ANY }
+}
+
+pub const ROLES: &[RoleRow] = &[
+    row(Role::Owner, Operation::NAME, &[List, Read, Operate]),
+    row(Role::Admin, Operation::NAME, &[List, Read, Operate]),
+    row(Role::Developer, Operation::NAME, &[List, Read, Operate]),
+    row(Role::Viewer, Operation::NAME, &[List, Read]),
+    row(Role::Owner, Audit::NAME, &[List]),
+    row(Role::Admin, Audit::NAME, &[List]),
+    row(Role::Owner, Event::NAME, &[List]),
+    row(Role::Admin, Event::NAME, &[List]),
+    row(Role::Developer, Event::NAME, &[List]),
+    row(Role::Viewer, Event::NAME, &[List]),
+];
+
+/// What the spine's routes work with.
+pub struct SpineState {
+    pub spine: Spine,
+    pub tail: Tail,
+    pub gate: Arc<dyn Gate>,
+}
+
+pub type State = axum::extract::State<Arc<SpineState>>;
+
+pub fn spine_routes(state: Arc<SpineState>) -> Routes {
+    OpenApiRouter::new()
+        .routes(routes!(operations::list))
+        .routes(routes!(operations::get))
+        .routes(routes!(operations::cancel))
+        .routes(routes!(events::stream))
+        .routes(routes!(audit::list))
+        .with_state(state)
+}

@@ -1,0 +1,80 @@
+use jiff::Timestamp;
+use mpanel_authz::actions;
+use mpanel_events::{AuditEntry, AuditFilter, list_audit};
+use mpanel_http::{Cx, Json, Paging, ProblemDocument, Query, Result};
+use mpanel_kernel::ids::{AuditId, RequestId, TenantId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{Audit, State};
+
+/// One line of the audit log.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = spine::AuditEntry)]
+pub struct AuditEntryDto {
+    #[schema(value_type = String)]
+    id: AuditId,
+    time: Timestamp,
+    /// `usr_…`, `tok_…` or `system:name`.
+    actor: String,
+    /// The ancestor for which the actor acted, when not the tenant itself.
+    #[schema(value_type = Option<String>, required)]
+    assumed_from: Option<TenantId>,
+    /// Such as `sites.site.created`.
+    action: String,
+    subject: String,
+    #[schema(value_type = String)]
+    request_id: RequestId,
+    #[schema(required)]
+    before: Option<Value>,
+    #[schema(required)]
+    after: Option<Value>,
+}
+
+impl From<AuditEntry> for AuditEntryDto {
+    fn from(entry: AuditEntry) -> Self {
+        Self {
+            id: entry.id,
+            time: entry.at,
+            actor: entry.actor,
+            assumed_from: entry.assumed_from,
+            action: entry.action,
+            subject: entry.subject,
+            request_id: entry.request_id,
+            before: entry.before,
+            after: entry.after,
+        }
+    }
+}
+
+mpanel_http::list!(AuditList of AuditEntryDto as spine::AuditList);
+
+#[derive(Debug, Deserialize)]
+pub struct Filter {
+    #[serde(rename = "filter[subject]")]
+    subject: Option<String>,
+    #[serde(rename = "filter[actor]")]
+    actor: Option<String>,
+    #[serde(rename = "filter[action]")]
+    action: Option<String>,
+}
+
+/// Lists the tenant's audit log, newest first.
+#[utoipa::path(get, path = "/audit", operation_id = "audit_list", tag = "spine",
+    params(
+        ("limit" = Option<u32>, Query, description = "1 to 200; 50 when absent"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+        ("filter[subject]" = Option<String>, Query, description = "only what was done to this object"),
+        ("filter[actor]" = Option<String>, Query, description = "only what this actor did"),
+        ("filter[action]" = Option<String>, Query, description = "only this action"),
+    ),
+    responses((status = 200, body = AuditList), (status = 403, body = ProblemDocument)))]
+pub async fn list(state: State, Cx(cx): Cx, Paging(page): Paging, Query(filter): Query<Filter>) -> Result<Json<AuditList>> {
+    cx.authorize::<Audit, _>(actions::List)?;
+    let filter = AuditFilter { subject: filter.subject, actor: filter.actor, action: filter.action };
+    let mut tx = state.spine.db().tenant(cx.tenant()).await.map_err(mpanel_events::Error::from)?;
+    let entries = list_audit(&mut tx, &filter, page).await?;
+    tx.commit().await.map_err(mpanel_events::Error::from)?;
+    Ok(Json(entries.into()))
+}

@@ -1,0 +1,173 @@
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::response::IntoResponse;
+use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use http::{HeaderMap, Method, Uri};
+use mpanel_authz::{Action, OpCx, actions};
+use mpanel_events::{FeedRow, events_after};
+use mpanel_http::{Admission, Caller, Cx, ProblemDocument, Result};
+use mpanel_kernel::error::{FieldError, Kind};
+use mpanel_telemetry::spawn_named;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::{Event, SpineState, State};
+
+/// So often the stream's right to exist is looked at again: a session that ended, a membership that
+/// was taken away, a token that expired close it.
+const RECHECK: Duration = Duration::from_secs(10);
+/// Events a stream that resumes is sent from the past.
+const BACKLOG: i64 = 1000;
+
+/// Streams the tenant's events as they happen (server-sent events).
+///
+/// The id of each is its number in the feed; with `Last-Event-ID` the stream resumes behind it. An
+/// event of type `reset` means that it cannot, and that everything is to be loaded again.
+#[utoipa::path(get, path = "/events", operation_id = "events_stream", tag = "spine",
+    params(
+        ("tenant" = Option<String>, Query, description = "acting tenant, where a header cannot be sent"),
+        ("Last-Event-ID" = Option<i64>, Header, description = "the last number that was seen"),
+    ),
+    responses((status = 200, body = String, content_type = "text/event-stream"), (status = 401, body = ProblemDocument)))]
+pub async fn stream(state: State, Cx(cx): Cx, caller: Caller, request: Request) -> Result<impl IntoResponse + use<>> {
+    cx.authorize::<Event, _>(actions::List)?;
+    let after = last_event_id(request.headers())?;
+    let (sender, receiver) = mpsc::channel::<std::result::Result<SseEvent, Infallible>>(64);
+    let session = Stream {
+        state: state.0.clone(),
+        cx,
+        caller,
+        method: request.method().clone(),
+        uri: request.uri().clone(),
+        headers: request.headers().clone(),
+        sender,
+    };
+    spawn_named("events.stream", session.run(after));
+    let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
+    Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive))
+}
+
+fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>> {
+    let Some(value) = headers.get("last-event-id") else { return Ok(None) };
+    let number = value.to_str().ok().and_then(|text| text.parse().ok());
+    match number {
+        Some(number) => Ok(Some(number)),
+        None => Err(mpanel_http::Problem::field(FieldError::new(
+            "#Last-Event-ID",
+            "events.bad_id",
+            "Last-Event-ID is the id of an event of this stream",
+        ))),
+    }
+}
+
+struct Stream {
+    state: Arc<SpineState>,
+    cx: OpCx,
+    caller: Caller,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    sender: mpsc::Sender<std::result::Result<SseEvent, Infallible>>,
+}
+
+impl Stream {
+    async fn run(self, after: Option<i64>) {
+        // Subscribed before the past is read: nothing falls between the two.
+        let mut rows = self.state.tail.subscribe();
+        let mut sent = after.unwrap_or(i64::MIN);
+        if let Some(after) = after {
+            match events_after(self.state.spine.db(), self.cx.tenant(), after, BACKLOG).await {
+                Ok(Some(past)) if (past.len() as i64) < BACKLOG => {
+                    for row in &past {
+                        sent = row.seq;
+                        if !self.send(row).await {
+                            return;
+                        }
+                    }
+                }
+                Ok(_) => {
+                    if !self.reset().await {
+                        return;
+                    }
+                }
+                // The browser connects again by itself.
+                Err(_) => return,
+            }
+        }
+        let mut recheck = tokio::time::interval(RECHECK);
+        recheck.tick().await;
+        loop {
+            tokio::select! {
+                row = rows.recv() => match row {
+                    Ok(row) if row.seq <= sent => {}
+                    Ok(row) => {
+                        sent = row.seq;
+                        if !self.send(&row).await {
+                            return;
+                        }
+                    }
+                    Err(RecvError::Lagged(_)) => {
+                        if !self.reset().await {
+                            return;
+                        }
+                    }
+                    Err(RecvError::Closed) => return,
+                },
+                _ = recheck.tick() => if !self.still_admitted().await { return },
+                () = self.sender.closed() => return,
+            }
+        }
+    }
+
+    /// Sends a row, if it is an event of the tenant that the actor may see; `false` when nobody listens.
+    async fn send(&self, row: &FeedRow) -> bool {
+        if row.is_state || row.tenant != Some(self.cx.tenant()) || !self.may_see(&row.topic) {
+            return true;
+        }
+        let data = row.value.as_ref().map(ToString::to_string).unwrap_or_default();
+        self.sender.send(Ok(SseEvent::default().id(row.seq.to_string()).data(data))).await.is_ok()
+    }
+
+    async fn reset(&self) -> bool {
+        self.sender.send(Ok(SseEvent::default().event("reset").data("{}"))).await.is_ok()
+    }
+
+    /// Whether the actor may read or list what the event is about: `sites.site` of
+    /// `sites.site.created.v1`, and what belongs to it.
+    fn may_see(&self, event: &str) -> bool {
+        let mut parts = event.split('.');
+        let resource = match (parts.next(), parts.next()) {
+            (Some("jobs"), Some("operation")) => "spine.operation".to_owned(),
+            (Some(context), Some(object)) => format!("{context}.{object}"),
+            _ => return false,
+        };
+        let may = |action| {
+            let permissions = self.cx.permissions();
+            let known = permissions.resources().any(|known| known == resource);
+            // Events of parts that no role names, such as a subscription, go with the tenant itself.
+            let resource = if known { resource.as_str() } else { "spine.event" };
+            permissions.allows(self.cx.role(), self.cx.tenant_kind(), resource, action)
+                && self.cx.scopes().is_none_or(|scopes| scopes.allows(resource, action))
+        };
+        may(Action::Read) || may(Action::List)
+    }
+
+    async fn still_admitted(&self) -> bool {
+        let admission = Admission {
+            method: &self.method,
+            uri: &self.uri,
+            headers: &self.headers,
+            caller: &self.caller,
+            idempotency: None,
+        };
+        match self.state.gate.admit(admission).await {
+            Ok(cx) => cx.authorize::<Event, _>(actions::List).is_ok(),
+            // A database that is away takes nobody's rights.
+            Err(problem) => problem.kind() == Kind::Unavailable,
+        }
+    }
+}

@@ -1,0 +1,60 @@
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::{HeaderMap, StatusCode, header};
+use mpanel_config::Secret;
+use mpanel_http::{Caller, Problem};
+use mpanel_kernel::error::Kind;
+use mpanel_pg::Db;
+use mpanel_telemetry::metrics;
+use serde_json::json;
+
+/// What the server tells about itself.
+pub struct System {
+    pub db: Db,
+    /// Lets collectors from elsewhere read the metrics.
+    pub metrics_token: Option<Secret<String>>,
+    /// The OpenAPI document, as it is served.
+    pub openapi: String,
+}
+
+pub fn routes(system: Arc<System>) -> Router {
+    Router::new()
+        .route("/healthz", get(async || Json(json!({"status": "alive"}))))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(exposition))
+        .route(&format!("{}/openapi.json", crate::openapi::PREFIX), get(openapi))
+        .with_state(system)
+}
+
+/// Ready means that a change can be made now.
+async fn ready(State(system): State<Arc<System>>) -> Response {
+    if system.db.is_up().await {
+        Json(json!({"status": "ready"})).into_response()
+    } else {
+        let text = "the database does not answer; sites and DNS are served all the same";
+        Problem::new(Kind::Unavailable, "system.not_ready", text).retry_after(2).into_response()
+    }
+}
+
+async fn exposition(State(system): State<Arc<System>>, caller: Caller, headers: HeaderMap) -> Response {
+    if caller.loopback || presents(&headers, system.metrics_token.as_ref()) {
+        ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::exposition()).into_response()
+    } else {
+        // To others it does not exist.
+        StatusCode::NOT_FOUND.into_response()
+    }
+}
+
+fn presents(headers: &HeaderMap, token: Option<&Secret<String>>) -> bool {
+    let Some(token) = token else { return false };
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    given.is_some_and(|given| mpanel_crypto::same_secret(given.as_bytes(), token.expose().as_bytes()))
+}
+
+async fn openapi(State(system): State<Arc<System>>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], system.openapi.clone()).into_response()
+}

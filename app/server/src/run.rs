@@ -1,0 +1,176 @@
+use std::net::IpAddr;
+use std::os::unix::net::UnixListener as StdUnixListener;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::middleware;
+use mpanel_config::Config;
+use mpanel_crypto::MasterKey;
+use mpanel_events::{FeedServer, ServedBoard, Spine, Tail, Vault, run_leader};
+use mpanel_fleet::{AllowedPeers, Directory};
+use mpanel_http::Gate;
+use mpanel_jobs::{Runtime, Tuning};
+use mpanel_kernel::clock::{SharedClock, SystemClock};
+use mpanel_pg::PgConnectOptions;
+use mpanel_telemetry::spawn_named;
+use tokio::net::UnixListener;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::contexts::{Contexts, permissions};
+use crate::gate::SessionGate;
+use crate::http::system::{self, System};
+use crate::http::{SpineState, spine_routes};
+use crate::{caller, data_plane, database, openapi, panel};
+
+/// The sockets on which the server listens, opened by whoever started it.
+pub struct Listeners {
+    /// The panel and the API; only the edge connects to it.
+    pub serve: StdUnixListener,
+    /// The feed; data planes connect to it.
+    pub feed: StdUnixListener,
+}
+
+/// What the program around the server decides.
+pub struct Options {
+    pub config: Config,
+    pub database: PgConnectOptions,
+    pub listeners: Listeners,
+    /// Answers what is no API: the pages of the panel.
+    pub pages: Router,
+    /// All processes are one user.
+    pub rootless: bool,
+    /// Users of the edge's and the name servers' processes.
+    pub edge_uid: u32,
+    pub dns_uid: u32,
+}
+
+/// Runs the server until `stop` ends; requests at work are finished then.
+///
+/// # Errors
+/// When it cannot start: the database does not come, or its keys belong to another master key.
+pub async fn run(options: Options, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
+    let Options { config, database, listeners, pages, rootless, edge_uid, dns_uid } = options;
+    let clock: SharedClock = Arc::new(SystemClock);
+    let (master, created) = MasterKey::load_or_create(&config.data.join("keys/master.key"))?;
+    if created {
+        tracing::info!(key = %master.id(), "made a new master key; keep a copy of it apart from the database");
+    }
+    let db = database::open(database).await?;
+    let spine = Spine::new(db.clone(), Arc::new(Vault::new(master)));
+    let (board, tail) = (ServedBoard::default(), Tail::default());
+    let contexts = Contexts::open(&config, rootless, &spine, &clock, (&board, &tail)).await?;
+    announce(&config, &contexts, &spine, &clock).await?;
+
+    spawn_named("events.leader", run_leader(db.clone()));
+    let following = tail.clone();
+    let followed = db.clone();
+    spawn_named("events.tail", async move { following.run(followed).await });
+    serve_feed(listeners.feed, &contexts, &spine, &clock, (&board, &tail), data_plane::peers(edge_uid, dns_uid))?;
+
+    let gate: Arc<dyn Gate> = Arc::new(SessionGate::new(
+        contexts.identity.clone(),
+        Arc::new(contexts.tenancy.clone()),
+        permissions()?,
+        clock.clone(),
+        &config.rate,
+    ));
+    let app = app(&config, &contexts, &spine, &tail, &clock, gate, pages)?;
+    listeners.serve.set_nonblocking(true)?;
+    let listener = UnixListener::from_std(listeners.serve)?;
+    tracing::info!("ready");
+    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    db.close().await;
+    Ok(())
+}
+
+/// The whole router, with the background work of the modules started beside it.
+fn app(
+    config: &Config,
+    contexts: &Contexts,
+    spine: &Spine,
+    tail: &Tail,
+    clock: &SharedClock,
+    gate: Arc<dyn Gate>,
+    pages: Router,
+) -> anyhow::Result<Router> {
+    let mut routes = spine_routes(Arc::new(SpineState { spine: spine.clone(), tail: tail.clone(), gate: gate.clone() }));
+    let mut public = OpenApiRouter::new();
+    let mut runtime = Runtime {
+        spine: spine.clone(),
+        tail: tail.clone(),
+        clock: clock.clone(),
+        operations: Vec::new(),
+        reconcilers: Vec::new(),
+        jobs: Vec::new(),
+        tuning: Tuning::default(),
+    };
+    for module in contexts.modules() {
+        routes = routes.merge(module.routes);
+        public = public.merge(module.public_routes);
+        runtime.operations.extend(module.operations);
+        runtime.reconcilers.extend(module.reconcilers);
+        runtime.jobs.extend(module.jobs);
+    }
+    spawn_named("jobs.runtime", runtime.run());
+
+    let nest = |routes| OpenApiRouter::new().nest(openapi::PREFIX, routes);
+    let (routes, collected) = nest(routes).split_for_parts();
+    let (public, of_public) = nest(public).split_for_parts();
+    let document = openapi::document(collected, &of_public);
+    let system = System {
+        db: spine.db().clone(),
+        metrics_token: config.metrics_token.clone(),
+        openapi: serde_json::to_string(&document)?,
+    };
+    Ok(routes
+        .layer(middleware::from_fn_with_state(gate, mpanel_http::admit))
+        .merge(public)
+        .merge(system::routes(Arc::new(system)))
+        .fallback_service(pages)
+        .layer(middleware::from_fn_with_state(clock.clone(), caller::identify)))
+}
+
+fn serve_feed(
+    listener: StdUnixListener,
+    contexts: &Contexts,
+    spine: &Spine,
+    clock: &SharedClock,
+    (board, tail): (&ServedBoard, &Tail),
+    peers: AllowedPeers,
+) -> anyhow::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = UnixListener::from_std(listener)?;
+    let server = FeedServer {
+        db: spine.db().clone(),
+        tail: tail.clone(),
+        board: board.clone(),
+        nodes: Arc::new(Directory::new(contexts.fleet.clone(), peers)),
+        clock: clock.clone(),
+    };
+    spawn_named("feed.server", server.run(listener, |task| drop(spawn_named("feed.session", task))));
+    Ok(())
+}
+
+/// What people outside have to know after a start: the claim's token, the authority's fingerprint,
+/// and the panel's names at the edges.
+async fn announce(config: &Config, contexts: &Contexts, spine: &Spine, clock: &SharedClock) -> anyhow::Result<()> {
+    let run = config.data.join("run");
+    contexts.identity.renew_claim(&run.join("claim")).await?;
+    write(&run.join("ca-fingerprint"), &contexts.certificates.authority_fingerprint())?;
+    let names = panel::names(config);
+    contexts.certificates.want_panel(&certifiable(&names)).await?;
+    panel::publish(spine, &**clock, &names).await?;
+    Ok(())
+}
+
+/// An unspecified address is nobody's name.
+fn certifiable(names: &[String]) -> Vec<String> {
+    let is_real = |name: &&String| name.parse::<IpAddr>().map_or(true, |ip| !ip.is_unspecified());
+    names.iter().filter(is_real).cloned().collect()
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(path, format!("{text}\n")).with_context(|| format!("cannot write {}", path.display()))
+}
