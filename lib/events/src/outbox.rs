@@ -130,8 +130,15 @@ async fn insert(
 /// # Errors
 /// When the database is away.
 pub async fn current_states(tx: &mut PlatformTx, topic: &str) -> Result<Vec<(String, i64, Value)>, Error> {
-    let rows = sqlx::query!("select key, generation, value as \"value!\" from spine.feed_state where topic = $1 order by key", topic)
-        .fetch_all(tx.conn())
-        .await?;
-    Ok(rows.into_iter().map(|row| (row.key, row.generation, row.value)).collect())
+    let rows = sqlx::query!(
+        r#"select key, generation, value as "value!" from spine.feed_state
+           where topic = $1 and value is not null order by key"#,
+        topic,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.key, row.generation, row.value))
+        .collect())
 }

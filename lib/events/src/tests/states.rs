@@ -1,6 +1,6 @@
-use mpanel_pg::Tx;
+use mpanel_pg::{Reason, Tx};
 
-use super::support::Fixture;
+use super::support::{Fixture, TOPIC};
 
 async fn states(fixture: &Fixture) -> Vec<(String, i64, String)> {
     let mut tx = fixture.db().spine().await.unwrap();
@@ -71,4 +71,17 @@ async fn that_something_is_gone_is_remembered_for_as_long_as_the_feed_reaches_ba
     tx.commit().await.unwrap();
     assert_eq!(fixture.count(rows).await, 1);
     assert_eq!(states(&fixture).await, [state("b", 1, "y")]);
+}
+
+#[tokio::test]
+async fn a_reconciler_compares_with_what_is_there_and_not_with_what_is_gone() {
+    let fixture = Fixture::new().await;
+    fixture
+        .publish(&[("a", 1, Some("x")), ("gone", 1, Some("y")), ("gone", 2, None)])
+        .await;
+    fixture.settle().await;
+    let mut tx = fixture.db().platform(Reason::Reconcile("test")).await.unwrap();
+    let states = crate::current_states(&mut tx, TOPIC).await.unwrap();
+    assert_eq!(states, [("a".to_owned(), 1, serde_json::json!("x"))]);
+    assert!(crate::current_states(&mut tx, "another").await.unwrap().is_empty());
 }
