@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const DOCUMENT: &str = "web/openapi.json";
 const METHODS: [&str; 7] = ["get", "put", "post", "delete", "patch", "head", "options"];
 /// What is not a context but has operations or schemas: the libraries and the server.
-const NOT_CONTEXTS: [&str; 6] = ["audit", "events", "operations", "problem", "server", "spine"];
+const NOT_CONTEXTS: [&str; 1] = ["spine"];
 /// Schemas that belong to every context.
 const SHARED_SCHEMAS: [&str; 2] = ["Problem", "ProblemField"];
 
@@ -39,10 +39,17 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
             continue;
         };
         let needle = format!("\"{id}\"");
-        if !is_operation_id(id, &owners) {
+        if !is_operation_id(id) {
             findings.push(finding(
                 &needle,
-                format!("operation `{id}` ({place}): call it context_verb, such as sites_create"),
+                format!("operation `{id}` ({place}): call it resources_verb, such as sites_create"),
+            ));
+        }
+        let tag = operation.pointer("/tags/0").and_then(Value::as_str);
+        if !tag.is_some_and(|tag| owners.contains(tag)) {
+            findings.push(finding(
+                &needle,
+                format!("operation `{id}` ({place}): its first tag must be the context that owns it"),
             ));
         }
         if let Some(other) = ids.insert(id, place.clone()) {
@@ -100,11 +107,9 @@ fn is_schema_name(name: &str, owners: &BTreeSet<String>) -> bool {
     })
 }
 
-fn is_operation_id(id: &str, owners: &BTreeSet<String>) -> bool {
-    let verb = owners
-        .iter()
-        .find_map(|owner| id.strip_prefix(owner.as_str())?.strip_prefix('_'));
-    verb.is_some_and(|verb| verb.starts_with(|c: char| c.is_ascii_lowercase()))
+fn is_operation_id(id: &str) -> bool {
+    id.contains('_')
+        && id.starts_with(|c: char| c.is_ascii_lowercase())
         && id
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')

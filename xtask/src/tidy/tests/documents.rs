@@ -155,7 +155,7 @@ fn document(operations: &str, schemas: &str) -> String {
 }
 
 fn operation(id: &str) -> String {
-    format!("{{\"operationId\": \"{id}\", \"summary\": \"Do it\", \"responses\": {{\"200\": {{}}, \"404\": {{}}}}}}")
+    format!("{{\"operationId\": \"{id}\", \"tags\": [\"sites\"], \"summary\": \"Do it\", \"responses\": {{\"200\": {{}}, \"404\": {{}}}}}}")
 }
 
 fn openapi(operations: &str, schemas: &str) -> Vec<String> {
@@ -179,8 +179,8 @@ fn operations_have_names_summaries_and_errors() {
         Vec::<String>::new()
     );
     let cases = [
-        (create.replace("sites_create", "createSite"), "call it context_verb"),
-        (create.replace("sites_create", "unknown_create"), "call it context_verb"),
+        (create.replace("sites_create", "createSite"), "call it resources_verb"),
+        (create.replace("[\"sites\"]", "[\"unknown\"]"), "must be the context"),
         (create.replace("Do it", ""), "has no summary"),
         (create.replace("404", "500"), "documents no 4xx"),
         (create.replace("operationId", "other"), "no operationId"),
