@@ -1,0 +1,111 @@
+//! Identity: who somebody is. The claim of a fresh installation, accounts, sessions, second factors
+//! and API tokens. See README.md.
+#![forbid(unsafe_code)]
+
+mod authz;
+mod credential;
+mod domain;
+mod error;
+mod http;
+mod ports;
+mod service;
+mod store;
+mod throttle;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use mpanel_crypto::Passwords;
+use mpanel_events::Spine;
+use mpanel_http::Module;
+use mpanel_kernel::clock::SharedClock;
+use mpanel_pg::Migrations;
+use mpanel_tenancy_contract::Memberships;
+
+use domain::RealmId;
+use service::LoginThrottle;
+
+pub use authz::ROLES;
+pub use credential::{CredentialError, Presented, SESSION_COOKIE, host, is_cross_site, is_same_site_for_sure};
+pub use error::Error;
+pub use service::Authenticated;
+pub use throttle::Throttle;
+
+pub const MIGRATIONS: Migrations = Migrations {
+    schema: "identity",
+    files: &[
+        ("0001_identity", include_str!("../migrations/0001_identity.sql")),
+        ("0002_functions", include_str!("../migrations/0002_functions.sql")),
+    ],
+};
+
+/// What the installation's configuration says about identity.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// All processes run as one user: shown by `GET /setup`.
+    pub rootless: bool,
+    /// Attempts to sign in, a minute: `rate.logins_per_minute_address`.
+    pub logins_per_minute_address: u32,
+    /// `rate.logins_per_minute_account`.
+    pub logins_per_minute_account: u32,
+}
+
+/// The context: its services and the ports that others use. Cheap to clone.
+#[derive(Clone)]
+pub struct Identity(Arc<Inner>);
+
+struct Inner {
+    spine: Spine,
+    clock: SharedClock,
+    memberships: Arc<dyn Memberships>,
+    settings: Settings,
+    realm: RealmId,
+    passwords: Passwords,
+    throttle: LoginThrottle,
+    /// Where the claim token lies in clear, once it was written.
+    claim_file: Mutex<Option<PathBuf>>,
+}
+
+impl Identity {
+    /// Opens the context; at the very first start it makes the realm.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn open(
+        spine: Spine,
+        clock: SharedClock,
+        memberships: Arc<dyn Memberships>,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        let mut tx = spine.db().spine().await?;
+        let realm = store::realms::plant(&mut tx, clock.now()).await?;
+        tx.commit().await?;
+        let throttle = LoginThrottle::new(&clock, &settings);
+        Ok(Self(Arc::new(Inner {
+            spine,
+            clock,
+            memberships,
+            realm,
+            // More at once than there are cores would only take memory.
+            passwords: Passwords::new(std::thread::available_parallelism().map_or(1, usize::from)),
+            throttle,
+            claim_file: Mutex::default(),
+            settings,
+        })))
+    }
+}
+
+/// Everything that the server needs to know about the context.
+#[must_use]
+pub fn module(identity: Identity) -> Module {
+    Module {
+        name: "identity",
+        roles: ROLES.to_vec(),
+        routes: http::routes(identity.clone()),
+        public_routes: http::public_routes(identity),
+        ..Module::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

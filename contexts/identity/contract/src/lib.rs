@@ -18,6 +18,8 @@ pub mod events {
     pub const SESSION_ENDED: &str = "identity.session.ended.v1";
     pub const API_TOKEN_CREATED: &str = "identity.api_token.created.v1";
     pub const API_TOKEN_REVOKED: &str = "identity.api_token.revoked.v1";
+    /// A new secret waits to be confirmed.
+    pub const TOTP_STARTED: &str = "identity.totp.started.v1";
     pub const TOTP_ENABLED: &str = "identity.totp.enabled.v1";
     pub const TOTP_DISABLED: &str = "identity.totp.disabled.v1";
 }
@@ -50,8 +52,9 @@ pub struct Activation {
 /// Accounts of people.
 #[async_trait]
 pub trait Accounts: Send + Sync + 'static {
-    /// Finds the account of an address, or creates one that waits for activation, in the caller's
-    /// transaction. A new account's home is `home`.
+    /// Finds the activated account of an address, else one of `home` that waits for activation, else
+    /// creates such a one, in the caller's transaction. `home` is the transaction's tenant or one
+    /// below it. An account that waits gets a new token; an earlier one no longer works.
     ///
     /// # Errors
     /// When the database is away.

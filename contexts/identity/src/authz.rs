@@ -1,0 +1,49 @@
+use mpanel_authz::Action::{Create, Delete, List, Modify, Read};
+use mpanel_authz::{Action, Resource, Role, RoleRow, TenantKind};
+
+/// The actor's own account: name, second factor.
+pub struct Account;
+impl Resource for Account {
+    const NAME: &'static str = "identity.account";
+}
+
+/// The actor's own sessions.
+pub struct Session;
+impl Resource for Session {
+    const NAME: &'static str = "identity.session";
+}
+
+/// The actor's own API tokens for the acting tenant.
+pub struct ApiToken;
+impl Resource for ApiToken {
+    const NAME: &'static str = "identity.api_token";
+}
+
+const fn row(role: Role, resource: &'static str, actions: &'static [Action]) -> RoleRow {
+    RoleRow {
+        role,
+        resource,
+        actions,
+        kinds: TenantKind::ANY,
+    }
+}
+
+const ACCOUNT: &[Action] = &[Read, Modify];
+const SESSION: &[Action] = &[List, Delete];
+const API_TOKEN: &[Action] = &[List, Create, Delete];
+
+/// Everybody looks after what is their own; the table narrows tokens, whose scopes must name it.
+pub const ROLES: &[RoleRow] = &[
+    row(Role::Owner, Account::NAME, ACCOUNT),
+    row(Role::Admin, Account::NAME, ACCOUNT),
+    row(Role::Developer, Account::NAME, ACCOUNT),
+    row(Role::Viewer, Account::NAME, ACCOUNT),
+    row(Role::Owner, Session::NAME, SESSION),
+    row(Role::Admin, Session::NAME, SESSION),
+    row(Role::Developer, Session::NAME, SESSION),
+    row(Role::Viewer, Session::NAME, SESSION),
+    row(Role::Owner, ApiToken::NAME, API_TOKEN),
+    row(Role::Admin, ApiToken::NAME, API_TOKEN),
+    row(Role::Developer, ApiToken::NAME, API_TOKEN),
+    row(Role::Viewer, ApiToken::NAME, API_TOKEN),
+];

@@ -1,0 +1,87 @@
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use mpanel_authz::{Role, TenantKind};
+use mpanel_crypto::{MIN_OWNER_PASSWORD_CHARS, MIN_PASSWORD_CHARS};
+use mpanel_kernel::error::FieldError;
+use mpanel_kernel::ids::{ApiTokenId, SessionId, TenantId, UserId};
+use mpanel_tenancy_contract::Membership;
+
+/// An account, without its secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub id: UserId,
+    pub home: TenantId,
+    pub email: String,
+    pub name: String,
+    pub totp_enabled: bool,
+}
+
+/// What `/me` tells.
+#[derive(Debug, Clone)]
+pub struct MeTenant {
+    pub account: Account,
+    /// Where requests without `Mpanel-Tenant` act.
+    pub home: Membership,
+    pub memberships: Vec<Membership>,
+    /// Whether nothing else works until a second factor is set up.
+    pub totp_setup_required: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct SessionInfo {
+    pub id: SessionId,
+    pub created_at: Timestamp,
+    pub last_seen_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub address: Option<IpAddr>,
+    pub user_agent: String,
+    pub current: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct ApiToken {
+    pub id: ApiTokenId,
+    pub name: String,
+    pub prefix: String,
+    pub scopes: Vec<String>,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub last_used_at: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+pub struct NewApiToken {
+    pub name: String,
+    pub scopes: Vec<String>,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The least characters of a password: more for those who own a platform or a reseller.
+#[must_use]
+pub fn password_minimum(memberships: &[Membership]) -> usize {
+    let sells = memberships
+        .iter()
+        .any(|m| m.role == Role::Owner && TenantKind::SELLERS.contains(&m.tenant.kind));
+    if sells {
+        MIN_OWNER_PASSWORD_CHARS
+    } else {
+        MIN_PASSWORD_CHARS
+    }
+}
+
+/// A name for people: 1 to 100 characters on one line.
+///
+/// # Errors
+/// The [`FieldError`] of `/name`.
+pub fn person_name(text: &str) -> Result<String, FieldError> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > 100 || text.chars().any(char::is_control) {
+        return Err(FieldError::new(
+            "/name",
+            "name.length",
+            "a name has 1 to 100 characters on one line",
+        ));
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,150 @@
+use mpanel_authz::{Denied, ScopeError};
+use mpanel_crypto::WeakPassword;
+use mpanel_kernel::error::{FieldError, Kind, PublicError};
+
+/// What can go wrong in identity.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    #[error("there is no such object here")]
+    NotFound,
+    #[error("{}", .0.first().map_or("the request is not valid", |f| f.message.as_str()))]
+    Invalid(Vec<FieldError>),
+    #[error("this claim link is used or too old; start mPanel again for a new one")]
+    ClaimGone,
+    #[error("this activation link is used or too old; ask whoever invited you for a new one")]
+    ActivationGone,
+    #[error("an account with your address exists already; sign in with it and ask to be invited again")]
+    AddressTaken,
+    #[error("address or password is wrong")]
+    InvalidCredentials,
+    #[error("enter the code of your authenticator app, or one of your backup codes")]
+    TotpRequired,
+    #[error("this code is wrong or was used already; wait for the next one")]
+    TotpWrong,
+    #[error("too many attempts; wait a moment and try again")]
+    TooMany { retry_after: u32 },
+    #[error("your account is not a member of any tenant any more; ask your provider")]
+    NoMembership,
+    #[error("this is only done over HTTPS, or on the machine itself")]
+    Insecure,
+    #[error("the request comes from another site")]
+    CrossSite,
+    #[error("begin with POST /me/totp")]
+    TotpNotStarted,
+    #[error(transparent)]
+    Credential(#[from] crate::CredentialError),
+    #[error("password hashing: {0}")]
+    Crypto(#[from] mpanel_crypto::Error),
+    #[error("claim file: {0}")]
+    ClaimFile(#[source] std::io::Error),
+    #[error(transparent)]
+    Spine(#[from] mpanel_events::Error),
+}
+
+impl Error {
+    pub(crate) fn field(pointer: &'static str, code: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError::new(pointer, code, message)])
+    }
+
+    pub(crate) fn weak_password(weak: WeakPassword) -> Self {
+        let code = match weak {
+            WeakPassword::TooShort { .. } => "identity.password.too_short",
+            WeakPassword::TooLong => "identity.password.too_long",
+            WeakPassword::Common => "identity.password.common",
+            WeakPassword::Personal => "identity.password.personal",
+        };
+        Self::field("/password", code, weak.to_string())
+    }
+}
+
+impl From<ScopeError> for Error {
+    fn from(error: ScopeError) -> Self {
+        let pointer = format!("/scopes/{}", error.index);
+        Self::Invalid(vec![FieldError::new(
+            pointer,
+            "identity.api_token.bad_scope",
+            error.to_string(),
+        )])
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match mpanel_pg::constraint(&error) {
+            Some("users_email") => Self::AddressTaken,
+            _ => Self::Spine(error.into()),
+        }
+    }
+}
+
+impl From<mpanel_pg::Error> for Error {
+    fn from(error: mpanel_pg::Error) -> Self {
+        Self::Spine(error.into())
+    }
+}
+
+impl PublicError for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Denied(_) | Self::NoMembership | Self::Insecure | Self::CrossSite => Kind::Forbidden,
+            Self::NotFound => Kind::NotFound,
+            Self::Invalid(_) | Self::TotpWrong => Kind::Invalid,
+            Self::ClaimGone | Self::ActivationGone => Kind::Gone,
+            Self::AddressTaken | Self::TotpNotStarted => Kind::Conflict,
+            Self::InvalidCredentials | Self::TotpRequired => Kind::Unauthenticated,
+            Self::TooMany { .. } => Kind::RateLimited,
+            Self::Credential(error) => error.kind(),
+            Self::Crypto(_) | Self::ClaimFile(_) => Kind::Internal,
+            Self::Spine(error) => error.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Denied(denied) => denied.code(),
+            Self::NotFound => "request.not_found",
+            Self::Invalid(_) => "request.invalid",
+            Self::ClaimGone => "identity.claim.gone",
+            Self::ActivationGone => "identity.activation.gone",
+            Self::AddressTaken => "identity.activation.address_taken",
+            Self::InvalidCredentials => "identity.session.invalid_credentials",
+            Self::TotpRequired => "identity.session.totp_required",
+            Self::TotpWrong => "identity.totp.wrong_code",
+            Self::TooMany { .. } => "identity.session.too_many_attempts",
+            Self::NoMembership => "identity.session.no_membership",
+            Self::Insecure => "identity.session.insecure",
+            Self::CrossSite => "identity.session.cross_site",
+            Self::TotpNotStarted => "identity.totp.not_started",
+            Self::Credential(error) => error.code(),
+            Self::Crypto(_) | Self::ClaimFile(_) => "identity.internal",
+            Self::Spine(error) => error.code(),
+        }
+    }
+
+    fn public_text(&self) -> String {
+        match self {
+            Self::Spine(error) => error.public_text(),
+            Self::Crypto(_) | Self::ClaimFile(_) => "something went wrong on our side; nothing was changed".into(),
+            other => other.to_string(),
+        }
+    }
+
+    fn fields(&self) -> Vec<FieldError> {
+        match self {
+            Self::Invalid(fields) => fields.clone(),
+            Self::TotpWrong => vec![FieldError::new("/code", self.code(), self.to_string())],
+            Self::Spine(error) => error.fields(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::TooMany { retry_after } => Some(*retry_after),
+            Self::Spine(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+}

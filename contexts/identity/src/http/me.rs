@@ -1,0 +1,189 @@
+use axum::http::StatusCode;
+use mpanel_authz::{Role, TenantKind};
+use mpanel_crypto::Secret;
+use mpanel_http::{Caller, Cx, Json, ProblemDocument, Result};
+use mpanel_kernel::ids::{TenantId, UserId};
+use mpanel_tenancy_contract::{Membership, TenantSummary};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::State;
+use super::arrival::Current;
+use crate::domain::MeTenant;
+
+/// The signed-in person.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = identity::User)]
+pub struct UserDto {
+    #[schema(value_type = String, example = "usr_01h2xcejqtf2nbrexx3vqjhp41")]
+    id: UserId,
+    email: String,
+    name: String,
+    /// Whether signing in takes a second factor.
+    totp_enabled: bool,
+}
+
+/// A tenant, in short.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = identity::TenantRef)]
+pub struct TenantRefDto {
+    #[schema(value_type = String, example = "tnt_01h2xcejqtf2nbrexx3vqjhp41")]
+    id: TenantId,
+    name: String,
+    /// `platform`, `reseller` or `customer`.
+    #[schema(value_type = String)]
+    kind: TenantKind,
+    slug: String,
+}
+
+impl From<TenantSummary> for TenantRefDto {
+    fn from(tenant: TenantSummary) -> Self {
+        Self {
+            id: tenant.id,
+            name: tenant.name,
+            kind: tenant.kind,
+            slug: tenant.slug,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = identity::Membership)]
+pub struct MembershipDto {
+    tenant: TenantRefDto,
+    /// `owner`, `admin`, `developer` or `viewer`.
+    #[schema(value_type = String)]
+    role: Role,
+}
+
+impl From<Membership> for MembershipDto {
+    fn from(membership: Membership) -> Self {
+        Self {
+            tenant: membership.tenant.into(),
+            role: membership.role,
+        }
+    }
+}
+
+/// Who one is and where one belongs.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = identity::Me)]
+pub struct MeDto {
+    user: UserDto,
+    /// Where requests without the header `Mpanel-Tenant` act.
+    home_tenant: TenantRefDto,
+    memberships: Vec<MembershipDto>,
+    /// Nothing but setting up a second factor works until that is done.
+    totp_setup_required: bool,
+}
+
+impl From<MeTenant> for MeDto {
+    fn from(me: MeTenant) -> Self {
+        Self {
+            user: UserDto {
+                id: me.account.id,
+                email: me.account.email,
+                name: me.account.name,
+                totp_enabled: me.account.totp_enabled,
+            },
+            home_tenant: me.home.tenant.into(),
+            memberships: me.memberships.into_iter().map(Into::into).collect(),
+            totp_setup_required: me.totp_setup_required,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = identity::StartTotp)]
+pub struct StartTotpDto {
+    /// The account's password, again.
+    #[schema(value_type = String)]
+    password: Secret<String>,
+}
+
+/// A secret for an authenticator app; it counts once a code of it is confirmed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = identity::TotpSecret)]
+pub struct TotpSecretDto {
+    /// Base32, to be typed.
+    secret: String,
+    /// To be shown as a QR code.
+    otpauth_uri: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = identity::ConfirmTotp)]
+pub struct ConfirmTotpDto {
+    /// Six digits that the app shows.
+    #[schema(value_type = String, example = "123456")]
+    code: Secret<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = identity::BackupCodes)]
+pub struct BackupCodesDto {
+    /// Each signs in once in place of the app; shown only now.
+    backup_codes: Vec<String>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = identity::DisableTotp)]
+pub struct DisableTotpDto {
+    /// The account's password, again.
+    #[schema(value_type = String)]
+    password: Secret<String>,
+}
+
+/// Shows who one is.
+#[utoipa::path(get, path = "/me", operation_id = "identity_me", tag = "identity",
+    responses((status = 200, body = MeDto), (status = 401, body = ProblemDocument)))]
+pub async fn get(identity: State, caller: Caller, Cx(cx): Cx) -> Result<Json<MeDto>> {
+    Ok(Json(identity.me(&cx, caller.loopback).await?.into()))
+}
+
+/// Begins to set up a second factor.
+#[utoipa::path(post, path = "/me/totp", operation_id = "identity_totp_start", tag = "identity",
+    request_body = StartTotpDto,
+    responses((status = 200, body = TotpSecretDto), (status = 422, body = ProblemDocument), (status = 429, body = ProblemDocument)))]
+pub async fn start_totp(identity: State, Cx(cx): Cx, Json(body): Json<StartTotpDto>) -> Result<Json<TotpSecretDto>> {
+    let started = identity.start_totp(&cx, body.password.expose()).await?;
+    Ok(Json(TotpSecretDto {
+        secret: started.secret.to_string(),
+        otpauth_uri: started.otpauth_uri.to_string(),
+    }))
+}
+
+/// Confirms a code and so switches the second factor on; other sessions end.
+#[utoipa::path(post, path = "/me/totp/confirm", operation_id = "identity_totp_confirm", tag = "identity",
+    request_body = ConfirmTotpDto,
+    responses((status = 200, body = BackupCodesDto), (status = 409, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
+pub async fn confirm_totp(
+    identity: State,
+    Cx(cx): Cx,
+    Current(current): Current,
+    Json(body): Json<ConfirmTotpDto>,
+) -> Result<Json<BackupCodesDto>> {
+    let codes = identity.confirm_totp(&cx, body.code.expose(), current.as_ref()).await?;
+    Ok(Json(BackupCodesDto {
+        backup_codes: codes.iter().map(|code| code.to_string()).collect(),
+    }))
+}
+
+/// Switches the second factor off; other sessions end.
+#[utoipa::path(delete, path = "/me/totp", operation_id = "identity_totp_disable", tag = "identity",
+    request_body = DisableTotpDto,
+    responses((status = 204), (status = 404, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
+pub async fn disable_totp(
+    identity: State,
+    Cx(cx): Cx,
+    Current(current): Current,
+    Json(body): Json<DisableTotpDto>,
+) -> Result<StatusCode> {
+    identity
+        .disable_totp(&cx, body.password.expose(), current.as_ref())
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,119 @@
+//! One use case a function: authorise, load, decide, save, record, commit.
+
+mod activate;
+mod api_tokens;
+mod authenticate;
+mod claim;
+mod me;
+mod sessions;
+mod sign_in;
+mod totp;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use mpanel_authz::{Actor, OpCx, OpCxParts, Role, TenantKind};
+use mpanel_kernel::clock::SharedClock;
+use mpanel_kernel::ids::{RequestId, TenantId, UserId};
+use mpanel_kernel::names::EmailAddress;
+
+pub use activate::Activate;
+pub use authenticate::Authenticated;
+pub use claim::Claim;
+pub use sign_in::{SignIn, SignedIn};
+
+use crate::domain::{Network, Presence};
+use crate::error::Error;
+use crate::store::users::{self, Secrets};
+use crate::throttle::Throttle;
+use crate::{Identity, Settings};
+
+pub const ACTIVATION_PREFIX: &str = "activate";
+
+/// `span` after `now`; past the end of time there is no later moment.
+pub fn after(now: Timestamp, span: SignedDuration) -> Timestamp {
+    now.saturating_add(span).unwrap_or(Timestamp::MAX)
+}
+
+/// How often somebody may try.
+pub struct LoginThrottle {
+    address: Throttle<Network>,
+    account: Throttle<String>,
+    /// Codes of six digits are guessed sooner than passwords: five, and one more each minute.
+    code: Throttle<UserId>,
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+const CODES_AT_ONCE: u32 = 5;
+
+impl LoginThrottle {
+    pub fn new(clock: &SharedClock, settings: &Settings) -> Self {
+        Self {
+            address: Throttle::new(clock.clone(), settings.logins_per_minute_address, MINUTE),
+            account: Throttle::new(clock.clone(), settings.logins_per_minute_account, MINUTE),
+            code: Throttle::new(clock.clone(), CODES_AT_ONCE, MINUTE * CODES_AT_ONCE),
+        }
+    }
+
+    fn by_address(&self, address: Option<IpAddr>) -> Result<(), Error> {
+        // Without an address it is a process of this machine.
+        let network = Network::of(address.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)));
+        self.address.check(&network).map_err(too_many)
+    }
+
+    fn by_account(&self, email: &str) -> Result<(), Error> {
+        self.account.check(&email.to_lowercase()).map_err(too_many)
+    }
+
+    fn by_code(&self, user: UserId) -> Result<(), Error> {
+        self.code.check(&user).map_err(too_many)
+    }
+}
+
+fn too_many(retry_after: u32) -> Error {
+    Error::TooMany { retry_after }
+}
+
+impl Identity {
+    /// For recording what a person does to the own account before, or beside, acting for a tenant:
+    /// its home is where that is audited. It authorises nothing.
+    fn recording_cx(&self, actor: Actor, home: TenantId, request_id: RequestId, address: Option<IpAddr>) -> OpCx {
+        OpCx::new(OpCxParts {
+            actor,
+            tenant: home,
+            tenant_kind: TenantKind::Customer,
+            role: Role::Viewer,
+            scopes: None,
+            assumed_from: None,
+            request_id,
+            address,
+            idempotency: None,
+            clock: self.0.clock.clone(),
+            permissions: Arc::default(),
+        })
+    }
+
+    fn arriving_cx(&self, user: UserId, home: TenantId, who: &Presence) -> OpCx {
+        self.recording_cx(Actor::User(user), home, who.request_id, who.address)
+    }
+
+    fn home_cx(&self, cx: &OpCx, home: TenantId) -> OpCx {
+        self.recording_cx(cx.actor().clone(), home, cx.request_id(), cx.address())
+    }
+
+    /// The person behind a request, with what signing in needs.
+    async fn person(&self, cx: &OpCx) -> Result<Secrets, Error> {
+        let user = cx.actor().user().ok_or(Error::NotFound)?;
+        let mut tx = self.0.spine.db().spine().await?;
+        let found = users::by_id(&mut tx, user).await?;
+        tx.commit().await?;
+        found.ok_or(Error::NotFound)
+    }
+
+    fn check_password(password: &str, minimum: usize, email: &EmailAddress, name: &str) -> Result<(), Error> {
+        mpanel_crypto::check_password(password, minimum, &[email.as_str(), name, "mpanel"])
+            .map_err(Error::weak_password)
+    }
+}

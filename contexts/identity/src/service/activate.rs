@@ -1,0 +1,56 @@
+use mpanel_crypto::Token;
+use mpanel_events::Record;
+use mpanel_identity_contract::events;
+use mpanel_kernel::names::EmailAddress;
+use serde_json::json;
+
+use super::{ACTIVATION_PREFIX, SignedIn};
+use crate::Identity;
+use crate::domain::{Presence, password_minimum, person_name};
+use crate::error::Error;
+use crate::store::{activations, users};
+
+pub struct Activate<'a> {
+    pub token: &'a str,
+    /// The name that was given by whoever invited, when absent.
+    pub name: Option<&'a str>,
+    pub password: &'a str,
+}
+
+impl Identity {
+    /// Sets the first password of an account and signs its owner in.
+    pub async fn activate(&self, who: &Presence, given: Activate<'_>) -> Result<SignedIn, Error> {
+        self.admit_stranger(who)?;
+        let now = self.0.clock.now();
+        let token = Token::parse(ACTIVATION_PREFIX, given.token)
+            .map_err(|_| Error::ActivationGone)?
+            .hash();
+        let mut tx = self.0.spine.db().spine().await?;
+        let (user, home) = activations::find(&mut tx, &token, now)
+            .await?
+            .ok_or(Error::ActivationGone)?;
+        let account = users::by_id(&mut tx, user).await?.ok_or(Error::ActivationGone)?.account;
+        tx.commit().await?;
+        let name = person_name(given.name.unwrap_or(&account.name)).map_err(|field| Error::Invalid(vec![field]))?;
+        let memberships = self.0.memberships.of_user(user).await?;
+        let email = EmailAddress::parse(&account.email).map_err(|_| Error::ActivationGone)?;
+        Self::check_password(given.password, password_minimum(&memberships), &email, &name)?;
+        if memberships.is_empty() {
+            return Err(Error::NoMembership);
+        }
+        let password_hash = self.0.passwords.hash(given.password).await?;
+
+        self.end_presented(who).await?;
+        let mut change = self.0.spine.begin(&self.arriving_cx(user, home, who)).await?;
+        if !activations::take(change.tx(), &token, now).await? {
+            return Err(Error::ActivationGone);
+        }
+        users::activate(change.tx(), user, (&name, &password_hash), now).await?;
+        change
+            .record(Record::new(events::USER_ACTIVATED, user, json!({"user": user})))
+            .await?;
+        let session = self.start_session(&mut change, user, who).await?;
+        change.commit().await?;
+        self.signed_in(session, user, who).await
+    }
+}

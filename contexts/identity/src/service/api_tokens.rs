@@ -1,0 +1,165 @@
+use jiff::{SignedDuration, Timestamp};
+use mpanel_authz::{Action, Actor, OpCx, Scopes, actions};
+use mpanel_crypto::Token;
+use mpanel_events::{Begin, Record};
+use mpanel_identity_contract::events;
+use mpanel_kernel::ids::{ApiTokenId, UserId};
+use mpanel_kernel::paging::{Page, PageRequest};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::after;
+use crate::Identity;
+use crate::authz;
+use crate::credential::API_TOKEN_PREFIX;
+use crate::domain::{ApiToken, NewApiToken, person_name};
+use crate::error::Error;
+use crate::store::api_tokens;
+
+const DEFAULT_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// A year, also a leap year, from any hour of the day.
+const MAX_LIFE: SignedDuration = SignedDuration::from_hours(366 * 24);
+const MAX_SCOPES: usize = 100;
+/// `mpk_` and eight characters: enough to recognise, 216 bits too few to use.
+const SHOWN_CHARS: usize = 12;
+
+#[derive(Debug)]
+pub struct CreatedApiToken {
+    pub token: ApiToken,
+    /// Shown once: a replay of the request has none.
+    pub secret: Option<Token>,
+}
+
+/// What a replay of the creation tells.
+#[derive(Serialize, Deserialize)]
+struct Created {
+    id: ApiTokenId,
+}
+
+impl Identity {
+    /// The actor's own tokens for the acting tenant.
+    pub async fn list_api_tokens(&self, cx: &OpCx, page: PageRequest) -> Result<Page<ApiToken>, Error> {
+        cx.authorize::<authz::ApiToken, _>(actions::List)?;
+        let user = person(cx)?;
+        let mut tx = self.0.spine.db().tenant(cx.tenant()).await?;
+        let rows = api_tokens::list(&mut tx, user, page).await?;
+        tx.commit().await?;
+        Ok(Page::cut(page, rows, |token| token.id.uuid()))
+    }
+
+    /// A new token of the actor for the acting tenant.
+    pub async fn create_api_token(&self, cx: &OpCx, new: NewApiToken) -> Result<CreatedApiToken, Error> {
+        let allowed = cx.authorize::<authz::ApiToken, _>(actions::Create)?;
+        let user = person(cx)?;
+        let now = self.0.clock.now();
+        let name = person_name(&new.name).map_err(|field| Error::Invalid(vec![field]))?;
+        let scopes = checked_scopes(cx, new.scopes)?;
+        let expires_at = self.checked_expiry(cx, new.expires_at, now).await?;
+        let mut change = match self.0.spine.begin_once(cx, "identity_tokens_create").await? {
+            Begin::Run(change) => change,
+            Begin::Replay(Created { id }) => {
+                let mut tx = self.0.spine.db().tenant(cx.tenant()).await?;
+                let token = api_tokens::get(&mut tx, user, id).await?.ok_or(Error::NotFound)?;
+                return Ok(CreatedApiToken { token, secret: None });
+            }
+        };
+        let secret = Token::generate(API_TOKEN_PREFIX);
+        let token = ApiToken {
+            id: ApiTokenId::generate(),
+            name,
+            prefix: secret.reveal().chars().take(SHOWN_CHARS).collect(),
+            scopes,
+            created_at: now,
+            expires_at,
+            last_used_at: None,
+        };
+        api_tokens::create(change.tx(), &allowed, user, &token, &secret.hash()).await?;
+        let facts = json!({"user": user, "scopes": token.scopes, "expires_at": expires_at});
+        change
+            .record(Record::new(events::API_TOKEN_CREATED, token.id, facts.clone()).after(facts))
+            .await?;
+        change.commit_with(&Created { id: token.id }).await?;
+        Ok(CreatedApiToken {
+            token,
+            secret: Some(secret),
+        })
+    }
+
+    pub async fn delete_api_token(&self, cx: &OpCx, id: ApiTokenId) -> Result<(), Error> {
+        let user = person(cx)?;
+        let mut change = self.0.spine.begin(cx).await?;
+        let token = api_tokens::get(change.tx(), user, id).await?.ok_or(Error::NotFound)?;
+        let allowed = cx.authorize::<authz::ApiToken, _>(actions::Delete)?;
+        if !api_tokens::delete(change.tx(), &allowed, user, id).await? {
+            return Err(Error::NotFound);
+        }
+        let before = json!({"user": user, "scopes": token.scopes, "expires_at": token.expires_at});
+        change
+            .record(Record::new(events::API_TOKEN_REVOKED, id, json!({"user": user})).before(before))
+            .await?;
+        change.commit().await?;
+        Ok(())
+    }
+
+    async fn checked_expiry(&self, cx: &OpCx, wanted: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, Error> {
+        let mut latest = after(now, MAX_LIFE);
+        if let Actor::Token { token, .. } = cx.actor() {
+            // A token must not prolong itself.
+            let mut tx = self.0.spine.db().spine().await?;
+            latest = latest.min(api_tokens::expiry(&mut tx, *token).await?.ok_or(Error::NotFound)?);
+            tx.commit().await?;
+        }
+        match wanted {
+            None => Ok(after(now, DEFAULT_LIFE).min(latest)),
+            Some(at) if at > now && at <= latest => Ok(at),
+            Some(_) => Err(Error::field(
+                "/expires_at",
+                "identity.api_token.bad_expiry",
+                "a token ends in the future, after at most one year and not after the token that makes it",
+            )),
+        }
+    }
+}
+
+fn person(cx: &OpCx) -> Result<UserId, Error> {
+    cx.actor().user().ok_or(Error::NotFound)
+}
+
+/// The scopes, if each means something and the credential that asks has it itself.
+fn checked_scopes(cx: &OpCx, mut wanted: Vec<String>) -> Result<Vec<String>, Error> {
+    if wanted.is_empty() || wanted.len() > MAX_SCOPES {
+        return Err(Error::field(
+            "/scopes",
+            "identity.api_token.bad_scopes",
+            "name 1 to 100 scopes, such as sites.site:read, or * for everything that you may do",
+        ));
+    }
+    let scopes = Scopes::parse(wanted.clone(), cx.permissions())?;
+    if let Some(own) = cx.scopes()
+        && let Some(at) = scopes.as_slice().iter().position(|scope| !covers(own, scope))
+    {
+        return Err(Error::Invalid(vec![mpanel_kernel::error::FieldError::new(
+            format!("/scopes/{at}"),
+            "identity.api_token.wider_scope",
+            "a token makes only tokens that may do no more than itself",
+        )]));
+    }
+    wanted.sort_unstable();
+    wanted.dedup();
+    Ok(wanted)
+}
+
+/// Whether `own` allows all that `scope` allows.
+fn covers(own: &Scopes, scope: &str) -> bool {
+    let has = |wanted: &str| own.as_slice().iter().any(|scope| scope == wanted);
+    if has("*") {
+        return true;
+    }
+    let Some((resource, action)) = scope.split_once(':') else {
+        return false;
+    };
+    match Action::ALL.into_iter().find(|known| known.as_str() == action) {
+        Some(action) => own.allows(resource, action),
+        None => has(scope) || Action::ALL.into_iter().all(|action| own.allows(resource, action)),
+    }
+}

@@ -1,0 +1,84 @@
+use jiff::{SignedDuration, Timestamp};
+use mpanel_authz::{Actor, Role, Scopes};
+use mpanel_kernel::ids::{TenantId, UserId};
+
+use super::after;
+use super::sign_in::IDLE_LIFE;
+use crate::credential::Presented;
+use crate::error::Error;
+use crate::store::{api_tokens, sessions};
+use crate::{CredentialError, Identity};
+
+/// How exact "last seen" is: a write for every request would be a write for every read.
+const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(1);
+
+/// Whom a credential stands for.
+#[derive(Debug, Clone)]
+pub struct Authenticated {
+    pub actor: Actor,
+    pub user: UserId,
+    /// Where requests act that name no tenant: the token's tenant, else the user's home.
+    pub tenant: TenantId,
+    /// A token acts for its tenant and those below it only; a session wherever its user may.
+    pub bound: bool,
+    pub scopes: Option<Scopes>,
+    pub totp_enabled: bool,
+}
+
+impl Identity {
+    /// Looks a credential up, in one query; `host` is where the request arrived. A request that
+    /// nobody made by hand, such as a stream's, is `passive`: it does not keep a session from idling.
+    ///
+    /// # Errors
+    /// [`CredentialError::Invalid`] for one that is unknown, ended, expired or bound to another
+    /// host; otherwise when the database is away.
+    pub async fn authenticate(&self, presented: &Presented, host: &str, passive: bool) -> Result<Authenticated, Error> {
+        let now = self.0.clock.now();
+        let seen_before = if passive { Timestamp::MIN } else { after(now, -SEEN_EVERY) };
+        let mut tx = self.0.spine.db().spine().await?;
+        let found = match presented {
+            Presented::Session(token) => {
+                let at = sessions::Moments {
+                    now,
+                    seen_before,
+                    idle_expires_at: after(now, IDLE_LIFE),
+                };
+                let found = sessions::find(&mut tx, self.0.realm, &token.hash(), host, at).await?;
+                found.map(|session| Authenticated {
+                    actor: Actor::User(session.user),
+                    user: session.user,
+                    tenant: session.home,
+                    bound: false,
+                    scopes: None,
+                    totp_enabled: session.totp_enabled,
+                })
+            }
+            Presented::ApiToken(token) => {
+                let found = api_tokens::find(&mut tx, &token.hash(), now, seen_before).await?;
+                found.map(|token| Authenticated {
+                    actor: Actor::Token {
+                        token: token.id,
+                        user: token.user,
+                    },
+                    user: token.user,
+                    tenant: token.tenant,
+                    bound: true,
+                    scopes: Some(Scopes::stored(token.scopes)),
+                    totp_enabled: token.totp_enabled,
+                })
+            }
+        };
+        tx.commit().await?;
+        found.ok_or(Error::Credential(CredentialError::Invalid))
+    }
+
+    /// Whether the user owns the platform itself, directly.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn owns_platform(&self, user: UserId) -> Result<bool, Error> {
+        let platform = self.0.memberships.platform();
+        let acting = self.0.memberships.acting(user, platform).await?;
+        Ok(acting.is_some_and(|acting| acting.role == Role::Owner))
+    }
+}

@@ -1,0 +1,60 @@
+use jiff::Timestamp;
+use mpanel_crypto::TokenHash;
+use mpanel_kernel::ids::{TenantId, UserId};
+use mpanel_kernel::names::EmailAddress;
+use mpanel_pg::{SpineTx, TenantTx, Ts, Tx};
+
+use crate::domain::RealmId;
+use crate::error::Error;
+
+/// Finds or makes an account; returns it and whether its owner has activated it.
+pub async fn invite(
+    tx: &mut TenantTx,
+    realm: RealmId,
+    home: TenantId,
+    (email, name): (&EmailAddress, &str),
+    (token, expires_at): (&TokenHash, Timestamp),
+    now: Timestamp,
+) -> Result<(UserId, bool), mpanel_pg::Error> {
+    let row = sqlx::query!(
+        r#"select user_id as "user_id!", active as "active!"
+           from identity.invite($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
+        UserId::generate().uuid(),
+        realm.uuid(),
+        home.uuid(),
+        email.as_str(),
+        email.normalised(),
+        name,
+        token.as_bytes(),
+        Ts(expires_at) as _,
+        Ts(now) as _,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok((UserId::from_uuid(row.user_id), row.active))
+}
+
+/// Whom a token would activate, and the home of the account.
+pub async fn find(tx: &mut SpineTx, token: &TokenHash, now: Timestamp) -> Result<Option<(UserId, TenantId)>, Error> {
+    let row = sqlx::query!(
+        "select user_id, tenant_id from identity.activations where token_hash = $1 and expires_at > $2",
+        token.as_bytes(),
+        Ts(now) as _,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| (UserId::from_uuid(row.user_id), TenantId::from_uuid(row.tenant_id))))
+}
+
+/// Uses a token up; of two that come together one gets `false`.
+pub async fn take(tx: &mut TenantTx, token: &TokenHash, now: Timestamp) -> Result<bool, Error> {
+    let done = sqlx::query!(
+        "delete from identity.activations where tenant_id = $1 and token_hash = $2 and expires_at > $3",
+        tx.tenant().uuid(),
+        token.as_bytes(),
+        Ts(now) as _,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

@@ -1,0 +1,204 @@
+use jiff::Timestamp;
+use mpanel_authz::{Allowed, actions};
+use mpanel_crypto::TokenHash;
+use mpanel_kernel::ids::{SessionId, TenantId, UserId};
+use mpanel_pg::{SpineTx, TenantTx, Ts, Tx};
+
+use crate::authz;
+use crate::domain::{Presence, RealmId, SessionInfo};
+use crate::error::Error;
+
+/// A session that is about to start.
+pub struct NewSession<'a> {
+    pub id: SessionId,
+    pub user: UserId,
+    pub realm: RealmId,
+    pub token: &'a TokenHash,
+    pub now: Timestamp,
+    pub idle_expires_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// The moments that decide about a session.
+#[derive(Clone, Copy)]
+pub struct Moments {
+    pub now: Timestamp,
+    /// Sessions seen before this are marked as seen now.
+    pub seen_before: Timestamp,
+    /// When one seen now will have been idle for too long.
+    pub idle_expires_at: Timestamp,
+}
+
+/// Whose session a token is.
+pub struct Found {
+    pub user: UserId,
+    pub home: TenantId,
+    pub totp_enabled: bool,
+}
+
+/// Looks a session up by its token and marks it as seen: the one query of each request of a browser.
+pub async fn find(
+    tx: &mut SpineTx,
+    realm: RealmId,
+    token: &TokenHash,
+    host: &str,
+    at: Moments,
+) -> Result<Option<Found>, Error> {
+    let row = sqlx::query!(
+        r#"with seen as (
+               update identity.sessions
+               set last_seen_at = $4, idle_expires_at = least($6, expires_at)
+               where token_hash = $2 and realm_id = $1 and host = $3 and ended_at is null
+                 and idle_expires_at > $4 and expires_at > $4 and last_seen_at <= $5
+           )
+           select s.user_id, s.tenant_id, u.totp_secret is not null as "totp!"
+           from identity.sessions s
+           join identity.users u on u.tenant_id = s.tenant_id and u.id = s.user_id
+           where s.token_hash = $2 and s.realm_id = $1 and s.host = $3 and s.ended_at is null
+             and s.idle_expires_at > $4 and s.expires_at > $4"#,
+        realm.uuid(),
+        token.as_bytes(),
+        host,
+        Ts(at.now) as _,
+        Ts(at.seen_before) as _,
+        Ts(at.idle_expires_at) as _,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| Found {
+        user: UserId::from_uuid(row.user_id),
+        home: TenantId::from_uuid(row.tenant_id),
+        totp_enabled: row.totp,
+    }))
+}
+
+/// The session of a token wherever it was started, if it has not ended.
+pub async fn by_token(tx: &mut SpineTx, token: &TokenHash) -> Result<Option<(SessionId, UserId, TenantId)>, Error> {
+    let row = sqlx::query!(
+        "select id, user_id, tenant_id from identity.sessions where token_hash = $1 and ended_at is null",
+        token.as_bytes(),
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| {
+        (
+            SessionId::from_uuid(row.id),
+            UserId::from_uuid(row.user_id),
+            TenantId::from_uuid(row.tenant_id),
+        )
+    }))
+}
+
+/// Starts a session in the user's home tenant, and forgets the user's sessions that expired before
+/// `forget`.
+pub async fn start(tx: &mut TenantTx, new: &NewSession<'_>, who: &Presence, forget: Timestamp) -> Result<(), Error> {
+    sqlx::query!(
+        "delete from identity.sessions where tenant_id = $1 and user_id = $2 and expires_at < $3",
+        tx.tenant().uuid(),
+        new.user.uuid(),
+        Ts(forget) as _,
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "insert into identity.sessions
+             (tenant_id, id, user_id, realm_id, token_hash, host, created_at, last_seen_at,
+              idle_expires_at, expires_at, address, user_agent)
+         values ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11)",
+        tx.tenant().uuid(),
+        new.id.uuid(),
+        new.user.uuid(),
+        new.realm.uuid(),
+        new.token.as_bytes(),
+        who.host,
+        Ts(new.now) as _,
+        Ts(new.idle_expires_at) as _,
+        Ts(new.expires_at) as _,
+        who.address.map(|address| address.to_string()),
+        who.short_user_agent(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The user's living sessions, newest first.
+pub async fn list(
+    tx: &mut TenantTx,
+    user: UserId,
+    current: Option<&TokenHash>,
+    now: Timestamp,
+) -> Result<Vec<SessionInfo>, Error> {
+    let rows = sqlx::query!(
+        r#"select id, created_at as "created_at: Ts", last_seen_at as "last_seen_at: Ts",
+                  least(idle_expires_at, expires_at) as "expires_at!: Ts", address, user_agent,
+                  coalesce(token_hash = $3, false) as "current!"
+           from identity.sessions
+           where tenant_id = $1 and user_id = $2 and ended_at is null and idle_expires_at > $4 and expires_at > $4
+           order by id desc limit 200"#,
+        tx.tenant().uuid(),
+        user.uuid(),
+        current.map(TokenHash::as_bytes) as _,
+        Ts(now) as _,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let sessions = rows.into_iter().map(|row| SessionInfo {
+        id: SessionId::from_uuid(row.id),
+        created_at: row.created_at.0,
+        last_seen_at: row.last_seen_at.0,
+        expires_at: row.expires_at.0,
+        address: row.address.and_then(|address| address.parse().ok()),
+        user_agent: row.user_agent,
+        current: row.current,
+    });
+    Ok(sessions.collect())
+}
+
+/// Ends a session of the user; `false` when there is none such alive.
+pub async fn end(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::Session, actions::Delete>,
+    user: UserId,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    end_replaced(tx, user, session, now).await
+}
+
+/// Ends a session because whoever holds its token starts another one.
+pub async fn end_replaced(tx: &mut TenantTx, user: UserId, session: SessionId, now: Timestamp) -> Result<bool, Error> {
+    let done = sqlx::query!(
+        "update identity.sessions set ended_at = $4
+         where tenant_id = $1 and user_id = $2 and id = $3 and ended_at is null
+           and idle_expires_at > $4 and expires_at > $4",
+        tx.tenant().uuid(),
+        user.uuid(),
+        session.uuid(),
+        Ts(now) as _,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends all of the user's sessions but the one with this token; returns how many.
+pub async fn end_others(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::Account, actions::Modify>,
+    user: UserId,
+    keep: Option<&TokenHash>,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        "update identity.sessions set ended_at = $4
+         where tenant_id = $1 and user_id = $2 and ended_at is null and token_hash is distinct from $3",
+        tx.tenant().uuid(),
+        user.uuid(),
+        keep.map(TokenHash::as_bytes) as _,
+        Ts(now) as _,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected())
+}
