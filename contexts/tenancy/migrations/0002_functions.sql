@@ -6,8 +6,8 @@ create function tenancy.is_within(wanted uuid) returns boolean
 as $$
     select exists (select from tenancy.subtree where tenant_id = mpanel.tenant() and descendant = wanted)
 $$;
-select mpanel.definer('tenancy.is_within');
 grant execute on function tenancy.is_within to mpanel_app, mpanel_platform;
+select mpanel.definer('tenancy.is_within');
 
 -- Hangs a new tenant below the acting one.
 create function tenancy.create_child(id uuid, kind text, name text, slug text, at timestamptz) returns void
@@ -23,8 +23,8 @@ begin
     union all select create_child.id, create_child.id, 0;
 end
 $$;
-select mpanel.definer('tenancy.create_child');
 grant execute on function tenancy.create_child to mpanel_app;
+select mpanel.definer('tenancy.create_child');
 
 -- The acting tenant and everybody below it, or one of them.
 create function tenancy.tree(only_id uuid, below uuid, after uuid, most bigint)
@@ -47,8 +47,8 @@ as $$
       and (after is null or t.tenant_id > after)
     order by t.tenant_id limit most
 $$;
-select mpanel.definer('tenancy.tree');
 grant execute on function tenancy.tree to mpanel_app;
+select mpanel.definer('tenancy.tree');
 
 create function tenancy.update_tenant(wanted uuid, seen bigint, new_name text, new_state text) returns bigint
     language sql set search_path = pg_catalog
@@ -57,8 +57,8 @@ as $$
     where tenant_id = wanted and version = seen and tenancy.is_within(wanted)
     returning version
 $$;
-select mpanel.definer('tenancy.update_tenant');
 grant execute on function tenancy.update_tenant to mpanel_app;
+select mpanel.definer('tenancy.update_tenant');
 
 -- Puts a tenant of the acting tenant's subtree on a plan that its parent sells, and sets its limits.
 -- Returns the first key whose limit would pass the seller's without leave to oversell.
@@ -99,8 +99,8 @@ begin
     return null;
 end
 $$;
-select mpanel.definer('tenancy.subscribe');
 grant execute on function tenancy.subscribe to mpanel_app;
+select mpanel.definer('tenancy.subscribe');
 
 -- Adds to the use of the acting tenant and its ancestors; see the port `Entitlements`.
 -- Returns 'ok', 'suspended', 'self' or 'above', with the acting tenant's figures.
@@ -148,8 +148,8 @@ begin
     end if;
 end
 $$;
-select mpanel.definer('tenancy.reserve');
 grant execute on function tenancy.reserve to mpanel_app;
+select mpanel.definer('tenancy.reserve');
 
 -- What may still be added, the least over the acting tenant and its ancestors; null without limit.
 create function tenancy.headroom(wanted text) returns bigint
@@ -160,8 +160,8 @@ as $$
     left join tenancy.counters c on c.tenant_id = s.tenant_id and c.key = wanted
     where s.descendant = mpanel.tenant()
 $$;
-select mpanel.definer('tenancy.headroom');
 grant execute on function tenancy.headroom to mpanel_app;
+select mpanel.definer('tenancy.headroom');
 
 create function tenancy.usage(wanted uuid) returns table (key text, used bigint, max_allowed bigint)
     language sql stable set search_path = pg_catalog
@@ -169,8 +169,8 @@ as $$
     select c.key, c.used, c.max_allowed from tenancy.counters c
     where c.tenant_id = wanted and tenancy.is_within(wanted)
 $$;
-select mpanel.definer('tenancy.usage');
 grant execute on function tenancy.usage to mpanel_app;
+select mpanel.definer('tenancy.usage');
 
 -- Claims a name for the acting tenant. Returns 'ok', 'taken', 'reserved' or 'below'.
 create function tenancy.claim(wanted text, wanted_kind text, above text[]) returns text
@@ -201,16 +201,16 @@ begin
     return 'ok';
 end
 $$;
-select mpanel.definer('tenancy.claim');
 grant execute on function tenancy.claim to mpanel_app;
+select mpanel.definer('tenancy.claim');
 
 create function tenancy.release(wanted text, wanted_kind text) returns void
     language sql set search_path = pg_catalog
 as $$
     delete from tenancy.claims where name = wanted and kind = wanted_kind and tenant_id = mpanel.tenant()
 $$;
-select mpanel.definer('tenancy.release');
 grant execute on function tenancy.release to mpanel_app;
+select mpanel.definer('tenancy.release');
 
 -- By what right a user acts for a tenant: its own membership, else the nearest ancestor's whose role reaches down.
 create function tenancy.acting(user_id uuid, wanted uuid, reaching text[])
@@ -224,8 +224,8 @@ as $$
     where s.descendant = wanted and (s.depth = 0 or m.role = any(reaching))
     order by s.depth limit 1
 $$;
-select mpanel.definer('tenancy.acting');
 grant execute on function tenancy.acting to mpanel_spine;
+select mpanel.definer('tenancy.acting');
 
 create function tenancy.memberships(wanted uuid)
     returns table (id uuid, kind text, name text, slug text, role text)
@@ -235,8 +235,8 @@ as $$
     from tenancy.members m join tenancy.tenants t on t.tenant_id = m.tenant_id
     where m.user_id = wanted order by t.name, t.tenant_id
 $$;
-select mpanel.definer('tenancy.memberships');
 grant execute on function tenancy.memberships to mpanel_spine;
+select mpanel.definer('tenancy.memberships');
 
 -- How many tenants are on a plan of the acting tenant.
 create function tenancy.subscribers(plan uuid) returns bigint
@@ -244,8 +244,8 @@ create function tenancy.subscribers(plan uuid) returns bigint
 as $$
     select count(*) from tenancy.subscriptions s where s.seller_id = mpanel.tenant() and s.plan_id = plan
 $$;
-select mpanel.definer('tenancy.subscribers');
 grant execute on function tenancy.subscribers to mpanel_app;
+select mpanel.definer('tenancy.subscribers');
 
 -- Makes a user a member of the acting tenant or of one below it; false when it is one already.
 create function tenancy.add_member(wanted uuid, new_user uuid, new_role text, at timestamptz) returns boolean
@@ -260,5 +260,5 @@ begin
     return found;
 end
 $$;
-select mpanel.definer('tenancy.add_member');
 grant execute on function tenancy.add_member to mpanel_app;
+select mpanel.definer('tenancy.add_member');

@@ -26,7 +26,8 @@ as $$ select current_setting('mpanel.tenant')::uuid $$;
 grant usage on schema mpanel to mpanel_app, mpanel_platform, mpanel_spine;
 
 -- Turns a function into one that runs as the platform role, for the few look-ups and changes that
--- cross tenants and bind the tenant inside. Its search_path must be fixed where it is created.
+-- cross tenants and bind the tenant inside. Its search_path must be fixed where it is created, and
+-- what may execute it granted before: afterwards it belongs to the platform role.
 create function mpanel.definer(f regproc) returns void
     language plpgsql
     set search_path = pg_catalog
@@ -34,10 +35,11 @@ as $$
 declare
     home name := (select n.nspname from pg_proc p join pg_namespace n on n.oid = p.pronamespace where p.oid = f);
 begin
-    execute format('grant create on schema %I to mpanel_platform', home);
-    execute format('alter function %s owner to mpanel_platform', f::regprocedure);
-    execute format('revoke create on schema %I from mpanel_platform', home);
     execute format('alter function %s security definer', f::regprocedure);
     execute format('revoke all on function %s from public', f::regprocedure);
+    execute format('grant create on schema %I to mpanel_platform', home);
+    -- Last: who migrates is no superuser and does not inherit the platform role's rights.
+    execute format('alter function %s owner to mpanel_platform', f::regprocedure);
+    execute format('revoke create on schema %I from mpanel_platform', home);
 end
 $$;
