@@ -8,9 +8,11 @@ use mpanel_events::Spine;
 use mpanel_pg::{Db, SpineTx, Tx};
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::Error;
+use crate::backoff::pause;
 
 /// Namespace of the locks on workers' names, beside those of lib/events.
 const LOCK: i64 = 21;
@@ -90,20 +92,28 @@ impl Worker {
 
     /// Shows that it lives and passes notifications on, for ever.
     pub(crate) async fn live(&self) {
+        let mut failures = 0;
         loop {
+            let started = Instant::now();
             if let Err(error) = self.listen().await {
                 tracing::warn!(%error, "worker lost the database and tries again");
             }
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            // Soon at first: for as long as it has no session, a worker that starts takes it for dead.
+            failures = if started.elapsed() > Duration::from_secs(5) {
+                1
+            } else {
+                failures + 1
+            };
+            tokio::time::sleep(pause(Duration::from_millis(50), failures, Duration::from_secs(1))).await;
         }
     }
 
     /// Takes over from the dead. Only a worker that starts does so: when the database restarts, all
     /// workers lose their sessions at once, and a missing one proves nothing.
     pub(crate) async fn bury_dead(&self) {
-        for pause in LOOKS {
-            tokio::time::sleep(pause).await;
-            match bury_dead(self.db()).await {
+        for after in LOOKS {
+            tokio::time::sleep(after).await;
+            match bury_dead(self.db(), &self.name).await {
                 Ok(0) => {}
                 Ok(dead) => {
                     tracing::info!(dead, "taking over from workers that died");
@@ -138,12 +148,16 @@ impl Worker {
 }
 
 /// Ends the leases of workers that are no longer there; returns how many workers.
-async fn bury_dead(db: &Db) -> Result<usize, Error> {
+async fn bury_dead(db: &Db, own: &str) -> Result<usize, Error> {
     let mut tx = db.spine().await?;
+    // Not oneself: a worker whose session was cut is about to have another.
     let workers = sqlx::query_scalar!(
-        r#"select worker as "worker!" from jobs.operations where lease_until > now()
-           union select worker from jobs.jobs where lease_until > now()
-           union select worker from jobs.reconcilers where lease_until > now()"#,
+        r#"select worker as "worker!" from (
+               select worker from jobs.operations where lease_until > now()
+               union select worker from jobs.jobs where lease_until > now()
+               union select worker from jobs.reconcilers where lease_until > now()
+           ) at_work where worker <> $1"#,
+        own,
     )
     .fetch_all(tx.conn())
     .await?;

@@ -42,7 +42,8 @@ async fn a_step_goes_on_while_the_database_restarts_and_is_not_run_twice() {
     let _server = server(fixture.operating([script.clone()]));
     let id = fixture.start(&SINGLE, fixture.tenant, "site_1").await;
     until(|| async { (fixture.get(id).await.steps[0].state == StepState::Running).then_some(()) }).await;
-    for _ in 0..3 {
+    // For as long as a worker that starts looks for dead ones, lest it takes itself for one.
+    for _ in 0..40 {
         cut_sessions(&fixture.database.admin).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
