@@ -1,0 +1,5 @@
+//! Everything that only the whole product shows, in one test binary.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "clippy excuses tests, but not their helpers")]
+
+mod catalogue;
