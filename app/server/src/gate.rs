@@ -1,0 +1,238 @@
+//! The gate: who makes a request, and for which tenant. Every answer is looked up anew, so that what
+//! is revoked ends with the next request; nothing is cached.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::{HeaderMap, Method, Uri};
+use mpanel_authz::{OpCx, OpCxParts, Permissions, Role};
+use mpanel_config::Rate;
+use mpanel_http::{Admission, Gate, Problem};
+use mpanel_identity::{Authenticated, Identity, Presented, Throttle, is_same_site_for_sure};
+use mpanel_kernel::clock::SharedClock;
+use mpanel_kernel::error::{FieldError, Kind};
+use mpanel_kernel::ids::{TenantId, UserId};
+use mpanel_tenancy_contract::{Acting, Memberships};
+
+use crate::openapi::PREFIX;
+
+const TENANT_HEADER: &str = "mpanel-tenant";
+const CSRF_HEADER: &str = "mpanel-csrf";
+
+/// Admits requests with a session's cookie or an API token.
+pub struct SessionGate {
+    identity: Identity,
+    memberships: Arc<dyn Memberships>,
+    permissions: Arc<Permissions>,
+    clock: SharedClock,
+    /// By the hash of what is presented, so that a flood costs no look-up.
+    requests: Throttle<[u8; 32]>,
+}
+
+impl SessionGate {
+    #[must_use]
+    pub fn new(
+        identity: Identity,
+        memberships: Arc<dyn Memberships>,
+        permissions: Arc<Permissions>,
+        clock: SharedClock,
+        rate: &Rate,
+    ) -> Self {
+        let (burst, per_second) = (rate.requests_burst.max(1), rate.requests_per_second.max(1));
+        let refill = Duration::from_secs(1).saturating_mul(burst) / per_second;
+        Self {
+            requests: Throttle::new(clock.clone(), burst, refill),
+            identity,
+            memberships,
+            permissions,
+            clock,
+        }
+    }
+
+    fn limit(&self, presented: &Presented) -> Result<(), Problem> {
+        let hash = presented.token().hash();
+        let key = hash.as_bytes().try_into().unwrap_or_default();
+        self.requests.check(&key).map_err(|seconds| {
+            Problem::new(
+                Kind::RateLimited,
+                "request.too_many",
+                "this credential makes too many requests; slow down",
+            )
+            .retry_after(seconds)
+        })
+    }
+
+    /// The tenant that is acted for, and by what right. One that the caller may not act for is as
+    /// good as not there.
+    async fn acting(&self, who: &Authenticated, named: Option<TenantId>) -> Result<(TenantId, Acting), Problem> {
+        let tenant = named.unwrap_or(who.tenant);
+        let acting = self.memberships.acting(who.user, tenant).await?;
+        match acting {
+            // A token acts where it was made for, and where its owner reaches from there.
+            Some(acting) if who.bound && tenant != who.tenant && acting.assumed_from != Some(who.tenant) => {
+                Err(no_tenant())
+            }
+            Some(acting) => Ok((tenant, acting)),
+            None if named.is_none() && !who.bound => self.elsewhere(who.user).await,
+            None => Err(no_tenant()),
+        }
+    }
+
+    /// Who is no member of the own home any more acts for the first tenant left, as `/me` says.
+    async fn elsewhere(&self, user: UserId) -> Result<(TenantId, Acting), Problem> {
+        let memberships = self.memberships.of_user(user).await?;
+        let first = memberships.into_iter().next().ok_or_else(no_tenant)?;
+        let acting = Acting {
+            kind: first.tenant.kind,
+            role: first.role,
+            assumed_from: None,
+        };
+        Ok((first.tenant.id, acting))
+    }
+
+    /// Refuses everything but setting up a second factor to owners of the platform who have none.
+    async fn demand_totp(
+        &self,
+        admission: &Admission<'_>,
+        who: &Authenticated,
+        (tenant, acting): (TenantId, Acting),
+    ) -> Result<(), Problem> {
+        if who.totp_enabled || admission.caller.loopback || is_account_path(admission.uri) {
+            return Ok(());
+        }
+        let platform = self.memberships.platform();
+        let owner = if tenant == platform {
+            acting.role == Role::Owner
+        } else {
+            self.identity.owns_platform(who.user).await?
+        };
+        if owner {
+            return Err(Problem::new(
+                Kind::Forbidden,
+                "identity.totp.setup_required",
+                "set up a second factor first: owners of the platform need one to work over the network",
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Gate for SessionGate {
+    async fn admit(&self, admission: Admission<'_>) -> Result<OpCx, Problem> {
+        let presented = Presented::read(admission.headers)?.ok_or_else(|| {
+            Problem::new(
+                Kind::Unauthenticated,
+                "identity.credential.missing",
+                "sign in, or send an API token as Authorization: Bearer mpk_…",
+            )
+        })?;
+        if matches!(presented, Presented::Session(_)) {
+            check_origin(admission.method, admission.headers)?;
+        }
+        self.limit(&presented)?;
+        let named = named_tenant(&admission)?;
+        let host = mpanel_identity::host(admission.headers);
+        let who = self
+            .identity
+            .authenticate(&presented, &host, is_stream(admission.uri))
+            .await?;
+        let (tenant, acting) = self.acting(&who, named).await?;
+        self.demand_totp(&admission, &who, (tenant, acting)).await?;
+        Ok(OpCx::new(OpCxParts {
+            actor: who.actor,
+            tenant,
+            tenant_kind: acting.kind,
+            role: acting.role,
+            scopes: who.scopes,
+            assumed_from: acting.assumed_from,
+            request_id: admission.caller.request_id,
+            address: admission.caller.address,
+            idempotency: admission.idempotency,
+            clock: self.clock.clone(),
+            permissions: self.permissions.clone(),
+        }))
+    }
+}
+
+/// A browser adds the cookie to whatever any page makes it send. What changes something must come
+/// from a page of our own (ASVS 3.5.1): it carries a field that no form can set, and the browser
+/// says where it comes from. Tokens need none of this, since nothing adds them by itself.
+fn check_origin(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    if method.is_safe() {
+        return Ok(());
+    }
+    if headers.get(CSRF_HEADER).is_some_and(|value| value == "1") && is_same_site_for_sure(headers) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Kind::Forbidden,
+        "identity.session.cross_site",
+        "the request does not come from a page of this panel",
+    ))
+}
+
+/// `Mpanel-Tenant`, or `?tenant=` where a header cannot be sent: event streams and downloads.
+fn named_tenant(admission: &Admission<'_>) -> Result<Option<TenantId>, Problem> {
+    let mut values = admission.headers.get_all(TENANT_HEADER).iter();
+    let header = values.next().map(|value| value.to_str().unwrap_or_default());
+    let in_query = if admission.method == Method::GET {
+        query_tenant(admission.uri)
+    } else {
+        None
+    };
+    let text = match (header, in_query, values.next()) {
+        (None, None, _) => return Ok(None),
+        (Some(text), None, None) | (None, Some(text), _) => text,
+        (Some(a), Some(b), None) if a == b => a,
+        _ => {
+            return Err(Problem::new(
+                Kind::Malformed,
+                "request.tenant_ambiguous",
+                "name the acting tenant once",
+            ));
+        }
+    };
+    match text.parse() {
+        Ok(tenant) => Ok(Some(tenant)),
+        Err(_) if header.is_some() => Err(Problem::field(FieldError::new(
+            "#Mpanel-Tenant",
+            "request.bad_tenant",
+            "the header holds a tenant's id, as in tnt_01h2xcejqtf2nbrexx3vqjhp41",
+        ))),
+        Err(_) => Err(no_tenant()),
+    }
+}
+
+/// Ids are letters, digits and an underscore: nothing in them is ever percent-encoded.
+fn query_tenant(uri: &Uri) -> Option<&str> {
+    uri.query()?.split('&').find_map(|pair| pair.strip_prefix("tenant="))
+}
+
+fn no_tenant() -> Problem {
+    Problem::new(
+        Kind::NotFound,
+        "request.tenant_not_found",
+        "there is no such tenant, or you may not act for it",
+    )
+}
+
+fn operation_path(uri: &Uri) -> &str {
+    let path = uri.path();
+    path.strip_prefix(PREFIX).unwrap_or(path)
+}
+
+/// What a person does to the own account: open to those who still have to set up a second factor.
+fn is_account_path(uri: &Uri) -> bool {
+    let path = operation_path(uri);
+    matches!(path, "/me" | "/me/totp" | "/me/totp/confirm" | "/sessions") || path.starts_with("/sessions/")
+}
+
+/// A stream lives as long as its page is open, whether anybody looks at it or not.
+fn is_stream(uri: &Uri) -> bool {
+    operation_path(uri) == "/events"
+}
+
+#[cfg(test)]
+mod tests;
