@@ -26,7 +26,7 @@ fn main() -> io::Result<()> {
     }
     files.sort();
 
-    let mut table = String::from("pub static ASSETS: &[Asset] = &[\n");
+    let mut table = String::from("static ASSETS: &[Asset] = &[\n");
     for (number, (path, bytes)) in files.iter().enumerate() {
         let plain = out.join(format!("{number}.bin"));
         fs::write(&plain, bytes)?;

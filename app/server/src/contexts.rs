@@ -1,25 +1,21 @@
 //! The contexts, and which of them owns the ports that another needs. A new context is a line in
-//! [`MIGRATIONS`], a line in [`roles`] and a line in [`Contexts::modules`].
+//! [`MIGRATIONS`], a line in [`roles`], [`apis`] and [`Contexts::modules`].
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use mpanel_authz::{Permissions, RoleRow};
 use mpanel_certificates::CertificateStore;
-use mpanel_client_agent::{Agent, UnixAgent};
 use mpanel_config::Config;
 use mpanel_dns::Dns;
 use mpanel_events::{ServedBoard, Spine, Tail};
 use mpanel_fleet::Fleet;
 use mpanel_fleet_contract::Nodes;
-use mpanel_http::Module;
+use mpanel_http::{Api, Module};
 use mpanel_identity::Identity;
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::Migrations;
-use mpanel_sites::Sites;
 use mpanel_tenancy::Tenancy;
 
 use crate::data_plane;
@@ -34,7 +30,6 @@ pub const MIGRATIONS: &[Migrations] = &[
     mpanel_fleet::MIGRATIONS,
     mpanel_certificates::MIGRATIONS,
     mpanel_dns::MIGRATIONS,
-    mpanel_sites::MIGRATIONS,
 ];
 
 /// What each role may do, from all contexts.
@@ -46,9 +41,20 @@ fn roles() -> Vec<RoleRow> {
         mpanel_fleet::ROLES,
         mpanel_certificates::ROLES,
         mpanel_dns::ROLES,
-        mpanel_sites::ROLES,
     ]
     .concat()
+}
+
+/// What the operations of each are like.
+pub fn apis() -> Vec<Api> {
+    vec![
+        crate::http::api(),
+        mpanel_tenancy::api(),
+        mpanel_identity::api(),
+        mpanel_fleet::api(),
+        mpanel_certificates::api(),
+        mpanel_dns::api(),
+    ]
 }
 
 /// The role table of the whole product.
@@ -63,7 +69,6 @@ pub struct Contexts {
     pub fleet: Fleet,
     pub certificates: CertificateStore,
     pub dns: Dns,
-    pub sites: Sites,
 }
 
 impl Contexts {
@@ -75,7 +80,8 @@ impl Contexts {
         (board, tail): (&ServedBoard, &Tail),
     ) -> anyhow::Result<Self> {
         let nameservers = nameservers(config)?;
-        let tenancy = Tenancy::open(spine.clone(), &**clock, &reserved(config, &nameservers)?).await?;
+        let reserved = reserved(config, &nameservers)?;
+        let tenancy = Tenancy::open(spine.clone(), &**clock, &reserved).await?;
         let platform = tenancy.platform();
         let identity = open_identity(config, rootless, spine, clock, &tenancy).await?;
         let addresses = data_plane::addresses(config);
@@ -83,20 +89,20 @@ impl Contexts {
         let nodes: Arc<dyn Nodes> = Arc::new(fleet.clone());
         let certificates = CertificateStore::open(spine.clone(), clock.clone(), nodes.clone(), platform).await?;
         let served = (board.clone(), tail.clone());
-        let dns = Dns::new(spine.clone(), clock.clone(), Arc::new(tenancy.clone()), nameservers, served);
-        let agent: Arc<dyn Agent> = Arc::new(UnixAgent::new(config.data.join("run/agent.sock")));
-        let ports = mpanel_sites::Ports {
-            entitlements: Arc::new(tenancy.clone()),
-            claims: Arc::new(tenancy.clone()),
-            certificates: Arc::new(certificates.clone()),
-            records: Arc::new(dns.clone()),
-            nodes,
-            agent,
-            board: board.clone(),
-            tail: tail.clone(),
-        };
-        let sites = Sites::new(spine.clone(), clock.clone(), ports, site_settings(config));
-        Ok(Self { identity, tenancy, fleet, certificates, dns, sites })
+        let dns = Dns::new(
+            spine.clone(),
+            clock.clone(),
+            Arc::new(tenancy.clone()),
+            nameservers,
+            served,
+        );
+        Ok(Self {
+            identity,
+            tenancy,
+            fleet,
+            certificates,
+            dns,
+        })
     }
 
     /// What each gives to the server.
@@ -107,7 +113,6 @@ impl Contexts {
             mpanel_fleet::module(self.fleet.clone()),
             mpanel_certificates::module(self.certificates.clone()),
             mpanel_dns::module(self.dns.clone()),
-            mpanel_sites::module(self.sites.clone()),
         ]
     }
 }
@@ -125,23 +130,6 @@ async fn open_identity(
         logins_per_minute_account: config.rate.logins_per_minute_account,
     };
     Ok(Identity::open(spine.clone(), clock.clone(), Arc::new(tenancy.clone()), settings).await?)
-}
-
-fn site_settings(config: &Config) -> mpanel_sites::Settings {
-    mpanel_sites::Settings {
-        uploads: uploads_folder(config),
-        preview_domain: config.preview_domain.clone(),
-        public_https_port: config.public_https_port(),
-        upload_max_bytes: config.uploads.max_bytes,
-        upload_kept: Duration::from_secs(u64::from(config.uploads.expire_hours) * 3600),
-        keep_releases: config.releases.keep,
-        release_max_bytes: config.releases.max_bytes,
-        release_max_files: config.releases.max_files,
-    }
-}
-
-fn uploads_folder(config: &Config) -> PathBuf {
-    config.data.join("blobs/uploads")
 }
 
 /// What new zones name as their servers; without a setting, names that at least this machine knows.
@@ -165,5 +153,8 @@ fn reserved(config: &Config, nameservers: &[DomainName]) -> anyhow::Result<Vec<D
 }
 
 fn domain_names(key: &'static str, names: &[String]) -> anyhow::Result<Vec<DomainName>> {
-    names.iter().map(|name| DomainName::parse(name).with_context(|| format!("setting {key}: {name}"))).collect()
+    names
+        .iter()
+        .map(|name| DomainName::parse(name).with_context(|| format!("setting {key}: {name}")))
+        .collect()
 }

@@ -19,7 +19,10 @@ pub async fn open(options: PgConnectOptions) -> anyhow::Result<Db> {
 }
 
 /// Tries again while the database is away; any other error is final.
-async fn retry<T>(what: &'static str, mut attempt: impl AsyncFnMut() -> Result<T, mpanel_pg::Error>) -> anyhow::Result<T> {
+async fn retry<T>(
+    what: &'static str,
+    mut attempt: impl AsyncFnMut() -> Result<T, mpanel_pg::Error>,
+) -> anyhow::Result<T> {
     let started = Instant::now();
     let mut pause = Duration::from_millis(20);
     loop {

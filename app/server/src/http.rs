@@ -10,7 +10,8 @@ use std::sync::Arc;
 use mpanel_authz::Action::{List, Operate, Read};
 use mpanel_authz::{Resource, Role, RoleRow, TenantKind};
 use mpanel_events::{Spine, Tail};
-use mpanel_http::{Gate, Routes};
+use mpanel_http::{Api, Gate, Routes};
+use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Operations of a tenant.
@@ -32,7 +33,12 @@ impl Resource for Event {
 }
 
 const fn row(role: Role, resource: &'static str, actions: &'static [mpanel_authz::Action]) -> RoleRow {
-    RoleRow { role, resource, actions, kinds: TenantKind::ANY }
+    RoleRow {
+        role,
+        resource,
+        actions,
+        kinds: TenantKind::ANY,
+    }
 }
 
 pub const ROLES: &[RoleRow] = &[
@@ -57,12 +63,23 @@ pub struct SpineState {
 
 pub type State = axum::extract::State<Arc<SpineState>>;
 
-pub fn spine_routes(state: Arc<SpineState>) -> Routes {
+fn router() -> OpenApiRouter<Arc<SpineState>> {
     OpenApiRouter::new()
         .routes(routes!(operations::list))
         .routes(routes!(operations::get))
         .routes(routes!(operations::cancel))
         .routes(routes!(events::stream))
         .routes(routes!(audit::list))
-        .with_state(state)
+}
+
+pub fn spine_routes(state: Arc<SpineState>) -> Routes {
+    router().with_state(state)
+}
+
+/// What the operations are like, without anything that answers them.
+pub fn api() -> Api {
+    Api {
+        operations: router().into_openapi(),
+        public: OpenApi::default(),
+    }
 }

@@ -19,13 +19,17 @@ pub const PREFIX: &str = "/api/v1";
 )]
 struct Base;
 
-/// Completes what the routers have collected.
+/// What the contexts say, under one prefix, completed with what is the same everywhere.
 #[must_use]
-pub fn document(mut collected: OpenApi, public: &OpenApi) -> OpenApi {
-    let public_operations: Vec<String> = operations(public);
-    let mut document = Base::openapi();
-    collected.merge(public.clone());
-    document.merge(collected);
+pub fn document() -> OpenApi {
+    let mut public_operations = Vec::new();
+    let mut collected = OpenApi::default();
+    for api in crate::contexts::apis() {
+        public_operations.extend(operations(&api.public));
+        collected.merge(api.operations);
+        collected.merge(api.public);
+    }
+    let mut document = Base::openapi().nest(PREFIX, collected);
     let components = document.components.get_or_insert_default();
     components.add_security_scheme(
         "session",
@@ -33,14 +37,23 @@ pub fn document(mut collected: OpenApi, public: &OpenApi) -> OpenApi {
     );
     components.add_security_scheme(
         "token",
-        SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("mpk_…").build()),
+        SecurityScheme::Http(
+            HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .bearer_format("mpk_…")
+                .build(),
+        ),
     );
-    components.schemas.insert("Problem".to_owned(), ProblemDocument::schema());
+    components
+        .schemas
+        .insert("Problem".to_owned(), ProblemDocument::schema());
     let problem = ResponseBuilder::new()
         .description("A problem; `code` tells which")
         .content(
             "application/problem+json",
-            ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemDocument::name()))).build(),
+            ContentBuilder::new()
+                .schema(Some(Ref::from_schema_name(ProblemDocument::name())))
+                .build(),
         )
         .build();
     let both = [
@@ -48,7 +61,10 @@ pub fn document(mut collected: OpenApi, public: &OpenApi) -> OpenApi {
         SecurityRequirement::new("token", Vec::<String>::new()),
     ];
     for operation in document.paths.paths.values_mut().flat_map(each) {
-        let is_public = operation.operation_id.as_ref().is_some_and(|id| public_operations.contains(id));
+        let is_public = operation
+            .operation_id
+            .as_ref()
+            .is_some_and(|id| public_operations.contains(id));
         if !is_public {
             operation.security = Some(both.to_vec());
         }
@@ -66,11 +82,25 @@ pub fn document(mut collected: OpenApi, public: &OpenApi) -> OpenApi {
 
 fn operations(document: &OpenApi) -> Vec<String> {
     let mut document = document.clone();
-    document.paths.paths.values_mut().flat_map(each).filter_map(|operation| operation.operation_id.clone()).collect()
+    document
+        .paths
+        .paths
+        .values_mut()
+        .flat_map(each)
+        .filter_map(|operation| operation.operation_id.clone())
+        .collect()
 }
 
 fn each(item: &mut utoipa::openapi::PathItem) -> impl Iterator<Item = &mut utoipa::openapi::path::Operation> {
-    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch, &mut item.head, &mut item.options]
-        .into_iter()
-        .filter_map(Option::as_mut)
+    [
+        &mut item.get,
+        &mut item.put,
+        &mut item.post,
+        &mut item.delete,
+        &mut item.patch,
+        &mut item.head,
+        &mut item.options,
+    ]
+    .into_iter()
+    .filter_map(Option::as_mut)
 }

@@ -11,7 +11,12 @@ pub fn names(config: &Config) -> Vec<String> {
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     names.extend(config.hosts.iter().cloned());
     let listens = |address: &SocketAddr| !address.ip().is_unspecified();
-    names.extend([&config.panel].into_iter().filter(|a| listens(a)).map(|address| address.ip().to_string()));
+    names.extend(
+        [&config.panel]
+            .into_iter()
+            .filter(|a| listens(a))
+            .map(|address| address.ip().to_string()),
+    );
     names.extend(config.public_addresses.iter().map(ToString::to_string));
     names.sort();
     names.dedup();
@@ -20,7 +25,9 @@ pub fn names(config: &Config) -> Vec<String> {
 
 /// Tells the edges which names are the panel's: these and no others. What is so already is left alone.
 pub async fn publish(spine: &Spine, clock: &dyn Clock, names: &[String]) -> Result<(), mpanel_events::Error> {
-    let panel = EdgeHost { target: EdgeTarget::Panel };
+    let panel = EdgeHost {
+        target: EdgeTarget::Panel,
+    };
     let wanted = serde_json::to_value(&panel)?;
     let now = clock.now();
     let mut tx = spine.db().platform(Reason::Publish("server.panel_hosts")).await?;

@@ -11,7 +11,7 @@ use mpanel_crypto::MasterKey;
 use mpanel_events::{FeedServer, ServedBoard, Spine, Tail, Vault, run_leader};
 use mpanel_fleet::{AllowedPeers, Directory};
 use mpanel_http::Gate;
-use mpanel_jobs::{Runtime, Tuning};
+use mpanel_jobs::{Retention, Runtime, Tuning};
 use mpanel_kernel::clock::{SharedClock, SystemClock};
 use mpanel_pg::PgConnectOptions;
 use mpanel_telemetry::spawn_named;
@@ -51,7 +51,15 @@ pub struct Options {
 /// # Errors
 /// When it cannot start: the database does not come, or its keys belong to another master key.
 pub async fn run(options: Options, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-    let Options { config, database, listeners, pages, rootless, edge_uid, dns_uid } = options;
+    let Options {
+        config,
+        database,
+        listeners,
+        pages,
+        rootless,
+        edge_uid,
+        dns_uid,
+    } = options;
     let clock: SharedClock = Arc::new(SystemClock);
     let (master, created) = MasterKey::load_or_create(&config.data.join("keys/master.key"))?;
     if created {
@@ -67,7 +75,14 @@ pub async fn run(options: Options, stop: impl Future<Output = ()> + Send + 'stat
     let following = tail.clone();
     let followed = db.clone();
     spawn_named("events.tail", async move { following.run(followed).await });
-    serve_feed(listeners.feed, &contexts, &spine, &clock, (&board, &tail), data_plane::peers(edge_uid, dns_uid))?;
+    serve_feed(
+        listeners.feed,
+        &contexts,
+        &spine,
+        &clock,
+        (&board, &tail),
+        data_plane::peers(edge_uid, dns_uid),
+    )?;
 
     let gate: Arc<dyn Gate> = Arc::new(SessionGate::new(
         contexts.identity.clone(),
@@ -95,14 +110,21 @@ fn app(
     gate: Arc<dyn Gate>,
     pages: Router,
 ) -> anyhow::Result<Router> {
-    let mut routes = spine_routes(Arc::new(SpineState { spine: spine.clone(), tail: tail.clone(), gate: gate.clone() }));
+    let mut routes = spine_routes(Arc::new(SpineState {
+        spine: spine.clone(),
+        tail: tail.clone(),
+        gate: gate.clone(),
+    }));
     let mut public = OpenApiRouter::new();
     let mut runtime = Runtime {
         spine: spine.clone(),
         tail: tail.clone(),
         clock: clock.clone(),
         operations: Vec::new(),
-        reconcilers: Vec::new(),
+        reconcilers: vec![Arc::new(Retention {
+            db: spine.db().clone(),
+            clock: clock.clone(),
+        })],
         jobs: Vec::new(),
         tuning: Tuning::default(),
     };
@@ -116,13 +138,12 @@ fn app(
     spawn_named("jobs.runtime", runtime.run());
 
     let nest = |routes| OpenApiRouter::new().nest(openapi::PREFIX, routes);
-    let (routes, collected) = nest(routes).split_for_parts();
-    let (public, of_public) = nest(public).split_for_parts();
-    let document = openapi::document(collected, &of_public);
+    let (routes, _) = nest(routes).split_for_parts();
+    let (public, _) = nest(public).split_for_parts();
     let system = System {
         db: spine.db().clone(),
         metrics_token: config.metrics_token.clone(),
-        openapi: serde_json::to_string(&document)?,
+        openapi: serde_json::to_string(&openapi::document())?,
     };
     Ok(routes
         .layer(middleware::from_fn_with_state(gate, mpanel_http::admit))
@@ -149,7 +170,10 @@ fn serve_feed(
         nodes: Arc::new(Directory::new(contexts.fleet.clone(), peers)),
         clock: clock.clone(),
     };
-    spawn_named("feed.server", server.run(listener, |task| drop(spawn_named("feed.session", task))));
+    spawn_named(
+        "feed.server",
+        server.run(listener, |task| drop(spawn_named("feed.session", task))),
+    );
     Ok(())
 }
 
@@ -158,7 +182,10 @@ fn serve_feed(
 async fn announce(config: &Config, contexts: &Contexts, spine: &Spine, clock: &SharedClock) -> anyhow::Result<()> {
     let run = config.data.join("run");
     contexts.identity.renew_claim(&run.join("claim")).await?;
-    write(&run.join("ca-fingerprint"), &contexts.certificates.authority_fingerprint())?;
+    write(
+        &run.join("ca-fingerprint"),
+        &contexts.certificates.authority_fingerprint(),
+    )?;
     let names = panel::names(config);
     contexts.certificates.want_panel(&certifiable(&names)).await?;
     panel::publish(spine, &**clock, &names).await?;

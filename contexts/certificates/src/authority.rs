@@ -26,6 +26,7 @@ pub struct Authority {
     name: String,
     certificate_pem: String,
     certificate_der: Vec<u8>,
+    not_after: Timestamp,
 }
 
 /// A new certificate with its key.
@@ -73,6 +74,7 @@ impl Authority {
             name: stored.name,
             certificate_pem: stored.certificate_pem,
             certificate_der,
+            not_after: stored.not_after,
         })
     }
 
@@ -109,7 +111,8 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
-        let (not_before, not_after) = (earlier(now, BACKDATED), later(now, LEAF_LIFE));
+        // What outlives its issuer is not believed (RFC 5280 §6.1).
+        let (not_before, not_after) = (earlier(now, BACKDATED), later(now, LEAF_LIFE).min(self.not_after));
         params.not_before = moment(not_before);
         params.not_after = moment(not_after);
         let certificate = params.signed_by(&key, &self.issuer)?;

@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use jiff::Timestamp;
 use mpanel_authz::actions;
 use mpanel_http::utoipa_axum::{router::OpenApiRouter, routes};
-use mpanel_http::{Cx, Ids, Json, Paging, ProblemDocument, Result, Routes};
+use mpanel_http::{Api, Cx, Ids, Json, Paging, ProblemDocument, Result, Routes};
 use mpanel_kernel::ids::CertificateId;
 use mpanel_kernel::paging::Page;
 use serde::Serialize;
@@ -19,15 +19,28 @@ use crate::{CertificateStore, authz};
 
 type State = axum::extract::State<Arc<CertificateStore>>;
 
+fn router() -> OpenApiRouter<Arc<CertificateStore>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get))
+}
+
 pub fn routes(certificates: Arc<CertificateStore>) -> Routes {
-    OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(get))
-        .with_state(certificates)
+    router().with_state(certificates)
+}
+
+fn public_router() -> OpenApiRouter<Arc<CertificateStore>> {
+    OpenApiRouter::new().routes(routes!(authority))
 }
 
 pub fn public_routes(certificates: Arc<CertificateStore>) -> Routes {
-    OpenApiRouter::new().routes(routes!(authority)).with_state(certificates)
+    public_router().with_state(certificates)
+}
+
+/// What the operations are like, without anything that answers them.
+pub fn api() -> Api {
+    Api {
+        operations: router().into_openapi(),
+        public: public_router().into_openapi(),
+    }
 }
 
 /// A certificate; its private key is never shown.

@@ -21,6 +21,7 @@ use mpanel_pg::{Migrations, Reason};
 use authority::Authority;
 pub use authz::ROLES;
 pub use error::Error;
+pub use http::api;
 
 pub const MIGRATIONS: Migrations = Migrations {
     schema: "certificates",

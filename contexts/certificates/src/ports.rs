@@ -38,8 +38,10 @@ impl CertificateStore {
 #[async_trait]
 impl Certificates for CertificateStore {
     async fn want(&self, tx: &mut TenantTx, host: &DomainName) -> Result<(), Error> {
-        hosts::want(tx, host.as_str(), &[host.to_string()]).await?;
-        self.wanted_changed(tx, host, true).await
+        if hosts::want(tx, host.as_str(), &[host.to_string()]).await? {
+            self.wanted_changed(tx, host, true).await?;
+        }
+        Ok(())
     }
 
     async fn unwant(&self, tx: &mut TenantTx, host: &DomainName) -> Result<(), Error> {

@@ -11,6 +11,7 @@ use mpanel_events::{Change, Record, State};
 use mpanel_feed::topics::{EDGE_CERTIFICATE, EDGE_CERTIFICATE_HPKE_INFO, EdgeCertificate};
 use mpanel_fleet_contract::{EdgeKey, events as fleet_events};
 use mpanel_jobs::{BoxError, PassReport, Reconciler, deletes_allowed};
+use mpanel_kernel::error::{Kind, PublicError as _};
 use mpanel_kernel::ids::{CertificateId, TenantId};
 use mpanel_pg::Reason;
 use serde_json::json;
@@ -37,20 +38,20 @@ impl Issue {
         OpCx::system("certificates.issue", tenant, self.certificates.clock.clone())
     }
 
-    /// Issues, renews or withdraws for one host; returns whether it was withdrawn.
+    /// Issues, renews or withdraws for one host; returns whether it did.
     async fn see_to(&self, due: &Due, edges: &Edges) -> Result<bool, Error> {
         let mut change = self.certificates.spine.begin(&self.cx(due.tenant)).await?;
         let Some(now) = hosts::lock(change.tx(), &due.host).await? else {
             return Ok(false);
         };
+        if (now.wanted, now.certificate, &now.names) != (due.wanted, due.certificate, &due.names) {
+            // Something else is wanted by now: the next pass looks again.
+            return Ok(false);
+        }
         if !now.wanted {
             self.withdraw(&mut change, &now).await?;
             change.commit().await?;
             return Ok(true);
-        }
-        if now.certificate != due.certificate || now.names != due.names {
-            // Somebody was faster, or the names are others by now: the next pass looks again.
-            return Ok(false);
         }
         let certificate = self.issue(&mut change, &now, edges).await?;
         hosts::set_certificate(change.tx(), &now.host, certificate.id).await?;
@@ -66,7 +67,22 @@ impl Issue {
             .record(Record::new(events::ISSUED, certificate.id, facts.clone()).after(facts))
             .await?;
         change.commit().await?;
-        Ok(false)
+        Ok(true)
+    }
+
+    /// Tells the host's owner what went wrong, so that the others of the pass have their turn.
+    ///
+    /// # Errors
+    /// The error itself when it would be everybody's.
+    async fn put_off(&self, due: &Due, error: Error) -> Result<Error, Error> {
+        if error.kind() == Kind::Unavailable {
+            return Err(error);
+        }
+        tracing::error!(tenant = %due.tenant, host = due.host, %error, "a certificate cannot be seen to");
+        let mut tx = self.certificates.spine.db().tenant(due.tenant).await?;
+        hosts::set_message(&mut tx, &due.host, &error.public_text()).await?;
+        tx.commit().await?;
+        Ok(error)
     }
 
     async fn withdraw(&self, change: &mut Change, host: &Due) -> Result<(), Error> {
@@ -195,19 +211,30 @@ impl Reconciler for Issue {
         let total = usize::try_from(hosts::count(&mut tx).await?).unwrap_or(usize::MAX);
         let others = certificates::sealed_to_others(&mut tx, &edges.fingerprint, BATCH).await?;
         tx.commit().await?;
-        deletes_allowed("certificates", total, due.iter().filter(|due| !due.wanted).count())?;
         let full = due.len() + others.len() >= BATCH as usize;
+        let (wanted, unwanted): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| due.wanted);
         let mut report = PassReport::default();
-        for due in &due {
-            if self.see_to(due, &edges).await? {
-                report.deleted += 1;
-            } else {
-                report.changed += 1;
+        let mut failed = None;
+        for due in &wanted {
+            match self.see_to(due, &edges).await {
+                Ok(done) => report.changed += u64::from(done),
+                Err(error) => failed = Some(self.put_off(due, error).await?),
             }
         }
         for (tenant, id) in others {
             self.reseal(tenant, id, &edges).await?;
             report.changed += 1;
+        }
+        // Too many removals stop the removals, not those who wait for a certificate.
+        deletes_allowed("certificates", total, unwanted.len())?;
+        for due in &unwanted {
+            match self.see_to(due, &edges).await {
+                Ok(done) => report.deleted += u64::from(done),
+                Err(error) => failed = Some(self.put_off(due, error).await?),
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error.into());
         }
         report.again = full.then_some(Duration::ZERO);
         Ok(report)

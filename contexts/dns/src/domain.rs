@@ -81,7 +81,7 @@ impl NewRecord {
 /// A finding of the engine, at the field of the request where it belongs.
 fn field_error(problem: &Problem) -> FieldError {
     let pointer = match problem.field {
-        Field::Apex => "/apex",
+        Field::Apex | Field::SoaMname | Field::SoaRname | Field::SoaTimes => "/apex",
         Field::Type => "/type",
         Field::Ttl => "/ttl",
         Field::Data => "/data",

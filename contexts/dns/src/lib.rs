@@ -21,6 +21,7 @@ use mpanel_tenancy_contract::NameClaims;
 
 pub use authz::ROLES;
 pub use error::Error;
+pub use http::api;
 
 pub const MIGRATIONS: Migrations = Migrations {
     schema: "dns",

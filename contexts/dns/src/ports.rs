@@ -39,9 +39,12 @@ impl Dns {
         host: &DomainName,
         addresses: &[IpAddr],
     ) -> Result<HostDns, Error> {
-        store::zones::lock(tx, zone).await?;
+        // A zone of the host's own may have come after records in the zone above.
+        let holding = store::zones::lock_for_host(tx, host.as_str(), Some(zone)).await?;
         let present = store::records::at(tx, zone, host.as_str()).await?;
-        if present.iter().any(|record| is_own(record, host)) {
+        let managed = || present.iter().filter(|record| record.managed_for.is_some());
+        let own = || present.iter().filter(|record| is_own(record, host));
+        if own().next().is_some() && managed().next().is_none() {
             return Ok(HostDns::OwnRecords { apex });
         }
         let mut wanted: Vec<CheckedRecord> = addresses
@@ -52,22 +55,25 @@ impl Dns {
                 ttl: MANAGED_TTL,
                 data: address.to_string(),
             })
+            // The tenant may have said the same beside what is kept here.
+            .filter(|wanted| !own().any(|own| own.rtype == wanted.rtype && own.data == wanted.data))
             .collect();
-        let managed = || present.iter().filter(|record| record.managed_for.is_some());
         let mut have: Vec<(&str, &str)> = managed()
             .map(|record| (record.rtype.as_str(), record.data.as_str()))
             .collect();
         wanted.sort_by(|a, b| (a.rtype, &a.data).cmp(&(b.rtype, &b.data)));
         have.sort_unstable();
-        if !have
+        let as_wanted = have
             .into_iter()
-            .eq(wanted.iter().map(|record| (record.rtype, record.data.as_str())))
-        {
+            .eq(wanted.iter().map(|record| (record.rtype, record.data.as_str())));
+        if !as_wanted || holding.len() > 1 {
             store::records::delete_managed(tx, host.as_str()).await?;
             for record in &wanted {
                 store::records::insert(tx, zone, RecordId::generate(), record, Some(host.as_str())).await?;
             }
-            self.publish(tx, zone, self.clock.now()).await?;
+            for zone in holding {
+                self.publish(tx, zone, self.clock.now()).await?;
+            }
         }
         Ok(HostDns::Managed { apex })
     }
@@ -100,7 +106,9 @@ impl HostRecords for Dns {
     }
 
     async fn withdraw(&self, tx: &mut TenantTx, host: &DomainName) -> Result<(), DnsPortError> {
-        for zone in store::records::delete_managed(tx, host.as_str()).await? {
+        let holding = store::zones::lock_for_host(tx, host.as_str(), None).await?;
+        store::records::delete_managed(tx, host.as_str()).await?;
+        for zone in holding {
             self.publish(tx, zone, self.clock.now()).await?;
         }
         Ok(())

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use mpanel_authz::{OpCx, actions};
 use mpanel_events::ConsumerStatus;
+use mpanel_http::utoipa::openapi::OpenApi;
 use mpanel_http::utoipa_axum::{router::OpenApiRouter, routes};
-use mpanel_http::{Cx, Ids, Json, Paging, ProblemDocument, Result, Routes};
+use mpanel_http::{Api, Cx, Ids, Json, Paging, ProblemDocument, Result, Routes};
 use mpanel_kernel::ids::NodeId;
 use mpanel_kernel::paging::Page;
 use serde::Serialize;
@@ -17,11 +18,20 @@ use crate::{Fleet, authz, store};
 
 type State = axum::extract::State<Arc<Fleet>>;
 
+fn router() -> OpenApiRouter<Arc<Fleet>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get))
+}
+
 pub fn routes(fleet: Arc<Fleet>) -> Routes {
-    OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(get))
-        .with_state(fleet)
+    router().with_state(fleet)
+}
+
+/// What the operations are like, without anything that answers them.
+pub fn api() -> Api {
+    Api {
+        operations: router().into_openapi(),
+        public: OpenApi::default(),
+    }
 }
 
 /// A data-plane process on a node.

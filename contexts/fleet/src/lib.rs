@@ -23,6 +23,7 @@ use mpanel_pg::{Migrations, Reason};
 pub use authz::ROLES;
 pub use directory::{AllowedPeers, Directory};
 pub use error::Error;
+pub use http::api;
 
 pub const MIGRATIONS: Migrations = Migrations {
     schema: "fleet",

@@ -66,7 +66,27 @@ pub async fn edge_keys(tx: &mut PlatformTx) -> Result<Vec<(NodeId, String)>, sql
         .collect())
 }
 
-/// Notes that a node was heard of; returns whether its edge's key is another one than before.
+/// What a process said of its node when it was last heard.
+pub struct Known {
+    pub version: String,
+    pub edge_key: Option<String>,
+}
+
+/// Notes that a node was heard of.
+pub async fn heard(tx: &mut TenantTx, id: NodeId, now: Timestamp) -> Result<Known, Error> {
+    sqlx::query_as!(
+        Known,
+        "update fleet.nodes set last_seen_at = $3 where tenant_id = $1 and id = $2 returning version, edge_key",
+        tx.tenant().uuid(),
+        id.uuid(),
+        Ts(now) as _,
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(Error::NotFound)
+}
+
+/// Notes a node's version and its edge's key; returns whether its edge's key is another one than before.
 pub async fn seen(
     tx: &mut TenantTx,
     id: NodeId,

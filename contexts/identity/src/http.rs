@@ -6,14 +6,14 @@ mod me;
 mod sessions;
 mod sign_in;
 
-use mpanel_http::Routes;
 use mpanel_http::utoipa_axum::{router::OpenApiRouter, routes};
+use mpanel_http::{Api, Routes};
 
 use crate::Identity;
 
 type State = axum::extract::State<Identity>;
 
-pub fn routes(identity: Identity) -> Routes {
+fn router() -> OpenApiRouter<Identity> {
     OpenApiRouter::new()
         .routes(routes!(me::get))
         .routes(routes!(me::start_totp, me::disable_totp))
@@ -23,14 +23,28 @@ pub fn routes(identity: Identity) -> Routes {
         .routes(routes!(sessions::end))
         .routes(routes!(api_tokens::list, api_tokens::create))
         .routes(routes!(api_tokens::delete))
-        .with_state(identity)
 }
 
-pub fn public_routes(identity: Identity) -> Routes {
+pub fn routes(identity: Identity) -> Routes {
+    router().with_state(identity)
+}
+
+fn public_router() -> OpenApiRouter<Identity> {
     OpenApiRouter::new()
         .routes(routes!(sign_in::setup))
         .routes(routes!(sign_in::claim))
         .routes(routes!(sign_in::create_session))
         .routes(routes!(sign_in::activate))
-        .with_state(identity)
+}
+
+pub fn public_routes(identity: Identity) -> Routes {
+    public_router().with_state(identity)
+}
+
+/// What the operations are like, without anything that answers them.
+pub fn api() -> Api {
+    Api {
+        operations: router().into_openapi(),
+        public: public_router().into_openapi(),
+    }
 }

@@ -28,6 +28,7 @@ use service::LoginThrottle;
 pub use authz::ROLES;
 pub use credential::{CredentialError, Presented, SESSION_COOKIE, host, is_cross_site, is_same_site_for_sure};
 pub use error::Error;
+pub use http::api;
 pub use service::Authenticated;
 pub use throttle::Throttle;
 

@@ -14,6 +14,8 @@ create table tenancy.tenants (
 );
 create unique index tenants_one_platform on tenancy.tenants (kind) where kind = 'platform';
 select mpanel.protect('tenancy.tenants');
+-- The tree, what tenants are on and what they use is changed through functions only.
+revoke insert, update, delete on tenancy.tenants from mpanel_app;
 
 -- The tree, closed: for every tenant a row under itself (depth 0) and under each of its ancestors.
 -- `tenant_id` is the ancestor, so that lists across a subtree stay under the one policy.
@@ -25,11 +27,12 @@ create table tenancy.subtree (
 );
 create index subtree_up on tenancy.subtree (descendant, depth);
 select mpanel.protect('tenancy.subtree');
+revoke insert, update, delete on tenancy.subtree from mpanel_app;
 
 create table tenancy.members (
     tenant_id uuid not null references tenancy.tenants (tenant_id),
     user_id uuid not null,
-    role text not null,
+    role text not null check (role in ('owner', 'admin', 'developer', 'viewer')),
     created_at timestamptz not null,
     primary key (tenant_id, user_id)
 );
@@ -63,7 +66,7 @@ create table tenancy.plan_versions (
     foreign key (tenant_id, plan_id) references tenancy.plans (tenant_id, id)
 );
 select mpanel.protect('tenancy.plan_versions');
-revoke update, delete on tenancy.plan_versions from mpanel_app;
+revoke update, delete on tenancy.plan_versions from mpanel_app, mpanel_platform;
 
 create table tenancy.subscriptions (
     tenant_id uuid primary key references tenancy.tenants (tenant_id),
@@ -75,6 +78,7 @@ create table tenancy.subscriptions (
     foreign key (seller_id, plan_id, plan_version) references tenancy.plan_versions (tenant_id, plan_id, number)
 );
 select mpanel.protect('tenancy.subscriptions');
+revoke insert, update, delete on tenancy.subscriptions from mpanel_app;
 
 -- What a tenant and everybody below it use of a key, and what it may.
 create table tenancy.counters (

@@ -9,18 +9,33 @@ $$;
 grant execute on function tenancy.is_within to mpanel_app, mpanel_platform;
 select mpanel.definer('tenancy.is_within');
 
--- Hangs a new tenant below the acting one.
-create function tenancy.create_child(id uuid, kind text, name text, slug text, at timestamptz) returns void
+-- Whether the acting tenant or one above it is suspended, and so may not grow.
+create function tenancy.is_suspended() returns boolean
+    language sql stable set search_path = pg_catalog
+as $$
+    select exists (
+        select from tenancy.subtree s join tenancy.tenants t on t.tenant_id = s.tenant_id
+        where s.descendant = mpanel.tenant() and t.state = 'suspended')
+$$;
+revoke all on function tenancy.is_suspended from public;
+grant execute on function tenancy.is_suspended to mpanel_platform;
+
+-- Hangs a new tenant below the acting one; false when that is suspended.
+create function tenancy.create_child(id uuid, kind text, name text, slug text, at timestamptz) returns boolean
     language plpgsql set search_path = pg_catalog
 as $$
 declare
     parent uuid := mpanel.tenant();
 begin
+    if tenancy.is_suspended() then
+        return false;
+    end if;
     insert into tenancy.tenants (tenant_id, parent_id, kind, name, slug, created_at)
     values (create_child.id, parent, create_child.kind, create_child.name, create_child.slug, create_child.at);
     insert into tenancy.subtree (tenant_id, descendant, depth)
     select s.tenant_id, create_child.id, s.depth + 1 from tenancy.subtree s where s.descendant = parent
     union all select create_child.id, create_child.id, 0;
+    return true;
 end
 $$;
 grant execute on function tenancy.create_child to mpanel_app;
@@ -50,35 +65,52 @@ $$;
 grant execute on function tenancy.tree to mpanel_app;
 select mpanel.definer('tenancy.tree');
 
+-- Changes a tenant of the acting tenant's subtree; its own state is for those above it to change.
 create function tenancy.update_tenant(wanted uuid, seen bigint, new_name text, new_state text) returns bigint
     language sql set search_path = pg_catalog
 as $$
-    update tenancy.tenants set name = coalesce(new_name, name), state = coalesce(new_state, state), version = version + 1
+    update tenancy.tenants
+    set name = coalesce(new_name, name), version = version + 1,
+        state = case when wanted = mpanel.tenant() then state else coalesce(new_state, state) end
     where tenant_id = wanted and version = seen and tenancy.is_within(wanted)
     returning version
 $$;
 grant execute on function tenancy.update_tenant to mpanel_app;
 select mpanel.definer('tenancy.update_tenant');
 
--- Puts a tenant of the acting tenant's subtree on a plan that its parent sells, and sets its limits.
+-- Whoever changes counters holds the root first. Every path to a tenant begins there, so that two
+-- transactions never wait for each other, whatever keys they reserve and in whatever order.
+create function tenancy.hold_root() returns void
+    language plpgsql set search_path = pg_catalog
+as $$
+begin
+    perform from tenancy.tenants t where t.kind = 'platform' for no key update;
+end
+$$;
+revoke all on function tenancy.hold_root from public;
+grant execute on function tenancy.hold_root to mpanel_platform;
+
+-- Puts a child of the acting tenant on a plan that the acting tenant sells, and sets its limits.
 -- Returns the first key whose limit would pass the seller's without leave to oversell.
 create function tenancy.subscribe(
-    wanted uuid, seller uuid, plan uuid, plan_version int, overrides jsonb, limits jsonb, at timestamptz
+    wanted uuid, plan uuid, plan_version int, overrides jsonb, limits jsonb, at timestamptz
 ) returns text
     language plpgsql set search_path = pg_catalog
 as $$
 declare
+    seller uuid := mpanel.tenant();
     over text;
 begin
-    if not tenancy.is_within(wanted)
-        or not exists (select from tenancy.tenants t where t.tenant_id = wanted and t.parent_id = seller) then
+    if not exists (select from tenancy.tenants t where t.tenant_id = wanted and t.parent_id = seller) then
         raise exception 'tenant % is not one that % sells to', wanted, seller using errcode = 'insufficient_privilege';
     end if;
+    perform tenancy.hold_root();
+    -- A key that no plan gives the seller it has none of.
     select l.key into over
     from jsonb_each(limits) l
-    join tenancy.counters c on c.tenant_id = seller and c.key = l.key
-    where c.max_allowed is not null
-      and (jsonb_typeof(l.value) = 'null' or (l.value #>> '{}')::bigint > c.max_allowed)
+    left join tenancy.counters c on c.tenant_id = seller and c.key = l.key
+    where (c.tenant_id is null or c.max_allowed is not null)
+      and (jsonb_typeof(l.value) = 'null' or (l.value #>> '{}')::bigint > coalesce(c.max_allowed, 0))
       and not exists (
           select from tenancy.subscriptions u
           join tenancy.plan_versions v
@@ -99,8 +131,8 @@ begin
     return null;
 end
 $$;
-grant execute on function tenancy.subscribe to mpanel_app;
 select mpanel.definer('tenancy.subscribe');
+grant execute on function tenancy.subscribe to mpanel_app;
 
 -- Adds to the use of the acting tenant and its ancestors; see the port `Entitlements`.
 -- Returns 'ok', 'suspended', 'self' or 'above', with the acting tenant's figures.
@@ -110,36 +142,32 @@ as $$
 declare
     acting uuid := mpanel.tenant();
     step record;
-    row tenancy.counters;
 begin
     outcome := 'ok';
-    if delta > 0 and exists (
-        select from tenancy.subtree s join tenancy.tenants t on t.tenant_id = s.tenant_id
-        where s.descendant = acting and t.state = 'suspended') then
+    perform tenancy.hold_root();
+    if delta > 0 and tenancy.is_suspended() then
         outcome := 'suspended';
         return;
     end if;
-    -- From the root to the leaf, as everybody does: two reservations never wait for each other.
-    for step in select s.tenant_id from tenancy.subtree s where s.descendant = acting order by s.depth desc loop
-        select * into row from tenancy.counters c where c.tenant_id = step.tenant_id and c.key = wanted for update;
-        if not found then
-            -- A tenant that no plan gives this key has none of it.
-            insert into tenancy.counters (tenant_id, key, max_allowed) values (step.tenant_id, wanted, 0)
-            on conflict do nothing;
-            select * into row from tenancy.counters c where c.tenant_id = step.tenant_id and c.key = wanted for update;
+    -- A tenant that no plan gives this key has none of it.
+    insert into tenancy.counters (tenant_id, key, max_allowed)
+    select s.tenant_id, wanted, 0 from tenancy.subtree s where s.descendant = acting order by s.depth desc
+    on conflict do nothing;
+    -- From the root to the leaf, so that the tenant's own limit, looked at last, is the one that is named.
+    for step in
+        select s.depth, c.used, c.max_allowed
+        from tenancy.subtree s join tenancy.counters c on c.tenant_id = s.tenant_id and c.key = wanted
+        where s.descendant = acting order by s.depth desc for update of c
+    loop
+        -- Without a limit, what a bigint holds is one.
+        if delta > coalesce(step.max_allowed, 9223372036854775807) - step.used and delta > 0 then
+            outcome := case when step.depth = 0 then 'self' else 'above' end;
         end if;
-        if step.tenant_id = acting then
-            own_used := row.used;
-            own_limit := row.max_allowed;
-        end if;
-        if delta > 0 and row.max_allowed is not null and row.used + delta > row.max_allowed then
-            outcome := case when step.tenant_id = acting then 'self' else 'above' end;
+        if step.depth = 0 then
+            own_used := step.used;
+            own_limit := step.max_allowed;
         end if;
     end loop;
-    -- The tenant's own limit is named before one above it.
-    if delta > 0 and own_limit is not null and own_used + delta > own_limit then
-        outcome := 'self';
-    end if;
     if outcome = 'ok' then
         update tenancy.counters c set used = c.used + delta
         from tenancy.subtree s
@@ -148,14 +176,16 @@ begin
     end if;
 end
 $$;
-grant execute on function tenancy.reserve to mpanel_app;
 select mpanel.definer('tenancy.reserve');
+grant execute on function tenancy.reserve to mpanel_app;
 
 -- What may still be added, the least over the acting tenant and its ancestors; null without limit.
 create function tenancy.headroom(wanted text) returns bigint
     language sql stable set search_path = pg_catalog
 as $$
-    select min(case when c.tenant_id is null then 0 else c.max_allowed - c.used end)
+    select min(case when c.tenant_id is null then 0
+                    when c.max_allowed is null then null
+                    else greatest(c.max_allowed - c.used, 0) end)
     from tenancy.subtree s
     left join tenancy.counters c on c.tenant_id = s.tenant_id and c.key = wanted
     where s.descendant = mpanel.tenant()
@@ -179,9 +209,17 @@ as $$
 declare
     acting uuid := mpanel.tenant();
 begin
-    -- One claimant of a name or of anything above or below it at a time.
+    -- One claimant of a name or of anything above or below it at a time: the last of `above` is the
+    -- shortest, two labels that all of those have in common.
     perform pg_advisory_xact_lock(hashtextextended('claim:' || above[array_length(above, 1)], 3));
     if wanted_kind <> 'preview' and exists (select from tenancy.reserved_names r where r.name = any(above)) then
+        return 'reserved';
+    end if;
+    -- Whoever holds a name above a reserved one could answer for that too; only the platform may.
+    if wanted_kind <> 'preview'
+        and exists (select from tenancy.reserved_names r
+                    where tenancy.reversed(r.name) like tenancy.reversed(wanted) || '%')
+        and not exists (select from tenancy.tenants t where t.tenant_id = acting and t.kind = 'platform') then
         return 'reserved';
     end if;
     if exists (select from tenancy.claims c where c.name = wanted and (c.tenant_id <> acting or wanted_kind = 'preview')

@@ -13,6 +13,8 @@ pub enum Error {
     Invalid(Vec<FieldError>),
     #[error("a customer has no tenants below it; act for a reseller or the platform")]
     NotASeller,
+    #[error("the account is suspended")]
+    Suspended,
     #[error("only the seller directly above puts a tenant on a plan; act for it and try again")]
     NotTheSeller,
     #[error("a plan of this name exists; choose another name, or add a version to it")]
@@ -58,6 +60,7 @@ impl PublicError for Error {
             Self::NotFound => Kind::NotFound,
             Self::Invalid(_) => Kind::Invalid,
             Self::NotASeller
+            | Self::Suspended
             | Self::NotTheSeller
             | Self::PlanNameTaken
             | Self::PlanArchived
@@ -76,6 +79,7 @@ impl PublicError for Error {
             Self::NotFound => "request.not_found",
             Self::Invalid(_) => "request.invalid",
             Self::NotASeller => "tenancy.tenant.not_a_seller",
+            Self::Suspended => "tenancy.tenant.suspended",
             Self::NotTheSeller => "tenancy.tenant.not_the_seller",
             Self::PlanNameTaken => "tenancy.plan.name_taken",
             Self::PlanArchived => "tenancy.plan.archived",

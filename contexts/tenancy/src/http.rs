@@ -6,14 +6,15 @@ mod tenants;
 
 use std::sync::Arc;
 
-use mpanel_http::Routes;
+use mpanel_http::utoipa::openapi::OpenApi;
 use mpanel_http::utoipa_axum::{router::OpenApiRouter, routes};
+use mpanel_http::{Api, Routes};
 
 use crate::service::Service;
 
 type State = axum::extract::State<Arc<Service>>;
 
-pub fn routes(service: Arc<Service>) -> Routes {
+fn router() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
         .routes(routes!(tenants::list, tenants::create))
         .routes(routes!(tenants::get, tenants::update))
@@ -24,5 +25,16 @@ pub fn routes(service: Arc<Service>) -> Routes {
         .routes(routes!(plans::list, plans::create))
         .routes(routes!(plans::get, plans::update))
         .routes(routes!(plans::create_version))
-        .with_state(service)
+}
+
+pub fn routes(service: Arc<Service>) -> Routes {
+    router().with_state(service)
+}
+
+/// What the operations are like, without anything that answers them.
+pub fn api() -> Api {
+    Api {
+        operations: router().into_openapi(),
+        public: OpenApi::default(),
+    }
 }

@@ -6,7 +6,7 @@ mod tenants;
 
 use std::sync::Arc;
 
-use mpanel_authz::OpCx;
+use mpanel_authz::{ActionType, Allowed, Denied, OpCx, Resource};
 use mpanel_identity_contract::Accounts;
 use mpanel_kernel::ids::TenantId;
 
@@ -24,14 +24,26 @@ pub struct Service {
 }
 
 impl Service {
-    /// The context of the same actor for `id`: itself, or a tenant below it.
-    async fn reach(&self, cx: &OpCx, id: TenantId) -> Result<OpCx, Error> {
+    /// The context of the same actor for `id`, the acting tenant or one below it, and the proof
+    /// that the actor may do `action` there.
+    async fn reach<R: Resource, A: ActionType>(
+        &self,
+        cx: &OpCx,
+        id: TenantId,
+        action: A,
+    ) -> Result<(OpCx, Allowed<R, A>), Error> {
         if id == cx.tenant() {
-            return Ok(cx.clone());
+            return Ok((cx.clone(), cx.authorize(action)?));
         }
         let mut tx = self.tenancy.spine.db().tenant(cx.tenant()).await?;
         let tenant = store::tenants::get(&mut tx, id).await?.ok_or(Error::NotFound)?;
         tx.commit().await?;
-        cx.for_descendant(id, tenant.kind).ok_or(Error::NotFound)
+        // Whoever may look at the tenants below may not for that act for them.
+        let there = cx.for_descendant(id, tenant.kind).ok_or(Denied {
+            resource: R::NAME,
+            action: A::ACTION,
+        })?;
+        let allowed = there.authorize(action)?;
+        Ok((there, allowed))
     }
 }

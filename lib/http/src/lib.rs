@@ -16,7 +16,7 @@ pub use axum;
 pub use caller::Caller;
 pub use etag::{IfMatch, etag};
 pub use extract::{Cx, Ids, Json, Paging, Query};
-pub use module::Module;
+pub use module::{Api, Module};
 pub use problem::{Problem, ProblemDocument, ProblemField, Result};
 pub use utoipa;
 pub use utoipa_axum;

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use mpanel_authz::RoleRow;
 use mpanel_jobs::{Job, Operation, Reconciler};
+use utoipa::openapi::OpenApi;
 
 use crate::Routes;
 
@@ -19,4 +20,12 @@ pub struct Module {
     pub reconcilers: Vec<Arc<dyn Reconciler>>,
     pub operations: Vec<Arc<dyn Operation>>,
     pub jobs: Vec<Arc<dyn Job>>,
+}
+
+/// A context's part of the OpenAPI document.
+pub struct Api {
+    /// Operations with an actor.
+    pub operations: OpenApi,
+    /// Operations that anybody may call.
+    pub public: OpenApi,
 }

@@ -70,10 +70,24 @@ pub struct Filter {
         ("filter[action]" = Option<String>, Query, description = "only this action"),
     ),
     responses((status = 200, body = AuditList), (status = 403, body = ProblemDocument)))]
-pub async fn list(state: State, Cx(cx): Cx, Paging(page): Paging, Query(filter): Query<Filter>) -> Result<Json<AuditList>> {
+pub async fn list(
+    state: State,
+    Cx(cx): Cx,
+    Paging(page): Paging,
+    Query(filter): Query<Filter>,
+) -> Result<Json<AuditList>> {
     cx.authorize::<Audit, _>(actions::List)?;
-    let filter = AuditFilter { subject: filter.subject, actor: filter.actor, action: filter.action };
-    let mut tx = state.spine.db().tenant(cx.tenant()).await.map_err(mpanel_events::Error::from)?;
+    let filter = AuditFilter {
+        subject: filter.subject,
+        actor: filter.actor,
+        action: filter.action,
+    };
+    let mut tx = state
+        .spine
+        .db()
+        .tenant(cx.tenant())
+        .await
+        .map_err(mpanel_events::Error::from)?;
     let entries = list_audit(&mut tx, &filter, page).await?;
     tx.commit().await.map_err(mpanel_events::Error::from)?;
     Ok(Json(entries.into()))

@@ -52,7 +52,9 @@ pub async fn stream(state: State, Cx(cx): Cx, caller: Caller, request: Request) 
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>> {
-    let Some(value) = headers.get("last-event-id") else { return Ok(None) };
+    let Some(value) = headers.get("last-event-id") else {
+        return Ok(None);
+    };
     let number = value.to_str().ok().and_then(|text| text.parse().ok());
     match number {
         Some(number) => Ok(Some(number)),
@@ -129,11 +131,17 @@ impl Stream {
             return true;
         }
         let data = row.value.as_ref().map(ToString::to_string).unwrap_or_default();
-        self.sender.send(Ok(SseEvent::default().id(row.seq.to_string()).data(data))).await.is_ok()
+        self.sender
+            .send(Ok(SseEvent::default().id(row.seq.to_string()).data(data)))
+            .await
+            .is_ok()
     }
 
     async fn reset(&self) -> bool {
-        self.sender.send(Ok(SseEvent::default().event("reset").data("{}"))).await.is_ok()
+        self.sender
+            .send(Ok(SseEvent::default().event("reset").data("{}")))
+            .await
+            .is_ok()
     }
 
     /// Whether the actor may read or list what the event is about: `sites.site` of

@@ -79,7 +79,11 @@ impl From<OperationStatus> for OperationDto {
             kind: status.kind,
             subject: status.subject,
             state: status.state,
-            progress: status.progress.map(|p| ProgressDto { done: p.done, total: p.total, unit: p.unit }),
+            progress: status.progress.map(|p| ProgressDto {
+                done: p.done,
+                total: p.total,
+                unit: p.unit,
+            }),
             steps: status
                 .steps
                 .into_iter()
@@ -92,7 +96,10 @@ impl From<OperationStatus> for OperationDto {
                     error: step.error,
                 })
                 .collect(),
-            error: status.error.map(|failure| FailureDto { code: failure.code, message: failure.message }),
+            error: status.error.map(|failure| FailureDto {
+                code: failure.code,
+                message: failure.message,
+            }),
             cancel_requested: status.cancel_requested,
             actor: status.actor,
             created_at: status.created_at,
@@ -131,8 +138,17 @@ pub async fn list(
     Query(filter): Query<Filter>,
 ) -> Result<Json<OperationList>> {
     cx.authorize::<Operation, _>(actions::List)?;
-    let filter = OperationFilter { subject: filter.subject, kind: filter.kind, unfinished: filter.unfinished };
-    let mut tx = state.spine.db().tenant(cx.tenant()).await.map_err(mpanel_events::Error::from)?;
+    let filter = OperationFilter {
+        subject: filter.subject,
+        kind: filter.kind,
+        unfinished: filter.unfinished,
+    };
+    let mut tx = state
+        .spine
+        .db()
+        .tenant(cx.tenant())
+        .await
+        .map_err(mpanel_events::Error::from)?;
     let page = mpanel_jobs::list(&mut tx, &filter, page).await?;
     tx.commit().await.map_err(mpanel_events::Error::from)?;
     Ok(Json(page.into()))
@@ -143,7 +159,12 @@ pub async fn list(
     params(("operation_id" = String, Path)),
     responses((status = 200, body = OperationDto), (status = 404, body = ProblemDocument)))]
 pub async fn get(state: State, Cx(cx): Cx, Ids(id): Ids<OperationId>) -> Result<Json<OperationDto>> {
-    let mut tx = state.spine.db().tenant(cx.tenant()).await.map_err(mpanel_events::Error::from)?;
+    let mut tx = state
+        .spine
+        .db()
+        .tenant(cx.tenant())
+        .await
+        .map_err(mpanel_events::Error::from)?;
     let operation = mpanel_jobs::get(&mut tx, id).await?;
     tx.commit().await.map_err(mpanel_events::Error::from)?;
     cx.authorize::<Operation, _>(actions::Read)?;
@@ -161,7 +182,13 @@ pub async fn cancel(state: State, Cx(cx): Cx, Ids(id): Ids<OperationId>) -> Resu
     mpanel_jobs::request_cancel(change.tx(), id).await?;
     let operation = mpanel_jobs::get(change.tx(), id).await?;
     let facts = serde_json::json!({"kind": operation.kind, "subject": operation.subject});
-    change.record(mpanel_events::Record::new("spine.operation.cancel_requested.v1", id, facts)).await?;
+    change
+        .record(mpanel_events::Record::new(
+            "spine.operation.cancel_requested.v1",
+            id,
+            facts,
+        ))
+        .await?;
     change.commit().await?;
     Ok(Json(operation.into()))
 }

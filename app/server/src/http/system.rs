@@ -36,7 +36,9 @@ async fn ready(State(system): State<Arc<System>>) -> Response {
         Json(json!({"status": "ready"})).into_response()
     } else {
         let text = "the database does not answer; sites and DNS are served all the same";
-        Problem::new(Kind::Unavailable, "system.not_ready", text).retry_after(2).into_response()
+        Problem::new(Kind::Unavailable, "system.not_ready", text)
+            .retry_after(2)
+            .into_response()
     }
 }
 
@@ -51,7 +53,9 @@ async fn exposition(State(system): State<Arc<System>>, caller: Caller, headers: 
 
 fn presents(headers: &HeaderMap, token: Option<&Secret<String>>) -> bool {
     let Some(token) = token else { return false };
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let given = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     given.is_some_and(|given| mpanel_crypto::same_secret(given.as_bytes(), token.expose().as_bytes()))
 }
 

@@ -11,20 +11,20 @@ pub struct Due {
     pub certificate: Option<CertificateId>,
 }
 
-/// Wants a certificate of these names for `host`. With other names than before, a new one is made.
-pub async fn want(tx: &mut TenantTx, host: &str, names: &[String]) -> Result<(), Error> {
-    sqlx::query!(
+/// Wants a certificate of these names for `host`; returns whether that is new. With other names than
+/// before, a new certificate takes the place of the one that there is.
+pub async fn want(tx: &mut TenantTx, host: &str, names: &[String]) -> Result<bool, Error> {
+    let done = sqlx::query!(
         "insert into certificates.hosts as h (tenant_id, host, names) values ($1, $2, $3)
-         on conflict (tenant_id, host) do update
-         set wanted = true, names = excluded.names,
-             certificate_id = case when h.names = excluded.names then h.certificate_id end",
+         on conflict (tenant_id, host) do update set wanted = true, names = excluded.names
+         where not h.wanted or h.names <> excluded.names",
         tx.tenant().uuid(),
         host,
         names,
     )
     .execute(tx.conn())
     .await?;
-    Ok(())
+    Ok(done.rows_affected() > 0)
 }
 
 pub async fn unwant(tx: &mut TenantTx, host: &str) -> Result<bool, Error> {
@@ -38,13 +38,14 @@ pub async fn unwant(tx: &mut TenantTx, host: &str) -> Result<bool, Error> {
     Ok(done.rows_affected() > 0)
 }
 
-/// Hosts without a certificate, with one that two thirds of its life are over, or no longer wanted.
+/// Hosts without a certificate, with one of other names or whose life is two thirds over, or no longer wanted.
 pub async fn due(tx: &mut PlatformTx, now: Timestamp, most: i64) -> Result<Vec<Due>, Error> {
     let rows = sqlx::query!(
         r#"select h.tenant_id, h.host, h.names, h.wanted, h.certificate_id
            from certificates.hosts h
            left join certificates.certificates c on c.tenant_id = h.tenant_id and c.id = h.certificate_id
-           where not h.wanted or c.id is null or c.not_before + (c.not_after - c.not_before) * 2 / 3 < $1
+           where not h.wanted or c.id is null or c.names <> h.names
+              or c.not_before + (c.not_after - c.not_before) * 2 / 3 < $1
            order by h.wanted desc, h.tenant_id, h.host limit $2"#,
         Ts(now) as _,
         most,
@@ -94,6 +95,19 @@ pub async fn set_certificate(tx: &mut TenantTx, host: &str, certificate: Certifi
         tx.tenant().uuid(),
         host,
         certificate.uuid(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Says what keeps the host from having its certificate.
+pub async fn set_message(tx: &mut TenantTx, host: &str, message: &str) -> Result<(), Error> {
+    sqlx::query!(
+        "update certificates.hosts set message = $3 where tenant_id = $1 and host = $2",
+        tx.tenant().uuid(),
+        host,
+        message,
     )
     .execute(tx.conn())
     .await?;

@@ -83,20 +83,16 @@ pub async fn delete(tx: &mut TenantTx, zone: ZoneId, id: RecordId) -> Result<(),
     Ok(())
 }
 
-/// Removes what the platform keeps for a host; returns the zones that had some.
-pub async fn delete_managed(tx: &mut TenantTx, host: &str) -> Result<Vec<ZoneId>, Error> {
-    let mut zones: Vec<_> = sqlx::query_scalar!(
-        "delete from dns.records where tenant_id = $1 and managed_for = $2 returning zone_id",
+/// Removes what the platform keeps for a host, in whichever zones.
+pub async fn delete_managed(tx: &mut TenantTx, host: &str) -> Result<(), Error> {
+    sqlx::query!(
+        "delete from dns.records where tenant_id = $1 and managed_for = $2",
         tx.tenant().uuid(),
         host,
     )
-    .fetch_all(tx.conn())
-    .await?
-    .into_iter()
-    .map(ZoneId::from_uuid)
-    .collect();
-    zones.dedup();
-    Ok(zones)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 pub async fn get(tx: &mut TenantTx, zone: ZoneId, id: RecordId) -> Result<Option<Record>, Error> {

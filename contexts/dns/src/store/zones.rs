@@ -50,6 +50,24 @@ pub async fn lock(tx: &mut TenantTx, id: ZoneId) -> Result<String, Error> {
     .ok_or(Error::NotFound)
 }
 
+/// Locks every zone that keeps records for a host, and `with`, in one order; returns those.
+pub async fn lock_for_host(tx: &mut TenantTx, host: &str, with: Option<ZoneId>) -> Result<Vec<ZoneId>, Error> {
+    let rows = sqlx::query_scalar!(
+        "select z.id from dns.zones z
+         where z.tenant_id = $1
+           and (z.id = $3 or exists (
+               select from dns.records r
+               where r.tenant_id = z.tenant_id and r.zone_id = z.id and r.managed_for = $2))
+         order by z.id for update of z",
+        tx.tenant().uuid(),
+        host,
+        with.map(ZoneId::uuid) as _,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(ZoneId::from_uuid).collect())
+}
+
 pub async fn delete(tx: &mut TenantTx, id: ZoneId) -> Result<(), Error> {
     sqlx::query!(
         "delete from dns.zones where tenant_id = $1 and id = $2",

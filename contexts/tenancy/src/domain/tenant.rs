@@ -86,7 +86,7 @@ pub struct Plan {
 /// The [`FieldError`] of the field `pointer`.
 pub fn title(pointer: &'static str, text: &str) -> Result<String, FieldError> {
     let text = text.trim();
-    if text.is_empty() || text.chars().count() > 100 || text.chars().any(char::is_control) {
+    if text.is_empty() || text.chars().count() > 100 || text.chars().any(unfit) {
         return Err(FieldError::new(
             pointer,
             "name.length",
@@ -94,4 +94,9 @@ pub fn title(pointer: &'static str, text: &str) -> Result<String, FieldError> {
         ));
     }
     Ok(text.to_owned())
+}
+
+/// Breaks a line, or turns the direction of what stands after it on the page.
+fn unfit(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

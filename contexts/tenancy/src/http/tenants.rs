@@ -173,7 +173,7 @@ pub struct SubscribeDto {
 #[derive(Debug, Deserialize)]
 pub struct TenantFilter {
     #[serde(rename = "filter[parent]")]
-    parent: Option<TenantId>,
+    parent: Option<String>,
 }
 
 /// Lists the tenants below the acting one.
@@ -190,7 +190,9 @@ pub async fn list(
     Paging(page): Paging,
     Query(filter): Query<TenantFilter>,
 ) -> Result<Json<TenantList>> {
-    Ok(Json(service.list_tenants(&cx, filter.parent, page).await?.into()))
+    let parent = filter.parent.map(|id| id.parse::<TenantId>()).transpose();
+    let parent = parent.map_err(|error| Error::field("?filter[parent]", "tenancy.tenant.bad_id", error.to_string()))?;
+    Ok(Json(service.list_tenants(&cx, parent, page).await?.into()))
 }
 
 /// Creates a tenant below the acting one.

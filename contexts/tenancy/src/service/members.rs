@@ -57,10 +57,9 @@ struct Added {
 
 impl Service {
     pub async fn list_members(&self, cx: &OpCx, tenant: TenantId) -> Result<Vec<Member>, Error> {
-        let cx = self.reach(cx, tenant).await?;
-        cx.authorize::<authz::Member, _>(actions::List)?;
+        let (_, _allowed) = self.reach::<authz::Member, _>(cx, tenant, actions::List).await?;
         let mut tx = self.tenancy.spine.db().tenant(tenant).await?;
-        let rows = store::members::list_locked(&mut tx).await?;
+        let rows = store::members::list(&mut tx).await?;
         tx.commit().await?;
         let users: Vec<UserId> = rows.iter().map(|row| row.user).collect();
         let mut profiles = self.accounts.profiles(&users).await?;
@@ -79,8 +78,9 @@ impl Service {
     }
 
     pub async fn add_member(&self, cx: &OpCx, tenant: TenantId, new: AddMember) -> Result<AddedMember, Error> {
-        let cx = &self.reach(cx, tenant).await?;
-        cx.authorize::<authz::Member, _>(actions::ManageAccess)?;
+        let (cx, _allowed) = &self
+            .reach::<authz::Member, _>(cx, tenant, actions::ManageAccess)
+            .await?;
         // Nobody hands out more than they have.
         if new.role == Role::Owner && cx.role() != Role::Owner {
             return Err(Error::field(
@@ -129,16 +129,19 @@ impl Service {
     }
 
     pub async fn remove_member(&self, cx: &OpCx, tenant: TenantId, user: UserId) -> Result<(), Error> {
-        let cx = &self.reach(cx, tenant).await?;
+        let (cx, allowed) = &self.reach::<authz::Member, _>(cx, tenant, actions::Delete).await?;
         let mut change = self.tenancy.spine.begin(cx).await?;
-        let rows = store::members::list_locked(change.tx()).await?;
-        let role = rows.iter().find(|row| row.user == user).ok_or(Error::NotFound)?.role;
-        let allowed = cx.authorize::<authz::Member, _>(actions::Delete)?;
-        let owners = rows.iter().filter(|row| row.role == Role::Owner).count();
+        let rows = store::members::lock(change.tx()).await?;
+        let role = rows
+            .iter()
+            .find(|(member, _)| *member == user)
+            .ok_or(Error::NotFound)?
+            .1;
+        let owners = rows.iter().filter(|(_, role)| *role == Role::Owner).count();
         if role == Role::Owner && (owners == 1 || cx.role() != Role::Owner) {
             return Err(Error::OwnerStays);
         }
-        store::members::remove(change.tx(), &allowed, user).await?;
+        store::members::remove(change.tx(), allowed, user).await?;
         let facts = json!({"user": user, "role": role});
         change
             .record(Record::new(events::MEMBER_REMOVED, user, json!({"user": user})).before(facts))

@@ -59,7 +59,15 @@ impl Service {
                 "a new tenant is a reseller or a customer",
             ));
         }
-        let name = title("/name", &new.name).map_err(|field| Error::Invalid(vec![field]))?;
+        let person = new
+            .owner
+            .as_ref()
+            .map(|owner| title("/owner/name", &owner.name))
+            .transpose();
+        let (name, person) = match (title("/name", &new.name), person) {
+            (Ok(name), Ok(person)) => (name, person),
+            (name, person) => return Err(Error::Invalid(name.err().into_iter().chain(person.err()).collect())),
+        };
         let slug = new.slug.unwrap_or_else(|| Slug::from_title(&name));
         let now = cx.clock().now();
         let mut change = match self.tenancy.spine.begin_once(cx, "tenants_create").await? {
@@ -73,23 +81,26 @@ impl Service {
         };
         let id = TenantId::generate();
         let row = (id, new.kind, name.as_str(), slug.as_str());
-        store::tenants::create(change.tx(), &allowed, row, now).await?;
+        if !store::tenants::create(change.tx(), &allowed, row, now).await? {
+            return Err(Error::Suspended);
+        }
         if let Some(plan) = new.plan {
-            self.put_on_plan(cx, change.tx(), (id, cx.tenant()), plan, &Limits::default(), now)
+            self.put_on_plan(cx, change.tx(), id, plan, &Limits::default(), now)
                 .await?;
         }
         let mut activation = None;
-        if let Some(owner) = new.owner {
-            let person = title("/owner/name", &owner.name).map_err(|field| Error::Invalid(vec![field]))?;
+        let mut owner_id = None;
+        if let Some((owner, person)) = new.owner.zip(person) {
             let invited = self
                 .accounts
                 .invite(change.tx(), id, &owner.email, &person, now)
                 .await?;
             store::members::add(change.tx(), id, invited.user, Role::Owner, now).await?;
+            owner_id = Some(invited.user);
             activation = invited.activation.map(Activation::from);
         }
         let tenant = store::tenants::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
-        let facts = json!({"kind": new.kind, "slug": slug, "plan": new.plan});
+        let facts = json!({"kind": new.kind, "slug": slug, "plan": new.plan, "owner": owner_id});
         change
             .record(Record::new(events::TENANT_CREATED, id, facts.clone()).after(facts))
             .await?;
@@ -161,7 +172,7 @@ impl Service {
         if before.parent_id != Some(cx.tenant()) {
             return Err(Error::NotTheSeller);
         }
-        self.put_on_plan(cx, change.tx(), (id, cx.tenant()), plan, overrides, cx.clock().now())
+        self.put_on_plan(cx, change.tx(), id, plan, overrides, cx.clock().now())
             .await?;
         let after = store::tenants::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
         let facts = |tenant: &Tenant| json!({"plan": tenant.plan.as_ref().map(|p| p.id), "version": tenant.plan.as_ref().map(|p| p.version)});
@@ -177,7 +188,7 @@ impl Service {
         &self,
         cx: &OpCx,
         tx: &mut TenantTx,
-        (tenant, seller): (TenantId, TenantId),
+        tenant: TenantId,
         plan: PlanId,
         overrides: &Limits,
         now: Timestamp,
@@ -191,7 +202,7 @@ impl Service {
         }
         let limits = plan.latest.entitlements.clone().with(overrides).complete();
         let terms = (plan.id, plan.latest.number);
-        match store::entitlements::subscribe(tx, &allowed, (tenant, seller), terms, (overrides, &limits), now).await? {
+        match store::entitlements::subscribe(tx, &allowed, tenant, terms, (overrides, &limits), now).await? {
             None => Ok(()),
             Some(key) => Err(Error::Oversold(key)),
         }

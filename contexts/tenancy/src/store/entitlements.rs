@@ -10,19 +10,18 @@ use crate::authz;
 use crate::domain::Limits;
 use crate::error::Error;
 
-/// Puts `tenant` on a plan of `seller`. Returns the key that the seller cannot give, if there is one.
+/// Puts `tenant`, a child of the transaction's tenant, on a plan that this sells. Returns the key that the seller cannot give, if there is one.
 pub async fn subscribe(
     tx: &mut TenantTx,
     _allowed: &Allowed<authz::Tenant, actions::ManageAccess>,
-    (tenant, seller): (TenantId, TenantId),
+    tenant: TenantId,
     (plan, version): (PlanId, i32),
     (overrides, limits): (&Limits, &Limits),
     now: Timestamp,
 ) -> Result<Option<EntitlementKey>, Error> {
     let over = sqlx::query_scalar!(
-        "select tenancy.subscribe($1, $2, $3, $4, $5, $6, $7)",
+        "select tenancy.subscribe($1, $2, $3, $4, $5, $6)",
         tenant.uuid(),
-        seller.uuid(),
         plan.uuid(),
         version,
         overrides.to_json(),

@@ -49,11 +49,11 @@ pub async fn remove(
     Ok(())
 }
 
-/// All members, by time of joining; locked, so that the last owner cannot leave twice.
-pub async fn list_locked(tx: &mut TenantTx) -> Result<Vec<MemberRow>, Error> {
+/// All members, by time of joining.
+pub async fn list(tx: &mut TenantTx) -> Result<Vec<MemberRow>, Error> {
     let rows = sqlx::query!(
         r#"select user_id, role, created_at as "created_at: Ts" from tenancy.members
-           where tenant_id = $1 order by created_at, user_id for update"#,
+           where tenant_id = $1 order by created_at, user_id"#,
         tx.tenant().uuid(),
     )
     .fetch_all(tx.conn())
@@ -63,6 +63,20 @@ pub async fn list_locked(tx: &mut TenantTx) -> Result<Vec<MemberRow>, Error> {
         role: row.role.parse().unwrap_or(Role::Viewer),
         created_at: row.created_at.0,
     });
+    Ok(rows.collect())
+}
+
+/// The members' roles; locked, so that the last owner cannot leave twice.
+pub async fn lock(tx: &mut TenantTx) -> Result<Vec<(UserId, Role)>, Error> {
+    let rows = sqlx::query!(
+        "select user_id, role from tenancy.members where tenant_id = $1 order by user_id for update",
+        tx.tenant().uuid(),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let rows = rows
+        .into_iter()
+        .map(|row| (UserId::from_uuid(row.user_id), row.role.parse().unwrap_or(Role::Viewer)));
     Ok(rows.collect())
 }
 

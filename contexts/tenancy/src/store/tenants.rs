@@ -47,24 +47,24 @@ pub async fn plant_platform(tx: &mut PlatformTx, now: Timestamp) -> Result<Tenan
     Ok(id)
 }
 
-/// A new tenant below the transaction's.
+/// A new tenant below the transaction's; `false` when that may not grow, because it is suspended.
 pub async fn create(
     tx: &mut TenantTx,
     _allowed: &Allowed<authz::Tenant, actions::Create>,
     (id, kind, name, slug): (TenantId, TenantKind, &str, &str),
     now: Timestamp,
-) -> Result<(), Error> {
-    sqlx::query!(
-        "select tenancy.create_child($1, $2, $3, $4, $5)",
+) -> Result<bool, Error> {
+    let created = sqlx::query_scalar!(
+        r#"select tenancy.create_child($1, $2, $3, $4, $5) as "created!""#,
         id.uuid(),
         kind.as_str(),
         name,
         slug,
         Ts(now) as _,
     )
-    .execute(tx.conn())
+    .fetch_one(tx.conn())
     .await?;
-    Ok(())
+    Ok(created)
 }
 
 /// The transaction's tenant or one below it.
