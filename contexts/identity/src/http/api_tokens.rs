@@ -69,7 +69,7 @@ pub struct CreatedApiTokenDto {
 }
 
 /// Lists one's own tokens for the acting tenant.
-#[utoipa::path(get, path = "/api-tokens", operation_id = "identity_tokens_list", tag = "identity",
+#[utoipa::path(get, path = "/api-tokens", operation_id = "api_tokens_list", tag = "identity",
     params(("limit" = Option<u32>, Query), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = ApiTokenList), (status = 401, body = ProblemDocument)))]
 pub async fn list(identity: State, Cx(cx): Cx, Paging(page): Paging) -> Result<Json<ApiTokenList>> {
@@ -77,7 +77,7 @@ pub async fn list(identity: State, Cx(cx): Cx, Paging(page): Paging) -> Result<J
 }
 
 /// Makes a token for the acting tenant.
-#[utoipa::path(post, path = "/api-tokens", operation_id = "identity_tokens_create", tag = "identity",
+#[utoipa::path(post, path = "/api-tokens", operation_id = "api_tokens_create", tag = "identity",
     request_body = CreateApiTokenDto,
     responses((status = 201, body = CreatedApiTokenDto), (status = 403, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
 pub async fn create(
@@ -99,7 +99,7 @@ pub async fn create(
 }
 
 /// Revokes a token at once.
-#[utoipa::path(delete, path = "/api-tokens/{token_id}", operation_id = "identity_tokens_delete", tag = "identity",
+#[utoipa::path(delete, path = "/api-tokens/{token_id}", operation_id = "api_tokens_delete", tag = "identity",
     params(("token_id" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemDocument)))]
 pub async fn delete(identity: State, Cx(cx): Cx, Ids(token): Ids<ApiTokenId>) -> Result<StatusCode> {

@@ -138,14 +138,14 @@ pub struct DisableTotpDto {
 }
 
 /// Shows who one is.
-#[utoipa::path(get, path = "/me", operation_id = "identity_me", tag = "identity",
+#[utoipa::path(get, path = "/me", operation_id = "me_get", tag = "identity",
     responses((status = 200, body = MeDto), (status = 401, body = ProblemDocument)))]
 pub async fn get(identity: State, caller: Caller, Cx(cx): Cx) -> Result<Json<MeDto>> {
     Ok(Json(identity.me(&cx, caller.loopback).await?.into()))
 }
 
 /// Begins to set up a second factor.
-#[utoipa::path(post, path = "/me/totp", operation_id = "identity_totp_start", tag = "identity",
+#[utoipa::path(post, path = "/me/totp", operation_id = "totp_start", tag = "identity",
     request_body = StartTotpDto,
     responses((status = 200, body = TotpSecretDto), (status = 422, body = ProblemDocument), (status = 429, body = ProblemDocument)))]
 pub async fn start_totp(identity: State, Cx(cx): Cx, Json(body): Json<StartTotpDto>) -> Result<Json<TotpSecretDto>> {
@@ -157,7 +157,7 @@ pub async fn start_totp(identity: State, Cx(cx): Cx, Json(body): Json<StartTotpD
 }
 
 /// Confirms a code and so switches the second factor on; other sessions end.
-#[utoipa::path(post, path = "/me/totp/confirm", operation_id = "identity_totp_confirm", tag = "identity",
+#[utoipa::path(post, path = "/me/totp/confirm", operation_id = "totp_confirm", tag = "identity",
     request_body = ConfirmTotpDto,
     responses((status = 200, body = BackupCodesDto), (status = 409, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
 pub async fn confirm_totp(
@@ -173,7 +173,7 @@ pub async fn confirm_totp(
 }
 
 /// Switches the second factor off; other sessions end.
-#[utoipa::path(delete, path = "/me/totp", operation_id = "identity_totp_disable", tag = "identity",
+#[utoipa::path(delete, path = "/me/totp", operation_id = "totp_disable", tag = "identity",
     request_body = DisableTotpDto,
     responses((status = 204), (status = 404, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
 pub async fn disable_totp(

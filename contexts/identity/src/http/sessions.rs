@@ -56,7 +56,7 @@ pub struct SessionListDto {
 }
 
 /// Lists one's own sessions.
-#[utoipa::path(get, path = "/sessions", operation_id = "identity_sessions_list", tag = "identity",
+#[utoipa::path(get, path = "/sessions", operation_id = "sessions_list", tag = "identity",
     responses((status = 200, body = SessionListDto), (status = 401, body = ProblemDocument)))]
 pub async fn list(identity: State, Cx(cx): Cx, Current(current): Current) -> Result<Json<SessionListDto>> {
     let sessions = identity.list_sessions(&cx, current.as_ref()).await?;
@@ -67,7 +67,7 @@ pub async fn list(identity: State, Cx(cx): Cx, Current(current): Current) -> Res
 }
 
 /// Ends one of one's own sessions.
-#[utoipa::path(delete, path = "/sessions/{session_id}", operation_id = "identity_sessions_end", tag = "identity",
+#[utoipa::path(delete, path = "/sessions/{session_id}", operation_id = "sessions_end", tag = "identity",
     params(("session_id" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemDocument)))]
 pub async fn end(identity: State, Cx(cx): Cx, Ids(session): Ids<SessionId>) -> Result<StatusCode> {
@@ -76,7 +76,7 @@ pub async fn end(identity: State, Cx(cx): Cx, Ids(session): Ids<SessionId>) -> R
 }
 
 /// Signs out.
-#[utoipa::path(delete, path = "/sessions/current", operation_id = "identity_sessions_end_current", tag = "identity",
+#[utoipa::path(delete, path = "/sessions/current", operation_id = "sessions_end_current", tag = "identity",
     responses((status = 204), (status = 404, body = ProblemDocument)))]
 pub async fn end_current(identity: State, Cx(cx): Cx, Current(current): Current) -> Result<impl IntoResponse + use<>> {
     identity.end_current_session(&cx, current.as_ref()).await?;

@@ -74,7 +74,7 @@ fn created(signed_in: SignedIn) -> impl IntoResponse + use<> {
 }
 
 /// Tells whether the installation has an owner yet.
-#[utoipa::path(get, path = "/setup", operation_id = "identity_setup", tag = "identity",
+#[utoipa::path(get, path = "/setup", operation_id = "setup_get", tag = "identity",
     responses((status = 200, body = SetupDto), (status = 503, body = ProblemDocument), (status = "4XX", body = ProblemDocument)))]
 pub async fn setup(identity: State) -> Result<Json<SetupDto>> {
     let setup = identity.setup().await?;
@@ -87,7 +87,7 @@ pub async fn setup(identity: State) -> Result<Json<SetupDto>> {
 }
 
 /// Claims a fresh installation: whoever has the link becomes its owner.
-#[utoipa::path(post, path = "/claim", operation_id = "identity_claim", tag = "identity", request_body = ClaimDto,
+#[utoipa::path(post, path = "/claim", operation_id = "claims_create", tag = "identity", request_body = ClaimDto,
     responses((status = 201, body = MeDto), (status = 403, body = ProblemDocument), (status = 410, body = ProblemDocument),
         (status = 422, body = ProblemDocument)))]
 pub async fn claim(
@@ -105,7 +105,7 @@ pub async fn claim(
 }
 
 /// Signs in.
-#[utoipa::path(post, path = "/sessions", operation_id = "identity_sessions_create", tag = "identity",
+#[utoipa::path(post, path = "/sessions", operation_id = "sessions_create", tag = "identity",
     request_body = CreateSessionDto,
     responses((status = 201, body = MeDto), (status = 401, body = ProblemDocument), (status = 429, body = ProblemDocument)))]
 pub async fn create_session(
@@ -122,7 +122,7 @@ pub async fn create_session(
 }
 
 /// Sets the first password of an account and signs in.
-#[utoipa::path(post, path = "/activations", operation_id = "identity_activate", tag = "identity",
+#[utoipa::path(post, path = "/activations", operation_id = "activations_create", tag = "identity",
     request_body = ActivateDto,
     responses((status = 201, body = MeDto), (status = 409, body = ProblemDocument), (status = 410, body = ProblemDocument),
         (status = 422, body = ProblemDocument)))]
