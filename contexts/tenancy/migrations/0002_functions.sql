@@ -131,8 +131,8 @@ begin
     return null;
 end
 $$;
-select mpanel.definer('tenancy.subscribe');
 grant execute on function tenancy.subscribe to mpanel_app;
+select mpanel.definer('tenancy.subscribe');
 
 -- Adds to the use of the acting tenant and its ancestors; see the port `Entitlements`.
 -- Returns 'ok', 'suspended', 'self' or 'above', with the acting tenant's figures.
@@ -176,8 +176,8 @@ begin
     end if;
 end
 $$;
-select mpanel.definer('tenancy.reserve');
 grant execute on function tenancy.reserve to mpanel_app;
+select mpanel.definer('tenancy.reserve');
 
 -- What may still be added, the least over the acting tenant and its ancestors; null without limit.
 create function tenancy.headroom(wanted text) returns bigint
