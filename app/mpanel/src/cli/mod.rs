@@ -1,0 +1,179 @@
+//! The command-line client: everything the browser does, over the same API.
+
+mod account;
+pub mod api;
+mod audit;
+mod authority;
+mod claim;
+mod connection;
+mod deploy;
+pub mod failure;
+mod find;
+mod fleet;
+mod login;
+mod machine;
+mod operation;
+mod pack;
+mod plan;
+mod profiles;
+mod prompt;
+mod site;
+mod stores;
+mod tenant;
+mod token;
+mod trust;
+mod upload;
+mod view;
+mod zone;
+
+#[cfg(test)]
+mod tests;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use connection::{Cx, Global};
+use failure::Failure;
+
+/// The client's commands.
+#[derive(Debug, Subcommand)]
+pub enum Commands {
+    /// Sign in to a panel and keep an API token
+    Login(login::Login),
+    /// Revoke this machine's token and forget it
+    Logout(On<login::Logout>),
+    /// Become the owner of a new installation
+    Claim(claim::Claim),
+    /// Customers and resellers
+    Tenant(With<tenant::Command>),
+    /// What can be sold
+    Plan(With<plan::Command>),
+    /// Websites and their releases
+    Site(With<site::Command>),
+    /// DNS zones
+    Zone(With<zone::Zones>),
+    /// Records of a DNS zone
+    Record(With<zone::Records>),
+    /// API tokens
+    Token(With<token::Tokens>),
+    /// Who is signed in where
+    Session(With<token::Sessions>),
+    /// Who you are and for whom you can act
+    Me(On<account::Me>),
+    /// Who did what
+    Audit(With<audit::Command>),
+    /// What is going on
+    Operation(With<operation::Command>),
+    /// Machines and their processes
+    Node(With<fleet::Nodes>),
+    /// TLS certificates
+    Certificate(With<fleet::Certificates>),
+    /// Make this machine and its browsers trust the panel's certificate authority
+    Trust(trust::Trust),
+    /// Look at the settings of this machine's installation
+    Config(machine::Config),
+    /// Print a completion script for a shell
+    Completion(machine::Completion),
+}
+
+/// Subcommands that speak to a panel.
+#[derive(Debug, clap::Args)]
+pub struct With<C: Subcommand> {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: C,
+}
+
+/// A command that speaks to a panel.
+#[derive(Debug, clap::Args)]
+pub struct On<A: clap::Args> {
+    #[command(flatten)]
+    global: Global,
+    #[command(flatten)]
+    args: A,
+}
+
+/// Runs a command. `root` is the whole command line, for completion.
+pub fn run(command: Commands, root: &mut clap::Command) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return finish(Err(Failure::from(error)), false),
+    };
+    let json = command.wants_json();
+    let result = runtime.block_on(command.run(root));
+    // A name being looked up must not hold up the end.
+    runtime.shutdown_background();
+    finish(result, json)
+}
+
+fn finish(result: Result<(), Failure>, json: bool) -> ExitCode {
+    let Err(failure) = result else {
+        return ExitCode::SUCCESS;
+    };
+    view::say(&format!("mpanel: {}", clean_lines(&failure.to_string())));
+    if json
+        && let Failure::Problem(problem) = &failure
+        && let Some(document) = &problem.document
+    {
+        // Standard output is gone when this fails, and so is whoever would read of it.
+        let _gone = view::print(&format!("{}\n", document.trim_end()));
+    }
+    ExitCode::from(failure.exit_code())
+}
+
+fn clean_lines(text: &str) -> String {
+    text.lines().map(view::clean).collect::<Vec<_>>().join("\n")
+}
+
+impl Commands {
+    fn wants_json(&self) -> bool {
+        match self {
+            Self::Login(login) => login.global.json,
+            Self::Claim(claim) => claim.json,
+            Self::Logout(on) => on.global.json,
+            Self::Me(on) => on.global.json,
+            Self::Tenant(with) => with.global.json,
+            Self::Plan(with) => with.global.json,
+            Self::Site(with) => with.global.json,
+            Self::Zone(with) => with.global.json,
+            Self::Record(with) => with.global.json,
+            Self::Token(with) => with.global.json,
+            Self::Session(with) => with.global.json,
+            Self::Audit(with) => with.global.json,
+            Self::Operation(with) => with.global.json,
+            Self::Node(with) => with.global.json,
+            Self::Certificate(with) => with.global.json,
+            Self::Trust(_) | Self::Config(_) | Self::Completion(_) => false,
+        }
+    }
+
+    async fn run(self, root: &mut clap::Command) -> Result<(), Failure> {
+        match self {
+            Self::Login(login) => login::login(login).await,
+            Self::Logout(on) => login::logout(&on.global, &on.args).await,
+            Self::Claim(claim) => claim::run(claim).await,
+            Self::Me(on) => account::run(&Cx::connect(&on.global).await?).await,
+            Self::Tenant(with) => tenant::run(&Cx::connect(&with.global).await?, with.command).await,
+            Self::Plan(with) => plan::run(&Cx::connect(&with.global).await?, with.command).await,
+            Self::Site(with) => site::run(&Cx::connect(&with.global).await?, with.command).await,
+            Self::Zone(with) => zone::zones(&Cx::connect(&with.global).await?, with.command).await,
+            Self::Record(with) => zone::records(&Cx::connect(&with.global).await?, with.command).await,
+            Self::Token(with) => token::tokens(&Cx::connect(&with.global).await?, with.command).await,
+            Self::Session(with) => token::sessions(&Cx::connect(&with.global).await?, with.command).await,
+            Self::Audit(with) => audit::run(&Cx::connect(&with.global).await?, with.command).await,
+            Self::Operation(with) => operation::run(&Cx::connect(&with.global).await?, with.command).await,
+            Self::Node(with) => fleet::nodes(&Cx::connect(&with.global).await?, with.command).await,
+            Self::Certificate(with) => fleet::certificates(&Cx::connect(&with.global).await?, with.command).await,
+            Self::Trust(trust) => trust::run(trust).await,
+            Self::Config(config) => machine::config(&config),
+            Self::Completion(completion) => machine::completion(&completion, root),
+        }
+    }
+}
+
+/// Lower-case hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,312 @@
+//! `mpanel site`: websites, their domains and releases.
+
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::api::Answer;
+use super::connection::{Cx, Page};
+use super::failure::Failure;
+use super::{deploy, find, operation, prompt, view};
+
+/// Commands of `site`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List websites
+    List(Page),
+    /// Show a website
+    Show {
+        /// Its id or name
+        site: String,
+    },
+    /// Make a website
+    Create {
+        /// Its name
+        name: String,
+        /// Short name, part of the preview address
+        #[arg(long)]
+        slug: Option<String>,
+        /// Its domain, such as www.example.com
+        #[arg(long)]
+        domain: Option<String>,
+    },
+    /// Publish a website: a .zip or .tar.gz, or a folder
+    Deploy(Deploy),
+    /// Delete a website with all its releases
+    Delete {
+        /// Its id or name
+        site: String,
+        /// Do not ask for its name
+        #[arg(long)]
+        yes: bool,
+        /// Do not wait for the end
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// List the releases of a website, newest first
+    Releases {
+        /// Its id or name
+        site: String,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Publish the release before the present one, or the one named
+    Rollback {
+        /// Its id or name
+        site: String,
+        /// Id or number of a release
+        #[arg(long, value_name = "RELEASE")]
+        to: Option<String>,
+    },
+    /// Domains of a website
+    #[command(subcommand)]
+    Domain(Domain),
+}
+
+/// Arguments of `site deploy`.
+#[derive(Debug, clap::Args)]
+pub struct Deploy {
+    /// The website's id or name
+    pub site: String,
+    /// The archive, or a folder to pack
+    #[arg(value_name = "FILE|DIR")]
+    pub source: PathBuf,
+    /// What is new in it
+    #[arg(long)]
+    pub note: Option<String>,
+    /// Unpack it but keep publishing what is published now
+    #[arg(long)]
+    pub no_activate: bool,
+    /// Do not wait for the end
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// Commands of `site domain`.
+#[derive(Debug, Subcommand)]
+pub enum Domain {
+    /// List the domains of a website
+    List {
+        /// Its id or name
+        site: String,
+    },
+    /// Let a domain lead to a website
+    Add {
+        /// Its id or name
+        site: String,
+        /// Such as www.example.com
+        name: String,
+        #[arg(long, value_enum, default_value = "alias")]
+        kind: DomainKind,
+        /// Where a redirect leads, such as https://example.com
+        #[arg(long, value_name = "URL")]
+        target: Option<String>,
+        /// Status of a redirect: 301, 302, 307 or 308
+        #[arg(long)]
+        status: Option<u16>,
+    },
+    /// Let a domain lead nowhere
+    Remove {
+        /// Its id or name
+        site: String,
+        /// The domain
+        name: String,
+    },
+}
+
+/// What a domain does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DomainKind {
+    /// The website's own address
+    Primary,
+    /// Shows the same website
+    Alias,
+    /// Leads elsewhere
+    Redirect,
+}
+
+const FIELDS: [view::Field; 9] = [
+    ("Id", "/id"),
+    ("Name", "/name"),
+    ("Status", "/status/summary"),
+    ("Address", "/url"),
+    ("Preview", "/preview_url"),
+    ("Domains", "/domains"),
+    ("Release", "/active_release_id"),
+    ("Disk", "/disk_bytes"),
+    ("Created", "/created_at"),
+];
+
+const RELEASE: [view::Field; 8] = [
+    ("NUMBER", "/number"),
+    ("STATE", "/state"),
+    ("FILES", "/files"),
+    ("SIZE", "/bytes"),
+    ("FROM", "/source/filename"),
+    ("NOTE", "/note"),
+    ("CREATED", "/created_at"),
+    ("ID", "/id"),
+];
+
+/// # Errors
+/// The server's problem.
+pub async fn run(cx: &Cx, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::List(page) => {
+            let fields = [
+                ("NAME", "/name"),
+                ("STATUS", "/status/summary"),
+                ("ADDRESS", "/url"),
+                ("DISK", "/disk_bytes"),
+                ("ID", "/id"),
+            ];
+            let empty = "there are no websites yet: mpanel site create NAME --domain www.example.com";
+            cx.list(&["sites"], &[], &page, &fields, empty).await
+        }
+        Command::Show { site } => {
+            let id = find::id(cx, find::SITE, &site).await?;
+            cx.show(&cx.api.get(&["sites", &id]).await?, &FIELDS)
+        }
+        Command::Create { name, slug, domain } => {
+            let mut body = json!({"name": name});
+            if let Some(slug) = slug {
+                body["slug"] = slug.into();
+            }
+            if let Some(domain) = domain {
+                body["domain"] = domain.into();
+            }
+            let answer = cx.api.post(&["sites"], &body).await?;
+            cx.show(&answer, &FIELDS)?;
+            view::say(&format!(
+                "next: mpanel site deploy {} FILE",
+                view::clean(answer.text("/slug"))
+            ));
+            Ok(())
+        }
+        Command::Deploy(args) => deploy::run(cx, args).await,
+        Command::Delete { site, yes, no_wait } => delete(cx, &site, yes, no_wait).await,
+        Command::Releases { site, page } => {
+            let id = find::id(cx, find::SITE, &site).await?;
+            let empty = format!("nothing is published yet: mpanel site deploy {site} FILE");
+            cx.list(&["sites", &id, "releases"], &[], &page, &RELEASE, &empty).await
+        }
+        Command::Rollback { site, to } => rollback(cx, &site, to.as_deref()).await,
+        Command::Domain(domain) => domains(cx, domain).await,
+    }
+}
+
+async fn delete(cx: &Cx, site: &str, yes: bool, no_wait: bool) -> Result<(), Failure> {
+    let id = find::id(cx, find::SITE, site).await?;
+    let found = cx.api.get(&["sites", &id]).await?;
+    let name = view::clean(found.text("/name"));
+    prompt::name_to_delete(&format!("the website {name} with all its releases"), &name, yes)?;
+    let answer = cx.api.delete(&["sites", &id]).await?;
+    let answer = finish(cx, answer, no_wait).await?;
+    let sentence = if no_wait { "is being deleted" } else { "is deleted" };
+    cx.done(&answer, &format!("{name} {sentence}"))
+}
+
+/// Follows the operation that an answer names, unless nobody wants to wait.
+///
+/// # Errors
+/// When it fails.
+pub async fn finish(cx: &Cx, answer: Answer, no_wait: bool) -> Result<Answer, Failure> {
+    let id = ["/operation_id", "/id"]
+        .iter()
+        .map(|pointer| answer.text(pointer))
+        .find(|id| id.starts_with("op_"));
+    match id {
+        Some(id) if !no_wait => operation::follow(cx, id).await,
+        _ => Ok(answer),
+    }
+}
+
+async fn rollback(cx: &Cx, site: &str, to: Option<&str>) -> Result<(), Failure> {
+    let id = find::id(cx, find::SITE, site).await?;
+    let releases = cx.all(&["sites", &id, "releases"], &[]).await?;
+    let (release, number) = release_to_activate(&releases, to)?;
+    let path = ["sites", &id, "releases", &release, "activate"];
+    let answer = cx.api.post(&path, &json!({})).await?;
+    let answer = finish(cx, answer, false).await?;
+    cx.done(&answer, &format!("release {number} is published"))
+}
+
+/// The release named by id or number, or the newest usable one before the active one.
+///
+/// # Errors
+/// When there is none.
+pub fn release_to_activate(releases: &[Value], to: Option<&str>) -> Result<(String, u64), Failure> {
+    let field = |release: &Value, name: &str| release.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let number = |release: &Value| release.get("number").and_then(Value::as_u64).unwrap_or_default();
+    let found = match to {
+        Some(to) => releases
+            .iter()
+            .find(|release| field(release, "id") == to || number(release).to_string() == to.trim_start_matches('#')),
+        None => {
+            let active = releases
+                .iter()
+                .find(|release| field(release, "state") == "active")
+                .map(number);
+            releases
+                .iter()
+                .filter(|release| {
+                    field(release, "state") == "ready" && active.is_none_or(|active| number(release) < active)
+                })
+                .max_by_key(|release| number(release))
+        }
+    };
+    let missing = || match to {
+        Some(to) => Failure::NotFound(format!("there is no release {to}: see `mpanel site releases`")),
+        None => Failure::NotFound("there is no earlier release to go back to: see `mpanel site releases`".to_owned()),
+    };
+    found
+        .map(|release| (field(release, "id"), number(release)))
+        .ok_or_else(missing)
+}
+
+async fn domains(cx: &Cx, domain: Domain) -> Result<(), Failure> {
+    match domain {
+        Domain::List { site } => {
+            let id = find::id(cx, find::SITE, &site).await?;
+            let fields = [
+                ("NAME", "/name"),
+                ("KIND", "/kind"),
+                ("TARGET", "/target"),
+                ("STATE", "/state"),
+            ];
+            let empty = format!("only the preview address leads here: mpanel site domain add {site} www.example.com");
+            cx.list(&["sites", &id, "domains"], &[], &Page::default(), &fields, &empty)
+                .await
+        }
+        Domain::Add {
+            site,
+            name,
+            kind,
+            target,
+            status,
+        } => {
+            if (kind == DomainKind::Redirect) != target.is_some() {
+                return Err(Failure::Usage(
+                    "--kind redirect and --target belong together".to_owned(),
+                ));
+            }
+            let id = find::id(cx, find::SITE, &site).await?;
+            let kind = kind.to_possible_value().map(|kind| kind.get_name().to_owned());
+            let mut body = json!({"name": name, "kind": kind});
+            if let Some(target) = target {
+                body["target"] = target.into();
+            }
+            if let Some(status) = status {
+                body["status"] = status.into();
+            }
+            let answer = cx.api.post(&["sites", &id, "domains"], &body).await?;
+            cx.done(&answer, &format!("{name} leads to {site}"))
+        }
+        Domain::Remove { site, name } => {
+            let id = find::id(cx, find::SITE, &site).await?;
+            let answer = cx.api.delete(&["sites", &id, "domains", &name]).await?;
+            cx.done(&answer, &format!("{name} no longer leads to {site}"))
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! `mpanel trust`: makes this machine and its browsers believe the panel's certificate authority.
+
+use std::path::PathBuf;
+
+use super::api::{self, Api, Server, Trust as Belief};
+use super::failure::Failure;
+use super::profiles::{self, Profiles};
+use super::stores::{Authority, Browsers, System};
+use super::{authority, claim, view};
+
+/// Arguments of `trust`.
+#[derive(Debug, clap::Args)]
+pub struct Trust {
+    /// Data folder of the installation on this machine [env: MPANEL_DATA]
+    #[arg(long, value_name = "DIR", conflicts_with = "url")]
+    data: Option<PathBuf>,
+    /// Address of the panel
+    #[arg(long, env = "MPANEL_URL", value_name = "URL")]
+    url: Option<String>,
+    /// SHA-256 of the authority, to trust it without asking
+    #[arg(long, value_name = "SHA256")]
+    ca_fingerprint: Option<String>,
+    /// Trust it no longer
+    #[arg(long)]
+    remove: bool,
+}
+
+/// # Errors
+/// When the panel is not there, its authority is not confirmed, or a store cannot be changed.
+pub async fn run(args: Trust) -> Result<(), Failure> {
+    let authority = match (&args.ca_fingerprint, args.remove) {
+        // To remove it, the panel need not be there any more.
+        (Some(fingerprint), true) => Authority::known(authority::normal(fingerprint)),
+        _ => args.fetch().await?,
+    };
+    view::print(&format!("certificate authority, SHA-256 {}\n", authority.shown()))?;
+    let mut failed = None;
+    let mut report = |what: &str, result: Result<String, Failure>| match result {
+        Ok(text) => view::print(&format!("{what}: {text}\n")),
+        Err(failure) => {
+            view::say(&format!("{what}: {failure}"));
+            failed.get_or_insert(failure);
+            Ok(())
+        }
+    };
+    match System::find() {
+        Some(system) => {
+            let result = if args.remove {
+                system.remove(&authority)
+            } else {
+                system.add(&authority)
+            };
+            report("this machine", result)?;
+        }
+        None => report("this machine", Ok("no certificate store that mPanel knows".to_owned()))?,
+    }
+    match profiles::home() {
+        Some(home) => {
+            let browsers = Browsers::find(&home);
+            for (name, result) in if args.remove {
+                browsers.remove(&authority)
+            } else {
+                browsers.add(&authority)
+            } {
+                report(&name, result)?;
+            }
+        }
+        None => report("browsers", Ok("HOME is not set".to_owned()))?,
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+impl Trust {
+    async fn fetch(&self) -> Result<Authority, Failure> {
+        let server = self.server()?;
+        let pem = match authority::trust(&server, self.ca_fingerprint.as_deref()).await? {
+            Belief::Also(pem) => pem,
+            belief => {
+                let pem = Api::new(&server, &belief)?.get(&["certificate-authority"]).await?.raw;
+                if let Some(expected) = &self.ca_fingerprint {
+                    authority::check(&server, &api::fingerprint(&pem)?, Some(expected))?;
+                }
+                pem
+            }
+        };
+        Authority::new(pem)
+    }
+
+    /// The panel named; else this machine's, by its socket if we may; else where one is signed in.
+    fn server(&self) -> Result<Server, Failure> {
+        if let Some(url) = self.url.as_deref().filter(|url| !url.is_empty()) {
+            return Server::parse(url);
+        }
+        let socket = api::socket(&claim::data_folder(self.data.as_deref())?);
+        let usable = std::os::unix::net::UnixStream::connect(&socket).is_ok();
+        if usable || self.data.is_some() {
+            return Ok(Server::Socket(socket));
+        }
+        let profiles = Profiles::load(&profiles::config_file()?)?;
+        let signed_in = profiles.get(None).map(|(_, profile)| profile.url.as_str());
+        match signed_in.filter(|url| !url.starts_with('/')) {
+            Some(url) => Server::parse(url),
+            None => Server::parse("http://127.0.0.1:7080"),
+        }
+    }
+}
