@@ -19,6 +19,7 @@ const MIGRATIONS: &[Migrations] = &[
     mpanel_events::MIGRATIONS,
     mpanel_jobs::MIGRATIONS,
     mpanel_tenancy::MIGRATIONS,
+    mpanel_identity::MIGRATIONS,
     mpanel_fleet::MIGRATIONS,
     mpanel_certificates::MIGRATIONS,
     mpanel_dns::MIGRATIONS,

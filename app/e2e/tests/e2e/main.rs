@@ -3,3 +3,5 @@
 #![allow(clippy::unwrap_used, reason = "clippy excuses tests, but not their helpers")]
 
 mod catalogue;
+mod harness;
+mod main_job;

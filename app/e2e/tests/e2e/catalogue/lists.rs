@@ -43,6 +43,10 @@ pub const UNIQUE_EVERYWHERE: &[(&str, &str)] = &[
     ("identity.sessions_token_hash_key", "256 random bits do not collide"),
     ("identity.activations_token_hash_key", "256 random bits do not collide"),
     (
+        "identity.api_tokens_id_key",
+        "the server makes ids, and random ones do not collide",
+    ),
+    (
         "sites.groups_gid_key",
         "numbers come from one sequence and are never chosen",
     ),

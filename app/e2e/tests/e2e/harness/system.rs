@@ -1,0 +1,267 @@
+//! One mPanel in a data folder of its own.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use mpanel_process::{Process, Signal, Spawn, procfs};
+use serde_json::Value;
+
+use super::{Api, PATIENCE, binaries, eventually, folders};
+
+/// A running installation. Everything of it ends with the value, and with the thread that started it.
+#[derive(Debug)]
+pub struct System {
+    folder: PathBuf,
+    environment: BTreeMap<String, String>,
+    options: Vec<String>,
+    up: Option<Process>,
+    runs: u32,
+}
+
+impl System {
+    /// Starts on free ports with an empty data folder, and waits until the panel serves.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with settings (`MPANEL_*`).
+    pub async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let mut system = Self::prepare(settings);
+        system.up().await;
+        system
+    }
+
+    /// A data folder in which nothing runs yet.
+    pub fn prepare(settings: &[(&str, &str)]) -> Self {
+        binaries::folder();
+        let options = ["--panel", "--edge-http", "--edge-https", "--dns"];
+        let options = options
+            .iter()
+            .flat_map(|name| [(*name).to_owned(), "127.0.0.1:0".to_owned()]);
+        let mut environment = BTreeMap::from([
+            (
+                "PATH".to_owned(),
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+            ),
+            ("HOME".to_owned(), "/nonexistent".to_owned()),
+        ]);
+        // The tests ask more than any person, from one address.
+        for (name, value) in [
+            ("MPANEL_RATE_REQUESTS_PER_SECOND", "100000"),
+            ("MPANEL_RATE_REQUESTS_BURST", "100000"),
+            ("MPANEL_RATE_LOGINS_PER_MINUTE_ADDRESS", "100000"),
+        ]
+        .iter()
+        .chain(settings)
+        {
+            environment.insert((*name).to_owned(), (*value).to_owned());
+        }
+        Self {
+            folder: folders::fresh(),
+            environment,
+            options: options.collect(),
+            up: None,
+            runs: 0,
+        }
+    }
+
+    /// Changes a setting for the next start.
+    pub fn set(&mut self, name: &str, value: Option<&str>) {
+        match value {
+            Some(value) => self.environment.insert(name.to_owned(), value.to_owned()),
+            None => self.environment.remove(name),
+        };
+    }
+
+    /// Starts the supervisor and waits until the panel serves.
+    pub async fn up(&mut self) {
+        self.spawn();
+        self.wait_ready().await;
+    }
+
+    /// Starts the supervisor.
+    pub fn spawn(&mut self) {
+        self.runs += 1;
+        let mut command = Spawn::new(binaries::mpanel())
+            .arg("up")
+            .arg("--data")
+            .arg(self.data())
+            .args(&self.options)
+            .output(std::fs::File::create(self.output_file(self.runs)).unwrap())
+            .dies_with_thread("TERM");
+        for (name, value) in &self.environment {
+            command = command.env(name, value);
+        }
+        self.up = Some(command.start().unwrap());
+    }
+
+    pub async fn wait_ready(&self) {
+        let up = self.up.as_ref().expect("it was started").pid();
+        eventually("the panel is ready", async || {
+            let output = self.output();
+            let alive = procfs::stat(up).is_some_and(|stat| stat.is_alive());
+            assert!(
+                alive || output.contains("is ready: http"),
+                "the supervisor ended:\n{output}\n{}",
+                self.logs()
+            );
+            output.contains("is ready: http").then_some(())
+        })
+        .await;
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// A folder beside the data, for a test's own files; readable by nobody else.
+    pub fn scratch(&self) -> PathBuf {
+        let scratch = self.folder.join("scratch");
+        std::fs::create_dir_all(&scratch).unwrap();
+        scratch
+    }
+
+    fn output_file(&self, run: u32) -> PathBuf {
+        self.folder.join(format!("output-{run}"))
+    }
+
+    /// What the running supervisor has printed.
+    pub fn output(&self) -> String {
+        std::fs::read_to_string(self.output_file(self.runs)).unwrap_or_default()
+    }
+
+    /// The end of every process's log.
+    pub fn logs(&self) -> String {
+        let Ok(entries) = std::fs::read_dir(self.data().join("logs")) else {
+            return String::new();
+        };
+        let mut text = String::new();
+        for entry in entries.flatten() {
+            let log = String::from_utf8_lossy(&std::fs::read(entry.path()).unwrap_or_default()).into_owned();
+            let lines: Vec<&str> = log.lines().collect();
+            let tail = &lines[lines.len().saturating_sub(60)..];
+            text += &format!("--- {}\n{}\n", entry.file_name().display(), tail.join("\n"));
+        }
+        text
+    }
+
+    fn state(&self) -> Value {
+        let text = std::fs::read(self.data().join("state.json")).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+
+    /// Where it listens: `panel`, `edge_http`, `edge_https` or `dns`.
+    pub fn address(&self, setting: &str) -> SocketAddr {
+        let state = self.state();
+        let address = state["addresses"][setting].as_str();
+        address
+            .unwrap_or_else(|| panic!("no address of {setting} in {state}"))
+            .parse()
+            .unwrap()
+    }
+
+    /// The pid of a living child (`serve`, `agent`, `edge`, `dns-1`, `dns-2`) or of `postgres`.
+    pub fn pid(&self, process: &str) -> Option<u32> {
+        let pid = if process == "postgres" {
+            let text = std::fs::read_to_string(self.data().join("postgres/postmaster.pid")).ok()?;
+            text.lines().next()?.parse().ok()?
+        } else {
+            let state = self.state();
+            let child = state["children"]
+                .as_array()?
+                .iter()
+                .find(|child| child["name"] == process)?
+                .clone();
+            u32::try_from(child["pid"].as_u64()?).ok()?
+        };
+        procfs::stat(pid).filter(|stat| stat.is_alive()).map(|_| pid)
+    }
+
+    /// `kill -9`, and waits until the process is gone. Children are started again by the supervisor.
+    pub async fn kill(&self, process: &str) -> u32 {
+        let pid = self.pid(process).unwrap_or_else(|| panic!("{process} does not run"));
+        folders::kill(pid, Signal::KILL);
+        eventually(&format!("{process} is gone"), async || {
+            (!procfs::stat(pid).is_some_and(|stat| stat.is_alive())).then_some(())
+        })
+        .await;
+        pid
+    }
+
+    /// Waits until `process` runs with another pid than `before`.
+    pub async fn wait_restarted(&self, process: &str, before: u32) {
+        eventually(&format!("{process} is back"), async || {
+            self.pid(process).filter(|now| *now != before)
+        })
+        .await;
+    }
+
+    /// `kill -9` of the supervisor alone: the others run on.
+    pub async fn kill_supervisor(&mut self) {
+        let mut up = self.up.take().expect("it runs");
+        up.signal(Signal::KILL).unwrap();
+        up.wait_for(PATIENCE).await.unwrap().expect("a killed process ends");
+    }
+
+    /// Stops everything in order and gives the exit code.
+    pub async fn stop(&mut self) -> Option<i32> {
+        let mut up = self.up.take().expect("it runs");
+        up.signal(Signal::TERM).unwrap();
+        let exit = up.wait_for(PATIENCE).await.unwrap();
+        let exit = exit.unwrap_or_else(|| panic!("it does not stop:\n{}", self.output()));
+        exit.status.unwrap().code()
+    }
+
+    /// Kills everything at once, as a power cut does.
+    pub fn power_cut(&mut self) {
+        self.up = None;
+        folders::end_all(&self.data());
+    }
+
+    /// The one-time token of an installation that nobody owns yet.
+    pub async fn claim_token(&self) -> String {
+        let file = self.data().join("run/claim");
+        eventually("there is a claim token", async || {
+            let text = std::fs::read_to_string(&file).ok()?;
+            Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+        })
+        .await
+    }
+
+    /// The API without a credential.
+    pub fn api(&self) -> Api {
+        Api::new(self.address("panel"))
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- output of the supervisor\n{}\n{}", self.output(), self.logs());
+        }
+        let begin = Instant::now();
+        self.up = None;
+        folders::end_all(&self.data());
+        assert!(begin.elapsed() < PATIENCE, "{} does not end", self.data().display());
+        let _best_effort = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Every file and folder below `folder`, relative to it, in order.
+pub fn tree(folder: &Path) -> Vec<String> {
+    fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = format!("{prefix}{}", entry.file_name().display());
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                walk(&entry.path(), &format!("{name}/"), found);
+            }
+            found.push(name);
+        }
+    }
+    let mut found = Vec::new();
+    walk(folder, "", &mut found);
+    found.sort();
+    found
+}

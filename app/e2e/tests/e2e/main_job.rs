@@ -1,0 +1,3 @@
+//! What the product is for, by API and by command line.
+
+mod api;
