@@ -4,12 +4,25 @@
 pub mod events {
     pub const SITE_CREATED: &str = "sites.site.created.v1";
     pub const SITE_CHANGED: &str = "sites.site.changed.v1";
+    /// What is known of how a site does; it has no entry in the audit log.
+    pub const SITE_STATUS_CHANGED: &str = "sites.site.status_changed.v1";
+    /// A site is withdrawn and its files are being removed.
+    pub const SITE_DELETING: &str = "sites.site.deleting.v1";
     pub const SITE_DELETED: &str = "sites.site.deleted.v1";
     pub const DOMAIN_ADDED: &str = "sites.domain.added.v1";
     pub const DOMAIN_REMOVED: &str = "sites.domain.removed.v1";
     pub const RELEASE_CREATED: &str = "sites.release.created.v1";
+    /// Its files are complete; it can be activated.
+    pub const RELEASE_UNPACKED: &str = "sites.release.unpacked.v1";
+    /// An operation is to activate it.
+    pub const RELEASE_ACTIVATING: &str = "sites.release.activating.v1";
     pub const RELEASE_ACTIVATED: &str = "sites.release.activated.v1";
+    /// The release before it is active again.
+    pub const RELEASE_WITHDRAWN: &str = "sites.release.withdrawn.v1";
+    pub const RELEASE_FAILED: &str = "sites.release.failed.v1";
+    pub const RELEASE_DELETING: &str = "sites.release.deleting.v1";
     pub const RELEASE_DELETED: &str = "sites.release.deleted.v1";
     pub const UPLOAD_STARTED: &str = "sites.upload.started.v1";
+    pub const UPLOAD_FINISHED: &str = "sites.upload.finished.v1";
     pub const UPLOAD_DELETED: &str = "sites.upload.deleted.v1";
 }

@@ -1,0 +1,16 @@
+//! Pure types and decisions.
+
+mod conditions;
+mod hosts;
+mod names;
+mod release;
+mod site;
+mod upload;
+
+pub use conditions::{Condition, Observation, Truth, assess, keep_times};
+pub(crate) use hosts::hex;
+pub use hosts::{Host, digest, hosts};
+pub use names::{archive_format, redirect_target, title};
+pub use release::{Release, ReleaseState};
+pub use site::{Address, Domain, DomainKind, Site, SiteSettings, SiteState};
+pub use upload::{Upload, UploadState};

@@ -1,0 +1,79 @@
+use aws_lc_rs::digest::{SHA256, digest as sha256};
+use mpanel_feed::topics::{EdgeHost, EdgeTarget};
+use mpanel_kernel::ids::{ReleaseId, TenantId};
+
+use super::{Address, DomainKind, Site};
+use crate::error::Error;
+
+/// A host name and what the edge does with requests for it.
+pub type Host = (String, EdgeHost);
+
+/// Every host of a site as its rows say. `active` is the active release, and whether it has a
+/// `404.html` of its own.
+///
+/// # Errors
+/// When what is stored is not understood, which is a bug.
+pub fn hosts(
+    tenant: TenantId,
+    site: &Site,
+    active: Option<(ReleaseId, bool)>,
+    address: Address,
+) -> Result<Vec<Host>, Error> {
+    let content = match active {
+        Some((release, has_404)) => EdgeTarget::Site {
+            site: site.id.to_string(),
+            tenant: tenant.to_string(),
+            root: format!("{}/releases/{release}", site.id),
+            spa_fallback: site.settings.spa_fallback,
+            not_found: site
+                .settings
+                .not_found_page
+                .clone()
+                .or_else(|| has_404.then(|| "404.html".to_owned())),
+            https_redirect: site.settings.https_redirect,
+        },
+        None => EdgeTarget::Placeholder {
+            title: site.name.clone(),
+            text: "this site has no release yet".to_owned(),
+        },
+    };
+    let own = address.of(site.primary_host.as_deref().unwrap_or(&site.preview_host));
+    let mut hosts = vec![(
+        site.preview_host.clone(),
+        EdgeHost {
+            target: content.clone(),
+        },
+    )];
+    for domain in site.domains()? {
+        let target = match domain.kind {
+            DomainKind::Primary | DomainKind::Alias => content.clone(),
+            DomainKind::Redirect => EdgeTarget::Redirect {
+                to: domain.target.unwrap_or_else(|| own.clone()),
+                status: domain.status.unwrap_or(301),
+                keep_path: true,
+            },
+        };
+        hosts.push((domain.name.to_string(), EdgeHost { target }));
+    }
+    Ok(hosts)
+}
+
+/// Names what is published, to tell whether it still is what should be.
+///
+/// # Errors
+/// When it cannot be written as JSON, which is a bug.
+pub fn digest(hosts: &[Host]) -> Result<String, Error> {
+    let bytes = serde_json::to_vec(hosts)?;
+    Ok(hex(sha256(&SHA256, &bytes).as_ref()))
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
+}

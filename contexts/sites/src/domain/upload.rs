@@ -1,0 +1,52 @@
+use jiff::Timestamp;
+use mpanel_kernel::ids::{SiteId, UploadId};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UploadState {
+    /// Takes bytes.
+    Open,
+    /// Has them all; can become a release.
+    Finished,
+    /// Becomes a release; goes when it has.
+    Used,
+    /// A tombstone: the file goes, then the row.
+    Deleting,
+}
+
+impl UploadState {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Finished => "finished",
+            Self::Used => "used",
+            Self::Deleting => "deleting",
+        }
+    }
+
+    #[must_use]
+    pub fn stored(text: &str) -> Self {
+        match text {
+            "open" => Self::Open,
+            "finished" => Self::Finished,
+            "used" => Self::Used,
+            _ => Self::Deleting,
+        }
+    }
+}
+
+/// An archive on its way in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    pub site: SiteId,
+    pub id: UploadId,
+    pub filename: String,
+    pub size: i64,
+    /// Bytes that are certainly on disk.
+    pub received: i64,
+    /// Hexadecimal; once it is finished.
+    pub sha256: Option<String>,
+    pub state: UploadState,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+}

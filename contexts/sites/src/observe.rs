@@ -1,0 +1,73 @@
+//! Finds out how a site does.
+
+use std::time::Duration;
+
+use mpanel_events::Served;
+use mpanel_feed::frame::Role;
+use mpanel_feed::topics::EDGE_HOST;
+use mpanel_kernel::ids::TenantId;
+use tokio::time::Instant;
+
+use crate::Sites;
+use crate::domain::{Condition, Observation, Site, assess, keep_times};
+use crate::error::Error;
+
+impl Sites {
+    /// Whether the edges serve these hosts as of `generation`, waiting for it for at most `within`.
+    pub(crate) async fn served(
+        &self,
+        hosts: &[String],
+        generation: i64,
+        within: Duration,
+    ) -> Result<Vec<(String, Served)>, Error> {
+        let deadline = Instant::now() + within;
+        let mut all = Vec::with_capacity(hosts.len());
+        for host in hosts {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let object = (EDGE_HOST, host.as_str(), generation);
+            let db = self.spine.db();
+            let served = self.ports.board.wait(db, &self.ports.tail, Role::Edge, object, left);
+            all.push((host.clone(), served.await?));
+        }
+        Ok(all)
+    }
+
+    /// Brings a site's conditions, readiness and summary up to date with what is found now. `files`
+    /// says whether those of the active release are there, if somebody looked.
+    pub(crate) async fn observe(
+        &self,
+        tenant: TenantId,
+        site: &mut Site,
+        files: Option<bool>,
+    ) -> Result<Vec<Condition>, Error> {
+        let hosts = site.host_names()?;
+        // Previews stand below the platform's own domain, which its own zone answers.
+        let domains = &hosts[1..];
+
+        let mut tx = self.spine.db().tenant(tenant).await?;
+        let mut dns = Vec::with_capacity(domains.len());
+        for name in domains {
+            dns.push((name.to_string(), self.ports.records.status(&mut tx, name).await?));
+        }
+        let certificates = self.ports.certificates.status(&mut tx, &hosts).await?;
+        tx.commit().await?;
+
+        let names: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+        let edge = self.served(&names, site.generation, Duration::ZERO).await?;
+        let addresses = self.ports.nodes.addresses(site.node);
+        let seen = Observation {
+            dns,
+            certificates: names.into_iter().zip(certificates).collect(),
+            edge,
+            addresses: addresses.iter().map(ToString::to_string).collect(),
+            files,
+        };
+        let old: Vec<Condition> = serde_json::from_str(&site.conditions)?;
+        let (conditions, ready, summary) = assess(site, &seen, self.address(), self.clock.now());
+        let conditions = keep_times(conditions, &old);
+        site.conditions = serde_json::to_string(&conditions)?;
+        site.ready = ready;
+        site.summary = summary;
+        Ok(conditions)
+    }
+}

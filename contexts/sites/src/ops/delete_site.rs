@@ -1,0 +1,138 @@
+use async_trait::async_trait;
+use mpanel_events::{Record, State};
+use mpanel_feed::topics::EDGE_HOST;
+use mpanel_jobs::{Kind, Operation, Step, StepCx, StepError};
+use mpanel_kernel::ids::SiteId;
+use mpanel_sites_contract::events;
+use mpanel_tenancy_contract::{ClaimKind, EntitlementKey};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Published, wait_served};
+use crate::error::Error;
+use crate::service::name_error;
+use crate::{Sites, store};
+
+pub static DELETE_SITE: Kind = Kind {
+    name: "sites.site.delete",
+    steps: &[
+        Step {
+            key: "withdraw",
+            title: "Withdraw the site from the edge",
+        },
+        Step {
+            key: "served",
+            title: "Wait until nobody is served any more",
+        },
+        Step {
+            key: "names",
+            title: "Give up domains, DNS records and certificates",
+        },
+        Step {
+            key: "files",
+            title: "Remove the files",
+        },
+        Step {
+            key: "rows",
+            title: "Forget the site",
+        },
+    ],
+};
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct DeleteSiteInput {
+    pub site: SiteId,
+}
+
+/// Removes a site that carries a tombstone, with everything it has.
+pub struct DeleteSite(pub Sites);
+
+impl DeleteSite {
+    async fn withdraw(&self, cx: &StepCx, id: SiteId) -> Result<Value, StepError> {
+        let sites = &self.0;
+        let now = cx.clock().now();
+        let mut tx = sites.spine.db().tenant(cx.tenant()).await.map_err(Error::from)?;
+        let site = store::sites::lock(&mut tx, id).await?;
+        let generation = store::sites::bump(&mut tx, id, now).await?;
+        let published = Published::new(&site, generation)?;
+        for host in &published.hosts {
+            let state = State::delete(EDGE_HOST, host.as_str(), generation);
+            mpanel_events::publish(&mut tx, Some(cx.tenant()), &state, now).await?;
+        }
+        tx.commit().await.map_err(Error::from)?;
+        published.output()
+    }
+
+    async fn names(&self, cx: &StepCx, id: SiteId) -> Result<(), Error> {
+        let sites = &self.0;
+        let mut tx = sites.spine.db().tenant(cx.tenant()).await?;
+        let site = store::sites::lock(&mut tx, id).await?;
+        for domain in site.domains()? {
+            sites.detach(&mut tx, id, &domain.name).await?;
+        }
+        let preview = site.preview()?;
+        sites.ports.certificates.unwant(&mut tx, &preview).await?;
+        let released = sites.ports.claims.release(&mut tx, &preview, ClaimKind::Preview).await;
+        released.map_err(|error| name_error("/slug", error))?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn files(&self, cx: &StepCx, id: SiteId) -> Result<(), Error> {
+        let sites = &self.0;
+        let mut tx = sites.spine.db().tenant(cx.tenant()).await?;
+        let site = store::sites::get(&mut tx, id).await?.ok_or(Error::NotFound)?;
+        let uploads = store::uploads::all(&mut tx, id).await?;
+        tx.commit().await?;
+        sites.ports.agent.delete_site(id, site.uid()?).await?;
+        for upload in uploads {
+            sites.drop_upload(&cx.op_cx(), id, upload.id).await?;
+        }
+        Ok(())
+    }
+
+    async fn rows(&self, cx: &StepCx, id: SiteId) -> Result<(), Error> {
+        let sites = &self.0;
+        let mut change = sites.spine.begin(&cx.op_cx()).await?;
+        let site = store::sites::lock(change.tx(), id).await?;
+        // Nothing can have come since `files`: a buried site takes no uploads.
+        let bytes = store::releases::reserved(change.tx(), id).await?;
+        store::sites::delete(change.tx(), id).await?;
+        let entitlements = &sites.ports.entitlements;
+        entitlements.reserve(change.tx(), EntitlementKey::Sites, -1).await?;
+        entitlements
+            .reserve(change.tx(), EntitlementKey::DiskBytes, -bytes)
+            .await?;
+        let data = json!({"name": site.name, "slug": site.slug});
+        let record = Record::new(events::SITE_DELETED, id, json!({"slug": site.slug})).before(data);
+        change.record(record).await?;
+        Ok(change.commit().await?)
+    }
+}
+
+#[async_trait]
+impl Operation for DeleteSite {
+    fn kind(&self) -> &'static Kind {
+        &DELETE_SITE
+    }
+
+    async fn run(&self, step: &str, cx: &StepCx) -> Result<Value, StepError> {
+        let DeleteSiteInput { site } = cx.input()?;
+        let result = match step {
+            "withdraw" => return self.withdraw(cx, site).await,
+            "served" => return wait_served(&self.0, cx, "withdraw").await,
+            "names" => self.names(cx, site).await,
+            "files" => self.files(cx, site).await,
+            _ => self.rows(cx, site).await,
+        };
+        match result {
+            // The last step had happened, and nobody could write that down.
+            Err(Error::NotFound) => Ok(Value::Null),
+            result => Ok(result.map(|()| Value::Null)?),
+        }
+    }
+
+    /// What is gone does not come back: the tombstone stays, and the reconciler starts anew.
+    async fn undo(&self, _step: &str, _cx: &StepCx) -> Result<(), StepError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+//! One use case a function: authorise, load, decide, save, record, publish, commit.
+
+mod append;
+mod create_site;
+mod domains;
+mod publish;
+mod releases;
+mod sites;
+mod uploads;
+
+pub use create_site::CreateSite;
+pub use domains::AddDomain;
+pub(crate) use domains::name_error;
+pub use releases::{Deploying, NewRelease};
+pub use sites::{SettingsPatch, SitePatch};
+pub use uploads::NewUpload;

@@ -1,0 +1,156 @@
+//! Takes bytes of an upload in. They go to the file as they come; only what is certainly on disk is
+//! counted, and what has arrived when a connection breaks is kept.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use mpanel_authz::{OpCx, actions};
+use mpanel_events::Record;
+use mpanel_kernel::ids::{SiteId, UploadId};
+use mpanel_sites_contract::events;
+use mpanel_telemetry::spawn_named;
+use serde_json::json;
+
+use crate::blobs::Writer;
+use crate::domain::{Upload, UploadState};
+use crate::error::Error;
+use crate::{Sites, authz, store};
+
+/// Bytes after which is noted how far it is, so that a crash costs no more than them.
+const NOTE_EVERY: u64 = 64 << 20;
+/// A sender that is silent for so long is taken for gone.
+const SILENCE: Duration = Duration::from_secs(60);
+
+impl Sites {
+    /// Appends `body` to an upload that has `offset` bytes. `length` is what the sender announced.
+    ///
+    /// Goes on to its end even if the caller is dropped, so that what has arrived is kept.
+    ///
+    /// # Errors
+    /// [`Error::UploadOffset`] when the upload has more or fewer bytes, [`Error::UploadTooLarge`],
+    /// [`Error::UploadInterrupted`] and [`Error::NoSpace`].
+    pub async fn append<S, E>(
+        &self,
+        cx: &OpCx,
+        (site, id): (SiteId, UploadId),
+        offset: i64,
+        length: Option<u64>,
+        body: S,
+    ) -> Result<Upload, Error>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
+        E: Send + 'static,
+    {
+        let upload = self.get_upload(cx, site, id).await?;
+        cx.authorize::<authz::Upload, _>(actions::Modify)?;
+        check(&upload, offset)?;
+        if upload.state == UploadState::Finished {
+            return Ok(upload);
+        }
+        let room = u64::try_from(upload.size - offset).unwrap_or_default();
+        if length.is_some_and(|length| length > room) {
+            return Err(Error::UploadTooLarge { size: upload.size });
+        }
+        let (sites, cx) = (self.clone(), cx.clone());
+        let appending = async move { sites.take_in(&cx, upload, body).await };
+        match spawn_named("sites.upload", appending).await {
+            Ok(result) => result,
+            Err(error) => Err(Error::Io(std::io::Error::other(error))),
+        }
+    }
+
+    async fn take_in<S, E>(&self, cx: &OpCx, upload: Upload, mut body: S) -> Result<Upload, Error>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Unpin,
+    {
+        let (site, id) = (upload.site, upload.id);
+        let mut writer = self
+            .blobs
+            .write(id, u64::try_from(upload.received).unwrap_or_default())
+            .await?;
+        // Somebody else may have had the file meanwhile.
+        let upload = match self.get_upload(cx, site, id).await {
+            Ok(now) => {
+                check(&now, upload.received)?;
+                now
+            }
+            Err(error) => {
+                // Gone; opening the file has made it again.
+                self.blobs.remove(id).await?;
+                return Err(error);
+            }
+        };
+        let received = self.receive(cx, &upload, &mut writer, &mut body).await;
+        if matches!(received, Err(Error::UploadTooLarge { .. })) {
+            // The bytes are not what was announced: none of them is believed.
+            return Err(Error::UploadTooLarge { size: upload.size });
+        }
+        let at = writer.sync().await?;
+        if i64::try_from(at).ok() == Some(upload.size) {
+            // Nobody else writes while the hash is taken: `writer` still holds the file.
+            return self.complete(cx, &upload).await;
+        }
+        self.note(cx, &upload, at).await?;
+        received?;
+        self.get_upload(cx, site, id).await
+    }
+
+    async fn receive<S, E>(&self, cx: &OpCx, upload: &Upload, writer: &mut Writer, body: &mut S) -> Result<(), Error>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Unpin,
+    {
+        let size = u64::try_from(upload.size).unwrap_or_default();
+        let mut noted = writer.position();
+        loop {
+            let bytes = match tokio::time::timeout(SILENCE, body.next()).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(Ok(bytes))) => bytes,
+                Ok(Some(Err(_))) | Err(_) => return Err(Error::UploadInterrupted),
+            };
+            if writer.position() + bytes.len() as u64 > size {
+                return Err(Error::UploadTooLarge { size: upload.size });
+            }
+            writer.push(&bytes).await?;
+            if writer.position() - noted >= NOTE_EVERY && writer.position() < size {
+                noted = writer.sync().await?;
+                self.note(cx, upload, noted).await?;
+            }
+        }
+    }
+
+    /// Notes how many bytes are certainly on disk.
+    async fn note(&self, cx: &OpCx, upload: &Upload, at: u64) -> Result<(), Error> {
+        let at = i64::try_from(at).unwrap_or(i64::MAX);
+        let mut tx = self.spine.db().tenant(cx.tenant()).await?;
+        let open = store::uploads::advance(&mut tx, upload.site, upload.id, at).await?;
+        tx.commit().await?;
+        if open { Ok(()) } else { Err(Error::NotFound) }
+    }
+
+    /// All bytes are there: takes their hash and ends the upload.
+    pub(super) async fn complete(&self, cx: &OpCx, upload: &Upload) -> Result<Upload, Error> {
+        let size = u64::try_from(upload.size).unwrap_or_default();
+        let sha256 = self.blobs.hash(upload.id, size).await?;
+        let mut change = self.spine.begin(cx).await?;
+        if store::uploads::finish(change.tx(), upload.site, upload.id, &sha256).await? {
+            let facts = json!({"site": upload.site, "sha256": sha256});
+            let record = Record::new(events::UPLOAD_FINISHED, upload.id, facts.clone()).after(facts);
+            change.record(record).await?;
+            change.commit().await?;
+        }
+        self.get_upload(cx, upload.site, upload.id).await
+    }
+}
+
+/// Whether the upload takes bytes at `offset`.
+fn check(upload: &Upload, offset: i64) -> Result<(), Error> {
+    match upload.state {
+        UploadState::Used => Err(Error::UploadUsed),
+        UploadState::Deleting => Err(Error::NotFound),
+        UploadState::Open | UploadState::Finished if offset != upload.received => Err(Error::UploadOffset {
+            current: upload.received,
+        }),
+        UploadState::Open | UploadState::Finished => Ok(()),
+    }
+}

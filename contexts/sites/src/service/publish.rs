@@ -1,0 +1,46 @@
+use mpanel_events::State;
+use mpanel_feed::topics::EDGE_HOST;
+use mpanel_kernel::ids::{ReleaseId, SiteId};
+use mpanel_pg::TenantTx;
+
+use crate::domain::{Address, Host, Site, digest, hosts};
+use crate::error::Error;
+use crate::{Sites, store};
+
+impl Sites {
+    pub(crate) fn address(&self) -> Address {
+        Address(self.settings.https_port)
+    }
+
+    /// Every host of a site as its rows say.
+    pub(crate) async fn hosts(&self, tx: &mut TenantTx, site: &Site) -> Result<Vec<Host>, Error> {
+        let active = self.active(tx, site).await?;
+        hosts(tx.tenant(), site, active, self.address())
+    }
+
+    async fn active(&self, tx: &mut TenantTx, site: &Site) -> Result<Option<(ReleaseId, bool)>, Error> {
+        let Some(id) = site.active_release else { return Ok(None) };
+        let release = store::releases::get(tx, site.id, id).await?;
+        Ok(release.map(|release| (id, release.has_404)))
+    }
+
+    /// Tells the edges every host of the site as its rows say, and that the hosts `gone` are no
+    /// longer, in the caller's transaction. Returns the new generation.
+    pub(crate) async fn publish(&self, tx: &mut TenantTx, id: SiteId, gone: &[String]) -> Result<i64, Error> {
+        let now = self.clock.now();
+        let tenant = tx.tenant();
+        let generation = store::sites::bump(tx, id, now).await?;
+        let site = store::sites::get(tx, id).await?.ok_or(Error::NotFound)?;
+        let hosts = self.hosts(tx, &site).await?;
+        for (host, value) in &hosts {
+            let state = State::upsert(EDGE_HOST, host.as_str(), generation, value)?;
+            mpanel_events::publish(tx, Some(tenant), &state, now).await?;
+        }
+        for host in gone {
+            let state = State::delete(EDGE_HOST, host.as_str(), generation);
+            mpanel_events::publish(tx, Some(tenant), &state, now).await?;
+        }
+        store::sites::set_published(tx, id, &digest(&hosts)?).await?;
+        Ok(generation)
+    }
+}

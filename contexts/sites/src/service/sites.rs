@@ -1,0 +1,127 @@
+use mpanel_authz::{OpCx, actions};
+use mpanel_events::Record;
+use mpanel_kernel::ids::{OperationId, SiteId};
+use mpanel_kernel::names::RelPath;
+use mpanel_kernel::paging::{Page, PageRequest};
+use mpanel_sites_contract::events;
+use serde_json::{Value, json};
+
+use crate::domain::{Site, SiteState, title};
+use crate::error::Error;
+use crate::ops::{DELETE_SITE, DeleteSiteInput};
+use crate::{Sites, authz, store};
+
+/// What is to be changed; an absent field stays.
+#[derive(Default)]
+pub struct SitePatch {
+    pub name: Option<String>,
+    pub settings: SettingsPatch,
+    /// The version that the caller has seen.
+    pub seen: Option<i64>,
+}
+
+#[derive(Default)]
+pub struct SettingsPatch {
+    pub spa_fallback: Option<bool>,
+    /// `Some(None)` removes it.
+    pub not_found_page: Option<Option<RelPath>>,
+    pub https_redirect: Option<bool>,
+    pub keep_releases: Option<i32>,
+}
+
+impl Sites {
+    /// A site with what is known of it at this moment.
+    pub async fn get_site(&self, cx: &OpCx, id: SiteId) -> Result<Site, Error> {
+        let mut tx = self.spine.db().tenant(cx.tenant()).await?;
+        let mut site = store::sites::get(&mut tx, id).await?.ok_or(Error::NotFound)?;
+        cx.authorize::<authz::Site, _>(actions::Read)?;
+        tx.commit().await?;
+        if site.state == SiteState::Active {
+            self.observe(cx.tenant(), &mut site, None).await?;
+        }
+        Ok(site)
+    }
+
+    /// Sites with what the reconciler has last seen of them.
+    pub async fn list_sites(&self, cx: &OpCx, page: PageRequest) -> Result<Page<Site>, Error> {
+        cx.authorize::<authz::Site, _>(actions::List)?;
+        let mut tx = self.spine.db().tenant(cx.tenant()).await?;
+        let rows = store::sites::list(&mut tx, page).await?;
+        tx.commit().await?;
+        Ok(Page::cut(page, rows, |site| site.id.uuid()))
+    }
+
+    pub async fn update_site(&self, cx: &OpCx, id: SiteId, patch: SitePatch) -> Result<Site, Error> {
+        let mut change = self.spine.begin(cx).await?;
+        let before = store::sites::lock(change.tx(), id).await?;
+        let allowed = cx.authorize::<authz::Site, _>(actions::Modify)?;
+        if before.state == SiteState::Deleting {
+            return Err(Error::Deleting);
+        }
+        if patch.seen.is_some_and(|seen| seen != before.version) {
+            return Err(Error::Stale);
+        }
+        let name = match &patch.name {
+            Some(name) => title("/name", name)?,
+            None => before.name.clone(),
+        };
+        let mut settings = before.settings.clone();
+        let wanted = patch.settings;
+        settings.spa_fallback = wanted.spa_fallback.unwrap_or(settings.spa_fallback);
+        settings.https_redirect = wanted.https_redirect.unwrap_or(settings.https_redirect);
+        if let Some(page) = wanted.not_found_page {
+            settings.not_found_page = page.map(|page| page.to_string());
+        }
+        if let Some(keep) = wanted.keep_releases {
+            if !(1..=100).contains(&keep) {
+                return Err(Error::field(
+                    "/settings/keep_releases",
+                    "sites.site.keep_out_of_range",
+                    "a site keeps 1 to 100 releases",
+                ));
+            }
+            settings.keep_releases = keep;
+        }
+        store::sites::update(change.tx(), &allowed, id, &name, &settings).await?;
+        self.publish(change.tx(), id, &[]).await?;
+        let after = store::sites::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
+        change
+            .record(
+                Record::new(events::SITE_CHANGED, id, json!({"version": after.version}))
+                    .before(facts(&before))
+                    .after(facts(&after)),
+            )
+            .await?;
+        change.commit().await?;
+        self.get_site(cx, id).await
+    }
+
+    /// Begins the removal of a site with everything it has.
+    pub async fn delete_site(&self, cx: &OpCx, id: SiteId) -> Result<OperationId, Error> {
+        let mut change = self.spine.begin(cx).await?;
+        let site = store::sites::lock(change.tx(), id).await?;
+        let allowed = cx.authorize::<authz::Site, _>(actions::Delete)?;
+        if site.state == SiteState::Deleting {
+            return Err(Error::Deleting);
+        }
+        store::sites::bury(change.tx(), &allowed, id).await?;
+        let input = DeleteSiteInput { site: id };
+        let operation = mpanel_jobs::start(change.tx(), cx, &DELETE_SITE, id, &input).await?;
+        let record = Record::new(events::SITE_DELETING, id, json!({"operation": operation}));
+        change.record(record.before(facts(&site))).await?;
+        change.commit().await?;
+        Ok(operation)
+    }
+}
+
+fn facts(site: &Site) -> Value {
+    json!({
+        "name": site.name,
+        "slug": site.slug,
+        "primary_host": site.primary_host,
+        "spa_fallback": site.settings.spa_fallback,
+        "not_found_page": site.settings.not_found_page,
+        "https_redirect": site.settings.https_redirect,
+        "keep_releases": site.settings.keep_releases,
+    })
+}

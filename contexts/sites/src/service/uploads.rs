@@ -1,0 +1,123 @@
+use mpanel_authz::{OpCx, actions};
+use mpanel_events::{Begin, Record};
+use mpanel_kernel::ids::{SiteId, UploadId};
+use mpanel_sites_contract::events;
+use mpanel_tenancy_contract::EntitlementKey;
+use serde_json::json;
+
+use crate::domain::{Upload, UploadState, archive_format};
+use crate::error::Error;
+use crate::{Sites, authz, store};
+
+/// Bytes that uploads leave free on the disk, for everything else that writes to it.
+const LEFT_FREE: u64 = 64 << 20;
+
+pub struct NewUpload {
+    /// Says how to unpack it: `.zip`, `.tar.gz` or `.tgz`.
+    pub filename: String,
+    /// Bytes.
+    pub size: i64,
+}
+
+impl Sites {
+    /// Makes room for an archive. Its size counts as used disk space until it has become a release
+    /// or is gone.
+    pub async fn create_upload(&self, cx: &OpCx, site: SiteId, new: NewUpload) -> Result<Upload, Error> {
+        let mut change = match self.spine.begin_once(cx, "uploads_create").await? {
+            Begin::Run(change) => change,
+            Begin::Replay(id) => return self.get_upload(cx, site, id).await,
+        };
+        store::sites::lock(change.tx(), site).await?;
+        let allowed = cx.authorize::<authz::Upload, _>(actions::Create)?;
+        store::sites::lock_active(change.tx(), site).await?;
+        archive_format("/filename", &new.filename)?;
+        let most = self.settings.max_upload_bytes;
+        let size = u64::try_from(new.size)
+            .ok()
+            .filter(|size| (1..=most).contains(size))
+            .ok_or_else(|| {
+                Error::field(
+                    "/size",
+                    "sites.upload.bad_size",
+                    format!("an archive has 1 to {most} bytes"),
+                )
+            })?;
+        if self.blobs.free().await? < size.saturating_add(LEFT_FREE) {
+            return Err(Error::NoSpace);
+        }
+        let now = cx.clock().now();
+        let upload = Upload {
+            site,
+            id: UploadId::generate(),
+            filename: new.filename,
+            size: new.size,
+            received: 0,
+            sha256: None,
+            state: UploadState::Open,
+            created_at: now,
+            expires_at: now.saturating_add(self.settings.upload_lifetime).unwrap_or(now),
+        };
+        store::uploads::insert(change.tx(), &allowed, &upload).await?;
+        let entitlements = &self.ports.entitlements;
+        entitlements
+            .reserve(change.tx(), EntitlementKey::DiskBytes, upload.size)
+            .await?;
+        let facts = json!({"site": site, "filename": upload.filename, "size": upload.size});
+        let record = Record::new(events::UPLOAD_STARTED, upload.id, facts.clone()).after(facts);
+        change.record(record).await?;
+        change.commit_with(&upload.id).await?;
+        Ok(upload)
+    }
+
+    pub async fn get_upload(&self, cx: &OpCx, site: SiteId, id: UploadId) -> Result<Upload, Error> {
+        let mut tx = self.spine.db().tenant(cx.tenant()).await?;
+        let upload = store::uploads::get(&mut tx, site, id).await?;
+        cx.authorize::<authz::Upload, _>(actions::Read)?;
+        tx.commit().await?;
+        let upload = upload.filter(|upload| upload.state != UploadState::Deleting);
+        upload.ok_or(Error::NotFound)
+    }
+
+    pub async fn delete_upload(&self, cx: &OpCx, site: SiteId, id: UploadId) -> Result<(), Error> {
+        let mut tx = self.spine.db().tenant(cx.tenant()).await?;
+        let upload = store::uploads::lock(&mut tx, site, id).await?;
+        cx.authorize::<authz::Upload, _>(actions::Delete)?;
+        match upload.state {
+            UploadState::Used => return Err(Error::UploadUsed),
+            UploadState::Deleting => return Err(Error::NotFound),
+            UploadState::Open | UploadState::Finished => {}
+        }
+        store::uploads::set_state(&mut tx, site, id, UploadState::Deleting).await?;
+        tx.commit().await?;
+        self.remove_upload(cx, site, id).await
+    }
+
+    /// Buries an upload, whatever its state, and removes it. One that is gone is no error.
+    pub(crate) async fn drop_upload(&self, cx: &OpCx, site: SiteId, id: UploadId) -> Result<(), Error> {
+        let mut tx = self.spine.db().tenant(cx.tenant()).await?;
+        let known = store::uploads::set_state(&mut tx, site, id, UploadState::Deleting).await?;
+        tx.commit().await?;
+        if known {
+            self.remove_upload(cx, site, id).await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Removes what is left of a buried upload: the file, then the row, and its bytes are free again.
+    pub(crate) async fn remove_upload(&self, cx: &OpCx, site: SiteId, id: UploadId) -> Result<(), Error> {
+        self.blobs.remove(id).await?;
+        let mut change = self.spine.begin(cx).await?;
+        let Some(size) = store::uploads::delete(change.tx(), site, id).await? else {
+            return Ok(());
+        };
+        let entitlements = &self.ports.entitlements;
+        entitlements
+            .reserve(change.tx(), EntitlementKey::DiskBytes, -size)
+            .await?;
+        let facts = json!({"site": site, "size": size});
+        let record = Record::new(events::UPLOAD_DELETED, id, facts.clone()).before(facts);
+        change.record(record).await?;
+        Ok(change.commit().await?)
+    }
+}

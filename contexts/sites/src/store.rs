@@ -1,0 +1,7 @@
+//! SQL only. What begins a change on behalf of a caller takes the proof that it was authorised.
+
+pub mod domains;
+pub mod due;
+pub mod releases;
+pub mod sites;
+pub mod uploads;

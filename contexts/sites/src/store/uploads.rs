@@ -1,0 +1,129 @@
+use mpanel_authz::{Allowed, actions};
+use mpanel_kernel::ids::{SiteId, UploadId};
+use mpanel_pg::{TenantTx, Ts, Tx};
+
+use crate::authz;
+use crate::domain::{Upload, UploadState};
+use crate::error::Error;
+
+pub async fn insert(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::Upload, actions::Create>,
+    upload: &Upload,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "insert into sites.uploads (tenant_id, site_id, id, filename, size, created_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        tx.tenant().uuid(),
+        upload.site.uuid(),
+        upload.id.uuid(),
+        upload.filename,
+        upload.size,
+        Ts(upload.created_at) as _,
+        Ts(upload.expires_at) as _,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Notes that so many bytes are on disk; `false` when the upload no longer takes any.
+pub async fn advance(tx: &mut TenantTx, site: SiteId, id: UploadId, received: i64) -> Result<bool, Error> {
+    let done = sqlx::query!(
+        "update sites.uploads set received = $4 where tenant_id = $1 and site_id = $2 and id = $3 and state = 'open'",
+        tx.tenant().uuid(),
+        site.uuid(),
+        id.uuid(),
+        received,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// All bytes are there; `false` when the upload is no longer open.
+pub async fn finish(tx: &mut TenantTx, site: SiteId, id: UploadId, sha256: &str) -> Result<bool, Error> {
+    let done = sqlx::query!(
+        "update sites.uploads set received = size, sha256 = $4, state = 'finished'
+         where tenant_id = $1 and site_id = $2 and id = $3 and state = 'open'",
+        tx.tenant().uuid(),
+        site.uuid(),
+        id.uuid(),
+        sha256,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub async fn set_state(tx: &mut TenantTx, site: SiteId, id: UploadId, state: UploadState) -> Result<bool, Error> {
+    let done = sqlx::query!(
+        "update sites.uploads set state = $4 where tenant_id = $1 and site_id = $2 and id = $3",
+        tx.tenant().uuid(),
+        site.uuid(),
+        id.uuid(),
+        state.as_str(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Removes a tombstone; returns its size, `None` when somebody was faster.
+pub async fn delete(tx: &mut TenantTx, site: SiteId, id: UploadId) -> Result<Option<i64>, Error> {
+    Ok(sqlx::query_scalar!(
+        "delete from sites.uploads where tenant_id = $1 and site_id = $2 and id = $3 and state = 'deleting' returning size",
+        tx.tenant().uuid(),
+        site.uuid(),
+        id.uuid(),
+    )
+    .fetch_optional(tx.conn())
+    .await?)
+}
+
+/// Locks the upload, so that changes of it follow each other.
+pub async fn lock(tx: &mut TenantTx, site: SiteId, id: UploadId) -> Result<Upload, Error> {
+    sqlx::query!(
+        "select id from sites.uploads where tenant_id = $1 and site_id = $2 and id = $3 for update",
+        tx.tenant().uuid(),
+        site.uuid(),
+        id.uuid(),
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(Error::NotFound)?;
+    get(tx, site, id).await?.ok_or(Error::NotFound)
+}
+
+pub async fn get(tx: &mut TenantTx, site: SiteId, id: UploadId) -> Result<Option<Upload>, Error> {
+    Ok(select(tx, site, Some(id)).await?.pop())
+}
+
+/// All of a site's.
+pub async fn all(tx: &mut TenantTx, site: SiteId) -> Result<Vec<Upload>, Error> {
+    select(tx, site, None).await
+}
+
+async fn select(tx: &mut TenantTx, site: SiteId, only: Option<UploadId>) -> Result<Vec<Upload>, Error> {
+    let rows = sqlx::query!(
+        r#"select id, filename, size, received, sha256, state, created_at as "created_at: Ts", expires_at as "expires_at: Ts"
+           from sites.uploads where tenant_id = $1 and site_id = $2 and ($3::uuid is null or id = $3) order by id"#,
+        tx.tenant().uuid(),
+        site.uuid(),
+        only.map(UploadId::uuid),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let rows = rows.into_iter().map(|row| Upload {
+        site,
+        id: UploadId::from_uuid(row.id),
+        filename: row.filename,
+        size: row.size,
+        received: row.received,
+        sha256: row.sha256,
+        state: UploadState::stored(&row.state),
+        created_at: row.created_at.0,
+        expires_at: row.expires_at.0,
+    });
+    Ok(rows.collect())
+}
