@@ -1,11 +1,15 @@
 //! The contexts, and which of them owns the ports that another needs. A new context is a line in
 //! [`MIGRATIONS`], a line in [`roles`], [`apis`] and [`Contexts::modules`].
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use jiff::SignedDuration;
 use mpanel_authz::{Permissions, RoleRow};
 use mpanel_certificates::CertificateStore;
+use mpanel_client_agent::{Agent, UnixAgent};
 use mpanel_config::Config;
 use mpanel_dns::Dns;
 use mpanel_events::{ServedBoard, Spine, Tail};
@@ -16,6 +20,7 @@ use mpanel_identity::Identity;
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::Migrations;
+use mpanel_sites::Sites;
 use mpanel_tenancy::Tenancy;
 
 use crate::data_plane;
@@ -30,6 +35,7 @@ pub const MIGRATIONS: &[Migrations] = &[
     mpanel_fleet::MIGRATIONS,
     mpanel_certificates::MIGRATIONS,
     mpanel_dns::MIGRATIONS,
+    mpanel_sites::MIGRATIONS,
 ];
 
 /// What each role may do, from all contexts.
@@ -41,6 +47,7 @@ fn roles() -> Vec<RoleRow> {
         mpanel_fleet::ROLES,
         mpanel_certificates::ROLES,
         mpanel_dns::ROLES,
+        mpanel_sites::ROLES,
     ]
     .concat()
 }
@@ -54,6 +61,7 @@ pub fn apis() -> Vec<Api> {
         mpanel_fleet::api(),
         mpanel_certificates::api(),
         mpanel_dns::api(),
+        mpanel_sites::api(),
     ]
 }
 
@@ -69,6 +77,7 @@ pub struct Contexts {
     pub fleet: Fleet,
     pub certificates: CertificateStore,
     pub dns: Dns,
+    pub sites: Sites,
 }
 
 impl Contexts {
@@ -96,12 +105,25 @@ impl Contexts {
             nameservers,
             served,
         );
+        let agent: Arc<dyn Agent> = Arc::new(UnixAgent::new(config.data.join("run/agent.sock")));
+        let ports = mpanel_sites::Ports {
+            entitlements: Arc::new(tenancy.clone()),
+            claims: Arc::new(tenancy.clone()),
+            certificates: Arc::new(certificates.clone()),
+            records: Arc::new(dns.clone()),
+            nodes,
+            agent,
+            board: board.clone(),
+            tail: tail.clone(),
+        };
+        let sites = Sites::new(spine.clone(), clock.clone(), ports, site_settings(config, reserved));
         Ok(Self {
             identity,
             tenancy,
             fleet,
             certificates,
             dns,
+            sites,
         })
     }
 
@@ -113,6 +135,7 @@ impl Contexts {
             mpanel_fleet::module(self.fleet.clone()),
             mpanel_certificates::module(self.certificates.clone()),
             mpanel_dns::module(self.dns.clone()),
+            mpanel_sites::module(self.sites.clone()),
         ]
     }
 }
@@ -130,6 +153,25 @@ async fn open_identity(
         logins_per_minute_account: config.rate.logins_per_minute_account,
     };
     Ok(Identity::open(spine.clone(), clock.clone(), Arc::new(tenancy.clone()), settings).await?)
+}
+
+fn site_settings(config: &Config, reserved: Vec<DomainName>) -> mpanel_sites::Settings {
+    mpanel_sites::Settings {
+        uploads: uploads_folder(config),
+        preview_domain: config.preview_domain.clone(),
+        reserved_hosts: reserved,
+        https_port: config.public_https_port(),
+        max_upload_bytes: config.uploads.max_bytes,
+        upload_lifetime: SignedDuration::from_hours(config.uploads.expire_hours.into()),
+        keep_releases: i32::try_from(config.releases.keep).unwrap_or(i32::MAX),
+        max_release_bytes: config.releases.max_bytes,
+        max_release_files: u32::try_from(config.releases.max_files).unwrap_or(u32::MAX),
+        served_within: Duration::from_secs(10),
+    }
+}
+
+fn uploads_folder(config: &Config) -> PathBuf {
+    config.data.join("blobs/uploads")
 }
 
 /// What new zones name as their servers; without a setting, names that at least this machine knows.
