@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What `mpanel up` starts every process with.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub struct Args {
     /// Folder of everything mPanel keeps [env: MPANEL_DATA]
     #[arg(long, value_name = "DIR")]
