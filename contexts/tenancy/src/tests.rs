@@ -1,1 +1,11 @@
-
+mod creation;
+mod entitlements;
+mod isolation;
+mod members;
+mod names;
+mod plans;
+mod requests;
+mod subscriptions;
+mod support;
+mod tenants;
+mod writers;
