@@ -17,7 +17,7 @@ const TOOLS: [Tool; 4] = [
     Tool {
         name: "axum",
         crates: &["lib/http", "contexts/*", "app/*"],
-        sources: &["lib/http/", "contexts/*/src/http", "contexts/*/src/tests/http", "app/"],
+        sources: &["lib/http/", "contexts/*/src/http", "contexts/*/src/tests", "app/"],
         why: "HTTP belongs to lib/http, to a context's src/http and to app",
     },
     Tool {
@@ -37,7 +37,7 @@ const TOOLS: [Tool; 4] = [
             "lib/testkit/",
             "contexts/*/src/store",
             "contexts/*/src/error",
-            "contexts/*/src/tests/store",
+            "contexts/*/src/tests",
             "app/e2e/",
         ],
         why: "SQL belongs to lib/pg, lib/jobs, lib/events and a context's src/store",
