@@ -1,1 +1,13 @@
+//! Behaviour on a real PostgreSQL. Names carry the requirement of OWASP ASVS 5.0 that they show.
 
+mod activation;
+mod api_tokens;
+mod claim;
+mod credential;
+mod http;
+mod sessions;
+mod sign_in;
+mod store;
+mod support;
+mod throttle;
+mod totp;

@@ -62,4 +62,9 @@ impl<K: Hash + Eq + Clone> Throttle<K> {
                 .max(1)
         })
     }
+
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        self.limiter.len()
+    }
 }

@@ -34,7 +34,11 @@ impl Identity {
     /// host; otherwise when the database is away.
     pub async fn authenticate(&self, presented: &Presented, host: &str, passive: bool) -> Result<Authenticated, Error> {
         let now = self.0.clock.now();
-        let seen_before = if passive { Timestamp::UNIX_EPOCH } else { after(now, -SEEN_EVERY) };
+        let seen_before = if passive {
+            Timestamp::UNIX_EPOCH
+        } else {
+            after(now, -SEEN_EVERY)
+        };
         let mut tx = self.0.spine.db().spine().await?;
         let found = match presented {
             Presented::Session(token) => {

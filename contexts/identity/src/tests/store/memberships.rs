@@ -1,0 +1,163 @@
+use async_trait::async_trait;
+use jiff::Timestamp;
+use mpanel_authz::{Role, TenantKind};
+use mpanel_kernel::ids::{TenantId, UserId};
+use mpanel_pg::{Db, Reason, TenantTx, Ts, Tx};
+use mpanel_tenancy_contract::{Acting, Membership, Memberships, TenantSummary};
+use sqlx::Row;
+
+/// The port, on the tables that tenancy owns.
+pub struct TestMemberships {
+    pub db: Db,
+    pub platform: TenantId,
+}
+
+impl TestMemberships {
+    pub async fn plant(db: Db, now: Timestamp) -> Self {
+        let platform = TenantId::generate();
+        let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
+        sqlx::query("insert into tenancy.tenants (tenant_id, kind, name, slug, created_at) values ($1, 'platform', 'Platform', 'platform', $2)")
+            .bind(platform.uuid())
+            .bind(Ts(now))
+            .execute(tx.conn())
+            .await
+            .unwrap();
+        sqlx::query("insert into tenancy.subtree (tenant_id, descendant, depth) values ($1, $1, 0)")
+            .bind(platform.uuid())
+            .execute(tx.conn())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        Self { db, platform }
+    }
+
+    /// A tenant below `parent`.
+    pub async fn child(&self, parent: TenantId, kind: TenantKind, now: Timestamp) -> TenantId {
+        let id = TenantId::generate();
+        let mut tx = self.db.tenant(parent).await.unwrap();
+        sqlx::query("select tenancy.create_child($1, $2, 'Child', 'child', $3)")
+            .bind(id.uuid())
+            .bind(kind.as_str())
+            .bind(Ts(now))
+            .execute(tx.conn())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        id
+    }
+
+    pub async fn leave(&self, tenant: TenantId, user: UserId) {
+        let mut tx = self.db.tenant(tenant).await.unwrap();
+        sqlx::query("delete from tenancy.members where user_id = $1")
+            .bind(user.uuid())
+            .execute(tx.conn())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+}
+
+#[async_trait]
+impl Memberships for TestMemberships {
+    fn platform(&self) -> TenantId {
+        self.platform
+    }
+
+    async fn acting(&self, user: UserId, tenant: TenantId) -> Result<Option<Acting>, mpanel_pg::Error> {
+        let mut tx = self.db.spine().await?;
+        let row = sqlx::query("select kind, role, holder from tenancy.acting($1, $2, array['owner', 'admin'])")
+            .bind(user.uuid())
+            .bind(tenant.uuid())
+            .fetch_optional(tx.conn())
+            .await?;
+        Ok(row.map(|row| {
+            let holder = TenantId::from_uuid(row.get("holder"));
+            Acting {
+                kind: row.get::<String, _>("kind").parse().unwrap(),
+                role: row.get::<String, _>("role").parse().unwrap(),
+                assumed_from: (holder != tenant).then_some(holder),
+            }
+        }))
+    }
+
+    async fn of_user(&self, user: UserId) -> Result<Vec<Membership>, mpanel_pg::Error> {
+        let mut tx = self.db.spine().await?;
+        let rows = sqlx::query("select id, kind, name, slug, role from tenancy.memberships($1)")
+            .bind(user.uuid())
+            .fetch_all(tx.conn())
+            .await?;
+        let memberships = rows.into_iter().map(|row| Membership {
+            tenant: TenantSummary {
+                id: TenantId::from_uuid(row.get("id")),
+                kind: row.get::<String, _>("kind").parse().unwrap(),
+                name: row.get("name"),
+                slug: row.get("slug"),
+            },
+            role: row.get::<String, _>("role").parse().unwrap(),
+        });
+        Ok(memberships.collect())
+    }
+
+    async fn join(&self, tx: &mut TenantTx, user: UserId, role: Role, now: Timestamp) -> Result<(), mpanel_pg::Error> {
+        let tenant = tx.tenant();
+        sqlx::query("select tenancy.add_member($1, $2, $3, $4)")
+            .bind(tenant.uuid())
+            .bind(user.uuid())
+            .bind(role.as_str())
+            .bind(Ts(now))
+            .execute(tx.conn())
+            .await?;
+        Ok(())
+    }
+}
+
+/// One number, asked with the platform's rights.
+pub async fn number(db: &Db, query: &'static str) -> i64 {
+    let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
+    sqlx::query_scalar(query).fetch_one(tx.conn()).await.unwrap()
+}
+
+/// How often the audit log has an action.
+pub async fn audited(db: &Db, action: &str) -> i64 {
+    let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
+    sqlx::query_scalar("select count(*) from spine.audit where action = $1")
+        .bind(action)
+        .fetch_one(tx.conn())
+        .await
+        .unwrap()
+}
+
+pub async fn password_hash(db: &Db, user: UserId) -> String {
+    let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
+    sqlx::query_scalar("select password_hash from identity.users where id = $1")
+        .bind(user.uuid())
+        .fetch_one(tx.conn())
+        .await
+        .unwrap()
+}
+
+pub async fn set_password_hash(db: &Db, user: UserId, hash: &str) {
+    let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
+    sqlx::query("update identity.users set password_hash = $2 where id = $1")
+        .bind(user.uuid())
+        .bind(hash)
+        .execute(tx.conn())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// Everything that identity stores, as text, to search it for what must not be there.
+pub async fn everything(db: &Db) -> String {
+    let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
+    sqlx::query_scalar(
+        "select concat(
+            (select string_agg(t::text, '|') from identity.users t), (select string_agg(t::text, '|') from identity.sessions t),
+            (select string_agg(t::text, '|') from identity.backup_codes t), (select string_agg(t::text, '|') from identity.api_tokens t),
+            (select string_agg(t::text, '|') from identity.activations t), (select string_agg(t::text, '|') from identity.realms t),
+            (select string_agg(convert_from(t.entry, 'UTF8'), '|') from spine.audit t))",
+    )
+    .fetch_one(tx.conn())
+    .await
+    .unwrap()
+}

@@ -1,0 +1,235 @@
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mpanel_authz::{Actor, OpCx, OpCxParts, Permissions, Role, Scopes, TenantKind};
+use mpanel_crypto::{MasterKey, Token};
+use mpanel_events::{Spine, Vault};
+use mpanel_identity_contract::{Accounts, Invited};
+use mpanel_kernel::clock::{Clock as _, ManualClock, SharedClock};
+use mpanel_kernel::error::PublicError;
+use mpanel_kernel::ids::{RequestId, TenantId, UserId};
+use mpanel_kernel::names::EmailAddress;
+use mpanel_pg::{Db, Migrations};
+use mpanel_tenancy_contract::Memberships as _;
+use mpanel_testkit::database::migrated;
+use tempfile::TempDir;
+
+use super::store::memberships::TestMemberships;
+use crate::domain::Presence;
+use crate::service::{Activate, Claim, SignIn, SignedIn};
+use crate::{Authenticated, Error, Identity, Presented, Settings};
+
+/// A context must not depend on another; its tables it needs all the same.
+const TENANCY: Migrations = Migrations {
+    schema: "tenancy",
+    files: &[
+        (
+            "0001_tenancy",
+            include_str!("../../../tenancy/migrations/0001_tenancy.sql"),
+        ),
+        (
+            "0002_functions",
+            include_str!("../../../tenancy/migrations/0002_functions.sql"),
+        ),
+    ],
+};
+
+pub const PASSWORD: &str = "correct horse battery staple";
+pub const OWNER: &str = "olga@example.com";
+pub const HOST: &str = "panel.example.com";
+
+/// An installation of its own.
+pub struct World {
+    pub identity: Identity,
+    pub clock: Arc<ManualClock>,
+    pub db: Db,
+    pub memberships: Arc<TestMemberships>,
+    folder: TempDir,
+}
+
+impl World {
+    /// Nobody owns it yet.
+    pub async fn new() -> Self {
+        Self::with_limits(1000, 1000).await
+    }
+
+    pub async fn with_limits(per_address: u32, per_account: u32) -> Self {
+        let modules = [
+            mpanel_pg::FOUNDATION,
+            mpanel_events::MIGRATIONS,
+            mpanel_jobs::MIGRATIONS,
+            TENANCY,
+            crate::MIGRATIONS,
+        ];
+        let database = migrated(&modules).await;
+        let db = Db::connect(database.panel, 8).await.unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
+        let folder = tempfile::tempdir().unwrap();
+        let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
+        let spine = Spine::new(db.clone(), Arc::new(Vault::new(master)));
+        let memberships = Arc::new(TestMemberships::plant(db.clone(), clock.now()).await);
+        let settings = Settings {
+            rootless: true,
+            logins_per_minute_address: per_address,
+            logins_per_minute_account: per_account,
+        };
+        let shared: SharedClock = clock.clone();
+        let identity = Identity::open(spine, shared, memberships.clone(), settings)
+            .await
+            .unwrap();
+        Self {
+            identity,
+            clock,
+            db,
+            memberships,
+            folder,
+        }
+    }
+
+    /// Owned by [`OWNER`].
+    pub async fn claimed() -> Self {
+        let world = Self::new().await;
+        world.claim().await;
+        world
+    }
+
+    pub fn claim_file(&self) -> PathBuf {
+        self.folder.path().join("claim")
+    }
+
+    /// A fresh claim token.
+    pub async fn claim_token(&self) -> String {
+        assert!(self.identity.renew_claim(&self.claim_file()).await.unwrap());
+        std::fs::read_to_string(self.claim_file())
+            .unwrap()
+            .trim_end()
+            .to_owned()
+    }
+
+    pub async fn claim(&self) -> SignedIn {
+        let token = self.claim_token().await;
+        self.identity.claim(&presence(), claim(&token)).await.unwrap()
+    }
+
+    pub fn platform(&self) -> TenantId {
+        self.memberships.platform()
+    }
+
+    pub async fn child(&self, parent: TenantId, kind: TenantKind) -> TenantId {
+        self.memberships.child(parent, kind, self.clock.now()).await
+    }
+
+    pub async fn customer(&self) -> TenantId {
+        self.child(self.platform(), TenantKind::Customer).await
+    }
+
+    /// Invites into a tenant, with a membership, as tenancy does.
+    pub async fn invite(&self, email: &str, tenant: TenantId, role: Role) -> Invited {
+        let now = self.clock.now();
+        let mut tx = self.db.tenant(tenant).await.unwrap();
+        let address = EmailAddress::parse(email).unwrap();
+        let invited = self
+            .identity
+            .invite(&mut tx, tenant, &address, "Ada", now)
+            .await
+            .unwrap();
+        self.memberships.join(&mut tx, invited.user, role, now).await.unwrap();
+        tx.commit().await.unwrap();
+        invited
+    }
+
+    /// A member who has set [`PASSWORD`] and is signed in.
+    pub async fn member(&self, email: &str, tenant: TenantId, role: Role) -> SignedIn {
+        let invited = self.invite(email, tenant, role).await;
+        let token = invited.activation.unwrap().token;
+        self.identity
+            .activate(&presence(), activate(token.reveal()))
+            .await
+            .unwrap()
+    }
+
+    pub async fn sign_in(&self, email: &str, password: &str, totp: Option<&str>) -> Result<SignedIn, Error> {
+        self.identity.sign_in(&presence(), sign_in(email, password, totp)).await
+    }
+
+    pub async fn authenticate(&self, token: &Token) -> Result<Authenticated, Error> {
+        let presented = Presented::Session(Token::parse("mps", token.reveal()).unwrap());
+        self.identity.authenticate(&presented, HOST, false).await
+    }
+
+    /// What the gate makes for a signed-in person.
+    pub fn cx(&self, user: UserId, tenant: TenantId) -> OpCx {
+        self.cx_as(Actor::User(user), tenant, None)
+    }
+
+    pub fn cx_as(&self, actor: Actor, tenant: TenantId, scopes: Option<&[&str]>) -> OpCx {
+        OpCx::new(OpCxParts {
+            actor,
+            tenant,
+            tenant_kind: TenantKind::Customer,
+            role: Role::Developer,
+            scopes: scopes.map(|list| Scopes::stored(list.iter().map(ToString::to_string).collect())),
+            assumed_from: None,
+            request_id: RequestId::generate(),
+            address: None,
+            idempotency: None,
+            clock: self.clock.clone(),
+            permissions: Arc::new(Permissions::new(crate::ROLES.iter().copied()).unwrap()),
+        })
+    }
+}
+
+/// Somebody over HTTPS.
+pub fn presence() -> Presence {
+    presence_at("203.0.113.7")
+}
+
+pub fn presence_at(address: &str) -> Presence {
+    Presence {
+        address: Some(address.parse::<IpAddr>().unwrap()),
+        secure: true,
+        loopback: false,
+        user_agent: "Test/1.0".to_owned(),
+        request_id: RequestId::generate(),
+        host: HOST.to_owned(),
+        old_session: None,
+    }
+}
+
+pub fn claim(token: &str) -> Claim<'_> {
+    Claim {
+        token,
+        email: EmailAddress::parse(OWNER).unwrap(),
+        name: "Olga".to_owned(),
+        password: PASSWORD,
+    }
+}
+
+pub fn sign_in<'a>(email: &str, password: &'a str, totp: Option<&'a str>) -> SignIn<'a> {
+    SignIn {
+        email: EmailAddress::parse(email).unwrap(),
+        password,
+        totp,
+    }
+}
+
+pub fn activate(token: &str) -> Activate<'_> {
+    Activate {
+        token,
+        name: None,
+        password: PASSWORD,
+    }
+}
+
+/// The code of an error, whatever the success would have been.
+pub fn code<T>(result: Result<T, Error>) -> &'static str {
+    match result {
+        Ok(_) => "ok",
+        Err(error) => match error.fields().first() {
+            Some(field) => Box::leak(field.code.clone().into_owned().into_boxed_str()),
+            None => error.code(),
+        },
+    }
+}
