@@ -72,11 +72,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Query(raw) = Query::<RawPaging>::from_request_parts(parts, state).await?;
-        let limit = match raw.limit.as_deref() {
-            None => None,
-            // Zero is out of range, and so is what is no number: the answer names the range.
-            Some(text) => Some(text.parse().unwrap_or(0)),
-        };
+        // Zero is out of range, and so is what is no number: the answer names the range.
+        let limit = raw.limit.map(|text| text.parse().unwrap_or(0));
         PageRequest::parse(limit, raw.cursor.as_deref())
             .map(Self)
             .map_err(Problem::field)
