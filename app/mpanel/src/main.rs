@@ -3,13 +3,16 @@
 #![forbid(unsafe_code)]
 
 mod child;
+mod cli;
+mod demo;
 mod dns;
 mod edge;
+mod serve;
 mod up;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Hosting platform: sites, DNS and customers on your own machines.
 #[derive(Debug, Parser)]
@@ -22,15 +25,23 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Commands {
     Up(up::Args),
+    Serve(serve::Args),
     Edge(edge::Args),
     Dns(dns::Args),
+    #[command(hide = true)]
+    Demo(demo::Args),
+    #[command(flatten)]
+    Client(cli::Commands),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Commands::Up(args) => up::run(args),
+        Commands::Serve(args) => serve::run(&args),
         Commands::Edge(args) => edge::run(&args),
         Commands::Dns(args) => dns::run(&args),
+        Commands::Demo(args) => demo::run(&args),
+        Commands::Client(command) => return cli::run(command, &mut Cli::command()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,8 @@ pub struct Announcer {
     ready: bool,
     claim: Option<String>,
     fingerprint: Option<String>,
+    /// The demo is about to claim the installation: no link that would stop working while somebody follows it.
+    claim_held: bool,
 }
 
 impl Announcer {
@@ -23,7 +25,13 @@ impl Announcer {
             ready: false,
             claim: None,
             fingerprint: None,
+            claim_held: false,
         }
+    }
+
+    /// Whether to keep the claim link to itself.
+    pub fn hold_claim(&mut self, held: bool) {
+        self.claim_held = held;
     }
 
     /// The panel serves.
@@ -56,7 +64,7 @@ impl Announcer {
             }
             self.fingerprint = fingerprint;
         }
-        if claim != self.claim {
+        if claim != self.claim && !self.claim_held {
             if let Some(token) = &claim {
                 text += &format!(
                     "\n  Nobody owns this installation yet. Claim it within 30 minutes:\n\n    {}claim#{token}\n\n",
@@ -81,7 +89,8 @@ impl Announcer {
         text
     }
 
-    fn url(&self) -> String {
+    /// The panel's address.
+    pub fn url(&self) -> String {
         url(self.panel, outward_address)
     }
 }

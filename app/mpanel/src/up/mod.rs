@@ -5,6 +5,7 @@ mod accounts;
 mod adopt;
 mod announce;
 mod children;
+mod demo;
 mod holder;
 mod layout;
 mod lock;
@@ -51,6 +52,9 @@ pub struct Args {
     /// An existing PostgreSQL instead of a private one [env: MPANEL_DATABASE_URL]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
+    /// Add a demo provider: a reseller, customers, plans and real sites
+    #[arg(long)]
+    demo: bool,
     /// Configuration file [env: MPANEL_CONFIG] [default: config.toml in the data folder]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -64,7 +68,7 @@ pub struct Args {
 /// # Errors
 /// A text for the operator: what is wrong and what to set.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let bin_dir = args.bin_dir.clone();
+    let (bin_dir, demo) = (args.bin_dir.clone(), args.demo);
     let config = Config::load(&args.sources())?;
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_new(&config.log.filter)?)
@@ -81,10 +85,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
-        .block_on(start(&config, &programs))
+        .block_on(start(&config, &programs, demo))
 }
 
-async fn start(config: &Config, programs: &Path) -> anyhow::Result<()> {
+async fn start(config: &Config, programs: &Path, demo: bool) -> anyhow::Result<()> {
     let data = settings::data_folder(config)?;
     layout::check_owner(&data, &data.join("lock"))?;
     let _lock = lock::take(&data)?;
@@ -105,8 +109,18 @@ async fn start(config: &Config, programs: &Path) -> anyhow::Result<()> {
     let mut sockets = sockets::Sockets::new(children::listeners(parts));
     let slots = adopt::adopt(parts, &mut sockets).await?;
     let panel = sockets.address("panel").unwrap_or(config.panel);
-    let announcer = announce::Announcer::new(&data, panel, accounts.is_none());
+    let mut announcer = announce::Announcer::new(&data, panel, accounts.is_none());
+    announcer.hold_claim(demo);
+    let bound_https = sockets.address("edge_https").unwrap_or(config.edge_https).port();
+    let seeder = demo.then(|| demo::Seeder {
+        program: demo::Seeder::program(programs),
+        data: data.clone(),
+        account: accounts.as_ref().map(|all| all.panel.clone()),
+        panel_url: announcer.url(),
+        https_port: if config.public_https_port() == 0 { bound_https } else { config.public_https_port() },
+    });
     supervisor::Supervisor::new(data.clone(), slots, sockets, postgres, announcer)
+        .and_then(seeder)
         .run()
         .await
 }

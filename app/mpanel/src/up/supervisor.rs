@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::announce::Announcer;
 use super::children::Child;
+use super::demo::Seeder;
 use super::machine::{Action, Input, Machine, Plan};
 use super::sockets::Sockets;
 use super::state::{self, State};
@@ -46,6 +47,7 @@ enum Event {
     PostgresStarted(Result<Box<Server>, server::Error>),
     PostgresStopped(Result<(), server::Error>),
     PanelReady,
+    DemoEnded,
 }
 
 /// Everything that runs.
@@ -57,6 +59,7 @@ pub struct Supervisor {
     postgres: Option<Postgres>,
     machine: Machine,
     announcer: Announcer,
+    seeder: Option<Seeder>,
     tasks: JoinSet<Event>,
     begin: Instant,
     finished: bool,
@@ -102,10 +105,17 @@ impl Supervisor {
                 task: None,
             }),
             announcer,
+            seeder: None,
             tasks: JoinSet::new(),
             begin: Instant::now(),
             finished: false,
         }
+    }
+
+    /// Once the panel serves, this runs too.
+    pub fn and_then(mut self, seeder: Option<Seeder>) -> Self {
+        self.seeder = seeder;
+        self
     }
 
     /// Runs until everything was stopped by a signal.
@@ -289,7 +299,20 @@ impl Supervisor {
                 }
                 self.feed(Input::Exited(index));
             }
-            Ok(Event::PanelReady) => print(&self.announcer.ready()),
+            Ok(Event::PanelReady) => {
+                print(&self.announcer.ready());
+                if let Some(seeder) = self.seeder.take() {
+                    self.tasks.spawn(async move {
+                        seeder.run().await;
+                        Event::DemoEnded
+                    });
+                }
+            }
+            Ok(Event::DemoEnded) => {
+                // Still nobody's, when the demo failed.
+                self.announcer.hold_claim(false);
+                print(&self.announcer.refresh());
+            }
             // Cut short by a stop, which reports itself.
             Err(error) if error.is_cancelled() => {}
             Err(error) => {
