@@ -12,5 +12,6 @@ mod openapi;
 mod panel;
 mod run;
 
+pub use contexts::{MIGRATIONS, permissions};
 pub use openapi::document;
 pub use run::{Listeners, Options, run};

@@ -8,22 +8,10 @@ mod mutations;
 mod read;
 mod sql;
 
-use mpanel_pg::Migrations;
+use mpanel_server::MIGRATIONS;
 use mpanel_testkit::database;
 use mpanel_testkit::postgres::TestDatabase;
 use sqlx::{Connection, PgConnection};
-
-/// Every migration of the product, in order.
-const MIGRATIONS: &[Migrations] = &[
-    mpanel_pg::FOUNDATION,
-    mpanel_events::MIGRATIONS,
-    mpanel_jobs::MIGRATIONS,
-    mpanel_tenancy::MIGRATIONS,
-    mpanel_identity::MIGRATIONS,
-    mpanel_fleet::MIGRATIONS,
-    mpanel_certificates::MIGRATIONS,
-    mpanel_dns::MIGRATIONS,
-];
 
 /// A database of the test's own with the product's schema, and the administrator's connection to it.
 async fn database() -> (TestDatabase, PgConnection) {

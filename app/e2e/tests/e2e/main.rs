@@ -5,3 +5,4 @@
 mod catalogue;
 mod harness;
 mod main_job;
+mod walk;

@@ -1,0 +1,184 @@
+//! How each operation is called so that it would succeed, and which permission it needs.
+
+use std::collections::BTreeMap;
+
+use mpanel_authz::Action::{self, Create, Delete, List, ManageAccess, Modify, Operate, Read};
+use serde_json::{Value, json};
+
+use super::estate::Estate;
+use crate::harness::accounts::{PASSWORD, unique};
+
+/// One operation's call.
+pub struct Call {
+    /// Resource and action; `None` for what everybody signed in may do.
+    pub needs: Option<(&'static str, Action)>,
+    pub body: Body,
+}
+
+pub enum Body {
+    None,
+    Json(fn(&Estate) -> Value),
+    /// Content type, bytes and further headers.
+    Raw(&'static str, &'static [u8], &'static [(&'static str, &'static str)]),
+}
+
+pub fn table() -> BTreeMap<&'static str, Call> {
+    let mut table = BTreeMap::new();
+    let mut add = |id, needs, body| {
+        table.insert(id, Call { needs, body });
+    };
+    let of = |resource, action| Some((resource, action));
+    let (account, session, token) = ("identity.account", "identity.session", "identity.api_token");
+    add("me_get", None, Body::None);
+    add(
+        "totp_start",
+        of(account, Modify),
+        Body::Json(|_| json!({"password": PASSWORD})),
+    );
+    add(
+        "totp_confirm",
+        of(account, Modify),
+        Body::Json(|_| json!({"code": "000000"})),
+    );
+    add(
+        "totp_disable",
+        of(account, Modify),
+        Body::Json(|_| json!({"password": PASSWORD})),
+    );
+    add("sessions_list", of(session, List), Body::None);
+    add("sessions_end", of(session, Delete), Body::None);
+    add("sessions_end_current", None, Body::None);
+    add("api_tokens_list", of(token, List), Body::None);
+    add(
+        "api_tokens_create",
+        of(token, Create),
+        Body::Json(|_| json!({"name": format!("walk {}", unique()), "scopes": ["sites.site:read"]})),
+    );
+    add("api_tokens_delete", of(token, Delete), Body::None);
+
+    let (tenant, member, plan) = ("tenancy.tenant", "tenancy.member", "tenancy.plan");
+    add("tenants_list", of(tenant, List), Body::None);
+    add("tenants_get", of(tenant, Read), Body::None);
+    add("tenants_usage", of(tenant, Read), Body::None);
+    add(
+        "tenants_create",
+        of(tenant, Create),
+        Body::Json(|_| json!({"kind": "customer", "name": format!("Walk {}", unique())})),
+    );
+    add(
+        "tenants_update",
+        of(tenant, Modify),
+        Body::Json(|_| json!({"name": "Renamed"})),
+    );
+    add(
+        "tenants_subscribe",
+        of(tenant, ManageAccess),
+        Body::Json(|estate| json!({"plan_id": estate.any_plan()})),
+    );
+    add("members_list", of(member, List), Body::None);
+    add(
+        "members_create",
+        of(member, ManageAccess),
+        Body::Json(|_| json!({"email": format!("walk{}@member.example", unique()), "name": "Walk", "role": "viewer"})),
+    );
+    add("members_delete", of(member, Delete), Body::None);
+    add("plans_list", of(plan, List), Body::None);
+    add("plans_get", of(plan, Read), Body::None);
+    let new_plan = |_: &Estate| json!({"name": format!("walk {}", unique()), "entitlements": {"sites": 1}});
+    add("plans_create", of(plan, Create), Body::Json(new_plan));
+    add(
+        "plans_create_version",
+        of(plan, Modify),
+        Body::Json(|_| json!({"entitlements": {"sites": 2}})),
+    );
+    add(
+        "plans_update",
+        of(plan, Modify),
+        Body::Json(|_| json!({"name": format!("renamed {}", unique())})),
+    );
+
+    add("nodes_list", of("fleet.node", List), Body::None);
+    add("nodes_get", of("fleet.node", Read), Body::None);
+    add("certificates_list", of("certificates.certificate", List), Body::None);
+    add("certificates_get", of("certificates.certificate", Read), Body::None);
+    add("operations_list", of("spine.operation", List), Body::None);
+    add("operations_get", of("spine.operation", Read), Body::None);
+    add("operations_cancel", of("spine.operation", Operate), Body::None);
+    add("audit_list", of("spine.audit", List), Body::None);
+    sites(&mut add);
+    zones(&mut add);
+    table
+}
+
+type Add<'a> = &'a mut dyn FnMut(&'static str, Option<(&'static str, Action)>, Body);
+
+fn sites(add: Add<'_>) {
+    let of = |resource, action| Some((resource, action));
+    let (site, domain, upload, release) = ("sites.site", "sites.domain", "sites.upload", "sites.release");
+    add("sites_list", of(site, List), Body::None);
+    add("sites_get", of(site, Read), Body::None);
+    add(
+        "sites_create",
+        of(site, Create),
+        Body::Json(|_| json!({"name": format!("Walk {}", unique())})),
+    );
+    add(
+        "sites_update",
+        of(site, Modify),
+        Body::Json(|_| json!({"name": "Renamed"})),
+    );
+    add("sites_delete", of(site, Delete), Body::None);
+    add("domains_list", of(domain, List), Body::None);
+    add(
+        "domains_create",
+        of(domain, Create),
+        Body::Json(|_| json!({"name": format!("walk{}.example", unique()), "kind": "alias"})),
+    );
+    add("domains_delete", of(domain, Delete), Body::None);
+    add(
+        "uploads_create",
+        of(upload, Create),
+        Body::Json(|_| json!({"filename": "site.zip", "size": 100})),
+    );
+    add("uploads_get", of(upload, Read), Body::None);
+    add(
+        "uploads_append",
+        of(upload, Modify),
+        Body::Raw("application/octet-stream", b"PK", &[("upload-offset", "0")]),
+    );
+    add("uploads_delete", of(upload, Delete), Body::None);
+    add("releases_list", of(release, List), Body::None);
+    add("releases_get", of(release, Read), Body::None);
+    add(
+        "releases_create",
+        of(release, Create),
+        Body::Json(|estate| json!({"upload_id": estate.id("finished_upload"), "activate": false})),
+    );
+    add("releases_activate", of(release, Operate), Body::None);
+    add("releases_delete", of(release, Delete), Body::None);
+}
+
+fn zones(add: Add<'_>) {
+    let of = |resource, action| Some((resource, action));
+    let (zone, record) = ("dns.zone", "dns.record");
+    add("zones_list", of(zone, List), Body::None);
+    add("zones_get", of(zone, Read), Body::None);
+    add(
+        "zones_create",
+        of(zone, Create),
+        Body::Json(|_| json!({"apex": format!("walk{}.example", unique())})),
+    );
+    add("zones_delete", of(zone, Delete), Body::None);
+    add("records_list", of(record, List), Body::None);
+    add(
+        "records_create",
+        of(record, Create),
+        Body::Json(|_| json!({"name": format!("h{}", unique()), "type": "A", "ttl": 300, "data": "192.0.2.9"})),
+    );
+    add(
+        "records_update",
+        of(record, Modify),
+        Body::Json(|_| json!({"data": "192.0.2.10"})),
+    );
+    add("records_delete", of(record, Delete), Body::None);
+}

@@ -1,0 +1,144 @@
+//! A tenant with one of everything that a path can name.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::calls::{Body, Call};
+use crate::harness::accounts::unique;
+use crate::harness::spec::Operation;
+use crate::harness::{Account, Answer, Api, eventually, website};
+
+/// What a tenant owns, by the names that paths use.
+pub struct Estate {
+    pub owner: Account,
+    ids: BTreeMap<String, String>,
+}
+
+impl Estate {
+    /// Fills the tenant of `owner`. `node` is the machine's id, which belongs to the platform alone.
+    pub async fn of(owner: Account, kind: &str, node: &str, plan: &str) -> Self {
+        let api = &owner.api;
+        let mut ids = BTreeMap::from([
+            ("tenant_id".to_owned(), owner.tenant.clone()),
+            ("node_id".to_owned(), node.to_owned()),
+            ("bought_plan".to_owned(), plan.to_owned()),
+        ]);
+        let mut keep = |name: &str, id: String| {
+            ids.insert(name.to_owned(), id);
+        };
+        let domain = format!("estate{}.example", unique());
+        let site = owner.site(&domain).await;
+        let (operation, active) = owner.release(&site, "site.zip", &website::page("one")).await;
+        owner.succeeded(&operation).await;
+        let (second, release) = owner.release(&site, "site.zip", &website::page("two")).await;
+        owner.succeeded(&second).await;
+        // The first one is active again, so that the other may be activated and deleted.
+        let back = api
+            .request("POST", &format!("/sites/{site}/releases/{active}/activate"))
+            .send()
+            .await
+            .expect(202);
+        owner.succeeded(&back.text("/operation_id")).await;
+        let finished = owner.upload(&site, "site.zip", &website::page("three")).await;
+        let body = json!({"filename": "site.zip", "size": 2});
+        keep(
+            "upload_id",
+            api.post(&format!("/sites/{site}/uploads"), body).await.expect(201).id(),
+        );
+        let zone = api
+            .post("/zones", json!({"apex": format!("zone{}.example", unique())}))
+            .await
+            .expect(201)
+            .id();
+        let body = json!({"name": "www", "type": "A", "ttl": 300, "data": "192.0.2.1"});
+        keep(
+            "record_id",
+            api.post(&format!("/zones/{zone}/records"), body).await.expect(201).id(),
+        );
+        let alias = format!("alias{}.example", unique());
+        let body = json!({"name": alias, "kind": "alias"});
+        api.post(&format!("/sites/{site}/domains"), body).await.expect(201);
+        keep("name", alias);
+        let certificate = eventually("a certificate", async || {
+            let list = api.get("/certificates").await.expect(200).body;
+            list["items"][0]["id"].as_str().map(str::to_owned)
+        });
+        keep("certificate_id", certificate.await);
+        let body = json!({"name": "estate", "scopes": ["*"]});
+        keep("token_id", api.post("/api-tokens", body).await.expect(201).id());
+        let sessions = api.get("/sessions").await.expect(200);
+        keep("session_id", sessions.text("/items/0/id"));
+        keep("user_id", owner.member("viewer").await.user);
+        if kind != "customer" {
+            keep("plan_id", owner.plan(None).await);
+        }
+        for (name, id) in [
+            ("site_id", site),
+            ("release_id", release),
+            ("operation_id", operation),
+            ("zone_id", zone),
+        ] {
+            keep(name, id);
+        }
+        keep("finished_upload", finished);
+        Self { owner, ids }
+    }
+
+    /// # Panics
+    /// When nothing has that name: a new kind of object belongs into [`Estate::of`].
+    pub fn id(&self, name: &str) -> String {
+        let id = self.ids.get(name);
+        id.unwrap_or_else(|| panic!("tell walk/estate.rs how a tenant comes to a {name}"))
+            .clone()
+    }
+
+    /// Whether the tenant has such a thing; customers sell no plans.
+    pub fn has(&self, name: &str) -> bool {
+        self.ids.contains_key(name)
+    }
+
+    /// Replaces what a name stands for.
+    pub fn set(&mut self, name: &str, id: String) {
+        self.ids.insert(name.to_owned(), id);
+    }
+
+    /// A plan to name in a body: one that it sells, or the one it is on.
+    pub fn any_plan(&self) -> String {
+        self.ids
+            .get("plan_id")
+            .cloned()
+            .unwrap_or_else(|| self.id("bought_plan"))
+    }
+
+    /// Everything that belongs to this tenant alone.
+    pub fn own_ids(&self) -> impl Iterator<Item = &String> {
+        let shared = ["node_id", "bought_plan"];
+        self.ids
+            .iter()
+            .filter(move |(name, _)| !shared.contains(&name.as_str()))
+            .map(|(_, id)| id)
+    }
+}
+
+/// Calls an operation at `path` with the body that `call` makes.
+pub async fn call(api: &Api, operation: &Operation, call: &Call, path: &str, estate: &Estate) -> Answer {
+    let mut request = api.request(&operation.method, path);
+    match &call.body {
+        Body::None => {}
+        Body::Json(make) => request = request.json(&make(estate)),
+        Body::Raw(kind, bytes, headers) => {
+            request = request.body(kind, *bytes);
+            for (name, value) in *headers {
+                request = request.header(name, value);
+            }
+        }
+    }
+    request.send().await
+}
+
+/// The id of this machine.
+pub async fn node(platform: &Account) -> String {
+    let nodes: Vec<Value> = platform.api.list("/nodes").await;
+    nodes[0]["id"].as_str().unwrap().to_owned()
+}

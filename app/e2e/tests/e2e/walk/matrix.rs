@@ -1,0 +1,119 @@
+//! Every operation as every role in every kind of tenant, against the role table.
+
+use mpanel_authz::{Permissions, Role, TenantKind};
+
+use super::estate::{Estate, call, node};
+use super::operations;
+use crate::harness::client::Credential;
+use crate::harness::shared::owner;
+use crate::harness::{Account, accounts};
+
+#[tokio::test]
+async fn every_role_may_do_what_the_table_says_and_nothing_else() {
+    let platform = owner();
+    let (node, plan) = (node(&platform).await, platform.plan(None).await);
+    let permissions = mpanel_server::permissions().unwrap();
+    let (reseller, customer) = tokio::join!(
+        platform.tenant_below("reseller", &plan),
+        platform.tenant_below("customer", &plan)
+    );
+    let mut problems = Vec::new();
+    for (kind, tenant) in [
+        (TenantKind::Platform, platform.clone()),
+        (TenantKind::Reseller, reseller),
+        (TenantKind::Customer, customer),
+    ] {
+        for role in Role::ALL {
+            let estate = Estate::of(tenant.clone(), kind.as_str(), &node, &plan).await;
+            let who = if role == Role::Owner && kind != TenantKind::Platform {
+                tenant.clone()
+            } else {
+                tenant.member(role.as_str()).await
+            };
+            problems.extend(walk(estate, &who, (role, kind), &permissions).await);
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+async fn walk(
+    mut estate: Estate,
+    who: &Account,
+    (role, kind): (Role, TenantKind),
+    permissions: &Permissions,
+) -> Vec<String> {
+    // With a token, as programs do: it has no session to end, and the table is the same.
+    let who = Account {
+        api: who.api.acting_for(&estate.owner.tenant),
+        ..who.clone()
+    };
+    let api = who.token().await.acting_for(&estate.owner.tenant);
+    // What is one's own: a session and a token of this person.
+    let other = sign_in_again(&who).await;
+    estate.set(
+        "session_id",
+        other.api.get("/sessions").await.expect(200).text("/items/0/id"),
+    );
+    let body = serde_json::json!({"name": "own", "scopes": ["*"]});
+    estate.set("token_id", who.api.post("/api-tokens", body).await.expect(201).id());
+    let mut problems = Vec::new();
+    for (operation, how) in operations(&api).await {
+        if !operation.ids.iter().all(|name| estate.has(name)) {
+            continue;
+        }
+        let path = operation.path_with(|name| estate.id(name));
+        let answer = call(&api, &operation, &how, &path, &estate).await;
+        let allowed = how
+            .needs
+            .is_none_or(|(resource, action)| permissions.allows(role, kind, resource, action));
+        // A machine is the platform's: to others it is not there.
+        let foreign = operation.id == "nodes_get" && kind != TenantKind::Platform;
+        let right = match allowed {
+            true => {
+                answer.status != 403
+                    && answer.status != 401
+                    && (answer.status != 404 || operation.id == "sessions_end_current")
+            }
+            false => answer.status == 403 || (foreign && answer.status == 404),
+        };
+        if !right || answer.status >= 500 {
+            let expected = if allowed { "allowed" } else { "forbidden" };
+            problems.push(format!(
+                "{} as {role:?} of a {kind:?} should be {expected}: {answer}",
+                operation.id
+            ));
+        }
+    }
+    problems
+}
+
+async fn sign_in_again(who: &Account) -> Account {
+    let body = serde_json::json!({"email": who.email, "password": accounts::PASSWORD});
+    let answer = who.api.with(Credential::None).post("/sessions", body).await.expect(201);
+    Account {
+        api: who.api.with(Credential::Session(answer.cookie())),
+        ..who.clone()
+    }
+}
+
+#[tokio::test]
+async fn nobody_and_strangers_get_nowhere() {
+    let platform = owner();
+    let (node, plan) = (node(&platform).await, platform.plan(None).await);
+    let tenant = platform.tenant_below("reseller", &plan).await;
+    let estate = Estate::of(tenant, "reseller", &node, &plan).await;
+    let stranger = platform.tenant_below("customer", &plan).await;
+    let stranger = stranger.api.acting_for(&estate.owner.tenant);
+    let nobody = platform.api.with(Credential::None);
+    let forged = platform.api.with(Credential::Token(format!("mpk_{}", "A".repeat(43))));
+    let no_session = platform.api.with(Credential::Session("A".repeat(43)));
+    for (operation, how) in operations(&platform.api).await {
+        let path = operation.path_with(|name| estate.id(name));
+        for api in [&nobody, &forged, &no_session] {
+            let answer = call(api, &operation, &how, &path, &estate).await;
+            assert_eq!(answer.status, 401, "{}: {answer}", operation.id);
+        }
+        let answer = call(&stranger, &operation, &how, &path, &estate).await;
+        assert_eq!(answer.status, 404, "{}: {answer}", operation.id);
+    }
+}
