@@ -51,6 +51,7 @@ create table sites.sites (
     created_at timestamptz not null,
     primary key (tenant_id, id)
 );
+create unique index sites_preview on sites.sites (tenant_id, preview_host);
 create index sites_due on sites.sites (due_at);
 select mpanel.protect('sites.sites');
 

@@ -1,1 +1,11 @@
-
+mod deploy;
+mod domains;
+mod http;
+mod names;
+mod reconcile;
+mod removal;
+mod sites;
+mod store;
+mod support;
+mod undo;
+mod uploads;

@@ -84,6 +84,8 @@ impl Sites {
                 continue;
             }
             match self.ports.claims.claim(tx, &name, ClaimKind::Preview).await {
+                // A claim that the tenant has already is no new one.
+                Ok(()) if store::sites::has_preview(tx, &name).await? => {}
                 Ok(()) => return Ok((label, name)),
                 Err(NameError::Db(error)) => return Err(error.into()),
                 Err(_) => {}

@@ -1,6 +1,7 @@
 use jiff::Timestamp;
 use mpanel_authz::{Allowed, actions};
 use mpanel_kernel::ids::{NodeId, ReleaseId, SiteId};
+use mpanel_kernel::names::DomainName;
 use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::{TenantTx, Ts, Tx};
 
@@ -39,6 +40,17 @@ pub async fn insert(
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// Whether some site of the tenant has this preview name.
+pub async fn has_preview(tx: &mut TenantTx, name: &DomainName) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar!(
+        r#"select exists(select from sites.sites where tenant_id = $1 and preview_host = $2) as "exists!""#,
+        tx.tenant().uuid(),
+        name.as_str(),
+    )
+    .fetch_one(tx.conn())
+    .await?)
 }
 
 /// Changes name and settings; the caller has locked the site.

@@ -1,0 +1,137 @@
+use jiff::SignedDuration;
+use mpanel_client_agent::{Agent, Failure};
+use mpanel_jobs::Reconciler;
+use mpanel_kernel::paging::PageRequest;
+
+use super::store::{published, used};
+use super::support::World;
+use crate::Sites;
+use crate::domain::{Condition, Site, Truth};
+use crate::reconcile::Converge;
+
+async fn listed(world: &World) -> Site {
+    let page = world.sites.list_sites(&world.owner(), PageRequest::default()).await;
+    page.unwrap().items.remove(0)
+}
+
+fn truth(site: &Site, kind: &str) -> (Truth, String) {
+    let conditions: Vec<Condition> = serde_json::from_str(&site.conditions).unwrap();
+    let found = conditions.into_iter().find(|c| c.kind == kind).unwrap();
+    (found.status, found.reason)
+}
+
+#[tokio::test]
+async fn lists_show_what_the_last_pass_has_seen() {
+    let world = World::new().await;
+    let _server = world.serve();
+    let site = world.site("Shop", Some("example.com")).await.id;
+    let converge = Converge::new(world.sites.clone());
+    converge.pass().await.unwrap();
+    let seen = listed(&world).await;
+    assert_eq!(seen.observed_generation, seen.generation);
+    assert_eq!(truth(&seen, "release"), (Truth::False, "none".into()));
+    assert_eq!(truth(&seen, "certificate"), (Truth::Unknown, "pending".into()));
+    assert_eq!(truth(&seen, "dns"), (Truth::True, "managed".into()));
+
+    world.deployed(site, &[("index.html", "hello")]).await;
+    for valid in world.certificates.0.lock().unwrap().values_mut() {
+        *valid = true;
+    }
+    world.clock.advance(SignedDuration::from_secs(3));
+    converge.pass().await.unwrap();
+    let seen = listed(&world).await;
+    assert_eq!(truth(&seen, "release"), (Truth::True, "active".into()));
+    assert_eq!(truth(&seen, "certificate"), (Truth::True, "valid".into()));
+    // Nobody serves anything in this test.
+    assert_eq!(truth(&seen, "edge").0, Truth::Unknown);
+    assert!(!seen.ready);
+    assert_eq!(seen.disk_bytes, 5);
+}
+
+#[tokio::test]
+async fn another_configuration_is_published_once() {
+    let mut world = World::new().await;
+    let site = world.site("Shop", Some("example.com")).await;
+    let name = "old.example.com".parse().unwrap();
+    let redirect = crate::service::AddDomain {
+        name,
+        kind: crate::domain::DomainKind::Redirect,
+        target: None,
+        status: Some(308),
+    };
+    world.sites.add_domain(&world.owner(), site.id, redirect).await.unwrap();
+    let mut settings = (*world.sites.settings).clone();
+    settings.https_port = 443;
+    let (spine, clock, ports) = (
+        world.sites.spine.clone(),
+        world.sites.clock.clone(),
+        world.sites.ports.clone(),
+    );
+    world.sites = Sites::new(spine, clock, ports, settings);
+    let converge = Converge::new(world.sites.clone());
+    assert_eq!(converge.pass().await.unwrap().changed, 1);
+    let (generation, target) = published(&world.db, "old.example.com").await.unwrap();
+    assert_eq!(target.unwrap()["to"], "https://example.com");
+    world.clock.advance(SignedDuration::from_hours(7));
+    assert_eq!(converge.pass().await.unwrap().changed, 0);
+    assert_eq!(published(&world.db, "old.example.com").await.unwrap().0, generation);
+}
+
+#[tokio::test]
+async fn what_an_agent_could_not_remove_is_removed_later() {
+    let world = World::new().await;
+    let _server = world.serve();
+    let site = world.site("Shop", None).await.id;
+    for text in ["1", "2", "3"] {
+        world.deployed(site, &[("index.html", text)]).await;
+    }
+    // Of the fourth deployment, the call after the unpacking is the removal of the oldest release.
+    let (operation, _) = world
+        .begin(site, &super::support::archive(&[("index.html", "4")]), true)
+        .await;
+    world.ended(operation).await;
+    assert_eq!(used(&world.db, world.tenant).await[2], 3);
+
+    let uid = world.get(site).await.uid().unwrap();
+    let first = world.deployed(site, &[("index.html", "55")]).await;
+    world.deployed(site, &[("index.html", "66")]).await;
+    drop(_server);
+    world.sites.delete_release(&world.owner(), site, first).await.unwrap();
+    // An operation is waiting: the reconciler keeps its hands off.
+    let converge = Converge::new(world.sites.clone());
+    converge.pass().await.unwrap();
+    assert!(world.agent.files(site, first).is_some());
+    let _server = world.serve();
+    let gone = async {
+        while world.agent.files(site, first).is_some() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), gone)
+        .await
+        .expect("the release is removed");
+    assert_eq!(world.agent.list_releases(site, uid).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn files_that_are_missing_are_said_to_be_and_an_agent_that_is_away_is_no_disaster() {
+    let world = World::new().await;
+    let _server = world.serve();
+    let site = world.site("Shop", None).await.id;
+    let release = world.deployed(site, &[("index.html", "1")]).await;
+    let converge = Converge::new(world.sites.clone());
+    world.agent.fail_next(Failure::Overloaded {});
+    converge.pass().await.unwrap();
+    assert_eq!(truth(&listed(&world).await, "release"), (Truth::True, "active".into()));
+    let uid = world.get(site).await.uid().unwrap();
+    world.agent.delete_release(site, release, uid).await.unwrap();
+    world.clock.advance(SignedDuration::from_hours(7));
+    converge.pass().await.unwrap();
+    let seen = listed(&world).await;
+    assert_eq!(truth(&seen, "release"), (Truth::False, "missing".into()));
+    assert_eq!(
+        world.get(site).await.active_release,
+        Some(release),
+        "nothing is deleted for being absent"
+    );
+}
