@@ -115,8 +115,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         let pointer = pointer(error.path());
         let inner = error.into_inner();
         if inner.is_data() {
-            let message = without_position(&inner.to_string());
-            Problem::field(FieldError::new(pointer, "request.bad_field", message))
+            Problem::field(field_error(pointer, without_position(&inner.to_string())))
         } else {
             Problem::new(
                 Kind::Malformed,
@@ -133,6 +132,23 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         )
     })?;
     Ok(value)
+}
+
+/// serde names a field that is missing, or that nobody knows, in its message only.
+fn field_error(mut pointer: String, message: String) -> FieldError {
+    let named = |prefix: &str| message.strip_prefix(prefix)?.split('`').next().map(str::to_owned);
+    let (code, name, message) = if let Some(name) = named("missing field `") {
+        ("request.missing_field", name, "this field is required".to_owned())
+    } else if let Some(name) = named("unknown field `") {
+        ("request.unknown_field", name, message)
+    } else {
+        return FieldError::new(pointer, "request.bad_field", message);
+    };
+    let step = format!("/{name}");
+    if !pointer.ends_with(&step) {
+        pointer.push_str(&step);
+    }
+    FieldError::new(pointer, code, message)
 }
 
 /// The path of an error as a JSON pointer (RFC 6901).
