@@ -77,5 +77,9 @@ fn brotli(bytes: &[u8]) -> io::Result<Vec<u8>> {
 fn content_type(path: &str) -> String {
     let mime = mime_guess::from_path(path).first_or_octet_stream();
     let text = mime.type_() == "text" || mime.subtype() == "javascript" || mime.subtype() == "json";
-    if text { format!("{mime}; charset=utf-8") } else { mime.to_string() }
+    if text {
+        format!("{mime}; charset=utf-8")
+    } else {
+        mime.to_string()
+    }
 }

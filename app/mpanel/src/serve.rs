@@ -26,9 +26,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     // First: it reads and clears the environment, which no other thread may do at the same time.
     let mut inherited = Inherited::from_env();
     let config = args.child.config()?;
-    let url = config.database_url.as_ref().context("no database was named: `mpanel up` starts this process")?;
+    let url = config
+        .database_url
+        .as_ref()
+        .context("no database was named: `mpanel up` starts this process")?;
     let database = PgConnectOptions::from_str(url.expose()).context("setting database_url")?;
-    let listeners = Listeners { serve: listener(&mut inherited, "serve")?, feed: listener(&mut inherited, "feed")? };
+    let listeners = Listeners {
+        serve: listener(&mut inherited, "serve")?,
+        feed: listener(&mut inherited, "feed")?,
+    };
     let rootless = args.child.rootless;
     let (edge_uid, dns_uid) = match rootless {
         true => (account::effective_uid(), account::effective_uid()),
@@ -45,7 +51,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let _log = child::log("mpanel-serve", &config, config.traces.endpoint.as_deref())?;
         let mut stop = Stop::new()?;
         let pages = mpanel_web::pages();
-        let options = Options { config, database, listeners, pages, rootless, edge_uid, dns_uid };
+        let options = Options {
+            config,
+            database,
+            listeners,
+            pages,
+            rootless,
+            edge_uid,
+            dns_uid,
+        };
         mpanel_server::run(options, async move { stop.asked().await }).await
     });
     // Streams of events never end by themselves.
@@ -60,5 +74,7 @@ fn listener(inherited: &mut Inherited, name: &str) -> anyhow::Result<UnixListene
 
 fn uid(name: &str) -> anyhow::Result<u32> {
     let account = Account::by_name(name)?;
-    Ok(account.with_context(|| format!("there is no user {name}; `mpanel up` makes it"))?.uid)
+    Ok(account
+        .with_context(|| format!("there is no user {name}; `mpanel up` makes it"))?
+        .uid)
 }

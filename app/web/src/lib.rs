@@ -43,17 +43,27 @@ async fn page(request: Request) -> Response {
         Some(asset) => answer(asset, request.headers()),
         // A file that is not there is an error of the page that names it, not another page.
         None if path.rsplit('/').next().is_some_and(|name| name.contains('.')) => StatusCode::NOT_FOUND.into_response(),
-        None => find("/index.html").map_or_else(|| StatusCode::NOT_FOUND.into_response(), |index| answer(index, request.headers())),
+        None => find("/index.html").map_or_else(
+            || StatusCode::NOT_FOUND.into_response(),
+            |index| answer(index, request.headers()),
+        ),
     }
 }
 
 fn find(path: &str) -> Option<&'static Asset> {
-    ASSETS.binary_search_by(|asset| asset.path.cmp(path)).ok().map(|index| &ASSETS[index])
+    ASSETS
+        .binary_search_by(|asset| asset.path.cmp(path))
+        .ok()
+        .map(|index| &ASSETS[index])
 }
 
 fn answer(asset: &'static Asset, headers: &HeaderMap) -> Response {
     // Names of built files carry their hash, so what stands under a name never changes.
-    let cache = if asset.path.starts_with("/assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let cache = if asset.path.starts_with("/assets/") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     let known = headers.get(header::IF_NONE_MATCH).is_some_and(|tag| tag == asset.etag);
     let wants_brotli = headers
         .get(header::ACCEPT_ENCODING)

@@ -4,10 +4,17 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 async fn get(path: &str) -> (StatusCode, http::HeaderMap, Vec<u8>) {
-    let request = Request::get(path).header(header::ACCEPT_ENCODING, "gzip, br").body(Body::empty()).unwrap();
+    let request = Request::get(path)
+        .header(header::ACCEPT_ENCODING, "gzip, br")
+        .body(Body::empty())
+        .unwrap();
     let response = crate::pages().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
-    (parts.status, parts.headers, body.collect().await.unwrap().to_bytes().to_vec())
+    (
+        parts.status,
+        parts.headers,
+        body.collect().await.unwrap().to_bytes().to_vec(),
+    )
 }
 
 #[tokio::test]
@@ -17,7 +24,12 @@ async fn every_path_without_a_file_is_a_page_of_the_application() {
         assert_eq!(status, StatusCode::OK, "{path}");
         assert_eq!(headers[header::CONTENT_TYPE], "text/html; charset=utf-8");
         assert_eq!(headers[header::CACHE_CONTROL], "no-cache");
-        assert!(headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().contains("script-src 'self';"));
+        assert!(
+            headers[header::CONTENT_SECURITY_POLICY]
+                .to_str()
+                .unwrap()
+                .contains("script-src 'self';")
+        );
         assert!(!body.is_empty());
     }
 }
@@ -33,6 +45,12 @@ async fn a_file_or_operation_that_is_not_there_is_not_found() {
 #[tokio::test]
 async fn a_page_that_is_known_is_not_sent_again() {
     let etag = get("/").await.1[header::ETAG].clone();
-    let request = Request::get("/").header(header::IF_NONE_MATCH, etag).body(Body::empty()).unwrap();
-    assert_eq!(crate::pages().oneshot(request).await.unwrap().status(), StatusCode::NOT_MODIFIED);
+    let request = Request::get("/")
+        .header(header::IF_NONE_MATCH, etag)
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(
+        crate::pages().oneshot(request).await.unwrap().status(),
+        StatusCode::NOT_MODIFIED
+    );
 }

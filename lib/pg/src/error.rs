@@ -29,11 +29,19 @@ impl Error {
 
 impl PublicError for Error {
     fn kind(&self) -> Kind {
-        if self.is_unavailable() { Kind::Unavailable } else { Kind::Internal }
+        if self.is_unavailable() {
+            Kind::Unavailable
+        } else {
+            Kind::Internal
+        }
     }
 
     fn code(&self) -> &'static str {
-        if self.is_unavailable() { "spine.database.unavailable" } else { "spine.internal" }
+        if self.is_unavailable() {
+            "spine.database.unavailable"
+        } else {
+            "spine.internal"
+        }
     }
 
     fn public_text(&self) -> String {

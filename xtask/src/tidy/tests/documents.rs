@@ -155,7 +155,9 @@ fn document(operations: &str, schemas: &str) -> String {
 }
 
 fn operation(id: &str) -> String {
-    format!("{{\"operationId\": \"{id}\", \"tags\": [\"sites\"], \"summary\": \"Do it\", \"responses\": {{\"200\": {{}}, \"404\": {{}}}}}}")
+    format!(
+        "{{\"operationId\": \"{id}\", \"tags\": [\"sites\"], \"summary\": \"Do it\", \"responses\": {{\"200\": {{}}, \"404\": {{}}}}}}"
+    )
 }
 
 fn openapi(operations: &str, schemas: &str) -> Vec<String> {
