@@ -1,1 +1,78 @@
-fn main() {}
+//! Measures a whole mPanel against its budgets, and beside its peers in the same run. `make bench` builds and runs it.
+//!
+//! Prints a table and writes `target/bench/<group>.json`; a figure that misses its goal is marked, and is no failure.
+
+#![forbid(unsafe_code)]
+
+mod figures;
+mod http;
+mod proc;
+mod report;
+mod seed;
+mod stats;
+mod system;
+#[cfg(test)]
+mod tests;
+mod wrk;
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use report::publish;
+use system::System;
+
+/// Everything is given up after this.
+const LIMIT: Duration = Duration::from_secs(8 * 60);
+/// Where the figures go, below the checkout.
+const OUTPUT: &str = "target/bench";
+
+fn main() -> ExitCode {
+    match limited() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn limited() -> Result<()> {
+    // The processes' own users must reach what lies in it.
+    let folder = tempfile::Builder::new()
+        .prefix("mpanel-bench-")
+        .permissions(Permissions::from_mode(0o755))
+        .tempdir()?;
+    let (done, ended) = mpsc::channel();
+    let path = folder.path().to_owned();
+    thread::spawn(move || done.send(measure(&path)));
+    let result = ended
+        .recv_timeout(LIMIT)
+        .context("not finished within 8 minutes, or given up by a panic");
+    system::kill_all(&folder.path().join("data"));
+    result?
+}
+
+fn measure(folder: &Path) -> Result<()> {
+    let output = Path::new(OUTPUT);
+    let mut system = System::new(folder)?;
+    print!("{}", report::heading());
+    system.start()?;
+    let api = seed::claim(&system)?;
+    publish(output, "create", &seed::sites(&api)?)?;
+    system.settle()?;
+    publish(output, "start", &figures::start::measure(&mut system)?)?;
+    let mut memory = figures::memory::idle(&system)?;
+    memory.extend(figures::memory::after_calls(&system, &api)?);
+    publish(output, "memory", &memory)?;
+    publish(output, "list", &figures::list::measure(&system, &api, folder)?)?;
+    publish(output, "served", &figures::served::measure(&system, &api)?)?;
+    system.stop();
+    publish(output, "static", &figures::statics::measure(&system, folder)?)
+}

@@ -1,0 +1,7 @@
+//! What is measured, a group of figures a module.
+
+pub mod list;
+pub mod memory;
+pub mod served;
+pub mod start;
+pub mod statics;
