@@ -1,12 +1,15 @@
 import type { Me, TenantRef } from './types';
 
+/** Open on the wire; what this panel does not know may do nothing here. */
 export type Role = Me['memberships'][number]['role'];
 export type Kind = TenantRef['kind'];
 
 /** What the panel asks about before it offers a control. The server decides; this only avoids offering what it would refuse. */
 export type Permission =
   | 'sites:write'
-  | 'dns:write'
+  | 'sites:delete'
+  | 'zones:write'
+  | 'records:write'
   | 'customers:read'
   | 'customers:write'
   | 'plans:write'
@@ -16,12 +19,14 @@ export type Permission =
 
 const ROLES: Record<Permission, readonly Role[]> = {
   'sites:write': ['owner', 'admin', 'developer'],
-  'dns:write': ['owner', 'admin', 'developer'],
+  'sites:delete': ['owner', 'admin'],
+  'zones:write': ['owner', 'admin'],
+  'records:write': ['owner', 'admin', 'developer'],
   'customers:read': ['owner', 'admin', 'developer', 'viewer'],
   'customers:write': ['owner', 'admin'],
   'plans:write': ['owner', 'admin'],
   'members:write': ['owner', 'admin'],
-  'tokens:write': ['owner', 'admin', 'developer'],
+  'tokens:write': ['owner', 'admin', 'developer', 'viewer'],
   'nodes:read': ['owner', 'admin', 'developer', 'viewer'],
 };
 

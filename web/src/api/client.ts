@@ -30,3 +30,6 @@ export async function unwrap<T>(answer: Promise<Answer<T>>): Promise<T> {
   if (!response.ok) throw problemToError(error, response.status, response.headers.get('x-request-id'));
   return data as T;
 }
+
+/** The change is refused (412) when somebody else changed the object after it was read. */
+export const ifMatch = ({ version }: { version: number }) => ({ 'If-Match': `"${version}"` });

@@ -9,14 +9,15 @@ const STALE: Record<string, readonly string[]> = {
   sites: ['/api/v1/sites', '/api/v1/operations', '/api/v1/audit'],
   dns: ['/api/v1/zones', '/api/v1/audit'],
   certificates: ['/api/v1/certificates', '/api/v1/sites', '/api/v1/audit'],
-  operations: ['/api/v1/operations', '/api/v1/sites'],
+  jobs: ['/api/v1/operations', '/api/v1/sites'],
+  spine: ['/api/v1/operations'],
 };
 
 export function stalePaths(type: string): readonly string[] {
   return STALE[type.split('.')[0] ?? ''] ?? [];
 }
 
-type Message = { kind: 'event'; type: string } | { kind: 'reconnected' };
+type Message = { kind: 'event'; type: string } | { kind: 'reset' };
 
 /** Events come in bursts (an operation has many steps); one refresh answers a burst. */
 const BURST_MS = 150;
@@ -39,7 +40,7 @@ export function followEvents(tenant: string, client: QueryClient): () => void {
     void invalidatePaths(client, prefixes);
   };
   const receive = (message: Message) => {
-    if (message.kind === 'reconnected') void client.invalidateQueries({ refetchType: 'active' });
+    if (message.kind === 'reset') void client.invalidateQueries({ refetchType: 'active' });
     else for (const path of stalePaths(message.type)) pending.add(path);
     if (pending.size > 0) timer ??= setTimeout(flush, BURST_MS);
   };
@@ -82,13 +83,15 @@ function openStream(tenant: string, publish: (message: Message) => void): () => 
     source.onopen = () => {
       failures = 0;
       // What happened while the stream was down may be lost to this page: everything shown is read again.
-      if (broken) publish({ kind: 'reconnected' });
+      if (broken) publish({ kind: 'reset' });
       broken = false;
     };
     source.onmessage = (event: MessageEvent<string>) => {
       const type = eventType(event.data);
       if (type) publish({ kind: 'event', type });
     };
+    // The server cannot say what was missed.
+    source.addEventListener('reset', () => publish({ kind: 'reset' }));
     source.onerror = () => {
       broken = true;
       // The browser reconnects by itself (with Last-Event-ID) unless the server refused; then we wait and try anew.

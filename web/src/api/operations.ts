@@ -11,7 +11,7 @@ export function isRunning(operation: Pick<Operation, 'state'>): boolean {
 
 export function useOperation(tenant: string, id: string | null) {
   return useQuery({
-    ...getQuery(tenant, '/api/v1/operations/{id}', { path: { id: id ?? '' } }),
+    ...getQuery(tenant, '/api/v1/operations/{operation_id}', { path: { operation_id: id ?? '' } }),
     enabled: id !== null,
     refetchInterval: ({ state }) => (!state.data || isRunning(state.data) ? POLL_MS : false),
   });

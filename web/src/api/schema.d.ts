@@ -13,7 +13,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["identity_activate"];
+        /** Sets the first password of an account and signs in. */
+        post: operations["activations_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -27,16 +28,18 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["identity_tokens_list"];
+        /** Lists one's own tokens for the acting tenant. */
+        get: operations["api_tokens_list"];
         put?: never;
-        post: operations["identity_tokens_create"];
+        /** Makes a token for the acting tenant. */
+        post: operations["api_tokens_create"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/api-tokens/{id}": {
+    "/api/v1/api-tokens/{token_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -46,7 +49,8 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        delete: operations["identity_tokens_delete"];
+        /** Revokes a token at once. */
+        delete: operations["api_tokens_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -59,7 +63,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lists the tenant's audit log, newest first. */
         get: operations["audit_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/certificate-authority": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The internal authority's certificate, to be added to trust stores. */
+        get: operations["certificate_authority_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -75,6 +97,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lists the tenant's certificates. */
         get: operations["certificates_list"];
         put?: never;
         post?: never;
@@ -84,13 +107,14 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/certificates/{id}": {
+    "/api/v1/certificates/{certificate_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
+        /** Shows a certificate. */
         get: operations["certificates_get"];
         put?: never;
         post?: never;
@@ -109,7 +133,29 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["identity_claim"];
+        /** Claims a fresh installation: whoever has the link becomes its owner. */
+        post: operations["claims_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams the tenant's events as they happen (server-sent events).
+         * @description The id of each is its number in the feed; with `Last-Event-ID` the stream resumes behind it. An
+         *     event of type `reset` means that it cannot, and that everything is to be loaded again.
+         */
+        get: operations["events_stream"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -123,7 +169,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["identity_me"];
+        /** Shows who one is. */
+        get: operations["me_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -141,8 +188,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["identity_totp_start"];
-        delete: operations["identity_totp_disable"];
+        /** Begins to set up a second factor. */
+        post: operations["totp_start"];
+        /** Switches the second factor off; other sessions end. */
+        delete: operations["totp_disable"];
         options?: never;
         head?: never;
         patch?: never;
@@ -157,7 +206,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["identity_totp_confirm"];
+        /** Confirms a code and so switches the second factor on; other sessions end. */
+        post: operations["totp_confirm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -171,7 +221,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["fleet_nodes_list"];
+        /** Lists the machines of the platform. */
+        get: operations["nodes_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -180,14 +231,15 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/nodes/{id}": {
+    "/api/v1/nodes/{node_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["fleet_nodes_get"];
+        /** Shows a machine with its processes. */
+        get: operations["nodes_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -203,6 +255,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lists the tenant's operations, newest first. */
         get: operations["operations_list"];
         put?: never;
         post?: never;
@@ -212,13 +265,14 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/operations/{id}": {
+    "/api/v1/operations/{operation_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
+        /** Shows an operation with its steps. */
         get: operations["operations_get"];
         put?: never;
         post?: never;
@@ -228,7 +282,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/operations/{id}/cancel": {
+    "/api/v1/operations/{operation_id}/cancel": {
         parameters: {
             query?: never;
             header?: never;
@@ -237,6 +291,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /** Asks an operation to stop after the step at work and to undo what it has done. */
         post: operations["operations_cancel"];
         delete?: never;
         options?: never;
@@ -251,32 +306,36 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["tenancy_plans_list"];
+        /** Lists the plans that the acting tenant sells. */
+        get: operations["plans_list"];
         put?: never;
-        post: operations["tenancy_plans_create"];
+        /** Creates a plan with its first version. */
+        post: operations["plans_create"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/plans/{id}": {
+    "/api/v1/plans/{plan_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["tenancy_plans_get"];
+        /** Shows a plan. */
+        get: operations["plans_get"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        patch: operations["tenancy_plans_update"];
+        /** Renames or archives a plan. */
+        patch: operations["plans_update"];
         trace?: never;
     };
-    "/api/v1/plans/{id}/versions": {
+    "/api/v1/plans/{plan_id}/versions": {
         parameters: {
             query?: never;
             header?: never;
@@ -285,7 +344,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["tenancy_plan_versions_create"];
+        /** Adds a version with other terms; subscribers stay on theirs until they are moved. */
+        post: operations["plans_create_version"];
         delete?: never;
         options?: never;
         head?: never;
@@ -299,16 +359,18 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["identity_sessions_list"];
+        /** Lists one's own sessions. */
+        get: operations["sessions_list"];
         put?: never;
-        post: operations["identity_sessions_create"];
+        /** Signs in. */
+        post: operations["sessions_create"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/sessions/{id}": {
+    "/api/v1/sessions/{session_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -318,7 +380,8 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        delete: operations["identity_sessions_end"];
+        /** Ends one of one's own sessions. */
+        delete: operations["sessions_end"];
         options?: never;
         head?: never;
         patch?: never;
@@ -334,7 +397,8 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        delete: operations["identity_sessions_end_current"];
+        /** Signs out. */
+        delete: operations["sessions_end_current"];
         options?: never;
         head?: never;
         patch?: never;
@@ -347,7 +411,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["identity_setup"];
+        /** Tells whether the installation has an owner yet. */
+        get: operations["setup_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -363,8 +428,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lists sites, with what was last seen of them. */
         get: operations["sites_list"];
         put?: never;
+        /** Creates a site, which answers at its preview address at once. */
         post: operations["sites_create"];
         delete?: never;
         options?: never;
@@ -372,39 +439,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/sites/{id}": {
+    "/api/v1/sites/{site_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
+        /** Shows a site, with what is known of it at this moment. */
         get: operations["sites_get"];
         put?: never;
         post?: never;
+        /** Begins to remove a site with its domains, records, certificates and files. */
         delete: operations["sites_delete"];
         options?: never;
         head?: never;
+        /** Renames a site or changes how it is served. */
         patch: operations["sites_update"];
         trace?: never;
     };
-    "/api/v1/sites/{id}/domains": {
+    "/api/v1/sites/{site_id}/domains": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["sites_domains_list"];
+        /** Lists a site's domains, the primary one first. */
+        get: operations["domains_list"];
         put?: never;
-        post: operations["sites_domains_add"];
+        /** Adds a domain; its records, certificate and what is served follow by themselves. */
+        post: operations["domains_create"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/sites/{id}/domains/{name}": {
+    "/api/v1/sites/{site_id}/domains/{name}": {
         parameters: {
             query?: never;
             header?: never;
@@ -414,45 +486,53 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        delete: operations["sites_domains_remove"];
+        /** Removes a domain from a site, with the records and the certificate that were made for it. */
+        delete: operations["domains_delete"];
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/sites/{id}/releases": {
+    "/api/v1/sites/{site_id}/releases": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["sites_releases_list"];
+        /** Lists a site's releases, newest first. */
+        get: operations["releases_list"];
         put?: never;
-        post: operations["sites_releases_create"];
+        /**
+         * Begins to make a release: of a finished upload, or of an archive that is the body itself.
+         * @description The parameters belong to the second form; its file name comes in `Content-Disposition`, if at all.
+         */
+        post: operations["releases_create"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/sites/{id}/releases/{release}": {
+    "/api/v1/sites/{site_id}/releases/{release_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["sites_releases_get"];
+        /** Shows a release. */
+        get: operations["releases_get"];
         put?: never;
         post?: never;
-        delete: operations["sites_releases_delete"];
+        /** Begins to remove a release that is not served. */
+        delete: operations["releases_delete"];
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/sites/{id}/releases/{release}/activate": {
+    "/api/v1/sites/{site_id}/releases/{release_id}/activate": {
         parameters: {
             query?: never;
             header?: never;
@@ -461,14 +541,15 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["sites_releases_activate"];
+        /** Begins to make a release the active one, back or forward. */
+        post: operations["releases_activate"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/sites/{id}/uploads": {
+    "/api/v1/sites/{site_id}/uploads": {
         parameters: {
             query?: never;
             header?: never;
@@ -477,27 +558,34 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["sites_uploads_create"];
+        /** Makes room for an archive, which then comes in as many requests as it takes. */
+        post: operations["uploads_create"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/sites/{id}/uploads/{upload}": {
+    "/api/v1/sites/{site_id}/uploads/{upload_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["sites_uploads_get"];
+        /** Says how many bytes of an upload have arrived. */
+        get: operations["uploads_get"];
         put?: never;
         post?: never;
-        delete: operations["sites_uploads_delete"];
+        /** Gives an upload up. */
+        delete: operations["uploads_delete"];
         options?: never;
         head?: never;
-        patch: operations["sites_uploads_append"];
+        /**
+         * Sends the next bytes of an upload.
+         * @description What has arrived when a request breaks off is kept; the answer 409 says in `Upload-Offset` where to continue.
+         */
+        patch: operations["uploads_append"];
         trace?: never;
     };
     "/api/v1/tenants": {
@@ -507,48 +595,54 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["tenancy_tenants_list"];
+        /** Lists the tenants below the acting one. */
+        get: operations["tenants_list"];
         put?: never;
-        post: operations["tenancy_tenants_create"];
+        /** Creates a tenant below the acting one. */
+        post: operations["tenants_create"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/tenants/{id}": {
+    "/api/v1/tenants/{tenant_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["tenancy_tenants_get"];
+        /** Shows a tenant: the acting one or one below it. */
+        get: operations["tenants_get"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        patch: operations["tenancy_tenants_update"];
+        /** Renames, suspends or resumes a tenant. */
+        patch: operations["tenants_update"];
         trace?: never;
     };
-    "/api/v1/tenants/{id}/members": {
+    "/api/v1/tenants/{tenant_id}/members": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["tenancy_members_list"];
+        /** Lists the members of a tenant. */
+        get: operations["members_list"];
         put?: never;
-        post: operations["tenancy_members_create"];
+        /** Adds a member; one without an account is given a link to activate it. */
+        post: operations["members_create"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/tenants/{id}/members/{user_id}": {
+    "/api/v1/tenants/{tenant_id}/members/{user_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -558,13 +652,14 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        delete: operations["tenancy_members_delete"];
+        /** Ends a membership; the account stays. */
+        delete: operations["members_delete"];
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/tenants/{id}/subscription": {
+    "/api/v1/tenants/{tenant_id}/subscription": {
         parameters: {
             query?: never;
             header?: never;
@@ -572,7 +667,8 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put: operations["tenancy_subscription_put"];
+        /** Puts a child of the acting tenant on the latest version of a plan. */
+        put: operations["tenants_subscribe"];
         post?: never;
         delete?: never;
         options?: never;
@@ -580,14 +676,15 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/tenants/{id}/usage": {
+    "/api/v1/tenants/{tenant_id}/usage": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["tenancy_usage_get"];
+        /** Shows what a tenant, with everybody below it, uses of its plan. */
+        get: operations["tenants_usage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -603,48 +700,54 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["dns_zones_list"];
+        /** Lists the tenant's zones. */
+        get: operations["zones_list"];
         put?: never;
-        post: operations["dns_zones_create"];
+        /** Creates a zone that names our servers. */
+        post: operations["zones_create"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/zones/{id}": {
+    "/api/v1/zones/{zone_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["dns_zones_get"];
+        /** Shows a zone. */
+        get: operations["zones_get"];
         put?: never;
         post?: never;
-        delete: operations["dns_zones_delete"];
+        /** Deletes a zone with all its records; the name servers refuse it at once. */
+        delete: operations["zones_delete"];
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/zones/{id}/records": {
+    "/api/v1/zones/{zone_id}/records": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["dns_records_list"];
+        /** Lists a zone's records. */
+        get: operations["records_list"];
         put?: never;
-        post: operations["dns_records_create"];
+        /** Adds a record; the name servers answer it at once. */
+        post: operations["records_create"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/zones/{id}/records/{record}": {
+    "/api/v1/zones/{zone_id}/records/{record_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -654,357 +757,440 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        delete: operations["dns_records_delete"];
+        /** Removes a record. */
+        delete: operations["records_delete"];
         options?: never;
         head?: never;
-        patch: operations["dns_records_update"];
+        /** Changes a record. */
+        patch: operations["records_update"];
         trace?: never;
     };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        "audit.Entry": {
-            /** @description TypeID with the prefix `tnt_`. */
-            acting_tenant: string;
-            action: string;
-            actor: string;
-            address: string | null;
-            /** @description Any JSON value. */
-            after: unknown;
-            /** @description Any JSON value. */
-            before: unknown;
-            /** @description TypeID with the prefix `aud_`. */
-            id: string;
-            request_id: string | null;
-            subject: string;
-            /** Format: date-time */
-            time: string;
-        };
-        "audit.EntryPage": {
-            items: components["schemas"]["audit.Entry"][];
-            next_cursor: string | null;
-        };
+        /** @description A certificate; its private key is never shown. */
         "certificates.Certificate": {
-            fingerprint: string | null;
-            /** @description TypeID with the prefix `cert_`. */
+            /** @description Leaf first, PEM. */
+            chain_pem: string;
+            /** @description SHA-256 of the certificate, hexadecimal. */
+            fingerprint: string;
+            /** @example cert_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
             issuer: string;
             names: string[];
             /** Format: date-time */
-            not_after: string | null;
+            not_after: string;
             /** Format: date-time */
-            not_before: string | null;
+            not_before: string;
+            /** @description `valid` or `expired`. */
             state: string;
-            status: components["schemas"]["sites.Status"];
         };
-        "certificates.CertificatePage": {
+        /** @description One page of the list. */
+        "certificates.CertificateList": {
             items: components["schemas"]["certificates.Certificate"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
             next_cursor: string | null;
         };
         "dns.CreateRecord": {
+            /** @example 192.0.2.1 */
             data: string;
+            /**
+             * @description `@` for the apex, relative to it, or absolute.
+             * @example www
+             */
             name: string;
-            /** Format: int64 */
-            ttl: number;
+            /**
+             * Format: int64
+             * @description Seconds.
+             */
+            ttl?: number;
+            /**
+             * @description A, AAAA, CNAME, MX, TXT, NS, CAA or SRV.
+             * @example A
+             */
             type: string;
         };
         "dns.CreateZone": {
+            /**
+             * @description The domain itself, such as `example.com`.
+             * @example example.com
+             */
             apex: string;
         };
+        /** @description A record of a zone. */
         "dns.Record": {
+            /** @description Presentation format. */
             data: string;
-            etag: string;
-            /** @description TypeID with the prefix `rec_`. */
+            /** @example rec_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
+            /** @description Kept by the platform for a site's domain; changed by changing the site. */
             managed: boolean;
-            /** @description Relative to the apex, `@` for the apex itself. */
+            /** @description Absolute, without the final dot. */
             name: string;
-            /** Format: int64 */
+            /**
+             * Format: int32
+             * @description Seconds.
+             */
             ttl: number;
             type: string;
+            /**
+             * Format: int64
+             * @description Grows with each change; also the `ETag`.
+             */
+            version: number;
         };
-        "dns.RecordPage": {
+        /** @description One page of the list. */
+        "dns.RecordList": {
             items: components["schemas"]["dns.Record"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
             next_cursor: string | null;
         };
-        "dns.UpdateRecord": {
+        "dns.RecordPatch": {
             data?: string | null;
             name?: string | null;
             /** Format: int64 */
             ttl?: number | null;
+            type?: string | null;
         };
+        /** @description A DNS zone. */
         "dns.Zone": {
             apex: string;
             /** Format: date-time */
             created_at: string;
-            /** @description TypeID with the prefix `zone_`. */
+            /** @example zone_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
+            /** @description The servers to enter at the registrar. */
             nameservers: string[];
             /** Format: int64 */
             record_count: number;
             /** Format: int64 */
             serial: number;
-            status: components["schemas"]["sites.Status"];
+            status: components["schemas"]["dns.ZoneStatus"];
         };
-        "dns.ZonePage": {
+        /** @description One page of the list. */
+        "dns.ZoneList": {
             items: components["schemas"]["dns.Zone"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
             next_cursor: string | null;
         };
+        /** @description Whether the name servers answer the zone as it is. */
+        "dns.ZoneStatus": {
+            /** @description In plain words. */
+            message: string;
+            served: boolean;
+        };
+        /** @description A machine of the platform. */
         "fleet.Node": {
-            /** @description TypeID with the prefix `node_`. */
+            /** Format: date-time */
+            created_at: string;
+            /** @example node_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
             /** Format: date-time */
-            last_seen_at: string | null;
+            last_seen_at: string;
             name: string;
             processes: components["schemas"]["fleet.Process"][];
             roles: string[];
+            /** @description `ready` when all of its processes are connected, else `degraded`; sites are served in both. */
             state: string;
-            version: string | null;
+            version: string;
         };
-        "fleet.NodePage": {
+        /** @description One page of the list. */
+        "fleet.NodeList": {
             items: components["schemas"]["fleet.Node"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
             next_cursor: string | null;
         };
+        /** @description A data-plane process on a node. */
         "fleet.Process": {
-            /** Format: int64 */
-            acked_seq: number | null;
-            epoch: string | null;
-            /** Format: int64 */
-            lag: number | null;
+            /**
+             * Format: int64
+             * @description Everything up to this number of the feed is served by it.
+             */
+            acked_seq: number;
+            connected: boolean;
             /** Format: date-time */
-            last_seen_at: string | null;
+            last_seen_at: string;
             process: string;
+            /** @description `edge` or `dns`. */
             role: string;
+            version: string;
         };
         "identity.Activate": {
+            /** @description In place of the name that the invitation gave. */
             name?: string | null;
+            /** @description 8 characters or more; 12 for owners of a reseller or the platform. */
             password: string;
+            /** @description The fragment of the activation link. */
             token: string;
         };
+        /** @description A credential for programs. */
         "identity.ApiToken": {
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
-            expires_at: string | null;
-            /** @description TypeID with the prefix `tok_`. */
+            expires_at: string;
+            /** @example tok_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
             last_used_at: string | null;
             name: string;
+            /**
+             * @description Its first characters.
+             * @example mpk_q3f7x2ab
+             */
             prefix: string;
+            /** @description `*`, `resource:*` or `resource:action`, such as `sites.site:read`. */
             scopes: string[];
         };
-        "identity.ApiTokenPage": {
+        /** @description One page of the list. */
+        "identity.ApiTokenList": {
             items: components["schemas"]["identity.ApiToken"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
             next_cursor: string | null;
         };
         "identity.BackupCodes": {
+            /** @description Each signs in once in place of the app; shown only now. */
             backup_codes: string[];
         };
         "identity.Claim": {
+            /** @example ada@example.com */
             email: string;
             name: string;
+            /** @description 12 characters or more. */
             password: string;
+            /** @description The fragment of the claim link. */
             token: string;
         };
         "identity.ConfirmTotp": {
+            /**
+             * @description Six digits that the app shows.
+             * @example 123456
+             */
             code: string;
         };
         "identity.CreateApiToken": {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description At most a year from now; 90 days when absent.
+             */
             expires_at?: string | null;
+            /** @description 1 to 100 characters. */
             name: string;
+            /** @description What it may do of what its owner may: `*`, `resource:*` or `resource:action`. */
             scopes: string[];
         };
-        "identity.CreatedApiToken": {
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            expires_at: string | null;
-            /** @description TypeID with the prefix `tok_`. */
-            id: string;
-            /** Format: date-time */
-            last_used_at: string | null;
-            name: string;
-            prefix: string;
-            scopes: string[];
-            /** @description The secret, shown this once. */
-            token: string;
+        /** @description A new token. */
+        "identity.CreatedApiToken": components["schemas"]["identity.ApiToken"] & {
+            /** @description Shown this once; `null` when the request is repeated. */
+            token: string | null;
         };
         "identity.CreateSession": {
+            /** @example ada@example.com */
             email: string;
             password: string;
+            /** @description A code of the authenticator app, or a backup code. */
             totp?: string | null;
         };
         "identity.DisableTotp": {
+            /** @description The account's password, again. */
             password: string;
         };
+        /** @description Who one is and where one belongs. */
         "identity.Me": {
+            /** @description Where requests without the header `Mpanel-Tenant` act. */
             home_tenant: components["schemas"]["identity.TenantRef"];
             memberships: components["schemas"]["identity.Membership"][];
+            /** @description Nothing but setting up a second factor works until that is done. */
             totp_setup_required: boolean;
             user: components["schemas"]["identity.User"];
         };
         "identity.Membership": {
-            /** @enum {string} */
-            role: "owner" | "admin" | "developer" | "viewer";
+            /** @description `owner`, `admin`, `developer` or `viewer`. */
+            role: string;
             tenant: components["schemas"]["identity.TenantRef"];
         };
+        /** @description A signed-in browser. */
         "identity.Session": {
+            /** @description Where it was started from. */
             address: string | null;
             /** Format: date-time */
             created_at: string;
+            /** @description Whether this request belongs to it. */
             current: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it ends if it is not used before.
+             */
             expires_at: string;
-            /** @description TypeID with the prefix `sess_`. */
+            /** @example ses_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
             last_seen_at: string;
-            user_agent: string | null;
+            user_agent: string;
         };
-        "identity.SessionPage": {
+        /** @description One's own sessions: the newest 200. */
+        "identity.SessionList": {
             items: components["schemas"]["identity.Session"][];
+            /** @description Always `null`. */
             next_cursor: string | null;
         };
+        /** @description What anybody may know about the installation. */
         "identity.Setup": {
+            /** @description Whether it waits for its claim. */
             claim_required: boolean;
+            /** @description Whether somebody owns it. */
             claimed: boolean;
+            /** @description Whether all of it runs as one system user, without isolation: fit for trying out. */
             rootless: boolean;
             version: string;
         };
         "identity.StartTotp": {
+            /** @description The account's password, again. */
             password: string;
         };
+        /** @description A tenant, in short. */
         "identity.TenantRef": {
-            /** @description TypeID with the prefix `tnt_`. */
+            /** @example tnt_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
-            /** @enum {string} */
-            kind: "platform" | "reseller" | "customer";
+            /** @description `platform`, `reseller` or `customer`. */
+            kind: string;
             name: string;
             slug: string;
         };
+        /** @description A secret for an authenticator app; it counts once a code of it is confirmed. */
         "identity.TotpSecret": {
+            /** @description To be shown as a QR code. */
             otpauth_uri: string;
+            /** @description Base32, to be typed. */
             secret: string;
         };
+        /** @description The signed-in person. */
         "identity.User": {
             email: string;
-            /** @description TypeID with the prefix `user_`. */
+            /** @example usr_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
             name: string;
+            /** @description Whether signing in takes a second factor. */
             totp_enabled: boolean;
         };
-        "operations.Accepted": {
-            /** @description TypeID with the prefix `op_`. */
-            operation_id: string;
-        };
-        "operations.Operation": {
-            /** Format: date-time */
-            created_at: string;
-            error: string | null;
-            /** Format: date-time */
-            finished_at: string | null;
-            /** @description TypeID with the prefix `op_`. */
-            id: string;
-            kind: string;
-            progress: null | components["schemas"]["operations.Progress"];
-            /** @enum {string} */
-            state: "pending" | "running" | "undoing" | "succeeded" | "failed" | "cancelled";
-            steps: components["schemas"]["operations.Step"][];
-            subject: string | null;
-        };
-        "operations.OperationPage": {
-            items: components["schemas"]["operations.Operation"][];
-            next_cursor: string | null;
-        };
-        "operations.Progress": {
-            /** Format: int64 */
-            done: number;
-            /** Format: int64 */
-            total: number | null;
-            unit: string;
-        };
-        "operations.Step": {
-            error: string | null;
-            /** Format: date-time */
-            finished_at: string | null;
-            key: string;
-            /** Format: date-time */
-            started_at: string | null;
-            /** @enum {string} */
-            state: "pending" | "running" | "succeeded" | "failed" | "undoing" | "undone" | "skipped";
-            title: string;
-        };
-        "problem.FieldError": {
+        /** @description problem+json (RFC 9457) with our extensions. */
+        Problem: {
+            /** @description Stable, machine-readable: `context.object.reason`. */
             code: string;
-            message: string;
-            params?: {
-                [key: string]: unknown;
-            };
-            /** @description JSON pointer into the request body, for example `/owner/email`. */
-            pointer: string;
-        };
-        /** @description RFC 9457 problem details. */
-        "problem.Problem": {
-            code: string;
-            detail?: string | null;
-            errors?: components["schemas"]["problem.FieldError"][];
+            /** @description For people: what is wrong and what to do. */
+            detail: string;
+            /** @description The fields that are wrong. */
+            errors?: components["schemas"]["ProblemField"][];
+            /** @description To name when asking for help. */
             request_id?: string | null;
-            /** Format: int64 */
+            /** Format: int32 */
             status: number;
             title: string;
+            /** @description Always `about:blank`; `code` tells problems apart. */
             type: string;
         };
+        /** @description One wrong field. */
+        ProblemField: {
+            code: string;
+            message: string;
+            /** @description JSON pointer into the body, `?name` for a query parameter, `#Name` for a header. */
+            pointer: string;
+        };
         "sites.AddDomain": {
-            /** @enum {string} */
-            kind: "primary" | "alias" | "redirect";
+            /** @description `primary` (the one before becomes an alias), `alias` or `redirect`. */
+            kind: string;
+            /** @example www.example.com */
             name: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Of a redirect: 301, 302, 307 or 308; 301 when absent.
+             */
             status?: number | null;
+            /** @description Of a redirect: a host such as `https://example.com`; the site's own address when absent. */
             target?: string | null;
         };
+        /** @description One thing that must be right for a site to be reached. Documents JSON that is passed on as it is stored. */
         "sites.Condition": {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Since when it is so.
+             */
             at: string;
+            /** @description A sentence for people. */
             message: string;
+            /** @description One word for programs. */
             reason: string;
-            /** @enum {string} */
-            status: "true" | "false" | "unknown";
+            /** @description `true`, `false`, or `unknown` for not yet or not for us to know. */
+            status: string;
+            /** @description `release`, `dns`, `certificate` or `edge`. */
             type: string;
         };
         "sites.CreateRelease": {
+            /** @description Whether it becomes the active release when it is ready. */
             activate?: boolean;
+            /** @description At most 500 characters. */
             note?: string | null;
-            /** @description TypeID with the prefix `upl_`. */
+            /** @description A finished upload of the site. */
             upload_id: string;
         };
         "sites.CreateSite": {
+            /**
+             * @description Its primary domain.
+             * @example example.com
+             */
             domain?: string | null;
+            /** @description 1 to 100 characters. */
             name: string;
+            /** @description Names the preview; made of the name when absent, and made unique by adding to it. */
             slug?: string | null;
         };
         "sites.CreateUpload": {
+            /**
+             * @description Ends in `.zip`, `.tar.gz` or `.tgz`.
+             * @example site.zip
+             */
             filename: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
             size: number;
         };
+        "sites.Deploying": {
+            /** @description Follow it at `/api/v1/operations/{operation_id}`. */
+            operation_id: string;
+            release_id: string;
+        };
+        /** @description A host name at which a site answers. */
         "sites.Domain": {
-            conditions: components["schemas"]["sites.Condition"][];
             /** Format: date-time */
             created_at: string;
-            /** @enum {string} */
-            kind: "primary" | "alias" | "redirect";
+            /** @description `primary`, `alias` (serves the same) or `redirect`. */
+            kind: string;
+            /** @example www.example.com */
             name: string;
-            /** Format: int64 */
+            /**
+             * Format: int32
+             * @description The redirect's HTTP status.
+             */
             status: number | null;
+            /** @description Where a redirect leads; `null` for the site's own address. */
             target: string | null;
         };
-        "sites.DomainPage": {
+        /** @description All domains of a site. */
+        "sites.DomainList": {
             items: components["schemas"]["sites.Domain"][];
+            /** @description Always `null`: the list is whole. */
             next_cursor: string | null;
         };
+        /** @description One version of a site's files. */
         "sites.Release": {
             /** Format: date-time */
             activated_at: string | null;
@@ -1012,269 +1198,409 @@ export interface components {
             bytes: number | null;
             /** Format: date-time */
             created_at: string;
-            created_by: string | null;
-            /** Format: int64 */
+            /** @description `usr_…` or `tok_…`. */
+            created_by: string;
+            /**
+             * Format: int64
+             * @description `null` until it is unpacked.
+             */
             files: number | null;
-            /** @description TypeID with the prefix `rel_`. */
+            /** @example rel_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
             note: string | null;
-            /** Format: int64 */
+            /**
+             * Format: int32
+             * @description Counts up within the site.
+             */
             number: number;
+            /** @description Why it failed. */
+            problem: string | null;
             source: components["schemas"]["sites.ReleaseSource"];
-            /** @enum {string} */
-            state: "unpacking" | "ready" | "active" | "failed" | "deleting";
+            /** @description `unpacking`, `ready`, `active`, `failed` or `deleting`. */
+            state: string;
         };
-        "sites.ReleaseAccepted": {
-            /** @description TypeID with the prefix `op_`. */
-            operation_id: string;
-            /** @description TypeID with the prefix `rel_`. */
-            release_id: string;
-        };
-        "sites.ReleasePage": {
+        /** @description One page of the list. */
+        "sites.ReleaseList": {
             items: components["schemas"]["sites.Release"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
             next_cursor: string | null;
         };
+        /** @description Of what a release was made. */
         "sites.ReleaseSource": {
-            filename: string | null;
+            filename: string;
+            /** @description Hexadecimal. */
             sha256: string | null;
-            /** Format: int64 */
-            size: number | null;
+            /**
+             * Format: int64
+             * @description Of the archive.
+             */
+            size: number;
         };
         "sites.Settings": {
+            /** @description Whether plain HTTP is redirected to HTTPS. */
             https_redirect: boolean;
-            /** Format: int64 */
+            /**
+             * Format: int32
+             * @description How many releases are kept, the active one included.
+             */
             keep_releases: number;
+            /** @description Page for what is not found, a path in the release; `404.html` of the release when `null`. */
             not_found_page: string | null;
+            /** @description What is not found is answered with the start page: for applications that route in the browser. */
             spa_fallback: boolean;
         };
-        "sites.Site": {
-            /** @description TypeID with the prefix `rel_`. */
-            active_release_id: string | null;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: int64 */
-            disk_bytes: number;
-            domains: components["schemas"]["sites.Domain"][];
-            etag: string;
-            /** @description TypeID with the prefix `site_`. */
-            id: string;
-            name: string;
-            preview_url: string;
-            settings: components["schemas"]["sites.Settings"];
-            slug: string;
-            /** @enum {string} */
-            state: "active" | "suspended" | "deleting";
-            status: components["schemas"]["sites.Status"];
-            url: string | null;
-        };
-        "sites.SitePage": {
-            items: components["schemas"]["sites.Site"][];
-            next_cursor: string | null;
-        };
-        "sites.Status": {
-            conditions: components["schemas"]["sites.Condition"][];
-            ready: boolean;
-            summary: string;
-        };
-        "sites.UpdateSettings": {
+        /** @description Absent fields stay. */
+        "sites.SettingsPatch": {
             https_redirect?: boolean | null;
-            /** Format: int64 */
+            /**
+             * Format: int32
+             * @description 1 to 100.
+             */
             keep_releases?: number | null;
+            /** @description `null` for the release's own `404.html`. */
             not_found_page?: string | null;
             spa_fallback?: boolean | null;
         };
-        "sites.UpdateSite": {
-            name?: string | null;
-            settings?: null | components["schemas"]["sites.UpdateSettings"];
-        };
-        "sites.Upload": {
-            filename: string;
-            /** @description TypeID with the prefix `upl_`. */
+        /** @description A website. */
+        "sites.Site": {
+            active_release_id: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description Of the files of all releases.
+             */
+            disk_bytes: number;
+            /** @description The primary one first. */
+            domains: components["schemas"]["sites.Domain"][];
+            /** @example site_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
-            /** Format: int64 */
+            name: string;
+            /** @description Works before any domain is owned. */
+            preview_url: string;
+            settings: components["schemas"]["sites.Settings"];
+            slug: string;
+            /** @description `active` or `deleting`. */
+            state: string;
+            status: components["schemas"]["sites.Status"];
+            /** @description At its primary domain; `null` without one. */
+            url: string | null;
+            /**
+             * Format: int64
+             * @description Grows with each change of name and settings; also the `ETag`.
+             */
+            version: number;
+        };
+        /** @description One page of the list. */
+        "sites.SiteList": {
+            items: components["schemas"]["sites.Site"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description Absent fields stay. */
+        "sites.SitePatch": {
+            name?: string | null;
+            settings?: components["schemas"]["sites.SettingsPatch"] | null;
+        };
+        /** @description What was asked for has begun. */
+        "sites.Started": {
+            /**
+             * @description Follow it at `/api/v1/operations/{operation_id}`.
+             * @example op_01h2xcejqtf2nbrexx3vqjhp41
+             */
+            operation_id: string;
+        };
+        /** @description How a site does. */
+        "sites.Status": {
+            conditions: components["schemas"]["sites.Condition"][];
+            ready: boolean;
+            /** @description In plain words. */
+            summary: string;
+        };
+        /** @description An archive on its way in. */
+        "sites.Upload": {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Until when it has to become a release.
+             */
+            expires_at: string;
+            filename: string;
+            /** @example upl_01h2xcejqtf2nbrexx3vqjhp41 */
+            id: string;
+            /**
+             * Format: int64
+             * @description Bytes that have arrived; where to continue.
+             */
             offset: number;
+            /** @description Hexadecimal; once it is finished. */
+            sha256: string | null;
             /** Format: int64 */
             size: number;
-            /** @enum {string} */
-            state: "open" | "complete" | "used" | "aborted";
+            /** @description `open`, `finished` or `used`. */
+            state: string;
         };
+        /** @description One line of the audit log. */
+        "spine.AuditEntry": {
+            /** @description Such as `sites.site.created`. */
+            action: string;
+            /** @description `usr_…`, `tok_…` or `system:name`. */
+            actor: string;
+            after: unknown;
+            /** @description The ancestor for which the actor acted, when not the tenant itself. */
+            assumed_from: string | null;
+            before: unknown;
+            id: string;
+            request_id: string;
+            subject: string;
+            /** Format: date-time */
+            time: string;
+        };
+        /** @description One page of the list. */
+        "spine.AuditList": {
+            items: components["schemas"]["spine.AuditEntry"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description A change with steps that can be watched. */
+        "spine.Operation": {
+            actor: string;
+            cancel_requested: boolean;
+            /** Format: date-time */
+            created_at: string;
+            error: components["schemas"]["spine.OperationError"] | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            /** @example op_01h2xcejqtf2nbrexx3vqjhp41 */
+            id: string;
+            kind: string;
+            progress: components["schemas"]["spine.Progress"] | null;
+            /** Format: date-time */
+            started_at: string | null;
+            /** @description `pending`, `running`, `undoing`, `succeeded`, `failed` or `cancelled`. */
+            state: string;
+            steps: components["schemas"]["spine.OperationStep"][];
+            /** @description What it changes, by id. */
+            subject: string;
+        };
+        /** @description Why an operation failed. */
+        "spine.OperationError": {
+            code: string;
+            message: string;
+        };
+        /** @description One page of the list. */
+        "spine.OperationList": {
+            items: components["schemas"]["spine.Operation"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description A step of an operation. */
+        "spine.OperationStep": {
+            /** @description Why it failed, or is tried again. */
+            error: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            key: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** @description `pending`, `running`, `done`, `failed`, `undone` or `skipped`. */
+            state: string;
+            title: string;
+        };
+        /** @description How far an operation's step at work is. */
+        "spine.Progress": {
+            /** Format: int64 */
+            done: number;
+            /**
+             * Format: int64
+             * @description Unknown while `null`.
+             */
+            total: number | null;
+            /** @description In the plural: `bytes`, `files`. */
+            unit: string;
+        };
+        /** @description Where a new account's owner sets a password; shown once. */
         "tenancy.Activation": {
             /** Format: date-time */
             expires_at: string;
-            /** @description Path and fragment, `/activate#…`; shown this once. */
+            /** @description Path and fragment on the panel: `/activate#…`. */
             url_path: string;
         };
-        "tenancy.CreatedMember": {
-            activation: null | components["schemas"]["tenancy.Activation"];
+        "tenancy.AddedMember": {
+            activation: components["schemas"]["tenancy.Activation"] | null;
             member: components["schemas"]["tenancy.Member"];
         };
+        "tenancy.AddMember": {
+            /** @example ada@example.com */
+            email: string;
+            name: string;
+            /** @description `owner`, `admin`, `developer` or `viewer`. */
+            role: string;
+        };
         "tenancy.CreatedTenant": {
-            activation: null | components["schemas"]["tenancy.Activation"];
+            activation: components["schemas"]["tenancy.Activation"] | null;
             tenant: components["schemas"]["tenancy.Tenant"];
         };
-        "tenancy.CreateMember": {
-            email: string;
-            name: string;
-            /** @enum {string} */
-            role: "owner" | "admin" | "developer" | "viewer";
-        };
         "tenancy.CreatePlan": {
-            /** @description Entitlement key to limit; null means unlimited. */
+            /** @description Limits by key; `null` for unlimited, an absent key for none at all. */
             entitlements: {
                 [key: string]: number | null;
             };
+            /** @description 1 to 100 characters; unique among the seller's plans. */
             name: string;
+            oversell?: boolean;
         };
         "tenancy.CreatePlanVersion": {
-            /** @description Entitlement key to limit; null means unlimited. */
             entitlements: {
                 [key: string]: number | null;
             };
+            oversell?: boolean;
         };
         "tenancy.CreateTenant": {
-            /** @enum {string} */
-            kind: "reseller" | "customer";
+            /**
+             * @description `reseller` or `customer`.
+             * @example customer
+             */
+            kind: string;
+            /** @description 1 to 100 characters. */
             name: string;
-            owner?: null | components["schemas"]["tenancy.OwnerInvite"];
+            owner?: components["schemas"]["tenancy.Owner"] | null;
+            /** @description A plan that the acting tenant sells. */
             plan_id?: string | null;
+            /** @description Short name; made of the name when absent. */
             slug?: string | null;
         };
+        /** @description A person's place in a tenant. */
         "tenancy.Member": {
+            /** @description Whether they have set a password. */
+            active: boolean;
             /** Format: date-time */
             created_at: string;
             email: string;
             name: string;
-            /** @enum {string} */
-            role: "owner" | "admin" | "developer" | "viewer";
-            /** @enum {string} */
-            state: "active" | "invited";
-            /** @description TypeID with the prefix `user_`. */
+            /** @description `owner`, `admin`, `developer` or `viewer`. */
+            role: string;
+            /** @example usr_01h2xcejqtf2nbrexx3vqjhp41 */
             user_id: string;
         };
-        "tenancy.MemberPage": {
+        "tenancy.MemberList": {
             items: components["schemas"]["tenancy.Member"][];
-            next_cursor: string | null;
         };
-        "tenancy.OwnerInvite": {
+        "tenancy.Owner": {
+            /** @example ada@example.com */
             email: string;
             name: string;
         };
+        /** @description What a seller sells. Its terms are those of the latest version. */
         "tenancy.Plan": {
+            /** @description An archived plan takes no new subscribers; those it has keep it. */
             archived: boolean;
             /** Format: date-time */
             created_at: string;
-            /** @description Entitlement key to limit; null means unlimited. */
+            /** @description Limits by key; `null` for unlimited. */
             entitlements: {
                 [key: string]: number | null;
             };
-            etag: string;
-            /** @description TypeID with the prefix `plan_`. */
+            /** @example plan_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
+            /**
+             * Format: int32
+             * @description The number of the latest version.
+             */
+            latest_version: number;
             name: string;
-            /** Format: int64 */
+            /** @description Whether a subscriber may promise its own tenants more than it has. */
+            oversell: boolean;
+            /**
+             * Format: int64
+             * @description Tenants on any version of it.
+             */
             subscribers: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Grows with each change; also the `ETag`.
+             */
             version: number;
+            /**
+             * Format: date-time
+             * @description When the latest version was made.
+             */
+            version_created_at: string;
         };
-        "tenancy.PlanDetail": {
-            archived: boolean;
-            /** Format: date-time */
-            created_at: string;
-            /** @description Entitlement key to limit; null means unlimited. */
-            entitlements: {
-                [key: string]: number | null;
-            };
-            etag: string;
-            /** @description TypeID with the prefix `plan_`. */
-            id: string;
-            name: string;
-            /** Format: int64 */
-            subscribers: number;
-            /** Format: int64 */
-            version: number;
-            versions: components["schemas"]["tenancy.PlanVersion"][];
-        };
-        "tenancy.PlanPage": {
+        /** @description One page of the list. */
+        "tenancy.PlanList": {
             items: components["schemas"]["tenancy.Plan"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
             next_cursor: string | null;
         };
-        "tenancy.PlanRef": {
-            /** @description TypeID with the prefix `plan_`. */
-            id: string;
-            name: string;
-            /** Format: int64 */
-            version: number;
-        };
-        "tenancy.PlanVersion": {
-            /** Format: date-time */
-            created_at: string;
-            /** @description Entitlement key to limit; null means unlimited. */
-            entitlements: {
-                [key: string]: number | null;
-            };
-            /** Format: int64 */
-            version: number;
-        };
-        "tenancy.PutSubscription": {
-            /** @description Entitlement key to limit; null means unlimited. */
-            overrides?: {
-                [key: string]: number | null;
-            } | null;
-            /** @description TypeID with the prefix `plan_`. */
-            plan_id: string;
-        };
-        "tenancy.Subscription": {
-            /** @description Entitlement key to limit; null means unlimited. */
-            entitlements: {
-                [key: string]: number | null;
-            };
-            /** @description Entitlement key to limit; null means unlimited. */
-            overrides: {
-                [key: string]: number | null;
-            };
-            plan: components["schemas"]["tenancy.PlanRef"];
-        };
-        "tenancy.Tenant": {
-            /** Format: date-time */
-            created_at: string;
-            etag: string;
-            /** @description TypeID with the prefix `tnt_`. */
-            id: string;
-            /** @enum {string} */
-            kind: "platform" | "reseller" | "customer";
-            name: string;
-            /** @description TypeID with the prefix `tnt_`. */
-            parent_id: string | null;
-            plan: null | components["schemas"]["tenancy.PlanRef"];
-            slug: string;
-            /** @enum {string} */
-            state: "active" | "suspended";
-        };
-        "tenancy.TenantPage": {
-            items: components["schemas"]["tenancy.Tenant"][];
-            next_cursor: string | null;
-        };
-        "tenancy.UpdatePlan": {
+        "tenancy.PlanPatch": {
             archived?: boolean | null;
             name?: string | null;
         };
-        "tenancy.UpdateTenant": {
+        "tenancy.Subscribe": {
+            /** @description Limits that differ from the plan's. */
+            overrides?: {
+                [key: string]: number | null;
+            } | null;
+            plan_id: string;
+        };
+        /** @description The platform, a reseller or a customer. */
+        "tenancy.Tenant": {
+            /** Format: date-time */
+            created_at: string;
+            /** @example tnt_01h2xcejqtf2nbrexx3vqjhp41 */
+            id: string;
+            /** @description `platform`, `reseller` or `customer`. */
+            kind: string;
+            name: string;
+            /** @description The seller directly above; `null` for the platform. */
+            parent_id: string | null;
+            plan: components["schemas"]["tenancy.TenantPlan"] | null;
+            slug: string;
+            /** @description `active` or `suspended`. */
+            state: string;
+            /**
+             * Format: int64
+             * @description Grows with each change; also the `ETag`.
+             */
+            version: number;
+        };
+        /** @description One page of the list. */
+        "tenancy.TenantList": {
+            items: components["schemas"]["tenancy.Tenant"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
+        };
+        "tenancy.TenantPatch": {
             name?: string | null;
-            /** @enum {string|null} */
-            state?: "active" | "suspended" | null;
+            /** @description `active` or `suspended`. */
+            state?: string | null;
         };
+        /** @description The plan that a tenant is on. */
+        "tenancy.TenantPlan": {
+            /** @example plan_01h2xcejqtf2nbrexx3vqjhp41 */
+            id: string;
+            name: string;
+            /** Format: int32 */
+            version: number;
+        };
+        /** @description Use of one entitlement. */
         "tenancy.Usage": {
-            items: components["schemas"]["tenancy.UsageItem"][];
-        };
-        "tenancy.UsageItem": {
+            /** @example disk_bytes */
             key: string;
-            /** @enum {string} */
-            kind: "count" | "bytes" | "rate" | "bool" | "choice";
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description `null` for unlimited.
+             */
             limit: number | null;
+            /** @description `count` or `bytes`. */
             unit: string;
             /** Format: int64 */
             used: number;
+        };
+        "tenancy.UsageList": {
+            items: components["schemas"]["tenancy.Usage"][];
         };
     };
     responses: never;
@@ -1285,12 +1611,10 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    identity_activate: {
+    activations_create: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -1300,7 +1624,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -1309,58 +1632,88 @@ export interface operations {
                     "application/json": components["schemas"]["identity.Me"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    identity_tokens_list: {
+    api_tokens_list: {
         parameters: {
             query?: {
                 cursor?: string;
                 limit?: number;
             };
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["identity.ApiTokenPage"];
+                    "application/json": components["schemas"]["identity.ApiTokenList"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    identity_tokens_create: {
+    api_tokens_create: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -1370,7 +1723,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -1379,44 +1731,68 @@ export interface operations {
                     "application/json": components["schemas"]["identity.CreatedApiToken"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    identity_tokens_delete: {
+    api_tokens_delete: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                token_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1424,36 +1800,84 @@ export interface operations {
     audit_list: {
         parameters: {
             query?: {
+                /** @description `next_cursor` of the page before */
                 cursor?: string;
+                /** @description only this action */
                 "filter[action]"?: string;
+                /** @description only what this actor did */
                 "filter[actor]"?: string;
+                /** @description only what was done to this object */
                 "filter[subject]"?: string;
+                /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["audit.EntryPage"];
+                    "application/json": components["schemas"]["spine.AuditList"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    certificate_authority_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-pem-file": string;
+                };
+            };
+            /** @description A problem; `code` tells which */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1461,33 +1885,41 @@ export interface operations {
     certificates_list: {
         parameters: {
             query?: {
+                /** @description `next_cursor` of the page before */
                 cursor?: string;
+                /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["certificates.CertificatePage"];
+                    "application/json": components["schemas"]["certificates.CertificateList"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1495,17 +1927,14 @@ export interface operations {
     certificates_get: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                certificate_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1514,23 +1943,30 @@ export interface operations {
                     "application/json": components["schemas"]["certificates.Certificate"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    identity_claim: {
+    claims_create: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -1540,7 +1976,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -1549,18 +1984,88 @@ export interface operations {
                     "application/json": components["schemas"]["identity.Me"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    identity_me: {
+    events_stream: {
+        parameters: {
+            query?: {
+                /** @description acting tenant, where a header cannot be sent */
+                tenant?: string;
+            };
+            header?: {
+                /** @description the last number that was seen */
+                "Last-Event-ID"?: number | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description A problem; `code` tells which */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    me_get: {
         parameters: {
             query?: never;
             header?: never;
@@ -1569,7 +2074,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1578,23 +2082,30 @@ export interface operations {
                     "application/json": components["schemas"]["identity.Me"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    identity_totp_start: {
+    totp_start: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -1604,7 +2115,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1613,18 +2123,36 @@ export interface operations {
                     "application/json": components["schemas"]["identity.TotpSecret"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    identity_totp_disable: {
+    totp_disable: {
         parameters: {
             query?: never;
             header?: never;
@@ -1637,30 +2165,45 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    identity_totp_confirm: {
+    totp_confirm: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -1670,7 +2213,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1679,65 +2221,88 @@ export interface operations {
                     "application/json": components["schemas"]["identity.BackupCodes"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    fleet_nodes_list: {
+    nodes_list: {
         parameters: {
             query?: {
+                /** @description `next_cursor` of the page before */
                 cursor?: string;
+                /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["fleet.NodePage"];
+                    "application/json": components["schemas"]["fleet.NodeList"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    fleet_nodes_get: {
+    nodes_get: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                node_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1746,13 +2311,22 @@ export interface operations {
                     "application/json": components["schemas"]["fleet.Node"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1760,33 +2334,47 @@ export interface operations {
     operations_list: {
         parameters: {
             query?: {
+                /** @description `next_cursor` of the page before */
                 cursor?: string;
+                /** @description only those of this kind */
+                "filter[kind]"?: string;
+                /** @description only those that change this object */
+                "filter[subject]"?: string;
+                /** @description `true`: only those that have not ended */
+                "filter[unfinished]"?: boolean;
+                /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["operations.OperationPage"];
+                    "application/json": components["schemas"]["spine.OperationList"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1794,32 +2382,38 @@ export interface operations {
     operations_get: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                operation_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["operations.Operation"];
+                    "application/json": components["schemas"]["spine.Operation"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1827,78 +2421,97 @@ export interface operations {
     operations_cancel: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                operation_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["operations.Operation"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
-                };
-            };
-        };
-    };
-    tenancy_plans_list: {
-        parameters: {
-            query?: {
-                cursor?: string;
-                limit?: number;
-            };
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["tenancy.PlanPage"];
+                    "application/json": components["schemas"]["spine.Operation"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    tenancy_plans_create: {
+    plans_list: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+                /** @description 1 to 200; 50 when absent */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.PlanList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    plans_create: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -1908,7 +2521,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -1917,69 +2529,46 @@ export interface operations {
                     "application/json": components["schemas"]["tenancy.Plan"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    tenancy_plans_get: {
+    plans_get: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                plan_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["tenancy.PlanDetail"];
-                };
-            };
-            /** @description Problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
-                };
-            };
-        };
-    };
-    tenancy_plans_update: {
-        parameters: {
-            query?: never;
-            header?: {
-                "If-Match"?: string;
-                "Mpanel-Tenant"?: string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["tenancy.UpdatePlan"];
-            };
-        };
-        responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1988,26 +2577,84 @@ export interface operations {
                     "application/json": components["schemas"]["tenancy.Plan"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    tenancy_plan_versions_create: {
+    plans_update: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["tenancy.PlanPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.Plan"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    plans_create_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: string;
             };
             cookie?: never;
         };
@@ -2017,7 +2664,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -2026,55 +2672,76 @@ export interface operations {
                     "application/json": components["schemas"]["tenancy.Plan"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    identity_sessions_list: {
+    sessions_list: {
         parameters: {
-            query?: {
-                cursor?: string;
-                limit?: number;
-            };
+            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["identity.SessionPage"];
+                    "application/json": components["schemas"]["identity.SessionList"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    identity_sessions_create: {
+    sessions_create: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -2084,7 +2751,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -2093,47 +2759,73 @@ export interface operations {
                     "application/json": components["schemas"]["identity.Me"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    identity_sessions_end: {
+    sessions_end: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                id: string;
+                session_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    identity_sessions_end_current: {
+    sessions_end_current: {
         parameters: {
             query?: never;
             header?: never;
@@ -2142,25 +2834,33 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    identity_setup: {
+    setup_get: {
         parameters: {
             query?: never;
             header?: never;
@@ -2169,7 +2869,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
+            /** @description A problem; `code` tells which */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2178,13 +2886,22 @@ export interface operations {
                     "application/json": components["schemas"]["identity.Setup"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2192,33 +2909,41 @@ export interface operations {
     sites_list: {
         parameters: {
             query?: {
+                /** @description `next_cursor` of the page before */
                 cursor?: string;
+                /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["sites.SitePage"];
+                    "application/json": components["schemas"]["sites.SiteList"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2226,10 +2951,7 @@ export interface operations {
     sites_create: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -2239,7 +2961,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -2248,13 +2969,31 @@ export interface operations {
                     "application/json": components["schemas"]["sites.Site"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2262,17 +3001,14 @@ export interface operations {
     sites_get: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                site_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2281,13 +3017,22 @@ export interface operations {
                     "application/json": components["schemas"]["sites.Site"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2295,32 +3040,47 @@ export interface operations {
     sites_delete: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                site_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["operations.Accepted"];
+                    "application/json": components["schemas"]["sites.Started"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2328,22 +3088,18 @@ export interface operations {
     sites_update: {
         parameters: {
             query?: never;
-            header?: {
-                "If-Match"?: string;
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                site_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["sites.UpdateSite"];
+                "application/json": components["schemas"]["sites.SitePatch"];
             };
         };
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2352,62 +3108,89 @@ export interface operations {
                     "application/json": components["schemas"]["sites.Site"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    sites_domains_list: {
+    domains_list: {
         parameters: {
-            query?: {
-                cursor?: string;
-                limit?: number;
-            };
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            query?: never;
+            header?: never;
             path: {
-                id: string;
+                site_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["sites.DomainPage"];
+                    "application/json": components["schemas"]["sites.DomainList"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    sites_domains_add: {
+    domains_create: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                site_id: string;
             };
             cookie?: never;
         };
@@ -2417,7 +3200,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -2426,138 +3208,226 @@ export interface operations {
                     "application/json": components["schemas"]["sites.Domain"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    sites_domains_remove: {
+    domains_delete: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
                 name: string;
+                site_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    sites_releases_list: {
+    releases_list: {
         parameters: {
             query?: {
+                /** @description `next_cursor` of the page before */
                 cursor?: string;
+                /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                site_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["sites.ReleasePage"];
+                    "application/json": components["schemas"]["sites.ReleaseList"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    sites_releases_create: {
+    releases_create: {
         parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-                "Mpanel-Tenant"?: string;
+            query?: {
+                /** @description whether it becomes the active release; true when absent */
+                activate?: boolean;
+                /** @description at most 500 characters */
+                note?: string;
             };
+            header?: never;
             path: {
-                id: string;
+                site_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                "application/gzip": string;
                 "application/json": components["schemas"]["sites.CreateRelease"];
+                "application/zip": string;
             };
         };
         responses: {
-            /** @description Success */
             202: {
+                headers: {
+                    /** @description the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["sites.Deploying"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["sites.ReleaseAccepted"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    sites_releases_get: {
+    releases_get: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
-                release: string;
+                release_id: string;
+                site_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2566,95 +3436,130 @@ export interface operations {
                     "application/json": components["schemas"]["sites.Release"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    sites_releases_delete: {
+    releases_delete: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
-                release: string;
+                release_id: string;
+                site_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["operations.Accepted"];
+                    "application/json": components["schemas"]["sites.Started"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    sites_releases_activate: {
+    releases_activate: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
-                release: string;
+                release_id: string;
+                site_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["operations.Accepted"];
+                    "application/json": components["schemas"]["sites.Started"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    sites_uploads_create: {
+    uploads_create: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                site_id: string;
             };
             cookie?: never;
         };
@@ -2664,7 +3569,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -2673,32 +3577,56 @@ export interface operations {
                     "application/json": components["schemas"]["sites.Upload"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    sites_uploads_get: {
+    uploads_get: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
-                upload: string;
+                site_id: string;
+                upload_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2707,59 +3635,83 @@ export interface operations {
                     "application/json": components["schemas"]["sites.Upload"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    sites_uploads_delete: {
+    uploads_delete: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
-                upload: string;
+                site_id: string;
+                upload_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    sites_uploads_append: {
+    uploads_append: {
         parameters: {
             query?: never;
             header: {
-                "Mpanel-Tenant"?: string;
+                /** @description bytes that have arrived before this request */
                 "Upload-Offset": number;
             };
             path: {
-                id: string;
-                upload: string;
+                site_id: string;
+                upload_id: string;
             };
             cookie?: never;
         };
@@ -2769,68 +3721,118 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success */
             204: {
                 headers: {
+                    /** @description bytes that have arrived */
+                    "Upload-Offset"?: number;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    tenancy_tenants_list: {
+    tenants_list: {
         parameters: {
             query?: {
+                /** @description `next_cursor` of the page before */
                 cursor?: string;
-                "filter[kind]"?: string;
-                /** @description Part of the name or slug. */
-                "filter[search]"?: string;
+                /** @description only the children of this tenant */
+                "filter[parent]"?: string;
+                /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["tenancy.TenantPage"];
+                    "application/json": components["schemas"]["tenancy.TenantList"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    tenancy_tenants_create: {
+    tenants_create: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -2840,7 +3842,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -2849,31 +3850,37 @@ export interface operations {
                     "application/json": components["schemas"]["tenancy.CreatedTenant"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    tenancy_tenants_get: {
+    tenants_get: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                tenant_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2882,36 +3889,41 @@ export interface operations {
                     "application/json": components["schemas"]["tenancy.Tenant"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    tenancy_tenants_update: {
+    tenants_update: {
         parameters: {
             query?: never;
-            header?: {
-                "If-Match"?: string;
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                tenant_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["tenancy.UpdateTenant"];
+                "application/json": components["schemas"]["tenancy.TenantPatch"];
             };
         };
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2920,234 +3932,310 @@ export interface operations {
                     "application/json": components["schemas"]["tenancy.Tenant"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    tenancy_members_list: {
+    members_list: {
         parameters: {
-            query?: {
-                cursor?: string;
-                limit?: number;
-            };
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            query?: never;
+            header?: never;
             path: {
-                id: string;
+                tenant_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["tenancy.MemberPage"];
+                    "application/json": components["schemas"]["tenancy.MemberList"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    tenancy_members_create: {
+    members_create: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                tenant_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["tenancy.CreateMember"];
+                "application/json": components["schemas"]["tenancy.AddMember"];
             };
         };
         responses: {
-            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["tenancy.CreatedMember"];
+                    "application/json": components["schemas"]["tenancy.AddedMember"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    tenancy_members_delete: {
+    members_delete: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                tenant_id: string;
                 user_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    tenancy_subscription_put: {
+    tenants_subscribe: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                tenant_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["tenancy.PutSubscription"];
+                "application/json": components["schemas"]["tenancy.Subscribe"];
             };
         };
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["tenancy.Subscription"];
+                    "application/json": components["schemas"]["tenancy.Tenant"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    tenancy_usage_get: {
+    tenants_usage: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                tenant_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["tenancy.Usage"];
+                    "application/json": components["schemas"]["tenancy.UsageList"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    dns_zones_list: {
+    zones_list: {
         parameters: {
             query?: {
+                /** @description `next_cursor` of the page before */
                 cursor?: string;
+                /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["dns.ZonePage"];
+                    "application/json": components["schemas"]["dns.ZoneList"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    dns_zones_create: {
+    zones_create: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -3157,7 +4245,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3166,31 +4253,46 @@ export interface operations {
                     "application/json": components["schemas"]["dns.Zone"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    dns_zones_get: {
+    zones_get: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                zone_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3199,93 +4301,113 @@ export interface operations {
                     "application/json": components["schemas"]["dns.Zone"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    dns_zones_delete: {
+    zones_delete: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                zone_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    dns_records_list: {
+    records_list: {
         parameters: {
             query?: {
+                /** @description `next_cursor` of the page before */
                 cursor?: string;
+                /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                zone_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["dns.RecordPage"];
+                    "application/json": components["schemas"]["dns.RecordList"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    dns_records_create: {
+    records_create: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
+                zone_id: string;
             };
             cookie?: never;
         };
@@ -3295,7 +4417,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3304,69 +4425,107 @@ export interface operations {
                     "application/json": components["schemas"]["dns.Record"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    dns_records_delete: {
+    records_delete: {
         parameters: {
             query?: never;
-            header?: {
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
-                record: string;
+                record_id: string;
+                zone_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    dns_records_update: {
+    records_update: {
         parameters: {
             query?: never;
-            header?: {
-                "If-Match"?: string;
-                "Mpanel-Tenant"?: string;
-            };
+            header?: never;
             path: {
-                id: string;
-                record: string;
+                record_id: string;
+                zone_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["dns.UpdateRecord"];
+                "application/json": components["schemas"]["dns.RecordPatch"];
             };
         };
         responses: {
-            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3375,13 +4534,40 @@ export interface operations {
                     "application/json": components["schemas"]["dns.Record"];
                 };
             };
-            /** @description Problem */
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["problem.Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -47,7 +47,7 @@ function Item({ operation }: { operation: Operation }) {
   const [chosen, setChosen] = useState<boolean | null>(null);
   const open = chosen ?? (running || operation.state === 'failed');
   const cancel = useWrite(
-    () => unwrap(api.POST('/api/v1/operations/{id}/cancel', { params: { path: { id: operation.id } } })),
+    () => unwrap(api.POST('/api/v1/operations/{operation_id}/cancel', { params: { path: { operation_id: operation.id } } })),
     ['/api/v1/operations'],
   );
   return (
@@ -63,8 +63,8 @@ function Item({ operation }: { operation: Operation }) {
         <div className={classes.body}>
           <OperationSteps operation={operation} />
           {(operation.state === 'pending' || operation.state === 'running') && (
-            <Button size="compact-xs" variant="default" mt="sm" loading={cancel.isPending} onClick={() => cancel.mutate(undefined)}>
-              {t('shell.operations.cancel')}
+            <Button size="compact-xs" variant="default" mt="sm" loading={cancel.isPending} disabled={operation.cancel_requested} onClick={() => cancel.mutate(undefined)}>
+              {t(operation.cancel_requested ? 'shell.operations.cancelling' : 'shell.operations.cancel')}
             </Button>
           )}
           {cancel.error && <ErrorNotice error={cancel.error} />}

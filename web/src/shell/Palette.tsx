@@ -74,7 +74,7 @@ function useEntries(search: string): Entry[] {
   const entries: Entry[] = [];
   const action = (text: string, to: string) => entries.push({ key: `do:${to}`, text, hint: t('shell.palette.action'), icon: Plus, to });
   if (can('sites:write')) action(t('shell.palette.newSite'), paths.newSite);
-  if (can('dns:write')) action(t('shell.palette.newZone'), paths.newZone);
+  if (can('zones:write')) action(t('shell.palette.newZone'), paths.newZone);
   if (can('customers:write')) action(t('shell.palette.newCustomer'), paths.newCustomer);
   if (can('plans:write')) action(t('shell.palette.newPlan'), paths.newPlan);
   if (can('tokens:write')) action(t('shell.palette.newToken'), paths.newToken);

@@ -29,7 +29,7 @@ export function Shell() {
   const id = useParam('tenant');
   const me = useMe();
   const own = me.memberships.find((membership) => membership.tenant.id === id)?.tenant;
-  const other = useQuery({ ...getQuery(id, '/api/v1/tenants/{id}', { path: { id } }), enabled: !own });
+  const other = useQuery({ ...getQuery(id, '/api/v1/tenants/{tenant_id}', { path: { tenant_id: id } }), enabled: !own });
   const tenant = own ?? other.data;
 
   if (!tenant) {

@@ -3,7 +3,7 @@ import { useNavigate, useRouterState } from '@tanstack/react-router';
 import { ChevronsUpDown, Search } from 'lucide-react';
 import { useState } from 'react';
 import { useActing } from '@/api/acting';
-import { t } from '@/i18n';
+import { t, tOr } from '@/i18n';
 import { Dropdown } from '@/ui/Dropdown';
 import { switchTenantPath } from '@/ui/paths';
 import classes from './Shell.module.css';
@@ -26,7 +26,7 @@ export function TenantSwitcher() {
           <span className={classes.switcherText}>
             <span className="mp-sr">{t('shell.switcher.actingFor')} </span>
             <span className={classes.switcherName}>{tenant.name}</span>
-            <span className={classes.switcherKind}>{t(`shell.kind.${tenant.kind}`)}</span>
+            <span className={classes.switcherKind}>{tOr(`shell.kind.${tenant.kind}`, tenant.kind)}</span>
           </span>
           <ChevronsUpDown size={14} className="mp-dim" aria-hidden />
         </>
@@ -70,7 +70,7 @@ function Choice({ close }: { close: () => void }) {
           <li key={tenant.id} role="none">
             <button type="button" role="option" className={classes.option} aria-selected={index === keys.active} aria-current={tenant.id === id} onClick={() => choose(index)}>
               <span className={classes.optionText}>{tenant.name}</span>
-              <small>{t(`shell.kind.${tenant.kind}`)}</small>
+              <small>{tOr(`shell.kind.${tenant.kind}`, tenant.kind)}</small>
             </button>
           </li>
         ))}

@@ -1,19 +1,16 @@
-import { useDebouncedValue } from '@mantine/hooks';
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { getQuery } from '@/api/query';
 import { useMe } from '@/api/session';
 import type { TenantRef } from '@/api/types';
 
-/** Tenants the user can act for: the own ones, then those below the home tenant that match the search. */
+/** Tenants the user can act for: the own ones, then those below the home tenant whose name matches the search. */
 export function useTenantSearch(search: string, enabled: boolean): TenantRef[] {
   const me = useMe();
-  const [term] = useDebouncedValue(search.trim(), 150);
   const { data } = useQuery({
-    ...getQuery(me.home_tenant.id, '/api/v1/tenants', { query: { limit: 20, ...(term ? { 'filter[search]': term } : {}) } }),
+    ...getQuery(me.home_tenant.id, '/api/v1/tenants', { query: { limit: 200 } }),
     enabled: enabled && me.home_tenant.kind !== 'customer',
-    placeholderData: keepPreviousData,
   });
-  const wanted = term.toLowerCase();
+  const wanted = search.trim().toLowerCase();
   const own = me.memberships.map(({ tenant }) => tenant).filter(({ name }) => name.toLowerCase().includes(wanted));
   const ids = new Set(own.map(({ id }) => id));
   const below = (data?.items ?? []).filter(({ id, name, slug }) => !ids.has(id) && `${name} ${slug}`.toLowerCase().includes(wanted));

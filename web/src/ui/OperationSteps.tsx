@@ -4,7 +4,7 @@ import { isRunning } from '@/api/operations';
 import type { Operation } from '@/api/types';
 import { t, tOr } from '@/i18n';
 import classes from './OperationSteps.module.css';
-import { bytes, count } from './format';
+import { bytes, count, sentence } from './format';
 
 type Step = Operation['steps'][number];
 
@@ -13,7 +13,7 @@ function StepIcon({ state }: { state: Step['state'] }) {
     case 'running':
     case 'undoing':
       return <Loader size={15} aria-hidden />;
-    case 'succeeded':
+    case 'done':
       return <CircleCheck size={16} color="var(--mp-ok)" aria-hidden />;
     case 'failed':
       return <CircleX size={16} color="var(--mp-bad)" aria-hidden />;
@@ -40,7 +40,7 @@ export function OperationSteps({ operation }: { operation: Operation }) {
             <div>
               {step.title}
               <span className={classes.srOnly}> ({tOr(`ui.state.${step.state}`, step.state)})</span>
-              {step.error && <div className={classes.error}>{step.error}</div>}
+              {step.error && <div className={classes.error}>{sentence(step.error)}</div>}
             </div>
           </li>
         ))}
@@ -53,7 +53,7 @@ export function OperationSteps({ operation }: { operation: Operation }) {
           <span className="mp-dim mp-num">{progressText(progress)}</span>
         </div>
       )}
-      {operation.error && !operation.steps.some((step) => step.error) && <div className={classes.error}>{operation.error}</div>}
+      {operation.error && !operation.steps.some((step) => step.error) && <div className={classes.error}>{sentence(operation.error.message)}</div>}
     </div>
   );
 }

@@ -3,13 +3,14 @@ import type { ComponentType, ReactNode } from 'react';
 import { ApiError, NetworkError } from '@/api/problem';
 import { t, tOr } from '@/i18n';
 import { Notice } from './Notice';
+import { sentence } from './format';
 import classes from './feedback.module.css';
 
 /** What went wrong, in words for the person in front of the screen. */
 export function errorText(error: unknown): string {
   if (error instanceof NetworkError) return t('ui.error.network');
   if (error instanceof ApiError) {
-    const fallback = error.detail ?? tOr(`problem.status.${error.status}`, error.message);
+    const fallback = error.detail ? sentence(error.detail) : tOr(`problem.status.${error.status}`, error.message);
     return tOr(`problem.code.${error.code}`, fallback);
   }
   return t('ui.error.unexpected');

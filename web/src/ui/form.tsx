@@ -7,6 +7,7 @@ import type { FieldError } from '@/api/types';
 import { t, tOr } from '@/i18n';
 import { Notice } from './Notice';
 import { errorText } from './feedback';
+import { sentence } from './format';
 
 interface Options<T extends FieldValues> {
   schema: unknown;
@@ -67,7 +68,7 @@ function showError<T extends FieldValues>(error: unknown, form: UseFormReturn<T>
 }
 
 export function fieldText(item: FieldError): string {
-  return tOr(`problem.code.${item.code}`, item.message, item.params as Record<string, string | number> | undefined);
+  return tOr(`problem.code.${item.code}`, sentence(item.message));
 }
 
 export function FormProblem({ messages }: { messages: string[] }) {

@@ -60,3 +60,9 @@ export function entitlement(key: string): { label: string; kind: 'count' | 'byte
   const known = ENTITLEMENTS[key];
   return known ? { label: t(known.label), kind: known.kind } : { label: key, kind: key.includes('bytes') ? 'bytes' : 'count' };
 }
+
+/** The server's texts begin in lower case, so that they can follow a colon; alone on a line they are sentences. */
+export function sentence(text: string): string {
+  const [first = ''] = text;
+  return first.toLocaleUpperCase() + text.slice(first.length);
+}

@@ -4,7 +4,7 @@ import type { CSSProperties, ReactNode } from 'react';
 import type { Condition } from '@/api/types';
 import { t, tOr } from '@/i18n';
 import classes from './feedback.module.css';
-import { quantity, relativeTime, absoluteTime } from './format';
+import { quantity, relativeTime, absoluteTime, sentence } from './format';
 
 export type Tone = 'ok' | 'warn' | 'bad' | 'busy' | 'idle';
 
@@ -12,21 +12,19 @@ const TONES: Record<string, Tone> = {
   active: 'ok',
   ready: 'idle',
   succeeded: 'ok',
-  issued: 'ok',
   valid: 'ok',
-  online: 'ok',
+  connected: 'ok',
   live: 'ok',
   running: 'busy',
   pending: 'busy',
   unpacking: 'busy',
-  issuing: 'busy',
   undoing: 'warn',
   deleting: 'warn',
   suspended: 'warn',
   invited: 'warn',
-  expiring: 'warn',
+  degraded: 'warn',
   failed: 'bad',
-  offline: 'bad',
+  disconnected: 'bad',
   expired: 'bad',
 };
 
@@ -75,7 +73,7 @@ export function Meter({ label, used, limit, kind }: MeterProps) {
   );
 }
 
-const ICONS = {
+const ICONS: Record<string, ReactNode> = {
   true: <CircleCheck size={16} color="var(--mp-ok)" aria-hidden />,
   false: <CircleX size={16} color="var(--mp-bad)" aria-hidden />,
   unknown: <CircleDashed size={16} color="var(--mp-busy)" aria-hidden />,
@@ -87,10 +85,10 @@ export function Conditions({ items }: { items: Condition[] }) {
     <ul className={classes.conditions}>
       {items.map((item) => (
         <li key={item.type} className={classes.condition}>
-          {ICONS[item.status]}
+          {ICONS[item.status] ?? ICONS['unknown']}
           <div>
             <div className={classes.conditionTitle}>{tOr(`ui.condition.${item.type}`, item.type)}</div>
-            <div className={classes.conditionMessage}>{item.message}</div>
+            <div className={classes.conditionMessage}>{sentence(item.message)}</div>
           </div>
         </li>
       ))}

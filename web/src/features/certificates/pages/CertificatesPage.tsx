@@ -30,18 +30,10 @@ export function CertificatesPage() {
           }
           columns={[
             { key: 'names', header: t('certificates.names'), main: true, sort: ({ names }) => names[0] ?? '', cell: ({ names }) => names.map((name) => <div key={name} className="mp-break">{name}</div>) },
-            {
-              key: 'state',
-              header: t('certificates.state'),
-              cell: ({ state, status }) => (
-                <span title={status.summary}>
-                  <StateBadge state={state} />
-                </span>
-              ),
-            },
+            { key: 'state', header: t('certificates.state'), cell: ({ state }) => <StateBadge state={state} /> },
             { key: 'issuer', header: t('certificates.issuer'), cell: ({ issuer }) => issuer },
-            { key: 'until', header: t('certificates.until'), sort: ({ not_after }) => not_after ?? '', cell: ({ not_after }) => <Time iso={not_after} /> },
-            { key: 'fingerprint', header: t('certificates.fingerprint'), wideOnly: true, cell: ({ fingerprint }) => <span className="mp-mono">{fingerprint ? `${fingerprint.slice(0, 23)}…` : t('ui.none')}</span> },
+            { key: 'until', header: t('certificates.until'), sort: ({ not_after }) => not_after, cell: ({ not_after }) => <Time iso={not_after} /> },
+            { key: 'fingerprint', header: t('certificates.fingerprint'), wideOnly: true, cell: ({ fingerprint }) => <span className="mp-mono" title={fingerprint}>{fingerprint.slice(0, 16)}…</span> },
           ]}
         />
       </Section>

@@ -1,8 +1,7 @@
 import type { Tone } from '@/ui/state';
 import type { Zone } from '../queries';
 
-/** Whether the name servers answer for the zone; whether the registrar points at them is a condition of its own. */
+/** Whether our name servers answer for the zone as it is now. */
 export function zoneState({ status }: Pick<Zone, 'status'>): { state: string; tone: Tone } {
-  if (status.ready) return { state: 'live', tone: 'ok' };
-  return status.conditions.some((condition) => condition.status === 'false') ? { state: 'attention', tone: 'warn' } : { state: 'pending', tone: 'busy' };
+  return status.served ? { state: 'live', tone: 'ok' } : { state: 'pending', tone: 'busy' };
 }

@@ -2,11 +2,12 @@ import { Modal, NumberInput, Select, Stack, TextInput } from '@mantine/core';
 import { Controller } from 'react-hook-form';
 import { useActing } from '@/api/acting';
 import { useWrite } from '@/api/query';
-import { t } from '@/i18n';
+import { t, tOr } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
 import { required, z } from '@/ui/rules';
-import { RECORD_TYPES, ZONES, createRecord, updateRecord, type CreateRecord, type DnsRecord, type Zone } from '../queries';
+import { relativeName } from '../components/recordName';
+import { RECORD_TYPES, ZONES, createRecord, updateRecord, type DnsRecord, type Zone } from '../queries';
 
 const EXAMPLES: Record<string, string> = {
   A: '203.0.113.10',
@@ -20,6 +21,13 @@ const EXAMPLES: Record<string, string> = {
 };
 const MAX_TTL = 604_800;
 
+interface Values {
+  name: string;
+  type: string;
+  ttl: number;
+  data: string;
+}
+
 const schema = z.object({
   name: required(),
   type: z.string(),
@@ -30,11 +38,11 @@ const schema = z.object({
 /** Adds a record, or changes one. What makes a value valid is the server's knowledge: its answers appear at the fields. */
 export function RecordForm({ zone, record, close }: { zone: Zone; record?: DnsRecord; close: () => void }) {
   const { id: tenant, api } = useActing();
-  const save = ({ type, ...values }: CreateRecord) => (record ? updateRecord(api, zone.id, record, values) : createRecord(api, zone.id, { type, ...values }));
+  const save = ({ type, ...values }: Values) => (record ? updateRecord(api, zone.id, record, values) : createRecord(api, zone.id, { type, ...values }));
   const write = useWrite(save, ZONES);
-  const form = useApiForm<CreateRecord>({
+  const form = useApiForm<Values>({
     schema,
-    defaults: record ? { name: record.name, type: record.type, ttl: record.ttl, data: record.data } : { name: '@', type: 'A', ttl: 3600, data: '' },
+    defaults: record ? { name: relativeName(record.name, zone.apex), type: record.type, ttl: record.ttl, data: record.data } : { name: '@', type: 'A', ttl: 3600, data: '' },
     submit: async (values) => {
       await write.mutateAsync(values);
       close();
@@ -52,7 +60,7 @@ export function RecordForm({ zone, record, close }: { zone: Zone; record?: DnsRe
             control={form.control}
             name="type"
             render={({ field }) => (
-              <Select label={t('dns.record.type')} description={t(`dns.typeHint.${field.value as (typeof RECORD_TYPES)[number]}`)} allowDeselect={false} disabled={record !== undefined} data={[...RECORD_TYPES]} value={field.value} onChange={field.onChange} error={form.error('type')} />
+              <Select label={t('dns.record.type')} description={tOr(`dns.typeHint.${field.value}`, '')} allowDeselect={false} disabled={record !== undefined} data={[...RECORD_TYPES]} value={field.value} onChange={field.onChange} error={form.error('type')} />
             )}
           />
           <TextInput

@@ -13,9 +13,11 @@ import { CopyField } from '@/ui/Copy';
 import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
 import { Empty, ErrorNotice, Loading } from '@/ui/feedback';
+import { sentence } from '@/ui/format';
 import { lazyDialog } from '@/ui/lazyDialog';
 import { useParam } from '@/ui/route';
-import { Conditions, StateBadge } from '@/ui/state';
+import { StateBadge } from '@/ui/state';
+import { relativeName } from '../components/recordName';
 import { zoneState } from '../components/zoneState';
 import { ZONES, deleteRecord, deleteZone, type DnsRecord, type Zone } from '../queries';
 
@@ -25,7 +27,7 @@ export function ZonePage() {
   const { id: tenant, api, paths, can } = useActing();
   const navigate = useNavigate();
   const id = useParam('zone');
-  const { data: zone, error, refetch } = useQuery(getQuery(tenant, '/api/v1/zones/{id}', { path: { id } }));
+  const { data: zone, error, refetch } = useQuery(getQuery(tenant, '/api/v1/zones/{zone_id}', { path: { zone_id: id } }));
   const [deleting, deleteControl] = useDisclosure(false);
   const remove = useWrite(() => deleteZone(api, id), ZONES);
   const back = { to: paths.zones, label: t('dns.zone.title') };
@@ -44,10 +46,10 @@ export function ZonePage() {
           {zone.apex} <StateBadge {...zoneState(zone)} />
         </Group>
       }
-      description={zone.status.summary}
+      description={sentence(zone.status.message)}
       back={back}
       actions={
-        can('dns:write') && (
+        can('zones:write') && (
           <Button variant="default" onClick={deleteControl.open}>
             {t('dns.zone.delete')}
           </Button>
@@ -57,11 +59,6 @@ export function ZonePage() {
       <Records zone={zone} />
       <Section title={t('dns.zone.nameservers')} hint={t('dns.zone.nameserversHint')}>
         <CopyField label={t('dns.zone.nameservers')} value={zone.nameservers.join('\n')} />
-        {zone.status.conditions.length > 0 && (
-          <div style={{ marginTop: 14 }}>
-            <Conditions items={zone.status.conditions} />
-          </div>
-        )}
       </Section>
       <ApiPanel tenant={tenant} example={{ method: 'GET', path: `/api/v1/zones/${id}/records`, cli: ['zone', 'record', 'list', zone.apex] }} />
       <ConfirmDelete
@@ -83,11 +80,11 @@ export function ZonePage() {
 
 function Records({ zone }: { zone: Zone }) {
   const { id: tenant, api, can } = useActing();
-  const records = usePages(tenant, '/api/v1/zones/{id}/records', { path: { id: zone.id } });
+  const records = usePages(tenant, '/api/v1/zones/{zone_id}/records', { path: { zone_id: zone.id } });
   const [editing, setEditing] = useState<DnsRecord | 'new' | null>(null);
   const [doomed, setDoomed] = useState<DnsRecord | null>(null);
   const remove = useWrite((record: DnsRecord) => deleteRecord(api, zone.id, record.id), ZONES);
-  const may = can('dns:write');
+  const may = can('records:write');
   const add = may && (
     <Button size="compact-sm" leftSection={<Plus size={15} />} onClick={() => setEditing('new')}>
       {t('dns.record.add')}
@@ -110,7 +107,7 @@ function Records({ zone }: { zone: Zone }) {
           </Empty>
         }
         columns={[
-          { key: 'name', header: t('dns.record.name'), main: true, sort: ({ name }) => name, cell: ({ name }) => <span className="mp-mono">{name}</span> },
+          { key: 'name', header: t('dns.record.name'), main: true, sort: ({ name }) => name, cell: ({ name }) => <span className="mp-mono" title={name}>{relativeName(name, zone.apex)}</span> },
           { key: 'type', header: t('dns.record.type'), sort: ({ type }) => type, cell: ({ type }) => type },
           { key: 'data', header: t('dns.record.data'), cell: ({ data }) => <span className="mp-mono mp-break">{data}</span> },
           { key: 'ttl', header: t('dns.record.ttl'), align: 'end', sort: ({ ttl }) => ttl, cell: ({ ttl }) => ttl },
@@ -129,10 +126,10 @@ function Records({ zone }: { zone: Zone }) {
               ) : (
                 may && (
                   <Group gap={2} wrap="nowrap" justify="flex-end">
-                    <ActionIcon variant="subtle" color="gray" onClick={() => setEditing(record)} aria-label={t('dns.record.editWhat', { name: record.name, type: record.type })}>
+                    <ActionIcon variant="subtle" color="gray" onClick={() => setEditing(record)} aria-label={t('dns.record.editWhat', { name: relativeName(record.name, zone.apex), type: record.type })}>
                       <Pencil size={15} />
                     </ActionIcon>
-                    <ActionIcon variant="subtle" color="gray" onClick={() => setDoomed(record)} aria-label={t('dns.record.deleteWhat', { name: record.name, type: record.type })}>
+                    <ActionIcon variant="subtle" color="gray" onClick={() => setDoomed(record)} aria-label={t('dns.record.deleteWhat', { name: relativeName(record.name, zone.apex), type: record.type })}>
                       <Trash2 size={15} />
                     </ActionIcon>
                   </Group>

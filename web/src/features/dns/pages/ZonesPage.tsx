@@ -14,7 +14,7 @@ import { zoneState } from '../components/zoneState';
 export function ZonesPage() {
   const { id: tenant, paths, can } = useActing();
   const zones = usePages(tenant, '/api/v1/zones');
-  const create = can('dns:write') && (
+  const create = can('zones:write') && (
     <ButtonLink to={paths.newZone} leftSection={<Plus size={16} />}>
       {t('dns.zone.add')}
     </ButtonLink>

@@ -31,8 +31,8 @@ export function NodesPage() {
           flush
           actions={
             <Group gap="xs">
-              <span className="mp-dim">{t('fleet.version', { version: node.version ?? t('ui.none') })}</span>
-              <StateBadge state={node.state} />
+              <span className="mp-dim">{t('fleet.version', { version: node.version })}</span>
+              <StateBadge state={node.state} tone={node.state === 'ready' ? 'ok' : undefined} />
             </Group>
           }
         >
@@ -48,8 +48,8 @@ export function NodesPage() {
             columns={[
               { key: 'process', header: t('fleet.process'), main: true, cell: ({ process }) => process },
               { key: 'role', header: t('fleet.role'), cell: ({ role }) => tOr(`fleet.roles.${role}`, role) },
-              { key: 'lag', header: t('fleet.lag'), align: 'end', cell: ({ lag }) => (lag == null ? t('ui.none') : lag === 0 ? t('fleet.upToDate') : t('fleet.behind', { count: lag })) },
-              { key: 'seq', header: t('fleet.seq'), align: 'end', wideOnly: true, cell: ({ acked_seq }) => (acked_seq == null ? t('ui.none') : count(acked_seq)) },
+              { key: 'state', header: t('fleet.state'), cell: ({ connected }) => <StateBadge state={connected ? 'connected' : 'disconnected'} /> },
+              { key: 'seq', header: t('fleet.seq'), align: 'end', wideOnly: true, cell: ({ acked_seq }) => count(acked_seq) },
               { key: 'seen', header: t('fleet.seen'), cell: ({ last_seen_at }) => <Time iso={last_seen_at} /> },
             ]}
           />

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { Controller } from 'react-hook-form';
 import { useActing } from '@/api/acting';
 import { useWrite } from '@/api/query';
-import { t, type Key } from '@/i18n';
+import { t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { CopyField } from '@/ui/Copy';
 import { Notice } from '@/ui/Notice';
@@ -11,19 +11,11 @@ import { Page, Section } from '@/ui/Page';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
 import { ButtonLink } from '@/ui/links';
 import { required, z } from '@/ui/rules';
+import { EVERYTHING, PRESETS, scopesOf } from '../components/scopes';
 import { createToken, type CreateApiToken } from '../queries';
 
-const SCOPES: { scope: string; label: Key }[] = [
-  { scope: '*', label: 'identity.scope.all' },
-  { scope: 'sites:read', label: 'identity.scope.sitesRead' },
-  { scope: 'sites:write', label: 'identity.scope.sitesWrite' },
-  { scope: 'dns:read', label: 'identity.scope.dnsRead' },
-  { scope: 'dns:write', label: 'identity.scope.dnsWrite' },
-  { scope: 'tenancy:read', label: 'identity.scope.tenancyRead' },
-  { scope: 'tenancy:write', label: 'identity.scope.tenancyWrite' },
-  { scope: 'audit:read', label: 'identity.scope.auditRead' },
-];
-const LIFETIMES = ['30', '90', '365', ''] as const;
+const LIFETIMES = ['7', '30', '90', '365'];
+const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
 const schema = z.object({ name: required(), scopes: z.array(z.string()).check(z.minLength(1, 'ui.rule.scopes')), days: z.string() });
@@ -69,8 +61,8 @@ export function NewTokenPage() {
               render={({ field }) => (
                 <Checkbox.Group label={t('identity.tokens.scopes')} description={t('identity.tokens.scopesHint')} error={form.error('scopes')} value={field.value} onChange={field.onChange}>
                   <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="xs" mt="xs">
-                    {SCOPES.map(({ scope, label }) => (
-                      <Checkbox key={scope} value={scope} label={t(label)} description={scope} disabled={scope !== '*' && field.value.includes('*')} />
+                    {PRESETS.map(({ id, label }) => (
+                      <Checkbox key={id} value={id} label={t(label)} disabled={id !== EVERYTHING && field.value.includes(EVERYTHING)} />
                     ))}
                   </SimpleGrid>
                 </Checkbox.Group>
@@ -83,9 +75,9 @@ export function NewTokenPage() {
                 <Select
                   label={t('identity.tokens.lifetime')}
                   allowDeselect={false}
-                  data={LIFETIMES.map((days) => ({ value: days || 'never', label: days ? t('identity.tokens.days', { count: Number(days) }) : t('identity.tokens.noExpiry') }))}
-                  value={field.value || 'never'}
-                  onChange={(value) => field.onChange(value === 'never' ? '' : value)}
+                  data={LIFETIMES.map((days) => ({ value: days, label: t('identity.tokens.days', { count: Number(days) }) }))}
+                  value={field.value}
+                  onChange={field.onChange}
                   error={form.error('days')}
                 />
               )}
@@ -100,7 +92,7 @@ export function NewTokenPage() {
           method: 'POST',
           path: '/api/v1/api-tokens',
           body: toBody(values),
-          cli: ['token', 'create', values.name, ...values.scopes.flatMap((scope) => ['--scope', scope])],
+          cli: ['token', 'create', values.name, ...scopesOf(values.scopes).flatMap((scope) => ['--scope', scope])],
         }}
       />
     </Page>
@@ -110,7 +102,8 @@ export function NewTokenPage() {
 function toBody({ name, scopes, days }: { name: string; scopes: string[]; days: string }): CreateApiToken {
   return {
     name,
-    scopes: scopes.includes('*') ? ['*'] : scopes,
-    expires_at: days === '' ? null : new Date(Math.ceil(Date.now() / DAY_MS) * DAY_MS + Number(days) * DAY_MS).toISOString(),
+    scopes: scopesOf(scopes),
+    // Down to the minute: the longest life that is offered is the longest that is allowed.
+    expires_at: new Date(Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS + Number(days) * DAY_MS).toISOString(),
   };
 }

@@ -4,7 +4,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { ShieldCheck, ShieldOff } from 'lucide-react';
 import { useActing } from '@/api/acting';
 import { meQuery, useMe } from '@/api/session';
-import { t } from '@/i18n';
+import { t, tOr } from '@/i18n';
 import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
@@ -28,8 +28,8 @@ export function ProfilePage() {
           empty={null}
           columns={[
             { key: 'name', header: t('identity.profile.tenant'), main: true, cell: ({ tenant }) => <TextLink to={tenantPaths(tenant.id).overview}>{tenant.name}</TextLink> },
-            { key: 'kind', header: t('identity.profile.kind'), cell: ({ tenant }) => t(`shell.kind.${tenant.kind}`) },
-            { key: 'role', header: t('identity.profile.role'), cell: ({ role }) => t(`identity.role.${role}`) },
+            { key: 'kind', header: t('identity.profile.kind'), cell: ({ tenant }) => tOr(`shell.kind.${tenant.kind}`, tenant.kind) },
+            { key: 'role', header: t('identity.profile.role'), cell: ({ role }) => tOr(`identity.role.${role}`, role) },
           ]}
         />
       </Section>

@@ -11,6 +11,7 @@ import { Page, Section } from '@/ui/Page';
 import { Empty } from '@/ui/feedback';
 import { ButtonLink } from '@/ui/links';
 import { Time } from '@/ui/state';
+import { describe } from '../components/scopes';
 import { deleteToken, type ApiToken } from '../queries';
 
 export function TokensPage() {
@@ -46,18 +47,10 @@ export function TokensPage() {
             {
               key: 'scopes',
               header: t('identity.tokens.scopes'),
-              cell: ({ scopes }) => (
-                <Group gap={4} justify="inherit">
-                  {scopes.map((scope) => (
-                    <Badge key={scope} variant="default" size="sm" tt="none" fw={500}>
-                      {scope === '*' ? t('identity.scope.everything') : scope}
-                    </Badge>
-                  ))}
-                </Group>
-              ),
+              cell: ({ scopes }) => <May scopes={scopes} />,
             },
             { key: 'used', header: t('identity.tokens.used'), cell: ({ last_used_at }) => (last_used_at ? <Time iso={last_used_at} /> : t('identity.tokens.never')) },
-            { key: 'expires', header: t('identity.tokens.expires'), cell: ({ expires_at }) => (expires_at ? <Time iso={expires_at} /> : t('identity.tokens.noExpiry')) },
+            { key: 'expires', header: t('identity.tokens.expires'), cell: ({ expires_at }) => <Time iso={expires_at} /> },
             {
               key: 'revoke',
               header: t('identity.tokens.revoke'),
@@ -77,5 +70,18 @@ export function TokensPage() {
         {rich('identity.tokens.revokeText', { name: <strong>{doomed?.name}</strong> })}
       </ConfirmDelete>
     </Page>
+  );
+}
+
+function May({ scopes }: { scopes: string[] }) {
+  const { presets, rest } = describe(scopes);
+  return (
+    <Group gap={4} justify="inherit">
+      {[...presets.map(({ label }) => t(label)), ...rest].map((text) => (
+        <Badge key={text} variant="default" size="sm" tt="none" fw={500}>
+          {text}
+        </Badge>
+      ))}
+    </Group>
   );
 }

@@ -6,7 +6,7 @@ import { t, tOr } from '@/i18n';
 import { Page, Section } from '@/ui/Page';
 import { actionText } from '@/ui/actions';
 import { ErrorNotice, Loading } from '@/ui/feedback';
-import { count, entitlement } from '@/ui/format';
+import { count, entitlement, sentence } from '@/ui/format';
 import { TextLink } from '@/ui/links';
 import { tenantPaths } from '@/ui/paths';
 import { Meter, StateBadge, Time } from '@/ui/state';
@@ -88,7 +88,7 @@ function Attention() {
           <li key={site.id}>
             <span>
               <TextLink to={paths.site(site.id)}>{site.name}</TextLink>
-              <div className="mp-dim">{site.status.summary}</div>
+              <div className="mp-dim">{sentence(site.status.summary)}</div>
             </span>
           </li>
         ))}
@@ -117,13 +117,13 @@ function Recent() {
 
 function Usage() {
   const { id } = useActing();
-  const usage = useQuery(getQuery(id, '/api/v1/tenants/{id}/usage', { path: { id } }));
+  const usage = useQuery(getQuery(id, '/api/v1/tenants/{tenant_id}/usage', { path: { tenant_id: id } }));
   if (!usage.data || usage.data.items.length === 0) return null;
   return (
     <Section title={t('overview.usage')}>
       <div className={classes.meters}>
-        {usage.data.items.map(({ key, kind, used, limit }) => (
-          <Meter key={key} label={entitlement(key).label} used={used} limit={limit ?? null} kind={kind} />
+        {usage.data.items.map(({ key, unit, used, limit }) => (
+          <Meter key={key} label={entitlement(key).label} used={used} limit={limit} kind={unit} />
         ))}
       </div>
     </Section>
@@ -143,7 +143,7 @@ function Nodes() {
               {node.name}
               <div className="mp-dim">{node.roles.map((role) => tOr(`overview.role.${role}`, role)).join(' · ')}</div>
             </span>
-            <StateBadge state={node.state} />
+            <StateBadge state={node.state} tone={node.state === 'ready' ? 'ok' : undefined} />
           </li>
         ))}
       </ul>

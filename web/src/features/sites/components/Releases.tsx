@@ -17,7 +17,7 @@ import { SITES, activateRelease, deleteRelease, type Release, type Site } from '
 
 export function Releases({ site }: { site: Site }) {
   const { id: tenant, api, can } = useActing();
-  const releases = usePages(tenant, '/api/v1/sites/{id}/releases', { path: { id: site.id } });
+  const releases = usePages(tenant, '/api/v1/sites/{site_id}/releases', { path: { site_id: site.id } });
   const [doomed, setDoomed] = useState<Release | null>(null);
   const activate = useWrite((release: Release) => activateRelease(api, site.id, release.id), SITES);
   const remove = useWrite((release: Release) => deleteRelease(api, site.id, release.id), SITES);
@@ -32,9 +32,9 @@ export function Releases({ site }: { site: Site }) {
         <Button size="compact-sm" variant="default" disabled={busy} loading={activate.isPending && activate.variables.id === release.id} onClick={() => activate.mutate(release)} aria-label={t(release.number < current ? 'sites.release.rollbackTo' : 'sites.release.activateWhat', { number: release.number })}>
           {t(release.number < current ? 'sites.release.rollback' : 'sites.release.activate')}
         </Button>
-        <Remove release={release} remove={setDoomed} />
+        {can('sites:delete') && <Remove release={release} remove={setDoomed} />}
       </Group>
-    ) : may && release.state === 'failed' ? (
+    ) : can('sites:delete') && release.state === 'failed' ? (
       <Remove release={release} remove={setDoomed} />
     ) : null;
 

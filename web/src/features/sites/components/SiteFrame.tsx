@@ -5,6 +5,7 @@ import { useActing } from '@/api/acting';
 import { t } from '@/i18n';
 import { Page } from '@/ui/Page';
 import { ErrorNotice, Loading } from '@/ui/feedback';
+import { sentence } from '@/ui/format';
 import { OutLink } from '@/ui/links';
 import { useParam } from '@/ui/route';
 import { StateBadge } from '@/ui/state';
@@ -41,7 +42,7 @@ export function SiteFrame({ children }: { children: (site: Site) => ReactNode })
       }
       description={
         <>
-          <div>{site.status.summary}</div>
+          <div>{sentence(site.status.summary)}</div>
           <div className={classes.urls}>
             {site.url && <OutLink href={site.url} />}
             {site.preview_url !== site.url && (

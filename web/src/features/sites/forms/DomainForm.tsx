@@ -5,17 +5,15 @@ import { useWrite } from '@/api/query';
 import { t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
-import { domain, optional, z } from '@/ui/rules';
+import { domain, optional, orNull, z } from '@/ui/rules';
 import { SITES, addDomain, type AddDomain, type Site } from '../queries';
 
-const KINDS: AddDomain['kind'][] = ['primary', 'alias', 'redirect'];
-const schema = z
-  .object({ name: domain(), kind: z.enum(KINDS), target: optional() })
-  .check(z.refine(({ kind, target }) => kind !== 'redirect' || target !== '', { path: ['target'], error: 'ui.rule.required' }));
+const KINDS = ['primary', 'alias', 'redirect'] as const;
+const schema = z.object({ name: domain(), kind: z.enum(KINDS), target: optional() });
 
 interface Values {
   name: string;
-  kind: AddDomain['kind'];
+  kind: (typeof KINDS)[number];
   target: string;
 }
 
@@ -68,5 +66,5 @@ export function DomainForm({ site, close }: { site: Site; close: () => void }) {
 }
 
 function toBody({ name, kind, target }: Values): AddDomain {
-  return kind === 'redirect' ? { name, kind, target, status: 301 } : { name, kind };
+  return kind === 'redirect' ? { name, kind, target: orNull(target), status: 301 } : { name, kind };
 }

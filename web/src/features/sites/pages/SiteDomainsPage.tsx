@@ -5,14 +5,13 @@ import { Globe, Plus } from 'lucide-react';
 import { Suspense, useState } from 'react';
 import { useActing } from '@/api/acting';
 import { getQuery, useWrite } from '@/api/query';
-import { rich, t } from '@/i18n';
+import { rich, t, tOr } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { ConfirmDelete } from '@/ui/ConfirmDelete';
 import { Section } from '@/ui/Page';
 import { Empty } from '@/ui/feedback';
 import { OutLink, TextLink } from '@/ui/links';
 import { lazyDialog } from '@/ui/lazyDialog';
-import { Conditions } from '@/ui/state';
 import { SiteFrame } from '../components/SiteFrame';
 import { zoneOf } from '../components/zoneOf';
 import { SITES, removeDomain, type Domain, type Site } from '../queries';
@@ -67,18 +66,17 @@ function OneDomain({ domain, remove }: { domain: Domain; remove: () => void }) {
   return (
     <Section
       title={domain.name}
-      hint={domain.kind === 'redirect' ? t('sites.domain.redirectsTo', { target: domain.target ?? '', status: String(domain.status ?? 301) }) : t(`sites.domain.kind.${domain.kind}`)}
+      hint={domain.kind === 'redirect' ? t('sites.domain.redirectsTo', { target: domain.target ?? t('sites.domain.mainAddress'), status: String(domain.status ?? 301) }) : tOr(`sites.domain.kind.${domain.kind}`, domain.kind)}
       actions={
-        can('sites:write') && (
+        can('sites:delete') && (
           <Button variant="default" size="compact-sm" onClick={remove} aria-label={t('sites.domain.removeWhat', { name: domain.name })}>
             {t('ui.action.remove')}
           </Button>
         )
       }
     >
-      <Conditions items={domain.conditions} />
       {zones.data && (
-        <p className="mp-dim" style={{ margin: '12px 0 0' }}>
+        <p className="mp-dim" style={{ margin: 0 }}>
           {zone
             ? rich('sites.domain.zoneHere', { zone: <TextLink to={paths.zone(zone.id)}>{zone.apex}</TextLink> })
             : rich('sites.domain.zoneElsewhere', { zones: <TextLink to={paths.newZone}>{t('sites.domain.addZone')}</TextLink> })}

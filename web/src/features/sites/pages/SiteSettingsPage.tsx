@@ -20,7 +20,7 @@ export function SiteSettingsPage() {
     <SiteFrame>
       {(site) => (
         <>
-          <SettingsForm key={site.etag} site={site} />
+          <SettingsForm key={site.version} site={site} />
           <DeleteSite site={site} />
         </>
       )}
@@ -41,7 +41,7 @@ type Values = z.infer<typeof schema>;
 
 function SettingsForm({ site }: { site: Site }) {
   const { id: tenant, api, can } = useActing();
-  const write = useWrite((body: Schemas['sites.UpdateSite']) => updateSite(api, site, body), SITES);
+  const write = useWrite((body: Schemas['sites.SitePatch']) => updateSite(api, site, body), SITES);
   const form = useApiForm<Values>({
     schema,
     defaults: { name: site.name, settings: { ...site.settings, not_found_page: site.settings.not_found_page ?? '' } },
@@ -96,7 +96,7 @@ function Toggle({ form, name, label, hint, disabled }: { form: ReturnType<typeof
   );
 }
 
-function toBody({ name, settings }: Values): Schemas['sites.UpdateSite'] {
+function toBody({ name, settings }: Values): Schemas['sites.SitePatch'] {
   return { name, settings: { ...settings, not_found_page: orNull(settings.not_found_page) } };
 }
 
@@ -110,7 +110,7 @@ function DeleteSite({ site }: { site: Site }) {
   const navigate = useNavigate();
   const [opened, { open, close }] = useDisclosure(false);
   const remove = useWrite(() => deleteSite(api, site.id), SITES);
-  if (!can('sites:write')) return null;
+  if (!can('sites:delete')) return null;
   const run = async () => {
     await remove.mutateAsync(undefined);
     toast(t('sites.delete.started', { name: site.name }));

@@ -6,7 +6,7 @@ import { ApiPanel } from '@/ui/ApiPanel';
 import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
 import { Empty } from '@/ui/feedback';
-import { bytes } from '@/ui/format';
+import { bytes, sentence } from '@/ui/format';
 import { ButtonLink, OutLink, TextLink } from '@/ui/links';
 import { StateBadge, Time } from '@/ui/state';
 import { siteState } from '../components/siteState';
@@ -43,7 +43,7 @@ export function SitesPage() {
               header: t('sites.state'),
               sort: (site) => siteState(site).state,
               cell: (site) => (
-                <span title={site.status.summary}>
+                <span title={sentence(site.status.summary)}>
                   <StateBadge {...siteState(site)} />
                 </span>
               ),

@@ -16,7 +16,7 @@ import { Time } from '@/ui/state';
 import { changes } from '../components/changes';
 import classes from '../components/audit.module.css';
 
-type Entry = Schemas['audit.Entry'];
+type Entry = Schemas['spine.AuditEntry'];
 type Filter = 'subject' | 'actor' | 'action';
 const FILTERS: Filter[] = ['action', 'subject', 'actor'];
 
@@ -87,9 +87,8 @@ function Detail({ entry }: { entry: Entry }) {
     [t('spine.audit.time'), absoluteTime(entry.time)],
     [t('spine.audit.code'), entry.action],
     [t('spine.audit.actor'), entry.actor],
-    [t('spine.audit.actingFor'), entry.acting_tenant],
+    [t('spine.audit.assumedFrom'), entry.assumed_from],
     [t('spine.audit.subject'), entry.subject],
-    [t('spine.audit.address'), entry.address],
     [t('spine.audit.request'), entry.request_id],
   ];
   return (

@@ -5,7 +5,7 @@ import { Suspense, useState } from 'react';
 import { useActing } from '@/api/acting';
 import { usePages, useWrite } from '@/api/query';
 import { useMe } from '@/api/session';
-import { rich, t } from '@/i18n';
+import { rich, t, tOr } from '@/i18n';
 import { ConfirmDelete } from '@/ui/ConfirmDelete';
 import { DataTable } from '@/ui/DataTable';
 import { Section } from '@/ui/Page';
@@ -20,7 +20,7 @@ const MemberForm = lazyDialog(() => import('../forms/MemberForm'), 'MemberForm')
 export function Members({ tenant, title }: { tenant: string; title?: string }) {
   const { id, api, can } = useActing();
   const me = useMe();
-  const members = usePages(id, '/api/v1/tenants/{id}/members', { path: { id: tenant } });
+  const members = usePages(id, '/api/v1/tenants/{tenant_id}/members', { path: { tenant_id: tenant } });
   const [adding, addingControl] = useDisclosure(false);
   const [doomed, setDoomed] = useState<Member | null>(null);
   const remove = useWrite((member: Member) => removeMember(api, tenant, member.user_id), TENANTS);
@@ -54,8 +54,8 @@ export function Members({ tenant, title }: { tenant: string; title?: string }) {
         columns={[
           { key: 'name', header: t('tenancy.member.name'), main: true, sort: ({ name }) => name, cell: ({ name }) => name },
           { key: 'email', header: t('tenancy.member.email'), cell: ({ email }) => <span className="mp-break">{email}</span> },
-          { key: 'role', header: t('tenancy.member.role'), cell: ({ role }) => t(`identity.role.${role}`) },
-          { key: 'state', header: t('tenancy.member.state'), cell: ({ state }) => <StateBadge state={state} /> },
+          { key: 'role', header: t('tenancy.member.role'), cell: ({ role }) => tOr(`identity.role.${role}`, role) },
+          { key: 'state', header: t('tenancy.member.state'), cell: ({ active }) => <StateBadge state={active ? 'active' : 'invited'} /> },
           {
             key: 'remove',
             header: t('ui.action.remove'),

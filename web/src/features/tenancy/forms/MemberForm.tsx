@@ -7,16 +7,22 @@ import { t } from '@/i18n';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
 import { email, required, z } from '@/ui/rules';
 import { ActivationLink } from '../components/ActivationLink';
-import { TENANTS, addMember, type Activation, type CreateMember } from '../queries';
+import { TENANTS, addMember, type Activation, type AddMember } from '../queries';
 
-const ROLES: CreateMember['role'][] = ['owner', 'admin', 'developer', 'viewer'];
+const ROLES = ['owner', 'admin', 'developer', 'viewer'] as const;
 const schema = z.object({ name: required(), email: email(), role: z.enum(ROLES) });
+
+interface Values {
+  name: string;
+  email: string;
+  role: (typeof ROLES)[number];
+}
 
 export function MemberForm({ tenant, close }: { tenant: string; close: () => void }) {
   const { api } = useActing();
   const [added, setAdded] = useState<{ activation: Activation; name: string } | null>(null);
-  const write = useWrite((body: CreateMember) => addMember(api, tenant, body), TENANTS);
-  const form = useApiForm<CreateMember>({
+  const write = useWrite((body: AddMember) => addMember(api, tenant, body), TENANTS);
+  const form = useApiForm<Values>({
     schema,
     defaults: { name: '', email: '', role: 'developer' },
     submit: async (values) => {

@@ -1,4 +1,6 @@
-import { Stack } from '@mantine/core';
+import { Stack, Switch } from '@mantine/core';
+import { Controller, type Control, type FieldValues, type Path } from 'react-hook-form';
+import { t } from '@/i18n';
 import { ENTITLEMENT_KEYS } from '@/ui/format';
 import { EntitlementInput } from '../components/EntitlementInput';
 import type { Entitlements } from '../queries';
@@ -15,8 +17,19 @@ export function PlanFields({ value, onChange, error }: Props) {
   return (
     <Stack gap="sm">
       {keys.map((key) => (
-        <EntitlementInput key={key} name={key} value={value[key] ?? null} onChange={(limit) => onChange({ ...value, [key]: limit })} error={error(key)} />
+        <EntitlementInput key={key} name={key} value={key in value ? (value[key] ?? null) : 0} onChange={(limit) => onChange({ ...value, [key]: limit })} error={error(key)} />
       ))}
     </Stack>
+  );
+}
+
+/** Only resellers have tenants of their own; for a customer's plan it means nothing. */
+export function Oversell<T extends FieldValues>({ control }: { control: Control<T> }) {
+  return (
+    <Controller
+      control={control}
+      name={'oversell' as Path<T>}
+      render={({ field }) => <Switch label={t('tenancy.plan.oversell')} description={t('tenancy.plan.oversellHint')} checked={field.value === true} onChange={(event) => field.onChange(event.currentTarget.checked)} onBlur={field.onBlur} />}
+    />
   );
 }

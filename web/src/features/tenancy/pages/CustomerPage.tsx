@@ -5,7 +5,7 @@ import { LogIn } from 'lucide-react';
 import { useState } from 'react';
 import { useActing } from '@/api/acting';
 import { getQuery, useWrite } from '@/api/query';
-import { rich, t } from '@/i18n';
+import { rich, t, tOr } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { ConfirmDelete } from '@/ui/ConfirmDelete';
 import { Page, Section } from '@/ui/Page';
@@ -23,9 +23,9 @@ import { TENANTS, setTenantState, subscribe, type Tenant } from '../queries';
 export function CustomerPage() {
   const { id: acting, api, paths, can } = useActing();
   const id = useParam('customer');
-  const { data: customer, error, refetch } = useQuery(getQuery(acting, '/api/v1/tenants/{id}', { path: { id } }));
+  const { data: customer, error, refetch } = useQuery(getQuery(acting, '/api/v1/tenants/{tenant_id}', { path: { tenant_id: id } }));
   const [suspending, suspendControl] = useDisclosure(false);
-  const state = useWrite((next: Tenant['state']) => setTenantState(api, customer as Tenant, next), TENANTS);
+  const state = useWrite((next: 'active' | 'suspended') => setTenantState(api, customer as Tenant, next), TENANTS);
   const back = { to: paths.customers, label: t('tenancy.customer.title') };
 
   if (!customer) {
@@ -43,7 +43,7 @@ export function CustomerPage() {
           {customer.name} <StateBadge state={customer.state} />
         </Group>
       }
-      description={rich('tenancy.customer.sub', { kind: t(`shell.kind.${customer.kind}`), since: <Time iso={customer.created_at} /> })}
+      description={rich('tenancy.customer.sub', { kind: tOr(`shell.kind.${customer.kind}`, customer.kind), since: <Time iso={customer.created_at} /> })}
       back={back}
       actions={
         <>
@@ -83,13 +83,16 @@ export function CustomerPage() {
 
 function Plan({ customer }: { customer: Tenant }) {
   const { id: acting, api, paths, can } = useActing();
-  const usage = useQuery(getQuery(acting, '/api/v1/tenants/{id}/usage', { path: { id: customer.id } }));
+  const usage = useQuery(getQuery(acting, '/api/v1/tenants/{tenant_id}/usage', { path: { tenant_id: customer.id } }));
   const plans = useQuery(getQuery(acting, '/api/v1/plans', { query: { limit: 200 } }));
   const [chosen, setChosen] = useState<string | null>(customer.plan?.id ?? null);
   const change = useWrite((plan: string) => subscribe(api, customer.id, plan), TENANTS);
   const offered = plans.data?.items.filter(({ archived, id }) => !archived || id === customer.plan?.id) ?? [];
+  const latest = plans.data?.items.find(({ id }) => id === customer.plan?.id)?.latest_version ?? 0;
+  const behind = customer.plan !== null && customer.plan.version < latest;
+  const hint = customer.plan === null ? t('tenancy.customer.noPlanText') : behind ? t('tenancy.customer.olderVersion', { version: customer.plan.version }) : undefined;
   return (
-    <Section title={t('tenancy.customer.planTitle')} hint={customer.plan ? undefined : t('tenancy.customer.noPlanText')}>
+    <Section title={t('tenancy.customer.planTitle')} hint={hint}>
       <Stack gap="md">
         {can('plans:write') && (
           <Group gap="xs" align="flex-end">
@@ -97,15 +100,15 @@ function Plan({ customer }: { customer: Tenant }) {
               label={t('tenancy.customer.plan')}
               placeholder={t('tenancy.customer.choosePlan')}
               allowDeselect={false}
-              data={offered.map(({ id, name, version }) => ({ value: id, label: t('tenancy.plan.nameVersion', { name, version }) }))}
+              data={offered.map((plan) => ({ value: plan.id, label: t('tenancy.plan.nameVersion', { name: plan.name, version: plan.latest_version }) }))}
               value={chosen}
               onChange={setChosen}
               w={260}
               maw="100%"
             />
-            {chosen && chosen !== customer.plan?.id && (
+            {chosen && (chosen !== customer.plan?.id || behind) && (
               <Button loading={change.isPending} onClick={() => change.mutate(chosen, { onSuccess: () => toast(t('tenancy.customer.planChanged')) })}>
-                {t('tenancy.customer.changePlan')}
+                {t(chosen === customer.plan?.id ? 'tenancy.customer.movePlan' : 'tenancy.customer.changePlan')}
               </Button>
             )}
             {customer.plan && chosen === customer.plan.id && <TextLink to={paths.plan(customer.plan.id)}>{t('tenancy.customer.seePlan')}</TextLink>}
@@ -114,8 +117,8 @@ function Plan({ customer }: { customer: Tenant }) {
         {change.error && <ErrorNotice error={change.error} />}
         {usage.error && <ErrorNotice error={usage.error} retry={() => void usage.refetch()} />}
         <div className={classes.grid}>
-          {usage.data?.items.map(({ key, kind, used, limit }) => (
-            <Meter key={key} label={entitlement(key).label} used={used} limit={limit ?? null} kind={kind} />
+          {usage.data?.items.map(({ key, unit, used, limit }) => (
+            <Meter key={key} label={entitlement(key).label} used={used} limit={limit} kind={unit} />
           ))}
         </div>
       </Stack>

@@ -1,7 +1,7 @@
 import { Building2, Plus } from 'lucide-react';
 import { useActing } from '@/api/acting';
 import { usePages } from '@/api/query';
-import { t } from '@/i18n';
+import { t, tOr } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
@@ -38,7 +38,7 @@ export function CustomersPage() {
           }
           columns={[
             { key: 'name', header: t('tenancy.customer.name'), main: true, sort: ({ name }) => name.toLowerCase(), cell: ({ id, name }) => <TextLink to={paths.customer(id)}>{name}</TextLink> },
-            { key: 'kind', header: t('tenancy.customer.kind'), sort: ({ kind }) => kind, cell: ({ kind }) => t(`shell.kind.${kind}`) },
+            { key: 'kind', header: t('tenancy.customer.kind'), sort: ({ kind }) => kind, cell: ({ kind }) => tOr(`shell.kind.${kind}`, kind) },
             {
               key: 'plan',
               header: t('tenancy.customer.plan'),

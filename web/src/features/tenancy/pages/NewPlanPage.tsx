@@ -9,13 +9,14 @@ import { Page, Section } from '@/ui/Page';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
 import { required, z } from '@/ui/rules';
 import { toast } from '@/ui/toast';
-import { PlanFields } from '../forms/PlanFields';
+import { Oversell, PlanFields } from '../forms/PlanFields';
 import { entitlementArgs, entitlementRule } from '../forms/planValues';
 import { TENANTS, createPlan, type CreatePlan } from '../queries';
 
 const START: CreatePlan = {
   name: '',
   entitlements: { sites: 10, domains: 20, disk_bytes: 10e9, traffic_bytes_month: 100e9 },
+  oversell: false,
 };
 
 export function NewPlanPage() {
@@ -23,7 +24,7 @@ export function NewPlanPage() {
   const navigate = useNavigate();
   const write = useWrite((body: CreatePlan) => createPlan(api, body), TENANTS);
   const form = useApiForm<CreatePlan>({
-    schema: z.object({ name: required(), entitlements: entitlementRule }),
+    schema: z.object({ name: required(), entitlements: entitlementRule, oversell: z.boolean() }),
     defaults: START,
     submit: async (values) => {
       const plan = await write.mutateAsync(values);
@@ -49,6 +50,7 @@ export function NewPlanPage() {
                 render={({ field }) => <PlanFields value={field.value} onChange={field.onChange} error={(key) => form.error(`entitlements.${key}`)} />}
               />
             </div>
+            <Oversell control={form.control} />
             <FormButtons label={t('tenancy.plan.make')} busy={form.formState.isSubmitting} />
           </Stack>
         </form>

@@ -5,8 +5,7 @@ import { Pencil } from 'lucide-react';
 import { Suspense } from 'react';
 import { useActing } from '@/api/acting';
 import { getQuery, useWrite } from '@/api/query';
-import type { Schemas } from '@/api/types';
-import { t } from '@/i18n';
+import { rich, t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
@@ -15,18 +14,16 @@ import { entitlement, quantity } from '@/ui/format';
 import { lazyDialog } from '@/ui/lazyDialog';
 import { useParam } from '@/ui/route';
 import { StateBadge, Time } from '@/ui/state';
-import { EntitlementSummary } from '../components/EntitlementSummary';
-import { TENANTS, updatePlan } from '../queries';
+import { TENANTS, updatePlan, type Plan } from '../queries';
 
 const EditPlan = lazyDialog(() => import('../forms/EditPlan'), 'EditPlan');
-type PlanDetail = Schemas['tenancy.PlanDetail'];
 
 export function PlanPage() {
   const { id: tenant, api, paths, can } = useActing();
   const id = useParam('plan');
-  const { data: plan, error, refetch } = useQuery(getQuery(tenant, '/api/v1/plans/{id}', { path: { id } }));
+  const { data: plan, error, refetch } = useQuery(getQuery(tenant, '/api/v1/plans/{plan_id}', { path: { plan_id: id } }));
   const [editing, editControl] = useDisclosure(false);
-  const archive = useWrite((archived: boolean) => updatePlan(api, plan as PlanDetail, { archived }), TENANTS);
+  const archive = useWrite((archived: boolean) => updatePlan(api, plan as Plan, { archived }), TENANTS);
   const back = { to: paths.plans, label: t('tenancy.plan.title') };
   if (!plan) {
     return (
@@ -44,7 +41,7 @@ export function PlanPage() {
           {plan.name} <StateBadge state={plan.archived ? 'archived' : 'active'} />
         </Group>
       }
-      description={t('tenancy.plan.usedBy', { count: plan.subscribers })}
+      description={rich('tenancy.plan.sub', { used: t('tenancy.plan.usedBy', { count: plan.subscribers }), since: <Time iso={plan.version_created_at} /> })}
       back={back}
       actions={
         may && (
@@ -61,7 +58,8 @@ export function PlanPage() {
         </Suspense>
       ) : (
         <Section
-          title={t('tenancy.plan.current', { version: plan.version })}
+          title={t('tenancy.plan.current', { version: plan.latest_version })}
+          hint={plan.oversell ? t('tenancy.plan.oversellOn') : t('tenancy.plan.versionsHint')}
           flush
           actions={
             may && (
@@ -73,7 +71,7 @@ export function PlanPage() {
         >
           <DataTable
             label={t('tenancy.plan.limits')}
-            rows={Object.entries(plan.entitlements).map(([key, limit]) => ({ key, limit: limit ?? null, ...entitlement(key) }))}
+            rows={Object.entries(plan.entitlements).map(([key, limit]) => ({ key, limit, ...entitlement(key) }))}
             rowKey={({ key }) => key}
             empty={null}
             columns={[
@@ -83,19 +81,6 @@ export function PlanPage() {
           />
         </Section>
       )}
-      <Section title={t('tenancy.plan.versions')} hint={t('tenancy.plan.versionsHint')} flush>
-        <DataTable
-          label={t('tenancy.plan.versions')}
-          rows={plan.versions}
-          rowKey={({ version }) => String(version)}
-          empty={null}
-          columns={[
-            { key: 'version', header: t('tenancy.plan.version'), main: true, cell: ({ version }) => t('tenancy.plan.versionNumber', { version }) },
-            { key: 'contents', header: t('tenancy.plan.contents'), cell: ({ entitlements }) => <EntitlementSummary entitlements={entitlements} /> },
-            { key: 'created', header: t('tenancy.plan.since'), cell: ({ created_at }) => <Time iso={created_at} /> },
-          ]}
-        />
-      </Section>
       <ApiPanel tenant={tenant} example={{ method: 'GET', path: `/api/v1/plans/${id}`, cli: ['plan', 'show', id] }} />
     </Page>
   );

@@ -39,7 +39,7 @@ export function PlansPage() {
           columns={[
             { key: 'name', header: t('tenancy.plan.name'), main: true, sort: ({ name }) => name.toLowerCase(), cell: ({ id, name }) => <TextLink to={paths.plan(id)}>{name}</TextLink> },
             { key: 'contents', header: t('tenancy.plan.contents'), cell: ({ entitlements }) => <EntitlementSummary entitlements={entitlements} /> },
-            { key: 'version', header: t('tenancy.plan.version'), align: 'end', sort: ({ version }) => version, cell: ({ version }) => count(version) },
+            { key: 'version', header: t('tenancy.plan.version'), align: 'end', sort: ({ latest_version }) => latest_version, cell: ({ latest_version }) => count(latest_version) },
             { key: 'subscribers', header: t('tenancy.plan.subscribers'), align: 'end', sort: ({ subscribers }) => subscribers, cell: ({ subscribers }) => count(subscribers) },
             { key: 'state', header: t('tenancy.customer.state'), cell: ({ archived }) => <StateBadge state={archived ? 'archived' : 'active'} /> },
           ]}
