@@ -1,0 +1,250 @@
+//! Addresses of hosts that the platform serves.
+
+use std::sync::Arc;
+
+use mpanel_authz::Role;
+use mpanel_dns_contract::{HostDns, HostRecords as _};
+use mpanel_kernel::error::{Kind, PublicError as _};
+use tokio::task::JoinSet;
+
+use crate::service::RecordPatch;
+use crate::tests::support::{World, pairs};
+
+const HOST: &str = "shop.example.com";
+
+fn managed(apex: &str) -> HostDns {
+    HostDns::Managed {
+        apex: apex.parse().unwrap(),
+    }
+}
+
+fn own(apex: &str) -> HostDns {
+    HostDns::OwnRecords {
+        apex: apex.parse().unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn a_host_gets_its_addresses_in_the_tenants_zone() {
+    let world = World::new().await;
+    let zone = world.zone("example.com").await.id;
+    world.add(zone, HOST, "TXT", "beside").await.unwrap();
+    let answer = world.point(HOST, &["192.0.2.1", "2001:db8::1"], false).await.unwrap();
+    assert_eq!(answer, managed("example.com"));
+    let both = pairs(&[("A", "192.0.2.1"), ("AAAA", "2001:db8::1"), ("TXT", "\"beside\"")]);
+    assert_eq!(world.at(zone, HOST).await, both);
+    assert_eq!(world.status(HOST).await, managed("example.com"));
+    world.assert_published(zone).await;
+
+    // Again is no change; other addresses take the place of those.
+    let published = world.published("example.com").await.len();
+    world.point(HOST, &["2001:db8::1", "192.0.2.1"], true).await.unwrap();
+    assert_eq!(world.published("example.com").await.len(), published);
+    world.point(HOST, &["192.0.2.7"], false).await.unwrap();
+    assert_eq!(
+        world.at(zone, HOST).await,
+        pairs(&[("A", "192.0.2.7"), ("TXT", "\"beside\"")])
+    );
+    world.assert_published(zone).await;
+
+    world.withdraw(HOST).await;
+    assert_eq!(world.at(zone, HOST).await, pairs(&[("TXT", "\"beside\"")]));
+    world.assert_published(zone).await;
+    let published = world.published("example.com").await.len();
+    world.withdraw(HOST).await;
+    assert_eq!(
+        world.published("example.com").await.len(),
+        published,
+        "nothing to withdraw"
+    );
+}
+
+#[tokio::test]
+async fn what_the_tenant_said_itself_is_left_alone() {
+    let world = World::new().await;
+    let zone = world.zone("example.com").await.id;
+    for (name, rtype, data) in [
+        ("a.example.com", "A", "198.51.100.1"),
+        ("b.example.com", "AAAA", "2001:db8::9"),
+        ("c.example.com", "CNAME", "elsewhere.example.net."),
+    ] {
+        world.add(zone, name, rtype, data).await.unwrap();
+        assert_eq!(
+            world.point(name, &["192.0.2.1"], false).await.unwrap(),
+            own("example.com")
+        );
+        assert_eq!(world.at(zone, name).await, pairs(&[(rtype, data)]));
+        assert_eq!(world.status(name).await, own("example.com"));
+        world.withdraw(name).await;
+        assert_eq!(
+            world.at(zone, name).await,
+            pairs(&[(rtype, data)]),
+            "withdrawing takes only what was kept"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_follows_the_addresses_beside_records_that_came_later() {
+    let world = World::new().await;
+    let zone = world.zone("example.com").await.id;
+    world.point(HOST, &["192.0.2.1"], false).await.unwrap();
+    world.add(zone, HOST, "A", "192.0.2.2").await.unwrap();
+    assert_eq!(
+        world.point(HOST, &["192.0.2.3"], false).await.unwrap(),
+        managed("example.com")
+    );
+    assert_eq!(
+        world.at(zone, HOST).await,
+        pairs(&[("A", "192.0.2.2"), ("A", "192.0.2.3")])
+    );
+    // Even when the tenant has said the very same.
+    world.point(HOST, &["192.0.2.2", "192.0.2.4"], false).await.unwrap();
+    assert_eq!(
+        world.at(zone, HOST).await,
+        pairs(&[("A", "192.0.2.2"), ("A", "192.0.2.4")])
+    );
+    world.assert_published(zone).await;
+    world.withdraw(HOST).await;
+    assert_eq!(world.at(zone, HOST).await, pairs(&[("A", "192.0.2.2")]));
+}
+
+#[tokio::test]
+async fn a_zone_is_made_for_the_registrable_domain_if_it_is_to_be_and_can_be() {
+    let world = World::new().await;
+    assert_eq!(
+        world.point("shop.example.co.uk", &["192.0.2.1"], false).await.unwrap(),
+        HostDns::Elsewhere
+    );
+    assert_eq!(world.status("shop.example.co.uk").await, HostDns::Elsewhere);
+    let answer = world.point("shop.example.co.uk", &["192.0.2.1"], true).await.unwrap();
+    assert_eq!(answer, managed("example.co.uk"));
+    assert_eq!(world.claims.holder("example.co.uk"), Some(world.tenant));
+    let published = world.published("example.co.uk").await.pop().unwrap().1.unwrap();
+    assert_eq!(published.records.len(), 3);
+    // The second host falls into it.
+    assert_eq!(
+        world.point("blog.example.co.uk", &["192.0.2.1"], true).await.unwrap(),
+        managed("example.co.uk")
+    );
+    assert_eq!(
+        world.point("shop.localhost", &["127.0.0.1"], true).await.unwrap(),
+        managed("shop.localhost")
+    );
+
+    // Somebody else's domain is not ours to answer, and the transaction goes on.
+    let theirs = world.cx_of(world.other, Role::Owner, None);
+    world
+        .dns
+        .create_zone(&theirs, &"theirs.com".parse().unwrap())
+        .await
+        .unwrap();
+    let mut tx = world.db().tenant(world.tenant).await.unwrap();
+    let addresses = ["192.0.2.1".parse().unwrap()];
+    let host = "www.theirs.com".parse().unwrap();
+    assert_eq!(
+        world.dns.point(&mut tx, &host, &addresses, true).await.unwrap(),
+        HostDns::Elsewhere
+    );
+    let host = "www.mine.com".parse().unwrap();
+    assert_eq!(
+        world.dns.point(&mut tx, &host, &addresses, true).await.unwrap(),
+        managed("mine.com")
+    );
+    tx.commit().await.unwrap();
+    assert!(world.published("mine.com").await.last().is_some());
+}
+
+#[tokio::test]
+async fn records_move_into_a_nearer_zone_and_both_are_published() {
+    let world = World::new().await;
+    let above = world.zone("example.com").await.id;
+    world.point(HOST, &["192.0.2.1"], false).await.unwrap();
+    let near = world.zone(HOST).await.id;
+    assert_eq!(world.point(HOST, &["192.0.2.1"], false).await.unwrap(), managed(HOST));
+    assert!(world.at(above, HOST).await.is_empty());
+    assert!(
+        world
+            .at(near, HOST)
+            .await
+            .contains(&("A".to_owned(), "192.0.2.1".to_owned()))
+    );
+    world.assert_published(above).await;
+    world.assert_published(near).await;
+}
+
+#[tokio::test]
+async fn what_the_platform_keeps_is_not_changed_through_the_zone() {
+    let world = World::new().await;
+    let zone = world.zone("example.com").await.id;
+    world.point(HOST, &["192.0.2.1"], false).await.unwrap();
+    let kept = world
+        .records(zone)
+        .await
+        .into_iter()
+        .find(|r| r.managed_for.is_some())
+        .unwrap();
+    assert_eq!((kept.managed_for.as_deref(), kept.ttl), (Some(HOST), 300));
+    let patch = RecordPatch {
+        name: None,
+        rtype: None,
+        ttl: Some(60),
+        data: None,
+        seen: None,
+    };
+    let changed = world
+        .dns
+        .update_record(&world.cx(), zone, kept.id, patch)
+        .await
+        .err()
+        .unwrap();
+    let deleted = world.dns.delete_record(&world.cx(), zone, kept.id).await.err().unwrap();
+    for error in [changed, deleted] {
+        assert_eq!((error.kind(), error.code()), (Kind::Conflict, "dns.record.managed"));
+    }
+    // An alias cannot stand beside it either.
+    let alias = world
+        .add(zone, HOST, "CNAME", "elsewhere.example.net")
+        .await
+        .err()
+        .unwrap();
+    assert_eq!(alias.kind(), Kind::Invalid);
+    assert_eq!(world.at(zone, HOST).await, pairs(&[("A", "192.0.2.1")]));
+}
+
+#[tokio::test]
+async fn what_is_rolled_back_was_neither_kept_nor_published() {
+    let world = World::new().await;
+    let zone = world.zone("example.com").await.id;
+    let mut tx = world.db().tenant(world.tenant).await.unwrap();
+    world
+        .dns
+        .point(&mut tx, &HOST.parse().unwrap(), &["192.0.2.1".parse().unwrap()], false)
+        .await
+        .unwrap();
+    drop(tx);
+    assert!(world.at(zone, HOST).await.is_empty());
+    world.assert_published(zone).await;
+}
+
+/// Pointing, withdrawing and editing at once wait for each other, never in a circle.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pointing_and_withdrawing_at_once_ends_in_one_of_both() {
+    let world = Arc::new(World::new().await);
+    let zone = world.zone("example.com").await.id;
+    let mut tasks = JoinSet::new();
+    for n in 0..24 {
+        let world = world.clone();
+        tasks.spawn(async move {
+            match n % 3 {
+                0 => world.withdraw(HOST).await,
+                1 => drop(world.point(HOST, &["192.0.2.1"], false).await.unwrap()),
+                _ => drop(world.add(zone, &format!("h{n}"), "A", "192.0.2.9").await.unwrap()),
+            }
+        });
+    }
+    tasks.join_all().await;
+    let end = world.at(zone, HOST).await;
+    assert!(end.is_empty() || end == pairs(&[("A", "192.0.2.1")]), "{end:?}");
+    world.assert_published(zone).await;
+}
