@@ -151,8 +151,8 @@ pub(crate) static KEYS: &[Key] = &[
     ),
 ];
 
-/// Names with the prefix that configure something else: the command-line client, where the file is, and where
-/// PostgreSQL's programs are.
+/// Names with the prefix that configure something else: the command-line client, where the file is, where PostgreSQL's
+/// programs are, and at which point a test wants a debug build to die (`mpanel_jobs`).
 pub(crate) const OTHER_VARIABLES: &[&str] = &[
     "MPANEL_CONFIG",
     "MPANEL_URL",
@@ -160,6 +160,8 @@ pub(crate) const OTHER_VARIABLES: &[&str] = &[
     "MPANEL_TENANT",
     "MPANEL_CA",
     "MPANEL_PG_BIN",
+    "MPANEL_CRASH_AT",
+    "MPANEL_CRASH_MARKER",
 ];
 
 pub(crate) const PREFIX: &str = "MPANEL_";

@@ -163,6 +163,15 @@ pub fn table(parts: Parts<'_>, bound: &[(&'static str, String)]) -> Vec<Child> {
         variables
     };
     let mut for_serve = environment(true);
+    // Debug builds die where a test says (`mpanel_jobs`); others ignore it.
+    if cfg!(debug_assertions) {
+        let crash = ["MPANEL_CRASH_AT", "MPANEL_CRASH_MARKER"].map(|name| (name, std::env::var(name)));
+        for_serve.extend(
+            crash
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value.ok()?))),
+        );
+    }
     if let Some(url) = private_url {
         for_serve.push((settings::variable("database_url"), url.to_owned()));
     }
