@@ -10,16 +10,18 @@ use super::failure::Failure;
 use super::profiles::{self, Profile, Profiles};
 use super::{find, view};
 
-/// Options of every command that speaks to a panel.
+/// Options of every command that speaks to a panel. Their ids are their own: a command's argument of the same id, such as the tenant
+/// of `tenant show`, would be taken for the option.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Connection")]
 pub struct Global {
     /// Address of the panel; by default where `mpanel login` signed in
-    #[arg(long, global = true, env = "MPANEL_URL", value_name = "URL")]
+    #[arg(id = "on-url", long = "url", global = true, env = "MPANEL_URL", value_name = "URL")]
     pub url: Option<String>,
     /// API token instead of the one that `mpanel login` keeps
     #[arg(
-        long,
+        id = "on-token",
+        long = "token",
         global = true,
         env = "MPANEL_TOKEN",
         hide_env_values = true,
@@ -27,19 +29,31 @@ pub struct Global {
     )]
     pub token: Option<String>,
     /// For whom to act: a tenant's id or short name
-    #[arg(long, global = true, env = "MPANEL_TENANT", value_name = "TENANT")]
+    #[arg(
+        id = "on-tenant",
+        long = "tenant",
+        global = true,
+        env = "MPANEL_TENANT",
+        value_name = "TENANT"
+    )]
     pub tenant: Option<String>,
     /// Certificate authority to believe besides the system's (PEM)
-    #[arg(long, global = true, env = "MPANEL_CA", value_name = "FILE")]
+    #[arg(id = "on-ca", long = "ca", global = true, env = "MPANEL_CA", value_name = "FILE")]
     pub ca: Option<PathBuf>,
     /// Speak to the panel of this data folder over its own socket
-    #[arg(long, global = true, value_name = "DIR", conflicts_with = "url")]
+    #[arg(
+        id = "on-data",
+        long = "data",
+        global = true,
+        value_name = "DIR",
+        conflicts_with = "on-url"
+    )]
     pub data: Option<PathBuf>,
     /// Which of the panels signed in to
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(id = "on-profile", long = "profile", global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// One JSON document on standard output, as the API answers it
-    #[arg(long, global = true)]
+    #[arg(id = "on-json", long = "json", global = true)]
     pub json: bool,
 }
 

@@ -1,5 +1,7 @@
 //! `mpanel login` and `mpanel logout`: a session just long enough to make an API token, which stays on this machine.
 
+use std::path::Path;
+
 use mpanel_crypto::Secret;
 use serde_json::{Value, json};
 
@@ -44,8 +46,31 @@ pub struct Logout {}
 /// # Errors
 /// When the server refuses.
 pub async fn login(login: Login) -> Result<(), Failure> {
-    let file = profiles::config_file()?;
-    let mut profiles = Profiles::load(&file)?;
+    let password = || {
+        if login.password_stdin {
+            prompt::secret_from_stdin("password")
+        } else {
+            prompt::secret("Password", "--password-stdin")
+        }
+    };
+    let (server, me) = sign_in(&login, password, &profiles::config_file()?).await?;
+    if login.global.json {
+        return view::print(&format!("{}\n", me.raw.trim_end()));
+    }
+    let who = view::at(&me.value, "/user/email");
+    view::print(&format!("signed in to {server} as {who}\n"))
+}
+
+/// Signs in and keeps a token in `file`; the password is asked for when it is certain where it goes.
+///
+/// # Errors
+/// When the server refuses.
+pub async fn sign_in(
+    login: &Login,
+    password: impl FnOnce() -> Result<Secret<String>, Failure>,
+    file: &Path,
+) -> Result<(Server, Answer), Failure> {
+    let mut profiles = Profiles::load(file)?;
     let name = login
         .global
         .profile
@@ -56,7 +81,7 @@ pub async fn login(login: Login) -> Result<(), Failure> {
     let same = known.filter(|profile| profile.url == server.to_string());
     let trust = login.trust(&server, same.as_ref()).await?;
     let mut api = Api::new(&server, &trust)?;
-    let me = login.open_session(&mut api).await?;
+    let me = login.open_session(&mut api, password).await?;
     let token = create_token(&api, login.token_name.as_deref()).await?;
     close_session(&api).await;
     if let Some(old) = same.as_ref().and_then(|profile| profile.token_id.as_deref()) {
@@ -67,12 +92,8 @@ pub async fn login(login: Login) -> Result<(), Failure> {
     }
     let tenant = given(login.global.tenant.as_ref()).map(str::to_owned);
     keep(&mut profiles, &name, &server, &trust, &token, tenant);
-    profiles.save(&file)?;
-    if login.global.json {
-        return view::print(&format!("{}\n", me.raw.trim_end()));
-    }
-    let who = view::at(&me.value, "/user/email");
-    view::print(&format!("signed in to {server} as {who}\n"))
+    profiles.save(file)?;
+    Ok((server, me))
 }
 
 impl Login {
@@ -100,16 +121,16 @@ impl Login {
     }
 
     /// Signs in; from then on `api` carries the session.
-    async fn open_session(&self, api: &mut Api) -> Result<Answer, Failure> {
+    async fn open_session(
+        &self,
+        api: &mut Api,
+        password: impl FnOnce() -> Result<Secret<String>, Failure>,
+    ) -> Result<Answer, Failure> {
         let email = match &self.email {
             Some(email) => email.clone(),
             None => prompt::line("E-mail", "--email")?,
         };
-        let password = if self.password_stdin {
-            prompt::secret_from_stdin("password")?
-        } else {
-            prompt::secret("Password", "--password-stdin")?
-        };
+        let password = password()?;
         let body = |totp: Option<&str>| match totp {
             Some(code) => json!({"email": email, "password": password.expose(), "totp": code}),
             None => json!({"email": email, "password": password.expose()}),

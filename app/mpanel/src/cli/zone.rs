@@ -70,7 +70,8 @@ pub enum Records {
         rtype: Option<String>,
         #[arg(long, value_name = "SECONDS")]
         ttl: Option<u32>,
-        #[arg(long, allow_hyphen_values = true)]
+        /// The new value in zone file format
+        #[arg(long = "value", value_name = "VALUE", allow_hyphen_values = true)]
         data: Option<String>,
     },
     /// Delete a record
@@ -187,7 +188,7 @@ pub async fn records(cx: &Cx, command: Records) -> Result<(), Failure> {
                 .collect();
             if body.is_empty() {
                 return Err(Failure::Usage(
-                    "say what to change: --name, --type, --ttl or --data".to_owned(),
+                    "say what to change: --name, --type, --ttl or --value".to_owned(),
                 ));
             }
             let answer = cx.api.patch(&["zones", &id, "records", &record], &body).await?;

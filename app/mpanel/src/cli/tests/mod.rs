@@ -1,1 +1,7 @@
-
+mod answers;
+mod arguments;
+mod login;
+mod server;
+mod stores;
+mod uploads;
+mod views;

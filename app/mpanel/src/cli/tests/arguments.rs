@@ -1,0 +1,211 @@
+use clap::{CommandFactory, Parser};
+use serde_json::{Value, json};
+
+use crate::Cli;
+use crate::cli::Commands;
+use crate::cli::connection::Global;
+use crate::cli::find::{self, pick};
+use crate::cli::plan::{amount, limit};
+use crate::cli::profiles::{Profile, Profiles};
+use crate::cli::site::release_to_activate;
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn what_the_documentation_shows_is_understood() {
+    let lines = [
+        "login",
+        "login https://panel.example.com --email ada@example.com --password-stdin --ca-fingerprint AB:CD",
+        "logout",
+        "claim --email ada@example.com --name Ada --password-stdin --data data --create-token --json",
+        "claim --url https://panel.example.com --claim-token-stdin --email a@example.com --name A --password-stdin",
+        "me --json",
+        "tenant list --limit 10 --json",
+        "tenant create Acme --kind reseller --plan starter --owner-email a@example.com --owner-name Ada",
+        "tenant subscribe acme starter --limit sites=unlimited --limit disk_bytes=20G",
+        "tenant member add acme b@example.com --name Bob --role viewer",
+        "plan create starter --sites 10 --domains 20 --disk 10G --traffic 1TB",
+        "plan version starter --limit sites=20",
+        "site create handbook --domain handbook.example.com --tenant acme",
+        "--help-is-not-here",
+        "site deploy handbook website.zip --note first --no-activate --json",
+        "site rollback handbook --to 3",
+        "site releases handbook --all",
+        "site delete handbook --yes",
+        "site domain add handbook old.example.com --kind redirect --target https://example.com --status 308",
+        "zone create example.com",
+        "record add example.com @ MX 10 mail.example.com. --ttl 300",
+        "record add example.com www TXT -flag",
+        "record update example.com rec_1 --value 192.0.2.2",
+        "token create ci --scope sites.site:read --scope sites.release:create --expires-at 2027-01-01T00:00:00Z",
+        "session list",
+        "audit list --subject site_1 --actor usr_1 --action sites.site.created",
+        "operation watch op_1",
+        "node list",
+        "certificate authority",
+        "trust --data data",
+        "trust --remove --ca-fingerprint AB:CD",
+        "config print --json --data data",
+        "completion zsh",
+        "edge --data data --process edge --rootless",
+        "edge serve --config edge.toml",
+        "dns run --data data --process dns-2",
+        "dns serve --listen 127.0.0.1:8053 --zone-file example.com=example.zone --zone-file example.net=other.zone",
+        "dns check-zone example.com example.zone",
+    ];
+    for line in lines {
+        let parsed = Cli::try_parse_from(std::iter::once("mpanel").chain(line.split(' ')));
+        assert_eq!(parsed.is_ok(), !line.starts_with("--"), "{line}: {:?}", parsed.err());
+    }
+}
+
+#[test]
+fn an_argument_is_not_taken_for_the_option_of_its_name() {
+    let parse = |line: &str| match Cli::try_parse_from(line.split(' ')).unwrap().command {
+        crate::Commands::Client(Commands::Tenant(with)) => with.global,
+        crate::Commands::Client(Commands::Token(with)) => with.global,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(parse("mpanel tenant show acme").tenant, None);
+    assert_eq!(parse("mpanel token revoke ci").token, None);
+    assert_eq!(
+        parse("mpanel tenant --tenant shop show acme").tenant.as_deref(),
+        Some("shop")
+    );
+    assert_eq!(
+        parse("mpanel tenant show acme --tenant shop").tenant.as_deref(),
+        Some("shop")
+    );
+}
+
+#[test]
+fn a_process_name_cannot_lead_out_of_the_folder() {
+    for name in ["../dns-1", "dns/1", "", "Dns"] {
+        assert!(
+            Cli::try_parse_from(["mpanel", "dns", "run", "--process", name]).is_err(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn limits_are_counts_sizes_or_unlimited() {
+    assert_eq!(amount("10"), Ok(json!(10)));
+    assert_eq!(amount("10G"), Ok(json!(10_u64 << 30)));
+    assert_eq!(amount("1 TB"), Ok(json!(1_000_000_000_000_u64)));
+    assert_eq!(amount("unlimited"), Ok(Value::Null));
+    assert_eq!(limit("sites=5"), Ok(("sites".to_owned(), json!(5))));
+    for wrong in ["", "ten", "-1", "1.5G", "10X", "99999999999T"] {
+        assert!(amount(wrong).is_err(), "{wrong}");
+    }
+    assert!(limit("sites").is_err());
+}
+
+#[test]
+fn objects_are_found_by_name_and_an_ambiguous_one_is_not_guessed() {
+    let items = [
+        json!({"id": "site_a", "slug": "one", "name": "Shop"}),
+        json!({"id": "site_b", "slug": "two", "name": "shop"}),
+        json!({"id": "site_c", "slug": "shop", "name": "Other"}),
+    ];
+    assert_eq!(pick(find::SITE, "ONE", &items).unwrap(), "site_a");
+    // The short name wins over names that are only alike.
+    assert_eq!(pick(find::SITE, "shop", &items).unwrap(), "site_c");
+    assert_eq!(pick(find::SITE, "shop", &items[..2]).unwrap_err().exit_code(), 2);
+    assert_eq!(pick(find::SITE, "none", &items).unwrap_err().exit_code(), 5);
+    let zones = [json!({"id": "zone_a", "apex": "example.com"})];
+    assert_eq!(pick(find::ZONE, "example.com.", &zones).unwrap(), "zone_a");
+    assert!(find::is_id(find::SITE, "site_01h2xcejqtf2nbrexx3vqjhp41"));
+    assert!(!find::is_id(find::SITE, "site_of_ada"));
+}
+
+#[test]
+fn a_rollback_takes_the_newest_usable_release_before_the_active_one() {
+    let release = |number: u64, state: &str| json!({"id": format!("rel_{number}"), "number": number, "state": state});
+    let releases = [
+        release(5, "ready"),
+        release(4, "active"),
+        release(3, "failed"),
+        release(2, "ready"),
+        release(1, "ready"),
+    ];
+    let chosen = |to| release_to_activate(&releases, to);
+    assert_eq!(chosen(None).unwrap(), ("rel_2".to_owned(), 2));
+    assert_eq!(chosen(Some("5")).unwrap().1, 5);
+    assert_eq!(chosen(Some("#1")).unwrap().1, 1);
+    assert_eq!(chosen(Some("rel_3")).unwrap().1, 3);
+    assert_eq!(chosen(Some("9")).unwrap_err().exit_code(), 5);
+    assert_eq!(release_to_activate(&releases[1..3], None).unwrap_err().exit_code(), 5);
+}
+
+fn profile(url: &str) -> Profile {
+    Profile {
+        url: url.to_owned(),
+        token: "mpk_secret".to_owned(),
+        token_id: None,
+        tenant: None,
+        ca: None,
+    }
+}
+
+#[test]
+fn a_token_never_goes_to_another_server_than_its_own() {
+    let mut profiles = Profiles::default();
+    let target = |global: Global, profiles: &Profiles| global.target(profiles);
+    assert_eq!(target(Global::default(), &profiles).unwrap_err().exit_code(), 3);
+    profiles
+        .all
+        .insert("default".to_owned(), profile("https://panel.example.com/"));
+    let other = |url: &str| Global {
+        url: Some(url.to_owned()),
+        ..Global::default()
+    };
+    let (server, kept) = target(Global::default(), &profiles).unwrap();
+    assert_eq!(
+        (server.to_string().as_str(), kept.is_some()),
+        ("https://panel.example.com/", true)
+    );
+    assert!(target(other("panel.example.com"), &profiles).unwrap().1.is_some());
+    assert!(
+        target(other("https://panel.example.com:8443"), &profiles)
+            .unwrap()
+            .1
+            .is_none()
+    );
+    assert!(
+        target(other("http://panel.example.com"), &profiles)
+            .unwrap()
+            .1
+            .is_none()
+    );
+    for wrong in [
+        "ftp://panel.example.com",
+        "https://ada:secret@panel.example.com",
+        "https://",
+    ] {
+        assert_eq!(target(other(wrong), &profiles).unwrap_err().exit_code(), 2, "{wrong}");
+    }
+}
+
+#[test]
+fn the_profiles_are_readable_by_their_owner_only() {
+    use std::os::unix::fs::MetadataExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mpanel/cli.toml");
+    let mut profiles = Profiles::load(&file).unwrap();
+    profiles
+        .all
+        .insert("default".to_owned(), profile("https://panel.example.com/"));
+    profiles.save(&file).unwrap();
+    profiles.save(&file).unwrap();
+    assert_eq!(std::fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+    assert_eq!(Profiles::load(&file).unwrap(), profiles);
+    assert!(!format!("{profiles:?}").contains("mpk_"));
+
+    std::fs::write(&file, "[profile.default]\nurl = \"u\"\ntoken = mpk_secret\n").unwrap();
+    let said = Profiles::load(&file).unwrap_err().to_string();
+    assert!(said.contains("cli.toml:3") && !said.contains("mpk_secret"), "{said}");
+}

@@ -1,0 +1,111 @@
+//! What of the feed an engine is told, and what stays when an entry cannot be used.
+
+use mpanel_engine_edge::{Edge, EdgeConfig, EdgeOptions, Status};
+use mpanel_feed::Update;
+use mpanel_feed::frame::Item;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{HOST, NODE, certificate, host, node_key, site};
+use crate::edge::feed::Feed;
+
+struct Rig {
+    folder: TempDir,
+    edge: Edge,
+    feed: Feed,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = EdgeOptions::new(folder.path(), folder.path().join("serve.sock"));
+        let (edge, _none) = Edge::new(options, EdgeConfig::default());
+        let feed = Feed::new(edge.clone(), node_key(folder.path()));
+        Self { folder, edge, feed }
+    }
+
+    fn item(&mut self, item: &Item) {
+        self.feed.apply(Update::Item { item, node: Some(NODE) });
+    }
+
+    fn reset(&mut self, items: Vec<Item>) {
+        self.feed.apply(Update::Reset {
+            items,
+            node: Some(NODE),
+        });
+    }
+
+    fn holds(&self) -> (usize, usize) {
+        let Status {
+            hosts, certificates, ..
+        } = self.edge.status();
+        (hosts, certificates)
+    }
+}
+
+#[test]
+fn every_kind_of_target_is_understood() {
+    let mut rig = Rig::new();
+    rig.item(&host(1, "a.test", Some(site("site_1/releases/rel_1"))));
+    let redirect = json!({"target": {"kind": "redirect", "to": "https://a.test", "status": 301}});
+    rig.item(&host(2, "b.test", Some(redirect)));
+    rig.item(&host(3, "panel.test", Some(json!({"target": {"kind": "panel"}}))));
+    let soon = json!({"target": {"kind": "placeholder", "title": "Soon", "text": "Nothing is published yet."}});
+    rig.item(&host(4, "*.preview.test", Some(soon)));
+    assert_eq!(rig.holds(), (4, 0));
+    rig.item(&host(5, "*.preview.test", None));
+    assert_eq!(rig.holds(), (3, 0));
+}
+
+#[test]
+fn a_reset_removes_what_is_not_in_it() {
+    let mut rig = Rig::new();
+    let key = node_key(rig.folder.path());
+    let (item, _) = certificate(1, "cert_1", &key, NODE);
+    rig.reset(vec![
+        item,
+        host(2, "a.test", Some(site("a"))),
+        host(3, "b.test", Some(site("b"))),
+    ]);
+    assert_eq!(rig.holds(), (2, 1));
+    rig.reset(vec![host(9, "b.test", Some(site("b")))]);
+    assert_eq!(rig.holds(), (1, 0));
+}
+
+#[test]
+fn an_entry_that_cannot_be_used_leaves_its_former_value_and_all_others() {
+    let mut rig = Rig::new();
+    let key = node_key(rig.folder.path());
+    let (good, _) = certificate(1, "cert_1", &key, NODE);
+    rig.reset(vec![good, host(2, HOST, Some(site("a")))]);
+
+    // Of a control plane that knows more than this version.
+    let unknown = json!({"target": {"kind": "function", "function": "fn_1"}});
+    let (elsewhere, _) = certificate(4, "cert_1", &key, "node_other");
+    rig.reset(vec![
+        elsewhere,
+        host(5, HOST, Some(unknown)),
+        host(6, "b.test", Some(site("b"))),
+    ]);
+    assert_eq!(rig.holds(), (2, 1));
+}
+
+#[test]
+fn a_key_sealed_for_another_certificate_is_refused() {
+    let mut rig = Rig::new();
+    let key = node_key(rig.folder.path());
+    let (mut moved, _) = certificate(1, "cert_1", &key, NODE);
+    moved.key = "cert_2".into();
+    rig.item(&moved);
+    assert_eq!(rig.holds(), (0, 0));
+}
+
+#[test]
+fn topics_of_others_are_ignored() {
+    let mut rig = Rig::new();
+    let mut item = host(1, "a.test", Some(site("a")));
+    item.topic = "dns.zone".into();
+    rig.item(&item);
+    rig.reset(vec![item]);
+    assert_eq!(rig.holds(), (0, 0));
+}
