@@ -57,6 +57,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         panel: args.panel_url.clone(),
         https_port: args.https_port,
         data: data.clone(),
+        program: std::env::current_exe().unwrap_or_else(|_unknown| PathBuf::from("mpanel")),
     };
     crate::child::small_runtime()?.block_on(seed::run(&data, &shown))
 }

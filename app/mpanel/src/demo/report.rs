@@ -1,6 +1,5 @@
 //! What the operator reads about the demo.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -13,6 +12,8 @@ pub struct Shown {
     pub panel: String,
     pub https_port: u16,
     pub data: PathBuf,
+    /// This program, which the operator may not have in the path.
+    pub program: PathBuf,
 }
 
 /// A line of progress. The terminal may be gone; that is no reason to end.
@@ -29,33 +30,31 @@ pub fn print(text: &str) {
 pub fn table(shown: &Shown, accounts: &Accounts, first: bool) -> String {
     let kept = Accounts::path(&shown.data);
     let mut text = String::from("\n  The demo provider is ready.\n\n");
-    let mut line = |key: &str, value: &str| {
-        writeln!(text, "    {key:<10}{value}").expect("writing to a String does not fail");
+    let mut line = |name: &str, value: &str, more: &str| {
+        let line = format!("    {name:<10}{value:<38}{more}");
+        text += line.trim_end();
+        text.push('\n');
     };
-    line("panel", &shown.panel);
-    line("sign in", &accounts.owner().email);
+    line("panel", &shown.panel, "");
+    line("sign in", &accounts.owner().email, "");
     if first {
-        line("password", &format!("{} (shown only now)", accounts.owner().password));
+        line("password", &accounts.owner().password, "shown only now");
     }
-    line("accounts", &format!("{}: also those of the customers", kept.display()));
-    text.push('\n');
-    for (tenant, site) in world::tenants()
-        .into_iter()
-        .flat_map(|tenant| tenant.sites.iter().map(move |site| (tenant, site)))
-    {
-        let host = format!("{}.localhost", site.slug);
-        writeln!(
-            text,
-            "    {:<10}{:<34}{}",
-            site.slug,
-            address(&host, shown.https_port),
-            tenant.name
-        )
-        .expect("writing to a String does not fail");
+    line("accounts", &kept.display().to_string(), "");
+    line("", "", "");
+    for tenant in world::tenants() {
+        for site in tenant.sites {
+            let host = format!("{}.localhost", site.slug);
+            line(site.slug, &address(&host, shown.https_port), tenant.name);
+        }
     }
-    text +=
-        "\n  Browsers warn about these addresses until this machine trusts mPanel's own authority: `mpanel trust`\n\n";
-    text
+    text + &format!(
+        "\n  The sites belong to customers: in the panel choose one at the top left, or sign in as one (see accounts).\n  \
+         Browsers warn about the sites until this machine trusts mPanel's own certificate authority:\n\n    \
+         {} trust --data {}\n\n",
+        shown.program.display(),
+        shown.data.display()
+    )
 }
 
 /// With the port unless browsers know it.

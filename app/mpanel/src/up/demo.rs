@@ -23,9 +23,8 @@ pub struct Seeder {
 impl Seeder {
     /// Runs it to its end, which changes nothing for the others; it reports on our terminal.
     pub async fn run(self) {
-        match self.seed().await {
-            Ok(()) => {}
-            Err(error) => tracing::error!(%error, "the demo was not added"),
+        if let Err(error) = self.seed().await {
+            tracing::error!(%error, "the demo was not added");
         }
     }
 
@@ -51,7 +50,13 @@ impl Seeder {
         process.end_on_drop(Some(Signal::TERM));
         let exit = process.wait().await?;
         process.end_on_drop(None);
-        tracing::debug!(exit = exit.to_string(), "demo seeder ended");
+        // Otherwise it has said itself what is wrong.
+        if exit.status.is_none_or(|status| status.code().is_none()) {
+            tracing::error!(
+                exit = exit.to_string(),
+                "the demo is not complete, the next start continues"
+            );
+        }
         Ok(())
     }
 

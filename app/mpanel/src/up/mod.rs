@@ -14,7 +14,7 @@ mod machine;
 mod ready;
 mod settings;
 mod sockets;
-mod state;
+pub mod state;
 mod supervisor;
 
 #[cfg(test)]
@@ -111,13 +111,15 @@ async fn start(config: &Config, programs: &Path, demo: bool) -> anyhow::Result<(
     let panel = sockets.address("panel").unwrap_or(config.panel);
     let mut announcer = announce::Announcer::new(&data, panel, accounts.is_none());
     announcer.hold_claim(demo);
+    // With `--edge-https …:0` the port is known only now.
     let bound_https = sockets.address("edge_https").unwrap_or(config.edge_https).port();
+    let https_port = Some(config.public_https_port()).filter(|port| *port != 0);
     let seeder = demo.then(|| demo::Seeder {
         program: demo::Seeder::program(programs),
         data: data.clone(),
         account: accounts.as_ref().map(|all| all.panel.clone()),
         panel_url: announcer.url(),
-        https_port: if config.public_https_port() == 0 { bound_https } else { config.public_https_port() },
+        https_port: https_port.unwrap_or(bound_https),
     });
     supervisor::Supervisor::new(data.clone(), slots, sockets, postgres, announcer)
         .and_then(seeder)

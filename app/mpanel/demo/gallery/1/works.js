@@ -74,8 +74,8 @@ function tiles(next, [ground, ...inks]) {
 
 function ridges(next, [ground, ...inks]) {
   let out = `<rect width="400" height="500" fill="${ground}"/><circle cx="${round(120 + next() * 160)}" cy="140" r="58" fill="${inks[0]}"/>`;
-  for (let layer = 1; layer < 7; layer += 1) {
-    let [y, path] = [150 + layer * 48, ''];
+  for (let layer = 1; layer < 6; layer += 1) {
+    let [y, path] = [150 + layer * 54, ''];
     for (let x = -10; x <= 410; x += 14) {
       y += (next() - 0.5) * (26 - layer * 2);
       path += `${path ? 'L' : 'M'}${x} ${round(y)}`;

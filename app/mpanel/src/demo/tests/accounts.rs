@@ -2,6 +2,7 @@ use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::demo::accounts::{Accounts, password};
+use crate::demo::report::{Shown, address, table};
 use crate::demo::world;
 
 #[test]
@@ -52,4 +53,25 @@ fn a_damaged_file_is_reported_and_not_replaced() {
     std::fs::write(Accounts::path(data.path()), "account = 1").unwrap();
     let error = format!("{:#}", Accounts::load(data.path()).unwrap_err());
     assert!(error.contains("demo-credentials"), "{error}");
+}
+
+#[test]
+fn the_password_is_printed_the_first_time_only() {
+    let data = tempfile::tempdir().unwrap();
+    let accounts = Accounts::draw(data.path());
+    let shown = Shown {
+        panel: "http://127.0.0.1:7080/".to_owned(),
+        https_port: 443,
+        data: data.path().to_owned(),
+        program: "/opt/mpanel".into(),
+    };
+    let (first, later) = (table(&shown, &accounts, true), table(&shown, &accounts, false));
+    assert!(first.contains(&accounts.owner().password));
+    assert!(!later.contains(&accounts.owner().password));
+    assert!(later.contains("https://bakery.localhost/ "), "{later}");
+    assert!(later.contains("/opt/mpanel trust --data "));
+    for account in &accounts.account[1..] {
+        assert!(!first.contains(&account.password));
+    }
+    assert_eq!(address("a.localhost", 8443), "https://a.localhost:8443/");
 }
