@@ -7,6 +7,7 @@ mod cli;
 mod demo;
 mod dns;
 mod edge;
+mod operator;
 mod serve;
 mod up;
 
@@ -30,6 +31,15 @@ enum Commands {
     Dns(dns::Args),
     #[command(hide = true)]
     Demo(demo::Args),
+    /// The master key, without which a backup of the database cannot be read
+    #[command(subcommand)]
+    Keys(operator::Keys),
+    /// Checks of this installation by itself
+    #[command(subcommand)]
+    Selftest(operator::Selftest),
+    /// Print the OpenAPI document
+    #[command(hide = true)]
+    Openapi,
     #[command(flatten)]
     Client(cli::Commands),
 }
@@ -41,6 +51,9 @@ fn main() -> ExitCode {
         Commands::Edge(args) => edge::run(&args),
         Commands::Dns(args) => dns::run(&args),
         Commands::Demo(args) => demo::run(&args),
+        Commands::Keys(command) => operator::keys(&command),
+        Commands::Selftest(command) => operator::selftest(&command),
+        Commands::Openapi => operator::openapi(),
         Commands::Client(command) => return cli::run(command, &mut Cli::command()),
     };
     match outcome {

@@ -1,0 +1,18 @@
+use std::path::Path;
+
+use anyhow::Context as _;
+use mpanel_crypto::MasterKey;
+
+/// Prints the key on standard output and what to do with it beside, so that `> FILE` keeps the key alone.
+pub fn export(data: &Path) -> anyhow::Result<()> {
+    let path = data.join("keys/master.key");
+    // Read by the rules of a key first: a file that others can read is not quietly handed on.
+    let key = MasterKey::load(&path)?;
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    eprintln!(
+        "master key {}: keep it apart from this machine and from backups of the database",
+        key.id()
+    );
+    println!("{}", text.trim_end());
+    Ok(())
+}
