@@ -17,7 +17,7 @@ use crate::cli::api::{self, Answer, Api, Server, Trust};
 use crate::cli::failure::Failure;
 
 const SESSION_COOKIE: &str = "__Host-mpanel_session=";
-const GIB: u64 = 1 << 30;
+const GB: u64 = 1_000_000_000;
 /// How long an operation, or a site's certificate, may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(180);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -225,8 +225,8 @@ async fn plans(api: &Api, wanted: &[Plan]) -> Result<Value, Failure> {
         let entitlements = json!({
             "sites": plan.sites,
             "domains": plan.domains,
-            "disk_bytes": u64::from(plan.disk_gib) * GIB,
-            "traffic_bytes_month": u64::from(plan.traffic_gib) * GIB,
+            "disk_bytes": u64::from(plan.disk_gb) * GB,
+            "traffic_bytes_month": u64::from(plan.traffic_gb) * GB,
         });
         api.post(&["plans"], &json!({"name": plan.name, "entitlements": entitlements}))
             .await?;
@@ -278,7 +278,7 @@ async fn add_site(api: &Api, wanted: &Site) -> Result<(), Failure> {
     if let Some(domain) = wanted.domain
         && !has_domain(&site, domain)
     {
-        api.post(&["sites", &id, "domains"], &json!({"name": domain, "kind": "primary"}))
+        api.post(&["sites", &id, "domains"], &json!({"name": domain, "kind": "alias"}))
             .await?;
     }
     add_releases(api, &id, wanted, text(&site, "preview_url").trim_end_matches('/')).await?;

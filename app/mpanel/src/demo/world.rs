@@ -6,8 +6,8 @@ pub struct Plan {
     pub name: &'static str,
     pub sites: u32,
     pub domains: u32,
-    pub disk_gib: u32,
-    pub traffic_gib: u32,
+    pub disk_gb: u32,
+    pub traffic_gb: u32,
 }
 
 #[derive(Debug)]
@@ -51,6 +51,7 @@ pub struct Site {
     pub slug: &'static str,
     pub name: &'static str,
     pub spa_fallback: bool,
+    /// An alias: the address that the panel shows must be one that opens.
     pub domain: Option<&'static str>,
     /// Notes of its releases, the oldest first; they tell releases apart.
     pub releases: &'static [&'static str],
@@ -66,22 +67,22 @@ pub const PLANS: &[Plan] = &[
         name: "Starter",
         sites: 2,
         domains: 4,
-        disk_gib: 2,
-        traffic_gib: 50,
+        disk_gb: 2,
+        traffic_gb: 50,
     },
     Plan {
         name: "Business",
         sites: 20,
         domains: 40,
-        disk_gib: 25,
-        traffic_gib: 1000,
+        disk_gb: 25,
+        traffic_gb: 1000,
     },
     Plan {
         name: "Reseller",
         sites: 100,
         domains: 200,
-        disk_gib: 200,
-        traffic_gib: 10_000,
+        disk_gb: 200,
+        traffic_gb: 10_000,
     },
 ];
 
@@ -90,15 +91,15 @@ const NORTHWIND_PLANS: &[Plan] = &[
         name: "Northwind Web",
         sites: 3,
         domains: 6,
-        disk_gib: 5,
-        traffic_gib: 100,
+        disk_gb: 5,
+        traffic_gb: 100,
     },
     Plan {
         name: "Northwind Pro",
         sites: 10,
         domains: 20,
-        disk_gib: 20,
-        traffic_gib: 500,
+        disk_gb: 20,
+        traffic_gb: 500,
     },
 ];
 

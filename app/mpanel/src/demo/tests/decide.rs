@@ -110,10 +110,10 @@ fn the_world_fits_together() {
                     .iter()
                     .find(|plan| plan.name == child.plan)
                     .unwrap()
-                    .disk_gib
+                    .disk_gb
             })
             .sum();
-        assert!(promised <= own.disk_gib);
+        assert!(promised <= own.disk_gb);
     }
     let sites: Vec<_> = tenants
         .iter()
