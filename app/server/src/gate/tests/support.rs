@@ -1,0 +1,321 @@
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::middleware;
+use axum::routing::any;
+use axum::{Json, Router};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use mpanel_authz::{Permissions, Role, TenantKind};
+use mpanel_config::Rate;
+use mpanel_crypto::MasterKey;
+use mpanel_events::{Spine, Vault};
+use mpanel_http::{Cx, Gate};
+use mpanel_identity::{Identity, Settings};
+use mpanel_kernel::clock::{ManualClock, SharedClock};
+use mpanel_kernel::ids::TenantId;
+use mpanel_pg::Db;
+use mpanel_tenancy::Tenancy;
+use mpanel_testkit::database::migrated;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::gate::SessionGate;
+use crate::openapi::PREFIX;
+
+const PASSWORD: &str = "correct horse battery staple";
+/// Where requests arrive that do not say otherwise: on the machine itself.
+const HOST: &str = "panel.localhost";
+pub const REMOTE_HOST: &str = "panel.example.com";
+/// Requests a credential may make at once.
+pub const BURST: u32 = 40;
+
+/// The contexts of people and tenants behind the server's layers.
+pub struct World {
+    app: Router,
+    tenancy: Tenancy,
+    pub clock: Arc<ManualClock>,
+    folder: tempfile::TempDir,
+    identity: Identity,
+}
+
+/// A signed-in person: one session a host.
+pub struct Person {
+    pub user: String,
+    cookie: String,
+    remote_cookie: String,
+}
+
+async fn probe(Cx(cx): Cx) -> Json<Value> {
+    Json(json!({
+        "actor": cx.actor().reference(),
+        "tenant": cx.tenant(),
+        "role": cx.role(),
+        "assumed_from": cx.assumed_from(),
+    }))
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let modules = [
+            mpanel_pg::FOUNDATION,
+            mpanel_events::MIGRATIONS,
+            mpanel_jobs::MIGRATIONS,
+            mpanel_tenancy::MIGRATIONS,
+            mpanel_identity::MIGRATIONS,
+        ];
+        let db = Db::connect(migrated(&modules).await.panel, 6).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
+        let spine = Spine::new(db, Arc::new(Vault::new(master)));
+        let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
+        let shared: SharedClock = clock.clone();
+        let tenancy = Tenancy::open(spine.clone(), &*clock, &[]).await.unwrap();
+        let settings = Settings {
+            rootless: true,
+            logins_per_minute_address: 1000,
+            logins_per_minute_account: 1000,
+        };
+        let identity = Identity::open(spine, shared.clone(), Arc::new(tenancy.clone()), settings)
+            .await
+            .unwrap();
+        let roles = [mpanel_tenancy::ROLES, mpanel_identity::ROLES].concat();
+        let rate = Rate {
+            logins_per_minute_address: 1000,
+            logins_per_minute_account: 1000,
+            requests_per_second: 10,
+            requests_burst: BURST,
+        };
+        let gate: Arc<dyn Gate> = Arc::new(SessionGate::new(
+            identity.clone(),
+            Arc::new(tenancy.clone()),
+            Arc::new(Permissions::new(roles).unwrap()),
+            shared.clone(),
+            &rate,
+        ));
+        let modules = [
+            mpanel_tenancy::module(tenancy.clone(), Arc::new(identity.clone())),
+            mpanel_identity::module(identity.clone()),
+        ];
+        let (mut routes, mut public) = (OpenApiRouter::new(), OpenApiRouter::new());
+        for module in modules {
+            routes = routes.merge(module.routes);
+            public = public.merge(module.public_routes);
+        }
+        let nest = |routes| OpenApiRouter::new().nest(PREFIX, routes).split_for_parts().0;
+        let app = nest(routes.route("/probe", any(probe)))
+            .layer(middleware::from_fn_with_state(gate, mpanel_http::admit))
+            .merge(nest(public))
+            .layer(middleware::from_fn_with_state(shared, crate::caller::identify));
+        Self {
+            app,
+            tenancy,
+            clock,
+            folder,
+            identity,
+        }
+    }
+
+    pub fn platform(&self) -> TenantId {
+        self.tenancy.platform()
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> Call<'_> {
+        Call {
+            world: self,
+            request: Request::builder().method(method).uri(format!("{PREFIX}{path}")),
+            from: ("127.0.0.1".into(), "http".into(), HOST.into()),
+            person: None,
+            body: None,
+        }
+    }
+
+    /// The owner of the platform, who claims it.
+    pub async fn owner(&self) -> Person {
+        let path = self.folder.path().join("claim");
+        assert!(self.identity.renew_claim(&path).await.unwrap());
+        let token = std::fs::read_to_string(path).unwrap();
+        let body = json!({"token": token.trim(), "email": "olga@example.com", "name": "Olga", "password": PASSWORD});
+        let answer = self.request(Method::POST, "/claim").json(body).send().await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        self.sign_in_owner().await
+    }
+
+    pub async fn sign_in_owner(&self) -> Person {
+        self.sign_in("olga@example.com").await
+    }
+
+    async fn sign_in(&self, email: &str) -> Person {
+        let body = json!({"email": email, "password": PASSWORD});
+        let here = self.request(Method::POST, "/sessions").json(body.clone()).send().await;
+        assert_eq!(here.status, StatusCode::CREATED, "{}", here.body);
+        let there = self
+            .request(Method::POST, "/sessions")
+            .json(body)
+            .from("203.0.113.7", "https");
+        let there = there.send().await;
+        Person {
+            user: here.body["user"]["id"].as_str().unwrap().to_owned(),
+            cookie: here.cookie(),
+            remote_cookie: there.cookie(),
+        }
+    }
+
+    pub async fn customer(&self, owner: &Person, name: &str) -> TenantId {
+        self.tenant(owner, None, TenantKind::Customer, name).await
+    }
+
+    /// A tenant below `parent`, or below the platform.
+    pub async fn tenant(&self, owner: &Person, parent: Option<TenantId>, kind: TenantKind, name: &str) -> TenantId {
+        let parent = parent.unwrap_or(self.platform()).to_string();
+        let request = self.request(Method::POST, "/tenants").session(owner).same_origin();
+        let answer = request
+            .tenant(&parent)
+            .json(json!({"kind": kind, "name": name}))
+            .send()
+            .await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        answer.body["tenant"]["id"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// Somebody who was invited and has activated the account.
+    pub async fn member(&self, owner: &Person, tenant: TenantId, email: &str, role: Role) -> Person {
+        let path = format!("/tenants/{tenant}/members");
+        let request = self.request(Method::POST, &path).session(owner).same_origin();
+        let answer = request
+            .json(json!({"email": email, "name": "Somebody", "role": role}))
+            .send()
+            .await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        let link = answer.body["activation"]["url_path"].as_str().unwrap();
+        let token = link.strip_prefix("/activate#").unwrap();
+        let body = json!({"token": token, "password": PASSWORD});
+        let answer = self.request(Method::POST, "/activations").json(body).send().await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        self.sign_in(email).await
+    }
+
+    pub async fn api_token(&self, person: &Person, tenant: Option<TenantId>, scopes: &[&str]) -> String {
+        let mut request = self.request(Method::POST, "/api-tokens").session(person).same_origin();
+        if let Some(tenant) = tenant {
+            request = request.tenant(&tenant.to_string());
+        }
+        let answer = request.json(json!({"name": "test", "scopes": scopes})).send().await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        answer.body["token"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A request on its way.
+pub struct Call<'a> {
+    world: &'a World,
+    request: http::request::Builder,
+    /// Address, scheme and host, as the edge says.
+    from: (String, String, String),
+    person: Option<&'a Person>,
+    body: Option<Value>,
+}
+
+impl<'a> Call<'a> {
+    pub fn field(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    pub fn fields(self, fields: &[(&str, &str)]) -> Self {
+        fields.iter().fold(self, |call, (name, value)| call.field(name, value))
+    }
+
+    pub fn session(mut self, person: &'a Person) -> Self {
+        self.person = Some(person);
+        self
+    }
+
+    pub fn bearer(self, token: &str) -> Self {
+        self.field("authorization", &format!("Bearer {token}"))
+    }
+
+    pub fn tenant(self, tenant: &str) -> Self {
+        self.field("mpanel-tenant", tenant)
+    }
+
+    pub fn same_origin(self) -> Self {
+        self.fields(&[("mpanel-csrf", "1"), ("sec-fetch-site", "same-origin")])
+    }
+
+    /// From elsewhere, at the panel's public name.
+    pub fn from(self, address: &str, scheme: &str) -> Self {
+        self.forwarded(address, scheme, REMOTE_HOST)
+    }
+
+    pub fn forwarded(mut self, address: &str, scheme: &str, host: &str) -> Self {
+        self.from = (address.into(), scheme.into(), host.into());
+        self
+    }
+
+    pub fn json(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    pub async fn send(self) -> Answer {
+        let (address, scheme, host) = &self.from;
+        let mut request = self
+            .request
+            .header("x-forwarded-for", address)
+            .header("x-forwarded-proto", scheme)
+            .header("x-forwarded-host", host);
+        if let Some(person) = self.person {
+            let remote = host == REMOTE_HOST;
+            request = request.header("cookie", if remote { &person.remote_cookie } else { &person.cookie });
+        }
+        let body = match &self.body {
+            Some(body) => {
+                request = request.header("content-type", "application/json");
+                Body::from(body.to_string())
+            }
+            None => Body::empty(),
+        };
+        let response = self
+            .world
+            .app
+            .clone()
+            .oneshot(request.body(body).unwrap())
+            .await
+            .unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        Answer {
+            status,
+            headers,
+            body: serde_json::from_slice(&bytes).unwrap_or_default(),
+        }
+    }
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    pub fn code(&self) -> String {
+        self.body["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub fn header(&self, name: &str) -> String {
+        let value = self.headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    }
+
+    fn cookie(&self) -> String {
+        self.header("set-cookie")
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    }
+}
