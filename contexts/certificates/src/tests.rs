@@ -1,1 +1,5 @@
-
+mod authority;
+mod hosts;
+mod passes;
+mod requests;
+mod support;

@@ -1,1 +1,3 @@
-
+mod directory;
+mod nodes;
+mod support;

@@ -59,7 +59,7 @@ impl Memberships for Tenancy {
     async fn acting(&self, user: UserId, tenant: TenantId) -> Result<Option<Acting>, mpanel_pg::Error> {
         let mut tx = self.spine.db().spine().await?;
         let acting = members::acting(&mut tx, user, tenant).await?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(acting)
     }
 

@@ -1,0 +1,120 @@
+//! A database of a test's own with a platform and a customer.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mpanel_crypto::{MasterKey, NodeKeyPair};
+use mpanel_events::{AuditEntry, AuditFilter, ServedBoard, Spine, Vault, list_audit};
+use mpanel_feed::frame::{Hello, PROTOCOL, Role};
+use mpanel_kernel::clock::ManualClock;
+use mpanel_kernel::ids::TenantId;
+use mpanel_kernel::paging::PageRequest;
+use mpanel_pg::{Db, Migrations, Reason, Tx as _};
+
+use crate::{AllowedPeers, Directory, Fleet, MIGRATIONS};
+
+/// The tables that nodes refer to, as they are; the context itself is none of ours.
+const TENANCY: Migrations = Migrations {
+    schema: "tenancy",
+    files: &[(
+        "0001_tenancy",
+        include_str!("../../../tenancy/migrations/0001_tenancy.sql"),
+    )],
+};
+
+pub(crate) const EDGE_UID: u32 = 991;
+pub(crate) const DNS_UID: u32 = 992;
+
+pub(crate) struct World {
+    pub(crate) fleet: Fleet,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) spine: Spine,
+    pub(crate) platform: TenantId,
+    pub(crate) customer: TenantId,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let modules = [mpanel_pg::FOUNDATION, mpanel_events::MIGRATIONS, TENANCY, MIGRATIONS];
+        let database = mpanel_testkit::database::migrated(&modules).await;
+        let db = Db::connect(database.panel, 4).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
+        let spine = Spine::new(db, Arc::new(Vault::new(master)));
+        let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
+        let (platform, customer) = (TenantId::generate(), TenantId::generate());
+        let mut tx = spine.db().platform(Reason::Administer("test")).await.unwrap();
+        for (id, kind, parent) in [(platform, "platform", None), (customer, "customer", Some(platform))] {
+            sqlx::query(
+                "insert into tenancy.tenants (tenant_id, kind, parent_id, name, slug, created_at)
+                 values ($1, $2, $3, 'T', 't', now())",
+            )
+            .bind(id.uuid())
+            .bind(kind)
+            .bind(parent.map(TenantId::uuid))
+            .execute(tx.conn())
+            .await
+            .unwrap();
+        }
+        tx.commit().await.unwrap();
+        let fleet = open(&spine, &clock, platform).await;
+        Self {
+            fleet,
+            clock,
+            spine,
+            platform,
+            customer,
+        }
+    }
+
+    pub(crate) fn directory(&self) -> Directory {
+        let allowed = AllowedPeers::from([(Role::Edge, vec![EDGE_UID]), (Role::Dns, vec![DNS_UID])]);
+        Directory::new(self.fleet.clone(), allowed)
+    }
+
+    /// The platform's log, oldest first.
+    pub(crate) async fn audit(&self) -> Vec<AuditEntry> {
+        let mut tx = self.spine.db().tenant(self.platform).await.unwrap();
+        let page = list_audit(&mut tx, &AuditFilter::default(), PageRequest::default())
+            .await
+            .unwrap();
+        let mut entries = page.items;
+        entries.reverse();
+        entries
+    }
+
+    pub(crate) async fn count(&self, query: &'static str) -> i64 {
+        let mut tx = self.spine.db().platform(Reason::Administer("test")).await.unwrap();
+        sqlx::query_scalar(query).fetch_one(tx.conn()).await.unwrap()
+    }
+}
+
+pub(crate) async fn open(spine: &Spine, clock: &Arc<ManualClock>, platform: TenantId) -> Fleet {
+    let addresses = vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+    Fleet::open(
+        spine.clone(),
+        clock.clone(),
+        ServedBoard::default(),
+        platform,
+        addresses,
+    )
+    .await
+    .unwrap()
+}
+
+pub(crate) fn new_key() -> NodeKeyPair {
+    let folder = tempfile::tempdir().unwrap();
+    NodeKeyPair::load_or_create(&folder.path().join("node.key")).unwrap()
+}
+
+pub(crate) fn hello(role: Role, key: Option<&NodeKeyPair>) -> Hello {
+    Hello {
+        protocol: PROTOCOL,
+        role,
+        process: role.as_str().to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        position: None,
+        topics: Vec::new(),
+        public_key: key.map(|pair| pair.public().to_string()),
+    }
+}
