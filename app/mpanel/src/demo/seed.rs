@@ -198,8 +198,13 @@ impl Seed {
             return Ok(());
         };
         let body = json!({"token": token, "password": account.password});
-        self.stranger.post(&["activations"], &body).await?;
-        self.activated(email)
+        let answer = self.stranger.post(&["activations"], &body).await?;
+        self.activated(email)?;
+        // It signs in as well, which is nobody's intention here.
+        signed_in(&self.stranger, &answer)?
+            .delete(&["sessions", "current"])
+            .await?;
+        Ok(())
     }
 }
 

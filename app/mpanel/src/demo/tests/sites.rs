@@ -82,7 +82,7 @@ fn nothing_is_loaded_from_elsewhere() {
             for known in harmless {
                 text = text.replace(known, "");
             }
-            for sign in ["http:", "https:", "\"//", "url(", "@import", "ws:"] {
+            for sign in ["http:", "https:", "\"//", "url(", "@import", "ws://", "wss:"] {
                 assert!(!text.contains(sign), "{} {path}: {sign}", site.slug);
             }
         }
