@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "clippy excuses tests, but not their helpers")]
 
 mod catalogue;
+mod cve;
 mod harness;
+mod journeys;
+mod kills;
 mod main_job;
 mod walk;

@@ -1,3 +1,4 @@
 //! What the product is for, by API and by command line.
 
-mod api;
+pub mod api;
+mod cli;

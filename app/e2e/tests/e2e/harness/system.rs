@@ -75,6 +75,11 @@ impl System {
         };
     }
 
+    /// Adds a command-line option for the next start.
+    pub fn option(&mut self, name: &str, value: &str) {
+        self.options.extend([name.to_owned(), value.to_owned()]);
+    }
+
     /// Starts the supervisor and waits until the panel serves.
     pub async fn up(&mut self) {
         self.spawn();

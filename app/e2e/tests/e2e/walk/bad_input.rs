@@ -50,7 +50,16 @@ async fn wrong_bodies_are_refused_by_field_and_change_nothing() {
                 format!("{{\"name\": \"{}\"}}", "x".repeat(2 << 20)).as_bytes(),
             ),
         ] {
-            let answer = api.request(&operation.method, &path).body(kind, bytes).send().await;
+            // What is far too long may be cut off before it is sent to its end.
+            let Ok(answer) = api
+                .request(&operation.method, &path)
+                .body(kind, bytes)
+                .send_unchecked()
+                .await
+            else {
+                assert_eq!(what, "too much", "{}: no answer", operation.id);
+                continue;
+            };
             problems.extend(judge(&operation, what, None, &answer));
         }
     }
