@@ -17,6 +17,7 @@ await journey('first-run', async ({ page, shot }) => {
   await page.getByLabel('Choose a password').fill(OWNER.password);
   await page.getByRole('button', { name: 'Claim this panel' }).click();
   const secret = await secureIfAsked(page, OWNER.password);
+  await page.getByRole('link', { name: 'Make a plan' }).waitFor();
   await shot('overview-empty');
 
   await page.getByRole('link', { name: 'Make a plan' }).click();

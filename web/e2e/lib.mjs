@@ -54,7 +54,9 @@ export async function journey(name, run) {
     if (!env.shots) return;
     mkdirSync(env.shots, { recursive: true });
     count += 1;
-    await page.screenshot({ path: join(env.shots, `${name}-${String(count).padStart(2, '0')}-${what}.png`), fullPage: true });
+    // A drawer belongs to the window: a picture of the whole page would tear it off.
+    const fullPage = (await page.getByRole('dialog').count()) === 0;
+    await page.screenshot({ path: join(env.shots, `${name}-${String(count).padStart(2, '0')}-${what}.png`), fullPage });
   };
   try {
     await run({ page, context, browser, shot });

@@ -67,7 +67,8 @@ describe('small helpers', () => {
   });
 
   it('actions become sentences, unknown ones stay', () => {
-    expect(actionText('sites.release.activate')).toBe('Release made live');
+    expect(actionText('sites.domain.added')).toBe('Domain added');
+    expect(actionText('sites.release.activated')).toBe('Release made live');
     expect(actionText('future.thing.done')).toBe('future.thing.done');
   });
 

@@ -55,6 +55,12 @@ const ENTITLEMENTS: Record<string, { label: Key; kind: 'count' | 'bytes' }> = {
 
 export const ENTITLEMENT_KEYS = Object.keys(ENTITLEMENTS);
 
+/** As people think of a plan, what this panel does not know last; the API's order says nothing. */
+export function inOrder<V>(entitlements: Record<string, V>): [string, V][] {
+  const place = (key: string) => (ENTITLEMENT_KEYS.includes(key) ? ENTITLEMENT_KEYS.indexOf(key) : ENTITLEMENT_KEYS.length);
+  return Object.entries(entitlements).sort(([a], [b]) => place(a) - place(b));
+}
+
 /** Name and kind of an entitlement; keys this panel does not know yet show as they are. */
 export function entitlement(key: string): { label: string; kind: 'count' | 'bytes' } {
   const known = ENTITLEMENTS[key];

@@ -45,7 +45,7 @@ export function StateBadge({ state, tone, children }: { state: string; tone?: To
 export function Time({ iso }: { iso: string | null | undefined }) {
   if (!iso) return <span className="mp-dim">{t('ui.none')}</span>;
   return (
-    <time dateTime={iso} title={absoluteTime(iso)}>
+    <time dateTime={iso} title={absoluteTime(iso)} className="mp-nowrap">
       {relativeTime(iso)}
     </time>
   );

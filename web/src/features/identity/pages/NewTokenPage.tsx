@@ -60,9 +60,10 @@ export function NewTokenPage() {
               name="scopes"
               render={({ field }) => (
                 <Checkbox.Group label={t('identity.tokens.scopes')} description={t('identity.tokens.scopesHint')} error={form.error('scopes')} value={field.value} onChange={field.onChange}>
-                  <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="xs" mt="xs">
-                    {PRESETS.map(({ id, label }) => (
-                      <Checkbox key={id} value={id} label={t(label)} disabled={id !== EVERYTHING && field.value.includes(EVERYTHING)} />
+                  <Checkbox value={EVERYTHING} label={t('identity.scope.all')} my="xs" />
+                  <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="xs">
+                    {PRESETS.filter(({ id }) => id !== EVERYTHING).map(({ id, label }) => (
+                      <Checkbox key={id} value={id} label={t(label)} disabled={field.value.includes(EVERYTHING)} />
                     ))}
                   </SimpleGrid>
                 </Checkbox.Group>

@@ -13,6 +13,11 @@ import { useSite, type Site } from '../queries';
 import classes from './SiteFrame.module.css';
 import { siteState } from './siteState';
 
+/** "live at <address>" beside a link to that address would say it twice. */
+function saysOnlyWhere(site: Site): boolean {
+  return site.status.summary === `live at ${site.url ?? site.preview_url}`;
+}
+
 /** What every tab of a site begins with: its state in plain words and where to see it. */
 export function SiteFrame({ children }: { children: (site: Site) => ReactNode }) {
   const { paths } = useActing();
@@ -42,7 +47,7 @@ export function SiteFrame({ children }: { children: (site: Site) => ReactNode })
       }
       description={
         <>
-          <div>{sentence(site.status.summary)}</div>
+          {!saysOnlyWhere(site) && <div>{sentence(site.status.summary)}</div>}
           <div className={classes.urls}>
             {site.url && <OutLink href={site.url} />}
             {site.preview_url !== site.url && (

@@ -14,6 +14,7 @@ import { Empty } from '@/ui/feedback';
 import { absoluteTime } from '@/ui/format';
 import { Time } from '@/ui/state';
 import { changes } from '../components/changes';
+import { shortId, useNames } from '../components/who';
 import classes from '../components/audit.module.css';
 
 type Entry = Schemas['spine.AuditEntry'];
@@ -22,6 +23,7 @@ const FILTERS: Filter[] = ['action', 'subject', 'actor'];
 
 export function AuditPage() {
   const { id: tenant } = useActing();
+  const name = useNames();
   const [filters, setFilters] = useState<Record<Filter, string>>({ subject: '', actor: '', action: '' });
   const [settled] = useDebouncedValue(filters, 250);
   const [open, setOpen] = useState<Entry | null>(null);
@@ -67,8 +69,8 @@ export function AuditPage() {
               ),
             },
             { key: 'code', header: t('spine.audit.code'), wideOnly: true, cell: ({ action }) => <span className="mp-mono mp-dim">{action}</span> },
-            { key: 'subject', header: t('spine.audit.subject'), cell: ({ subject }) => <span className="mp-mono mp-break">{subject}</span> },
-            { key: 'actor', header: t('spine.audit.actor'), cell: ({ actor }) => <span className="mp-mono mp-break">{actor}</span> },
+            { key: 'subject', header: t('spine.audit.subject'), cell: ({ subject }) => <span className="mp-mono mp-break" title={subject}>{shortId(subject)}</span> },
+            { key: 'actor', header: t('spine.audit.actor'), cell: ({ actor }) => <span className="mp-break" title={actor}>{name(actor)}</span> },
             { key: 'time', header: t('spine.audit.time'), cell: ({ time }) => <Time iso={time} /> },
           ]}
         />

@@ -10,7 +10,7 @@ import { ApiPanel } from '@/ui/ApiPanel';
 import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
 import { ErrorNotice, Loading } from '@/ui/feedback';
-import { entitlement, quantity } from '@/ui/format';
+import { entitlement, inOrder, quantity } from '@/ui/format';
 import { lazyDialog } from '@/ui/lazyDialog';
 import { useParam } from '@/ui/route';
 import { StateBadge, Time } from '@/ui/state';
@@ -71,7 +71,7 @@ export function PlanPage() {
         >
           <DataTable
             label={t('tenancy.plan.limits')}
-            rows={Object.entries(plan.entitlements).map(([key, limit]) => ({ key, limit, ...entitlement(key) }))}
+            rows={inOrder(plan.entitlements).map(([key, limit]) => ({ key, limit, ...entitlement(key) }))}
             rowKey={({ key }) => key}
             empty={null}
             columns={[
