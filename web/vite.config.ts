@@ -2,13 +2,13 @@ import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 
-// The dev server passes the API to a running panel, or to the mock (`npm run mock`).
-const upstream = process.env['MPANEL_URL'] ?? 'http://127.0.0.1:7090';
+// The dev server passes the API to a running panel, which takes requests only from its own origin.
+const upstream = (process.env['MPANEL_URL'] ?? 'http://127.0.0.1:7080').replace(/\/$/, '');
 
 export default defineConfig({
   plugins: [react()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
-  server: { proxy: { '/api': { target: upstream, changeOrigin: true } } },
+  server: { proxy: { '/api': { target: upstream, changeOrigin: true, headers: { origin: upstream } } } },
   build: {
     target: 'es2022',
     // Inlined assets would need `data:` sources in the content security policy.

@@ -4,8 +4,8 @@
 //   MPANEL_CA      PEM file of the authority that signs the sites' certificates (journey 2)
 //   MPANEL_STATE   file through which the journeys hand accounts on (default: in the temporary folder)
 //   MPANEL_SHOTS   folder for screenshots (none without it)
+//   CHROMIUM       the browser (default: /usr/bin/chromium)
 //   MPANEL_HOSTS   host-resolver rules for Chromium, for example "MAP *.example 127.0.0.1:8443"
-//   MPANEL_MOCK    set when the panel is mock/server.mjs, which serves no sites
 import { execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,7 +21,6 @@ export const env = {
   state: process.env.MPANEL_STATE ?? join(tmpdir(), 'mpanel-e2e.json'),
   shots: process.env.MPANEL_SHOTS,
   hosts: process.env.MPANEL_HOSTS,
-  mock: Boolean(process.env.MPANEL_MOCK),
   chromium: process.env.CHROMIUM ?? '/usr/bin/chromium',
 };
 
@@ -32,10 +31,10 @@ export const readState = () => JSON.parse(readFileSync(env.state, 'utf8'));
 export const writeState = (state) => writeFileSync(env.state, JSON.stringify(state, null, 2), { mode: 0o600 });
 
 /**
- * Runs a journey in a browser of its own. The authority is put into a fresh NSS database that only this browser reads,
- * so that certificates are really checked; nothing is ignored.
+ * A browser of its own. The authority is put into a fresh NSS database that only this browser reads, so that certificates
+ * are really checked; nothing is ignored.
  */
-export async function journey(name, run) {
+export async function launch() {
   const home = mkdtempSync(join(tmpdir(), 'mpanel-e2e-'));
   if (env.ca) trust(home, env.ca);
   const browser = await chromium.launch({
@@ -43,6 +42,16 @@ export async function journey(name, run) {
     env: { ...process.env, HOME: home },
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', ...(env.hosts ? [`--host-resolver-rules=${env.hosts}`] : [])],
   });
+  const close = async () => {
+    await browser.close();
+    rmSync(home, { recursive: true, force: true });
+  };
+  return { browser, close };
+}
+
+/** Runs a journey: 0 is the exit code of one that succeeds, anything else of one that does not. */
+export async function journey(name, run) {
+  const { browser, close } = await launch();
   const context = await browser.newContext({ viewport: { width: 1280, height: 850 }, reducedMotion: 'reduce', locale: 'en-US' });
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
@@ -67,8 +76,7 @@ export async function journey(name, run) {
     console.error(`not ok ${name}\n${error.stack}\nat ${page.url().replace(/#.*/, '')}`);
     process.exitCode = 1;
   } finally {
-    await browser.close();
-    rmSync(home, { recursive: true, force: true });
+    await close();
   }
 }
 
@@ -88,14 +96,15 @@ export function check(condition, message) {
   if (!condition) throw new Error(message);
 }
 
-export async function logIn(page, { email, password }) {
+/** `secret`: of the second factor; what journey 1 kept is taken when it is not given. */
+export async function logIn(page, { email, password }, secret) {
   await page.goto(`${env.url}/login`);
   await page.getByLabel('E-mail').fill(email);
   await page.locator('input[type=password]').fill(password);
   await page.getByRole('button', { name: 'Log in' }).click();
-  const secret = readState().totp?.[email];
-  if (secret) {
-    await page.getByLabel('Code from your authenticator app').fill(totp(secret));
+  const key = secret === undefined ? readState().totp?.[email] : secret;
+  if (key) {
+    await page.getByLabel('Code from your authenticator app').fill(totp(key));
     await page.getByRole('button', { name: 'Log in' }).click();
   }
   await page.getByRole('heading', { name: 'Overview' }).waitFor();

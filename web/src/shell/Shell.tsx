@@ -6,13 +6,15 @@ import { Suspense, lazy, useEffect, useRef, useState } from 'react';
 import { isActingFor, roleFor } from '@/api/access';
 import { ActingProvider, useActing } from '@/api/acting';
 import { followEvents } from '@/api/events';
+import { ApiError } from '@/api/problem';
 import { getQuery } from '@/api/query';
 import { onReauthentication } from '@/api/reauth';
 import { useMe } from '@/api/session';
 import { rich, t } from '@/i18n';
-import { ErrorNotice, Loading } from '@/ui/feedback';
+import { Loading } from '@/ui/feedback';
 import { tenantPaths } from '@/ui/paths';
 import { useParam } from '@/ui/route';
+import { PageError, PageNotFound } from './ErrorPages';
 import { ColorSchemeButton } from './ColorSchemeButton';
 import { OperationsButton } from './OperationsButton';
 import { Rail } from './Rail';
@@ -33,7 +35,8 @@ export function Shell() {
   const tenant = own ?? other.data;
 
   if (!tenant) {
-    return other.error ? <ErrorNotice error={other.error} retry={() => void other.refetch()} /> : <Loading />;
+    if (other.error instanceof ApiError && other.error.status === 404) return <PageNotFound />;
+    return other.error ? <PageError error={other.error} reset={() => void other.refetch()} /> : <Loading />;
   }
   return (
     <ActingProvider tenant={{ id, kind: tenant.kind, name: tenant.name, role: roleFor(me, id) }}>

@@ -1,0 +1,98 @@
+// Pictures of the pages of a running panel, light, dark and on a phone, and what the console said meanwhile. Variables as in lib.mjs:
+// MPANEL_URL, MPANEL_SHOTS (default: shots), MPANEL_EMAIL and MPANEL_PASSWORD (default: the owner of the journeys), MPANEL_TOTP (its secret,
+// where it has one). Arguments are names of pages. Shows the first customer, site, zone and plan that it finds; changes nothing.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { OWNER, env, launch, logIn } from './lib.mjs';
+
+const OUT = env.shots ?? 'shots';
+const ONLY = process.argv.slice(2);
+const who = { email: process.env.MPANEL_EMAIL ?? OWNER.email, password: process.env.MPANEL_PASSWORD ?? OWNER.password };
+const VARIANTS = [
+  ['light', 1440, 900, 'light'],
+  ['dark', 1440, 900, 'dark'],
+  ['tablet', 768, 1024, 'light'],
+  ['phone', 360, 740, 'light'],
+  ['phone-dark', 360, 740, 'dark'],
+];
+
+const { browser, close } = await launch();
+try {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await logIn(page, who, process.env.MPANEL_TOTP ?? null);
+  const storageState = await context.storageState();
+  const pages = (await places(page)).filter(([name]) => ONLY.length === 0 || ONLY.includes(name));
+  await context.close();
+  mkdirSync(OUT, { recursive: true });
+  for (const [variant, width, height, colorScheme] of VARIANTS) await draw(storageState, pages, variant, { viewport: { width, height }, colorScheme });
+} finally {
+  await close();
+}
+
+/** Every page with something on it, by name. */
+async function places(page) {
+  const read = (path, tenant) =>
+    page.evaluate(async ([url, id]) => (await fetch(url, { headers: id ? { 'Mpanel-Tenant': id } : {} })).json(), [`/api/v1/${path}`, tenant]);
+  const own = (await read('me')).home_tenant.id;
+  const customers = (await read('tenants?limit=200', own)).items ?? [];
+  const owners = [...customers.filter(({ kind }) => kind === 'customer').map(({ id }) => id), own];
+  const firstOf = async (what) => {
+    for (const tenant of owners) {
+      const found = (await read(what, tenant)).items?.[0];
+      if (found) return `/t/${tenant}/${what}/${found.id}`;
+    }
+    return null;
+  };
+  const [site, zone, plan] = [await firstOf('sites'), await firstOf('zones'), (await read('plans', own)).items?.[0]];
+  const home = `/t/${own}`;
+  const theirs = `/t/${owners[0]}`;
+  return [
+    ['overview', home],
+    ['customers', `${home}/customers`],
+    ['customer-new', `${home}/customers/new`],
+    ['customer', customers[0] && `${home}/customers/${customers[0].id}`],
+    ['plans', `${home}/plans`],
+    ['plan-new', `${home}/plans/new`],
+    ['plan', plan && `${home}/plans/${plan.id}`],
+    ['members', `${theirs}/members`],
+    ['customer-overview', theirs],
+    ['sites', `${theirs}/sites`],
+    ['site-new', `${theirs}/sites/new`],
+    ['site', site],
+    ['site-domains', site && `${site}/domains`],
+    ['site-settings', site && `${site}/settings`],
+    ['zones', `${theirs}/zones`],
+    ['zone-new', `${theirs}/zones/new`],
+    ['zone', zone],
+    ['certificates', `${theirs}/certificates`],
+    ['audit', `${home}/audit`],
+    ['tokens', `${home}/tokens`],
+    ['token-new', `${home}/tokens/new`],
+    ['nodes', `${home}/nodes`],
+    ['sessions', `${home}/sessions`],
+    ['profile', `${home}/profile`],
+    ['not-found', '/t/tnt_01h2xcejqtf2nbrexx3vqjhp41'],
+    ['claim', '/claim'],
+    ['activate', '/activate'],
+    ['login', '/login'],
+  ].filter(([, path]) => path);
+}
+
+async function draw(storageState, pages, variant, options) {
+  const context = await browser.newContext({ ...options, storageState, reducedMotion: 'reduce', locale: 'en-US' });
+  await context.addInitScript((scheme) => localStorage.setItem('mantine-color-scheme-value', scheme), options.colorScheme);
+  const page = await context.newPage();
+  page.on('pageerror', (error) => console.log(`${variant} ${page.url()}: ${error.message}`));
+  page.on('console', (message) => message.type() === 'error' && console.log(`${variant} ${page.url()}: ${message.text()}`));
+  for (const [name, path] of pages) {
+    await page.goto(env.url + path);
+    await page.getByRole('heading').first().waitFor();
+    // The stream of events never lets the network become idle.
+    await page.waitForTimeout(600);
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    if (over > 0) console.log(`${variant} ${name}: ${over} px too wide`);
+    await page.screenshot({ path: join(OUT, `${name}-${variant}.png`), fullPage: true });
+  }
+  await context.close();
+}
