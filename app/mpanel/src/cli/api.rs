@@ -277,7 +277,7 @@ impl Api {
             cause = deeper;
         }
         let cause = cause.to_string();
-        if cause.contains("certificate") {
+        if cause.contains("UnknownIssuer") {
             return Failure::Unreachable(format!(
                 "{}: {cause}\n  for mPanel's own authority: `mpanel login` asks whether to trust it, `mpanel trust` adds it to this machine, `--ca FILE` names it",
                 self.shown

@@ -12,9 +12,7 @@ pub fn is_possible() -> bool {
 }
 
 fn refuse(what: &str, option: &str) -> Failure {
-    Failure::Usage(format!(
-        "{what} is missing, and nobody can be asked without a terminal: give {option}"
-    ))
+    Failure::Usage(format!("{what}: nobody can be asked without a terminal; give {option}"))
 }
 
 /// A line.

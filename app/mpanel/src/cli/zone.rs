@@ -51,8 +51,8 @@ pub enum Records {
         /// A, AAAA, CAA, CNAME, MX, NS, SRV or TXT
         #[arg(value_name = "TYPE")]
         rtype: String,
-        /// The value in zone file format, such as 192.0.2.1, or 10 mail.example.com.
-        #[arg(required = true, num_args = 1.., allow_hyphen_values = true)]
+        /// The value in zone file format, such as 192.0.2.1, or 10 mail.example.com. (one that begins with a hyphen after --)
+        #[arg(required = true, num_args = 1..)]
         data: Vec<String>,
         /// Seconds for which others may remember it
         #[arg(long, value_name = "SECONDS")]

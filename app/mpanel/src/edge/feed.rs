@@ -107,7 +107,11 @@ impl Feed {
             }
         };
         delta
-            .inspect_err(|error| tracing::warn!(key = item.key, %error, "entry of the feed not used"))
+            .inspect_err(|error| match error {
+                // Certificates are older than a node that has just joined; they are sealed for it next.
+                Unusable::NotForThisNode => tracing::info!(key = item.key, %error, "entry of the feed not used"),
+                _ => tracing::warn!(key = item.key, %error, "entry of the feed not used"),
+            })
             .ok()
     }
 }

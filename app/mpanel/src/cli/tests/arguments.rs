@@ -38,7 +38,7 @@ fn what_the_documentation_shows_is_understood() {
         "site domain add handbook old.example.com --kind redirect --target https://example.com --status 308",
         "zone create example.com",
         "record add example.com @ MX 10 mail.example.com. --ttl 300",
-        "record add example.com www TXT -flag",
+        "record add example.com www TXT --ttl 300 -- -flag",
         "record update example.com rec_1 --value 192.0.2.2",
         "token create ci --scope sites.site:read --scope sites.release:create --expires-at 2027-01-01T00:00:00Z",
         "session list",
@@ -67,6 +67,7 @@ fn an_argument_is_not_taken_for_the_option_of_its_name() {
     let parse = |line: &str| match Cli::try_parse_from(line.split(' ')).unwrap().command {
         crate::Commands::Client(Commands::Tenant(with)) => with.global,
         crate::Commands::Client(Commands::Token(with)) => with.global,
+        crate::Commands::Client(Commands::Record(with)) => with.global,
         other => panic!("{other:?}"),
     };
     assert_eq!(parse("mpanel tenant show acme").tenant, None);

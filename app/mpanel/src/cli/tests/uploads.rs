@@ -124,13 +124,18 @@ async fn an_upload_survives_half_a_piece_and_a_lost_answer() {
 async fn the_next_process_goes_on_where_one_ended() {
     let rig = Rig::new(&[Accident::None, Accident::Refused]).await;
     let api = rig.fake.api();
-    // A conflict is asked about; this one stays, and the process is ended by its user.
-    let stopped = tokio::time::timeout(Duration::from_millis(300), async {
-        let mut upload = rig.upload(&api);
-        upload.first_pause = Duration::from_secs(60);
-        upload.run().await
-    });
-    assert!(stopped.await.is_err());
+    // A conflict is asked about after a pause; the process is ended by its user in that.
+    let refused = async {
+        while !rig.store.lock().unwrap().accidents.is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let mut interrupted = rig.upload(&api);
+    interrupted.first_pause = Duration::from_secs(60);
+    tokio::select! {
+        ended = interrupted.run() => panic!("it ended by itself: {ended:?}"),
+        () = refused => {}
+    }
     let before = rig.fake.asked().len();
 
     let upload = rig.upload(&api);
