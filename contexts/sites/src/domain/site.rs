@@ -101,6 +101,17 @@ pub struct Site {
 }
 
 impl Site {
+    /// The site, for changes that one which is being deleted no longer takes.
+    ///
+    /// # Errors
+    /// [`Error::Deleting`].
+    pub fn active(self) -> Result<Self, Error> {
+        match self.state {
+            SiteState::Active => Ok(self),
+            SiteState::Deleting => Err(Error::Deleting),
+        }
+    }
+
     /// The site's domains, the primary first.
     ///
     /// # Errors

@@ -123,7 +123,7 @@ impl Sites {
     async fn note(&self, cx: &OpCx, upload: &Upload, at: u64) -> Result<(), Error> {
         let at = i64::try_from(at).unwrap_or(i64::MAX);
         let mut tx = self.spine.db().tenant(cx.tenant()).await?;
-        let open = store::uploads::advance(&mut tx, upload.site, upload.id, at).await?;
+        let open = store::uploads::advance(&mut tx, upload.site, upload.id, at, self.expiry()).await?;
         tx.commit().await?;
         if open { Ok(()) } else { Err(Error::NotFound) }
     }

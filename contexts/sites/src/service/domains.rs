@@ -73,9 +73,9 @@ impl Sites {
             Begin::Run(change) => change,
             Begin::Replay(name) => return self.domain(cx, site, &name).await,
         };
-        store::sites::lock(change.tx(), site).await?;
+        let row = store::sites::lock(change.tx(), site).await?;
         cx.authorize::<authz::Domain, _>(actions::Create)?;
-        let node = store::sites::lock_active(change.tx(), site).await?.node;
+        let node = row.active()?.node;
         self.attach(cx, change.tx(), (site, node), &new, "/name").await?;
         self.publish(change.tx(), site, &[]).await?;
         let facts = json!({"name": new.name, "kind": new.kind.as_str(), "target": new.target, "status": new.status});
@@ -132,7 +132,7 @@ impl Sites {
         let domain = domains.iter().find(|domain| domain.name == *name);
         let domain = domain.ok_or(Error::NotFound)?;
         cx.authorize::<authz::Domain, _>(actions::Delete)?;
-        store::sites::lock_active(change.tx(), site).await?;
+        before.active()?;
         self.detach(change.tx(), site, name).await?;
         self.publish(change.tx(), site, &[name.to_string()]).await?;
         let record = Record::new(events::DOMAIN_REMOVED, site, json!({"name": name}));

@@ -48,12 +48,12 @@ impl Sites {
             Begin::Run(change) => change,
             Begin::Replay(deploying) => return Ok(deploying),
         };
-        store::sites::lock(change.tx(), site).await?;
+        let row = store::sites::lock(change.tx(), site).await?;
         let allowed = cx.authorize::<authz::Release, _>(actions::Create)?;
         if new.activate {
             cx.authorize::<authz::Release, _>(actions::Operate)?;
         }
-        store::sites::lock_active(change.tx(), site).await?;
+        row.active()?;
         let note = new.note.as_deref().map(str::trim).filter(|note| !note.is_empty());
         if note.is_some_and(|note| note.chars().count() > NOTE) {
             return Err(Error::field(
@@ -178,12 +178,12 @@ impl Sites {
             Begin::Run(change) => change,
             Begin::Replay(operation) => return Ok(operation),
         };
-        store::sites::lock(change.tx(), site).await?;
+        let row = store::sites::lock(change.tx(), site).await?;
         let release = store::releases::get(change.tx(), site, id)
             .await?
             .ok_or(Error::NotFound)?;
         cx.authorize::<authz::Release, _>(actions::Operate)?;
-        store::sites::lock_active(change.tx(), site).await?;
+        row.active()?;
         if !matches!(release.state, ReleaseState::Ready | ReleaseState::Active) {
             return Err(Error::ReleaseNotReady);
         }
@@ -200,12 +200,12 @@ impl Sites {
     /// Begins to remove a release that is not served.
     pub async fn delete_release(&self, cx: &OpCx, site: SiteId, id: ReleaseId) -> Result<OperationId, Error> {
         let mut change = self.spine.begin(cx).await?;
-        store::sites::lock(change.tx(), site).await?;
+        let row = store::sites::lock(change.tx(), site).await?;
         let release = store::releases::get(change.tx(), site, id)
             .await?
             .ok_or(Error::NotFound)?;
         cx.authorize::<authz::Release, _>(actions::Delete)?;
-        store::sites::lock_active(change.tx(), site).await?;
+        row.active()?;
         match release.state {
             ReleaseState::Ready | ReleaseState::Failed => {}
             ReleaseState::Active => return Err(Error::ReleaseActive),

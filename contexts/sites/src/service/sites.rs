@@ -47,7 +47,7 @@ impl Sites {
         cx.authorize::<authz::Site, _>(actions::List)?;
         let mut tx = self.spine.db().tenant(cx.tenant()).await?;
         let rows = store::sites::list(&mut tx, page).await?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(Page::cut(page, rows, |site| site.id.uuid()))
     }
 
@@ -55,9 +55,7 @@ impl Sites {
         let mut change = self.spine.begin(cx).await?;
         let before = store::sites::lock(change.tx(), id).await?;
         let allowed = cx.authorize::<authz::Site, _>(actions::Modify)?;
-        if before.state == SiteState::Deleting {
-            return Err(Error::Deleting);
-        }
+        let before = before.active()?;
         if patch.seen.is_some_and(|seen| seen != before.version) {
             return Err(Error::Stale);
         }
@@ -101,9 +99,7 @@ impl Sites {
         let mut change = self.spine.begin(cx).await?;
         let site = store::sites::lock(change.tx(), id).await?;
         let allowed = cx.authorize::<authz::Site, _>(actions::Delete)?;
-        if site.state == SiteState::Deleting {
-            return Err(Error::Deleting);
-        }
+        let site = site.active()?;
         store::sites::bury(change.tx(), &allowed, id).await?;
         let input = DeleteSiteInput { site: id };
         let operation = mpanel_jobs::start(change.tx(), cx, &DELETE_SITE, id, &input).await?;

@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use mpanel_authz::{OpCx, actions};
 use mpanel_events::{Begin, Record};
 use mpanel_kernel::ids::{SiteId, UploadId};
@@ -27,9 +28,9 @@ impl Sites {
             Begin::Run(change) => change,
             Begin::Replay(id) => return self.get_upload(cx, site, id).await,
         };
-        store::sites::lock(change.tx(), site).await?;
+        let row = store::sites::lock(change.tx(), site).await?;
         let allowed = cx.authorize::<authz::Upload, _>(actions::Create)?;
-        store::sites::lock_active(change.tx(), site).await?;
+        row.active()?;
         archive_format("/filename", &new.filename)?;
         let most = self.settings.max_upload_bytes;
         let size = u64::try_from(new.size)
@@ -55,7 +56,7 @@ impl Sites {
             sha256: None,
             state: UploadState::Open,
             created_at: now,
-            expires_at: now.saturating_add(self.settings.upload_lifetime).unwrap_or(now),
+            expires_at: self.expiry(),
         };
         store::uploads::insert(change.tx(), &allowed, &upload).await?;
         let entitlements = &self.ports.entitlements;
@@ -67,6 +68,12 @@ impl Sites {
         change.record(record).await?;
         change.commit_with(&upload.id).await?;
         Ok(upload)
+    }
+
+    /// When an upload that somebody works on now is given up.
+    pub(super) fn expiry(&self) -> Timestamp {
+        let expiry = self.clock.now().saturating_add(self.settings.upload_lifetime);
+        expiry.unwrap_or(Timestamp::MAX)
     }
 
     pub async fn get_upload(&self, cx: &OpCx, site: SiteId, id: UploadId) -> Result<Upload, Error> {

@@ -111,11 +111,7 @@ pub async fn lock(tx: &mut TenantTx, id: SiteId) -> Result<Site, Error> {
 
 /// As [`lock`], for changes that a site which is being deleted no longer takes.
 pub async fn lock_active(tx: &mut TenantTx, id: SiteId) -> Result<Site, Error> {
-    let site = lock(tx, id).await?;
-    match site.state {
-        SiteState::Active => Ok(site),
-        SiteState::Deleting => Err(Error::Deleting),
-    }
+    lock(tx, id).await?.active()
 }
 
 /// The number of the site's next release.

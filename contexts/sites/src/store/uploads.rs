@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use mpanel_authz::{Allowed, actions};
 use mpanel_kernel::ids::{SiteId, UploadId};
 use mpanel_pg::{TenantTx, Ts, Tx};
@@ -27,14 +28,23 @@ pub async fn insert(
     Ok(())
 }
 
-/// Notes that so many bytes are on disk; `false` when the upload no longer takes any.
-pub async fn advance(tx: &mut TenantTx, site: SiteId, id: UploadId, received: i64) -> Result<bool, Error> {
+/// Notes that so many bytes are on disk, which also keeps the upload from being given up; `false`
+/// when it no longer takes any.
+pub async fn advance(
+    tx: &mut TenantTx,
+    site: SiteId,
+    id: UploadId,
+    received: i64,
+    expires: Timestamp,
+) -> Result<bool, Error> {
     let done = sqlx::query!(
-        "update sites.uploads set received = $4 where tenant_id = $1 and site_id = $2 and id = $3 and state = 'open'",
+        "update sites.uploads set received = $4, expires_at = $5
+         where tenant_id = $1 and site_id = $2 and id = $3 and state = 'open'",
         tx.tenant().uuid(),
         site.uuid(),
         id.uuid(),
         received,
+        Ts(expires) as _,
     )
     .execute(tx.conn())
     .await?;

@@ -5,9 +5,9 @@ use mpanel_kernel::paging::PageRequest;
 
 use super::store::{published, used};
 use super::support::World;
-use crate::Sites;
-use crate::domain::{Condition, Site, Truth};
+use crate::domain::{Condition, ReleaseState, Site, Truth};
 use crate::reconcile::Converge;
+use crate::{Sites, store};
 
 async fn listed(world: &World) -> Site {
     let page = world.sites.list_sites(&world.owner(), PageRequest::default()).await;
@@ -78,39 +78,29 @@ async fn another_configuration_is_published_once() {
 }
 
 #[tokio::test]
-async fn what_an_agent_could_not_remove_is_removed_later() {
+async fn what_is_buried_goes_unless_an_operation_is_about_to_see_to_it() {
     let world = World::new().await;
-    let _server = world.serve();
+    let server = world.serve();
     let site = world.site("Shop", None).await.id;
-    for text in ["1", "2", "3"] {
-        world.deployed(site, &[("index.html", text)]).await;
-    }
-    // Of the fourth deployment, the call after the unpacking is the removal of the oldest release.
-    let (operation, _) = world
-        .begin(site, &super::support::archive(&[("index.html", "4")]), true)
-        .await;
-    world.ended(operation).await;
-    assert_eq!(used(&world.db, world.tenant).await[2], 3);
-
-    let uid = world.get(site).await.uid().unwrap();
-    let first = world.deployed(site, &[("index.html", "55")]).await;
-    world.deployed(site, &[("index.html", "66")]).await;
-    drop(_server);
-    world.sites.delete_release(&world.owner(), site, first).await.unwrap();
-    // An operation is waiting: the reconciler keeps its hands off.
+    let first = world.deployed(site, &[("index.html", "1")]).await;
+    let second = world.deployed(site, &[("index.html", "2")]).await;
+    world.deployed(site, &[("index.html", "3")]).await;
+    drop(server);
     let converge = Converge::new(world.sites.clone());
-    converge.pass().await.unwrap();
-    assert!(world.agent.files(site, first).is_some());
-    let _server = world.serve();
-    let gone = async {
-        while world.agent.files(site, first).is_some() {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(30), gone)
+    // As an agent that was away has left it.
+    let mut tx = world.db.tenant(world.tenant).await.unwrap();
+    store::releases::set_state(&mut tx, site, first, ReleaseState::Deleting)
         .await
-        .expect("the release is removed");
-    assert_eq!(world.agent.list_releases(site, uid).await.unwrap().len(), 2);
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(converge.pass().await.unwrap().deleted, 1);
+    assert!(world.agent.files(site, first).is_none());
+    assert_eq!(used(&world.db, world.tenant).await[2], 2);
+
+    world.sites.delete_release(&world.owner(), site, second).await.unwrap();
+    world.clock.advance(SignedDuration::from_hours(7));
+    assert_eq!(converge.pass().await.unwrap().deleted, 0);
+    assert!(world.agent.files(site, second).is_some());
 }
 
 #[tokio::test]
