@@ -34,6 +34,9 @@ export interface UploadOptions {
 }
 
 const CHUNK = 8 * 1024 * 1024;
+/** Pieces begin small, so that progress shows on a slow line, and grow on a fast one, where each costs a round trip. */
+const FIRST_CHUNK = 256 * 1024;
+const QUICK_MS = 500;
 
 /** The same file chosen again continues where it stopped; a changed file starts over. */
 export function uploadKey(scope: string, file: Pick<File, 'name' | 'size' | 'lastModified'>): string {
@@ -56,6 +59,7 @@ export async function uploadFile(
   const key = uploadKey(scope, file);
   let upload = await resume(file, key, transport, memory);
   let failures = 0;
+  let size = Math.min(FIRST_CHUNK, chunkBytes);
 
   for (;;) {
     signal.throwIfAborted();
@@ -67,8 +71,10 @@ export async function uploadFile(
         memory.remove(key);
         return upload.id;
       }
-      const piece = file.slice(upload.offset, upload.offset + chunkBytes);
+      const piece = file.slice(upload.offset, upload.offset + size);
+      const begun = Date.now();
       const offset = await transport.append(upload.id, upload.offset, piece, signal);
+      if (Date.now() - begun < QUICK_MS) size = Math.min(size * 2, chunkBytes);
       if (offset > upload.offset) failures = 0;
       upload = { ...upload, offset };
     } catch (error) {

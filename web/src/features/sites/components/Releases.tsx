@@ -11,7 +11,7 @@ import { DataTable } from '@/ui/DataTable';
 import { OperationSteps } from '@/ui/OperationSteps';
 import { Section } from '@/ui/Page';
 import { Empty, ErrorNotice } from '@/ui/feedback';
-import { bytes, count } from '@/ui/format';
+import { bytes, count, sentence } from '@/ui/format';
 import { StateBadge, Time } from '@/ui/state';
 import { SITES, activateRelease, deleteRelease, type Release, type Site } from '../queries';
 
@@ -75,6 +75,11 @@ export function Releases({ site }: { site: Site }) {
                   <Text size="sm" c="dimmed" fw={400} className="mp-break">
                     {release.note ?? release.source.filename}
                   </Text>
+                  {release.problem && (
+                    <Text size="sm" c="var(--mp-bad)" fw={400} className="mp-break">
+                      {sentence(release.problem)}
+                    </Text>
+                  )}
                 </>
               ),
             },
