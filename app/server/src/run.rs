@@ -96,7 +96,6 @@ pub async fn run(options: Options, stop: impl Future<Output = ()> + Send + 'stat
     let listener = UnixListener::from_std(listeners.serve)?;
     tracing::info!("ready");
     axum::serve(listener, app).with_graceful_shutdown(stop).await?;
-    db.close().await;
     Ok(())
 }
 

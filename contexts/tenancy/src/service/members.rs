@@ -106,10 +106,19 @@ impl Service {
             .accounts
             .invite(change.tx(), tenant, &new.email, &name, now)
             .await?;
-        if !store::members::add(change.tx(), tenant, invited.user, new.role, now).await? {
+        let added = store::members::add(change.tx(), tenant, invited.user, new.role, now).await?;
+        let rows = store::members::lock(change.tx()).await?;
+        let role = rows
+            .iter()
+            .find(|(user, _)| *user == invited.user)
+            .map_or(new.role, |(_, role)| *role);
+        // One who has never signed in may have lost the link: asking again makes a new one, and changes nothing else.
+        // Whoever holds an owner's link becomes the owner, so an owner's is for owners to ask for.
+        let may_ask_again = invited.activation.is_some() && (role != Role::Owner || cx.role() == Role::Owner);
+        if !added && !may_ask_again {
             return Err(Error::AlreadyMember);
         }
-        let facts = json!({"user": invited.user, "role": new.role});
+        let facts = json!({"user": invited.user, "role": role, "invited_again": !added});
         change
             .record(Record::new(events::MEMBER_ADDED, invited.user, facts.clone()).after(facts))
             .await?;
@@ -120,7 +129,7 @@ impl Service {
                 user: invited.user,
                 email: new.email.to_string(),
                 name,
-                role: new.role,
+                role,
                 active,
                 created_at: now,
             },

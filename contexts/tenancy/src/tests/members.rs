@@ -57,7 +57,16 @@ async fn a_member_is_added_listed_and_removed() {
         .service
         .add_member(&own, customer.id, member("dev@example.com", Role::Admin))
         .await;
-    assert!(matches!(twice, Err(Error::AlreadyMember)));
+    // The link may have been lost: asking again makes another one, and the role stays.
+    let twice = twice.unwrap();
+    assert!(twice.activation.is_some());
+    assert_eq!(twice.member.role, Role::Developer);
+    world.accounts.activate("dev@example.com");
+    let thrice = world
+        .service
+        .add_member(&own, customer.id, member("dev@example.com", Role::Admin))
+        .await;
+    assert!(matches!(thrice, Err(Error::AlreadyMember)));
     world
         .service
         .remove_member(&own, customer.id, added.member.user)
@@ -69,9 +78,12 @@ async fn a_member_is_added_listed_and_removed() {
 
     let log = world.audit(customer.id).await;
     let actions: Vec<_> = log.iter().map(|entry| entry.action.as_str()).collect();
-    assert_eq!(actions, ["tenancy.member.added", "tenancy.member.removed"]);
+    assert_eq!(
+        actions,
+        ["tenancy.member.added", "tenancy.member.added", "tenancy.member.removed"]
+    );
     assert_eq!(log[0].after.as_ref().unwrap()["role"], "developer");
-    assert_eq!(log[1].before.as_ref().unwrap()["role"], "developer");
+    assert_eq!(log[2].before.as_ref().unwrap()["role"], "developer");
     let (of, event) = world.events().await.pop().unwrap();
     assert_eq!(
         (of, &event["type"]),
@@ -266,4 +278,23 @@ async fn nobody_is_put_into_a_tenant_elsewhere() {
     );
     drop(tx);
     assert_eq!(world.count("select count(*) from tenancy.members").await, 0);
+}
+
+#[tokio::test]
+async fn cve_2025_64423_an_admin_gets_no_new_link_for_an_owner() {
+    let world = World::new().await;
+    let customer = world.customer("C").await;
+    let own = world.owner(&customer);
+    let invited = world
+        .service
+        .add_member(&own, customer.id, member("new@example.com", Role::Owner))
+        .await
+        .unwrap();
+    assert!(invited.activation.is_some());
+    let admin = world.cx(customer.id, TenantKind::Customer, Role::Admin);
+    let again = world
+        .service
+        .add_member(&admin, customer.id, member("new@example.com", Role::Viewer))
+        .await;
+    assert!(matches!(again, Err(Error::AlreadyMember)));
 }
