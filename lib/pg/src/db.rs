@@ -6,6 +6,9 @@ use sqlx::{Connection, PgConnection};
 use crate::{Error, PlatformTx, Reason, SpineTx, TenantTx};
 use mpanel_kernel::ids::TenantId;
 
+/// A connection returned no longer ago than this is taken to be alive.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// The pool. It hands out transactions, never bare connections.
 #[derive(Debug, Clone)]
 pub struct Db {
@@ -23,6 +26,17 @@ impl Db {
             .min_connections(1)
             .acquire_timeout(Duration::from_secs(5))
             .idle_timeout(Duration::from_secs(60))
+            // Each connection is tested when it is returned: only what lay for a while needs it again, and
+            // otherwise each transaction would cost a round trip more.
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > FRESH {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             // A statement that hangs must not hold a connection for ever; long work is cut in steps.
             .connect_with(options.options([
                 ("statement_timeout", "30s"),

@@ -2,6 +2,7 @@
 //! three kinds of transaction that are the only way to a connection, and migrations.
 #![forbid(unsafe_code)]
 
+mod begin;
 mod db;
 mod error;
 mod migrate;

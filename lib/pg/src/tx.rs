@@ -8,6 +8,7 @@ use mpanel_kernel::ids::TenantId;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::Error;
+use crate::begin::begin;
 
 /// Why a transaction looks across tenants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,10 +53,10 @@ pub struct TenantTx {
 
 impl TenantTx {
     pub(crate) async fn begin(pool: &PgPool, tenant: TenantId) -> Result<Self, Error> {
-        let mut begin = String::from("begin; set local role mpanel_app; set local mpanel.tenant = '");
+        let mut statement = String::from("begin; set local role mpanel_app; set local mpanel.tenant = '");
         // A uuid's digits and hyphens cannot end the quotation.
-        write!(begin, "{}'", tenant.uuid()).expect("writing to a String does not fail");
-        let tx = pool.begin_with(AssertSqlSafe(begin)).await?;
+        write!(statement, "{}'", tenant.uuid()).expect("writing to a String does not fail");
+        let tx = begin(pool, AssertSqlSafe(statement)).await?;
         Ok(Self { tx, tenant })
     }
 
@@ -70,6 +71,9 @@ impl TenantTx {
     pub async fn commit(self) -> Result<(), Error> {
         Ok(self.tx.commit().await?)
     }
+
+    /// Ends a transaction that has only read. Nobody waits for that: it travels with the connection's return.
+    pub fn end_read(self) {}
 }
 
 impl Tx for TenantTx {
@@ -88,7 +92,7 @@ impl PlatformTx {
     pub(crate) async fn begin(pool: &PgPool, reason: Reason) -> Result<Self, Error> {
         tracing::debug!(target: "mpanel::platform_tx", ?reason, "cross-tenant transaction");
         Ok(Self {
-            tx: pool.begin_with("begin; set local role mpanel_platform").await?,
+            tx: begin(pool, "begin; set local role mpanel_platform").await?,
         })
     }
 
@@ -115,7 +119,7 @@ pub struct SpineTx {
 impl SpineTx {
     pub(crate) async fn begin(pool: &PgPool) -> Result<Self, Error> {
         Ok(Self {
-            tx: pool.begin_with("begin; set local role mpanel_spine").await?,
+            tx: begin(pool, "begin; set local role mpanel_spine").await?,
         })
     }
 
@@ -124,6 +128,9 @@ impl SpineTx {
     pub async fn commit(self) -> Result<(), Error> {
         Ok(self.tx.commit().await?)
     }
+
+    /// Ends a transaction that has only read. Nobody waits for that: it travels with the connection's return.
+    pub fn end_read(self) {}
 }
 
 impl Tx for SpineTx {
