@@ -116,16 +116,6 @@ impl Api {
         self.request("DELETE", path).send().await
     }
 
-    /// Reads the object for its `ETag` first, as a form does.
-    pub async fn patch(&self, path: &str, body: Value) -> Answer {
-        let current = self.get(path).await.expect(200);
-        let mut request = self.request("PATCH", path).json(&body);
-        if let Some(etag) = current.headers.get("etag") {
-            request = request.header("if-match", etag.to_str().unwrap());
-        }
-        request.send().await
-    }
-
     /// All items of a list, page by page.
     pub async fn list(&self, path: &str) -> Vec<Value> {
         let mut items = Vec::new();
@@ -260,15 +250,6 @@ impl Answer {
     /// Itself, if it has this status.
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{self}");
-        self
-    }
-
-    /// Itself, if it is a problem of this status and code.
-    pub fn expect_problem(self, status: u16, code: &str) -> Self {
-        assert!(
-            self.status == status && self.body["code"] == code,
-            "expected {status} {code}, got {self}"
-        );
         self
     }
 

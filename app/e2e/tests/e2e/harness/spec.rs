@@ -31,12 +31,6 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// The content types of its body; none when it takes no body.
-    pub fn body_types(&self) -> Vec<String> {
-        let content = self.value["requestBody"]["content"].as_object();
-        content.map(|types| types.keys().cloned().collect()).unwrap_or_default()
-    }
-
     /// The path with each parameter replaced by what `id` makes of its name.
     pub fn path_with(&self, mut id: impl FnMut(&str) -> String) -> String {
         let mut path = self.path.clone();
@@ -75,11 +69,6 @@ impl Spec {
             }
         }
         operations
-    }
-
-    pub fn operation(&self, id: &str) -> Operation {
-        let found = self.operations().into_iter().find(|operation| operation.id == id);
-        found.unwrap_or_else(|| panic!("openapi.json has no operation {id}"))
     }
 
     /// The operation that a request reaches. A literal segment wins over a parameter.

@@ -75,9 +75,12 @@ impl System {
         };
     }
 
-    /// Adds a command-line option for the next start.
+    /// Sets a command-line option for the next start.
     pub fn option(&mut self, name: &str, value: &str) {
-        self.options.extend([name.to_owned(), value.to_owned()]);
+        match self.options.iter().position(|option| option == name) {
+            Some(index) => self.options[index + 1] = value.to_owned(),
+            None => self.options.extend([name.to_owned(), value.to_owned()]),
+        }
     }
 
     /// Starts the supervisor and waits until the panel serves.
@@ -208,15 +211,6 @@ impl System {
         let mut up = self.up.take().expect("it runs");
         up.signal(Signal::KILL).unwrap();
         up.wait_for(PATIENCE).await.unwrap().expect("a killed process ends");
-    }
-
-    /// Stops everything in order and gives the exit code.
-    pub async fn stop(&mut self) -> Option<i32> {
-        let mut up = self.up.take().expect("it runs");
-        up.signal(Signal::TERM).unwrap();
-        let exit = up.wait_for(PATIENCE).await.unwrap();
-        let exit = exit.unwrap_or_else(|| panic!("it does not stop:\n{}", self.output()));
-        exit.status.unwrap().code()
     }
 
     /// Kills everything at once, as a power cut does.
