@@ -8,8 +8,8 @@ export interface ApiExample {
   method: string;
   path: string;
   body?: unknown;
-  /** Arguments after `mpanel`, each one argument: they are quoted where a shell needs it. */
-  cli: string[];
+  /** Arguments after `mpanel`, each one argument: they are quoted where a shell needs it. Left out where no command does it. */
+  cli?: string[];
 }
 
 /** The same thing without the panel: what the screen shows or the form will send. */
@@ -22,7 +22,7 @@ export function ApiPanel({ tenant, example }: { tenant: string; example: ApiExam
       </Button>
       <Collapse expanded={open}>
         <Stack gap="xs" mt="xs">
-          <CopyField label={t('ui.api.cli')} value={cliCommand(tenant, example.cli)} multiline />
+          {example.cli && <CopyField label={t('ui.api.cli')} value={cliCommand(tenant, example.cli)} multiline />}
           <CopyField label={t('ui.api.http')} value={curlCommand(location.origin, tenant, example)} multiline />
         </Stack>
       </Collapse>

@@ -95,8 +95,8 @@ export function RecordForm({ zone, record, close }: { zone: Zone; record?: DnsRe
             tenant={tenant}
             example={
               record
-                ? { method: 'PATCH', path: `${path}/${record.id}`, body: { name: values.name, ttl: values.ttl, data: values.data }, cli: ['zone', 'record', 'update', zone.apex, record.id, '--name', values.name, '--ttl', String(values.ttl), '--data', values.data] }
-                : { method: 'POST', path, body: values, cli: ['zone', 'record', 'add', zone.apex, values.name, values.type, values.data, '--ttl', String(values.ttl)] }
+                ? { method: 'PATCH', path: `${path}/${record.id}`, body: { name: values.name, ttl: values.ttl, data: values.data }, cli: ['record', 'update', zone.apex, record.id, '--name', values.name, '--ttl', String(values.ttl), '--value', values.data] }
+                : { method: 'POST', path, body: values, cli: ['record', 'add', zone.apex, values.name, values.type, values.data, '--ttl', String(values.ttl)] }
             }
           />
         </Stack>

@@ -60,7 +60,7 @@ export function ZonePage() {
       <Section title={t('dns.zone.nameservers')} hint={t('dns.zone.nameserversHint')}>
         <CopyField label={t('dns.zone.nameservers')} value={zone.nameservers.join('\n')} />
       </Section>
-      <ApiPanel tenant={tenant} example={{ method: 'GET', path: `/api/v1/zones/${id}/records`, cli: ['zone', 'record', 'list', zone.apex] }} />
+      <ApiPanel tenant={tenant} example={{ method: 'GET', path: `/api/v1/zones/${id}/records`, cli: ['record', 'list', zone.apex] }} />
       <ConfirmDelete
         opened={deleting}
         close={deleteControl.close}

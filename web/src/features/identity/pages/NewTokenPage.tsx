@@ -93,7 +93,7 @@ export function NewTokenPage() {
           method: 'POST',
           path: '/api/v1/api-tokens',
           body: toBody(values),
-          cli: ['token', 'create', values.name, ...scopesOf(values.scopes).flatMap((scope) => ['--scope', scope])],
+          cli: ['token', 'create', values.name, ...scopesOf(values.scopes).flatMap((scope) => ['--scope', scope]), '--expires-at', toBody(values).expires_at ?? ''],
         }}
       />
     </Page>

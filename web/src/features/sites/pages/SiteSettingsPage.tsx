@@ -80,7 +80,7 @@ function SettingsForm({ site }: { site: Site }) {
         </Stack>
       </form>
       <div style={{ marginTop: 12 }}>
-        <ApiPanel tenant={tenant} example={{ method: 'PATCH', path: `/api/v1/sites/${site.id}`, body: toBody(form.watch()), cli: ['site', 'update', site.id, ...cliArgs(form.watch())] }} />
+        <ApiPanel tenant={tenant} example={{ method: 'PATCH', path: `/api/v1/sites/${site.id}`, body: toBody(form.watch()) }} />
       </div>
     </Section>
   );
@@ -98,11 +98,6 @@ function Toggle({ form, name, label, hint, disabled }: { form: ReturnType<typeof
 
 function toBody({ name, settings }: Values): Schemas['sites.SitePatch'] {
   return { name, settings: { ...settings, not_found_page: orNull(settings.not_found_page) } };
-}
-
-function cliArgs({ settings }: Values): string[] {
-  const args = [`--https-redirect=${settings.https_redirect}`, `--spa-fallback=${settings.spa_fallback}`, `--keep-releases=${settings.keep_releases}`];
-  return settings.not_found_page ? [...args, `--not-found-page=${settings.not_found_page}`] : args;
 }
 
 function DeleteSite({ site }: { site: Site }) {

@@ -45,7 +45,7 @@ export function EditPlan({ plan, close }: { plan: Plan; close: () => void }) {
               method: 'POST',
               path: `/api/v1/plans/${plan.id}/versions`,
               body: form.watch(),
-              cli: ['plan', 'version', plan.id, ...entitlementArgs(form.watch('entitlements'))],
+              cli: ['plan', 'version', plan.id, ...entitlementArgs(form.watch('entitlements')), ...(form.watch('oversell') ? ['--oversell'] : [])],
             }}
           />
         </Stack>

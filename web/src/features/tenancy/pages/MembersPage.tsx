@@ -9,7 +9,7 @@ export function MembersPage() {
   return (
     <Page title={t('tenancy.member.title')} description={t('tenancy.member.text', { name: tenant.name })}>
       <Members tenant={id} />
-      <ApiPanel tenant={id} example={{ method: 'GET', path: `/api/v1/tenants/${id}/members`, cli: ['tenant', 'members', id] }} />
+      <ApiPanel tenant={id} example={{ method: 'GET', path: `/api/v1/tenants/${id}/members`, cli: ['tenant', 'member', 'list', id] }} />
     </Page>
   );
 }

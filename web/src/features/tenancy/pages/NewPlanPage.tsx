@@ -55,7 +55,7 @@ export function NewPlanPage() {
           </Stack>
         </form>
       </Section>
-      <ApiPanel tenant={tenant} example={{ method: 'POST', path: '/api/v1/plans', body: values, cli: ['plan', 'create', values.name, ...entitlementArgs(values.entitlements)] }} />
+      <ApiPanel tenant={tenant} example={{ method: 'POST', path: '/api/v1/plans', body: values, cli: ['plan', 'create', values.name, ...entitlementArgs(values.entitlements), ...(values.oversell ? ['--oversell'] : [])] }} />
     </Page>
   );
 }
