@@ -7,15 +7,11 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, Uri, header};
-use http_body_util::{BodyExt, Limited};
 use mpanel_authz::{IdempotencyKey, OpCx};
-use mpanel_kernel::error::{FieldError, Kind};
+use mpanel_kernel::error::FieldError;
 
 use crate::caller::missing;
 use crate::{Caller, Problem};
-
-/// The most bytes of a JSON body.
-pub(crate) const MAX_JSON: usize = 1024 * 1024;
 
 /// What the gate may look at.
 #[derive(Debug)]
@@ -93,11 +89,7 @@ async fn idempotency(request: Request) -> Result<(Request, Option<IdempotencyKey
         return Ok((request, None));
     }
     let (parts, body) = request.into_parts();
-    let bytes = Limited::new(body, MAX_JSON)
-        .collect()
-        .await
-        .map_err(|_| Problem::new(Kind::TooLarge, "request.too_large", "the body is larger than 1 MiB"))?
-        .to_bytes();
+    let bytes = crate::body::read(body).await?;
     let mut hash = digest::Context::new(&digest::SHA256);
     for part in [
         parts.method.as_str().as_bytes(),

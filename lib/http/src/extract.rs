@@ -2,7 +2,6 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use http::header;
 use http::request::Parts;
-use http_body_util::{BodyExt, Limited};
 use mpanel_authz::OpCx;
 use mpanel_kernel::error::{FieldError, Kind};
 use mpanel_kernel::paging::PageRequest;
@@ -10,7 +9,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Problem;
-use crate::admit::MAX_JSON;
 use crate::caller::missing;
 
 /// The operation's context: present only behind the [`admit`](crate::admit) layer.
@@ -100,21 +98,26 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
                 "send the body as JSON, with the header Content-Type: application/json",
             ));
         }
-        let bytes = Limited::new(request.into_body(), MAX_JSON)
-            .collect()
-            .await
-            .map_err(|_| Problem::new(Kind::TooLarge, "request.too_large", "the body is larger than 1 MiB"))?
-            .to_bytes();
+        let bytes = crate::body::read(request.into_body()).await?;
         parse(&bytes).map(Self)
     }
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde would take an array for an object, its elements for fields in their order.
+    if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') && is_json(bytes) {
+        return Err(Problem::field(FieldError::new(
+            "",
+            "request.bad_field",
+            "the body must be a JSON object",
+        )));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let pointer = pointer(error.path());
         let inner = error.into_inner();
-        if inner.is_data() {
+        // A value of a wrong type in the place of an enum is reported like bad syntax.
+        if inner.is_data() || is_json(bytes) {
             Problem::field(field_error(pointer, without_position(&inner.to_string())))
         } else {
             Problem::new(
@@ -132,6 +135,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         )
     })?;
     Ok(value)
+}
+
+fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
 }
 
 /// serde names a field that is missing, or that nobody knows, in its message only.

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod admit;
+mod body;
 mod caller;
 mod etag;
 mod extract;

@@ -22,6 +22,14 @@ struct Order {
 struct Item {
     #[serde(rename = "count")]
     _count: u32,
+    #[serde(default, rename = "unit")]
+    _unit: Option<Unit>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Unit {
+    Piece,
 }
 
 async fn send(body: &'static str, kind: &'static str) -> (StatusCode, Value) {
@@ -48,6 +56,33 @@ async fn a_wrong_field_is_named_by_its_pointer() {
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(problem["errors"][0]["pointer"], "/items/0/count");
     assert_eq!(problem["errors"][0]["code"], "request.missing_field");
+}
+
+#[tokio::test]
+async fn an_array_is_not_taken_for_an_object() {
+    let (status, problem) = send(r#"[[]]"#, "application/json").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+}
+
+#[tokio::test]
+async fn a_wrong_type_for_an_enum_names_its_field() {
+    let (status, problem) = send(r#"{"items":[{"count":1,"unit":7}]}"#, "application/json").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+    assert_eq!(problem["errors"][0]["pointer"], "/items/0/unit");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_answered_after_it_was_sent() {
+    let large = Body::from(vec![b' '; 3 * 1024 * 1024]);
+    let app = Router::new().route("/", post(async |_: Json<Order>| StatusCode::OK));
+    let request = Request::post("/")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(large)
+        .unwrap();
+    assert_eq!(
+        app.oneshot(request).await.unwrap().status(),
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
 }
 
 #[tokio::test]
