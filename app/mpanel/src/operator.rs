@@ -3,6 +3,7 @@
 mod isolation;
 mod keys;
 
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -72,6 +73,10 @@ pub fn selftest(command: &Selftest) -> anyhow::Result<()> {
 /// # Errors
 /// When it cannot be written as JSON, which is a bug.
 pub fn openapi() -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(&mpanel_server::document())?);
-    Ok(())
+    let text = serde_json::to_string_pretty(&mpanel_server::document())?;
+    match writeln!(std::io::stdout(), "{text}") {
+        // Whoever read has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }

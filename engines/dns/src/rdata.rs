@@ -121,7 +121,7 @@ fn parse_plain(kind: RecordType, data: &str, apex: &[u8]) -> Result<Rdata, Rdata
     };
     if tokens.len() != expected {
         return Err(bad(format!(
-            "{kind} takes {}, found {} part(s)",
+            "{kind} takes {}, and this has {} of {expected} parts",
             shape(kind),
             tokens.len()
         )));

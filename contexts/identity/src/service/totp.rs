@@ -23,6 +23,9 @@ pub struct TotpStarted {
     pub otpauth_uri: Zeroizing<String>,
 }
 
+/// People type spaces into codes; nobody types more than this.
+const LONGEST_CODE: usize = 32;
+
 impl Identity {
     /// Makes a new secret, which counts only once a code of it is confirmed; until then the one in
     /// use, if any, stays.
@@ -54,6 +57,9 @@ impl Identity {
         current: Option<&TokenHash>,
     ) -> Result<Vec<Zeroizing<String>>, Error> {
         let allowed = cx.authorize::<authz::Account, _>(actions::Modify)?;
+        if code.len() > LONGEST_CODE {
+            return Err(Error::field("/code", "identity.totp.bad_code", "a code has six digits"));
+        }
         let person = self.person(cx).await?.account;
         let user = person.id;
         self.0.throttle.by_code(user)?;

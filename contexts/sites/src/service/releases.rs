@@ -62,6 +62,13 @@ impl Sites {
                 format!("a note has at most {NOTE} characters"),
             ));
         }
+        if note.is_some_and(|note| note.chars().any(|c| c.is_control() && c != '\n')) {
+            return Err(Error::field(
+                "/note",
+                "sites.release.note_bad_character",
+                "a note is plain text, without control characters",
+            ));
+        }
         let unknown = || Error::field("/upload_id", "sites.upload.unknown", "the site has no such upload");
         let mut upload = match store::uploads::lock(change.tx(), site, new.upload).await {
             Err(Error::NotFound) => return Err(unknown()),
