@@ -33,7 +33,10 @@ pub async fn run(data: &Path, shown: &Shown) -> anyhow::Result<()> {
     let setup = api.get(&["setup"]).await.map_err(said)?;
     let claimed = setup.value.get("claimed").and_then(Value::as_bool).unwrap_or(true);
     let (answer, accounts) = match (claimed, Accounts::load(data)?) {
-        (true, None) => return Ok(refuse("somebody else owns this installation already")),
+        (true, None) => {
+            refuse("somebody else owns this installation already");
+            return Ok(());
+        }
         (true, Some(accounts)) if accounts.finished => {
             print(&table(shown, &accounts, false));
             return Ok(());
@@ -41,7 +44,8 @@ pub async fn run(data: &Path, shown: &Shown) -> anyhow::Result<()> {
         (true, Some(accounts)) => match sign_in(&api, &accounts).await {
             Ok(answer) => (answer, accounts),
             Err(failure) if failure.status() == Some(401) => {
-                return Ok(refuse("the demo's owner has another password now"));
+                refuse("the demo's owner has another password now");
+                return Ok(());
             }
             Err(failure) => return Err(said(failure)),
         },
