@@ -35,6 +35,12 @@ impl State {
         })
     }
 
+    /// Bytes of the value as it goes over the feed.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.value.as_ref().map_or(0, |value| value.to_string().len())
+    }
+
     #[must_use]
     pub fn delete(topic: &'static str, key: impl Into<String>, generation: i64) -> Self {
         Self {

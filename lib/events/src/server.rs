@@ -168,7 +168,7 @@ impl FeedServer {
 
     async fn send_row(&self, hello: &Hello, row: &FeedRow, to: &mut OwnedWriteHalf) -> io::Result<()> {
         if row.is_state && hello.topics.contains(&row.topic) {
-            frame::write(to, &ServerFrame::Item(row.item())).await?;
+            send_item(to, row.item()).await?;
         }
         Ok(())
     }
@@ -198,7 +198,7 @@ impl FeedServer {
             .await
             .map_err(io::Error::other)?;
         for item in items {
-            frame::write(to, &ServerFrame::Item(item)).await?;
+            send_item(to, item).await?;
         }
         let position = Position {
             epoch: epoch.to_owned(),
@@ -206,6 +206,18 @@ impl FeedServer {
         };
         frame::write(to, &ServerFrame::SnapshotEnd { position }).await?;
         Ok(seq)
+    }
+}
+
+/// Sends an item. One that no frame can carry is left out: it must not keep all others from being sent.
+async fn send_item(to: &mut OwnedWriteHalf, item: Item) -> io::Result<()> {
+    let (topic, key) = (item.topic.clone(), item.key.clone());
+    match frame::write(to, &ServerFrame::Item(item)).await {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            tracing::error!(topic, key, "a state is too large for the feed and is not sent");
+            Ok(())
+        }
+        sent => sent,
     }
 }
 

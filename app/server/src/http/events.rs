@@ -77,7 +77,7 @@ struct Stream {
 }
 
 impl Stream {
-    async fn run(self, after: Option<i64>) {
+    async fn run(mut self, after: Option<i64>) {
         // Subscribed before the past is read: nothing falls between the two.
         let mut rows = self.state.tail.subscribe();
         let mut sent = after.unwrap_or(i64::MIN);
@@ -164,7 +164,8 @@ impl Stream {
         may(Action::Read) || may(Action::List)
     }
 
-    async fn still_admitted(&self) -> bool {
+    /// Looks at the rights again and takes over what they are now: a lower role sees less from here on.
+    async fn still_admitted(&mut self) -> bool {
         let admission = Admission {
             method: &self.method,
             uri: &self.uri,
@@ -173,9 +174,14 @@ impl Stream {
             idempotency: None,
         };
         match self.state.gate.admit(admission).await {
-            Ok(cx) => cx.authorize::<Event, _>(actions::List).is_ok(),
-            // A database that is away takes nobody's rights.
-            Err(problem) => problem.kind() == Kind::Unavailable,
+            // Without the membership, a request that names no tenant would be for another one.
+            Ok(cx) if cx.tenant() == self.cx.tenant() => {
+                self.cx = cx;
+                self.cx.authorize::<Event, _>(actions::List).is_ok()
+            }
+            Ok(_) => false,
+            // A database that is away takes nobody's rights, nor do too many requests of the same credential.
+            Err(problem) => matches!(problem.kind(), Kind::Unavailable | Kind::RateLimited),
         }
     }
 }

@@ -72,8 +72,6 @@ impl DeleteSite {
         }
         let preview = site.preview()?;
         sites.ports.certificates.unwant(&mut tx, &preview).await?;
-        let released = sites.ports.claims.release(&mut tx, &preview, ClaimKind::Preview).await;
-        released.map_err(|error| name_error("/slug", error))?;
         Ok(tx.commit().await?)
     }
 
@@ -97,6 +95,13 @@ impl DeleteSite {
         // Nothing can have come since `files`: a buried site takes no uploads.
         let bytes = store::releases::reserved(change.tx(), id).await?;
         store::sites::delete(change.tx(), id).await?;
+        // Given up with the row and not before: as long as this site may still be withdrawn again, nobody else has its name.
+        let released = sites
+            .ports
+            .claims
+            .release(change.tx(), &site.preview()?, ClaimKind::Preview)
+            .await;
+        released.map_err(|error| name_error("/slug", error))?;
         let entitlements = &sites.ports.entitlements;
         entitlements.reserve(change.tx(), EntitlementKey::Sites, -1).await?;
         entitlements

@@ -21,6 +21,9 @@ pub(crate) enum Order {
     Kill,
 }
 
+/// The most bytes of a head that are looked at; more than the longest one that is served.
+const KEPT: usize = 128 * 1024;
+
 /// One connection's state; lives on one thread.
 pub(crate) struct Watch {
     /// The thread's clock, moved by each sweep: precise enough, and free to read.
@@ -116,8 +119,9 @@ impl Watch {
                 head.bytes.clear();
                 head.complete = false;
             }
-            // hyper's own limit on a head ends what this buffer can grow to.
-            head.bytes.extend_from_slice(bytes);
+            // What is longer is refused by hyper, or is no HTTP/1 at all: it has no clear framing either way.
+            let room = KEPT.saturating_sub(head.bytes.len());
+            head.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
         }
     }
 
