@@ -81,7 +81,25 @@ fn record(root: &Path, member: &Member, url: &Url) -> Result<BTreeMap<String, Ve
     drop(touched);
     let recorded = checked.and_then(|()| read_dir(&scratch));
     fs::remove_dir_all(&scratch)?;
-    recorded
+    without_others(root, member, recorded?)
+}
+
+/// Leaves out the queries of crates that were compiled along with this one, because their features were others than
+/// before: they wrote into the same folder. A query that two crates share stays once it is committed in both.
+fn without_others(
+    root: &Path,
+    member: &Member,
+    mut recorded: BTreeMap<String, Vec<u8>>,
+) -> Result<BTreeMap<String, Vec<u8>>> {
+    let own = read_dir(&root.join(&member.path).join(".sqlx"))?;
+    for other in workspace::members(root)?
+        .iter()
+        .filter(|other| other.path != member.path)
+    {
+        let theirs = read_dir(&root.join(&other.path).join(".sqlx"))?;
+        recorded.retain(|name, _| own.contains_key(name) || !theirs.contains_key(name));
+    }
+    Ok(recorded)
 }
 
 fn cargo_check(root: &Path, member: &Member, url: &Url, record_in: Option<&Path>) -> Result<()> {
