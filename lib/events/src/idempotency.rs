@@ -1,6 +1,8 @@
 //! `Idempotency-Key`: the record commits in the effect's own transaction, so there is no moment at
 //! which the work is done and the answer unknown, or the other way round.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use mpanel_authz::{IdempotencyKey, OpCx};
 use mpanel_crypto::Place;
@@ -11,6 +13,9 @@ use crate::{Error, Vault};
 
 /// How long an answer can be replayed.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// How often, and how far apart, the key's lock is asked for.
+const ATTEMPTS: u32 = 6;
+const PAUSE: Duration = Duration::from_millis(20);
 
 pub(crate) enum Claim {
     New(NewClaim),
@@ -32,13 +37,7 @@ pub(crate) async fn claim(
     let actor = cx.actor().reference();
     // Held to the end of the transaction: whoever else comes with the key meanwhile is told so.
     let lock = format!("{}:{actor}:{}", cx.tenant(), key.key);
-    let free = sqlx::query_scalar!(
-        r#"select pg_try_advisory_xact_lock(hashtextextended($1, 7)) as "free!""#,
-        lock
-    )
-    .fetch_one(tx.conn())
-    .await?;
-    if !free {
+    if !lock_soon(tx, &lock).await? {
         return Err(Error::StillRunning);
     }
     let found = sqlx::query!(
@@ -65,6 +64,24 @@ pub(crate) async fn claim(
             operation,
         })),
     }
+}
+
+/// A request that failed gives its lock up a moment after its answer went out, when its transaction is rolled back; one
+/// that follows at once must not be told that it is still running.
+async fn lock_soon(tx: &mut TenantTx, lock: &str) -> Result<bool, Error> {
+    for _ in 0..ATTEMPTS {
+        let free = sqlx::query_scalar!(
+            r#"select pg_try_advisory_xact_lock(hashtextextended($1, 7)) as "free!""#,
+            lock
+        )
+        .fetch_one(tx.conn())
+        .await?;
+        if free {
+            return Ok(true);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(false)
 }
 
 impl NewClaim {
