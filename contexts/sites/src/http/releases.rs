@@ -110,9 +110,23 @@ pub struct DeployingDto {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BodyQuery {
-    #[serde(default = "yes")]
-    activate: bool,
+    activate: Option<bool>,
     note: Option<String>,
+}
+
+/// A JSON body says these things itself: ignored, `?activate=false` would put a release live against the caller's wish.
+fn beside_json(query: &BodyQuery) -> Result<()> {
+    let pointer = match query {
+        BodyQuery { activate: Some(_), .. } => "?activate",
+        BodyQuery { note: Some(_), .. } => "?note",
+        _ => return Ok(()),
+    };
+    let text = "this goes into the body when the body is JSON";
+    Err(Problem::field(FieldError::new(
+        pointer,
+        "sites.release.not_beside_json",
+        text,
+    )))
 }
 
 /// Lists a site's releases, newest first.
@@ -167,10 +181,11 @@ pub async fn create(
             };
             let body = request.into_body().into_data_stream();
             sites
-                .create_release_of(&cx, site, new, (query.activate, query.note), body)
+                .create_release_of(&cx, site, new, (query.activate.unwrap_or_else(yes), query.note), body)
                 .await?
         }
         None => {
+            beside_json(&query)?;
             let Json(body) = Json::<CreateReleaseDto>::from_request(request, &()).await?;
             let new = NewRelease {
                 upload: body.upload_id,

@@ -306,6 +306,21 @@ async fn an_archive_may_be_the_body_itself() {
 }
 
 #[tokio::test]
+async fn what_a_json_body_says_is_not_said_beside_it() {
+    let world = World::new().await;
+    let site = world.site("Shop", None).await.id;
+    let body = json!({"upload_id": mpanel_kernel::ids::UploadId::generate()});
+    for (query, pointer) in [("?activate=false", "?activate"), ("?note=x", "?note")] {
+        let path = format!("/sites/{site}/releases{query}");
+        let answer = send(&world, Method::POST, &path, &body).await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.body["errors"][0]["pointer"]),
+            (422, &json!(pointer))
+        );
+    }
+}
+
+#[tokio::test]
 async fn every_operation_is_documented() {
     let world = World::new().await;
     let (_, document) = crate::module(world.sites.clone()).routes.split_for_parts();
