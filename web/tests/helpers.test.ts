@@ -1,13 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { eventType, stalePaths } from '@/api/events';
-import { changes } from '@/features/spine/components/changes';
 import { checklist } from '@/features/overview/components/checklist';
 import { device } from '@/features/identity/components/device';
 import { strength } from '@/features/identity/components/strength';
 import { joinUnit, splitUnit } from '@/features/tenancy/components/units';
 import { zoneOf } from '@/features/sites/components/zoneOf';
 import { cliCommand, curlCommand, shellQuote } from '@/ui/ApiPanel';
-import { actionText } from '@/ui/actions';
 import { bytes, quantity } from '@/ui/format';
 import { tenantPaths } from '@/ui/paths';
 
@@ -58,20 +56,6 @@ describe('password strength', () => {
 });
 
 describe('small helpers', () => {
-  it('audit changes show only what differs', () => {
-    expect(changes({ a: 1, s: { b: true } }, { a: 1, s: { b: false }, c: 'x' })).toEqual([
-      { field: 's.b', before: 'true', after: 'false' },
-      { field: 'c', before: null, after: 'x' },
-    ]);
-    expect(changes(null, null)).toEqual([]);
-  });
-
-  it('actions become sentences, unknown ones stay', () => {
-    expect(actionText('sites.domain.added')).toBe('Domain added');
-    expect(actionText('sites.release.activated')).toBe('Release made live');
-    expect(actionText('future.thing.done')).toBe('future.thing.done');
-  });
-
   it('the zone of a name is the closest one', () => {
     const zones = [{ apex: 'example.com' }, { apex: 'shop.example.com' }];
     expect(zoneOf('www.shop.example.com', zones)?.apex).toBe('shop.example.com');

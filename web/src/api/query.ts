@@ -1,4 +1,5 @@
 import { queryOptions, useInfiniteQuery, useMutation, useQueryClient, type QueryClient } from '@tanstack/react-query';
+import { useMemo } from 'react';
 import { api, unwrap } from './client';
 import type { paths } from './schema';
 
@@ -49,8 +50,9 @@ export function usePages<P extends GetPath>(tenant: string, path: P, params?: Ge
     getNextPageParam: (last) => last.next_cursor ?? null,
     enabled,
   });
+  const items = useMemo(() => query.data?.pages.flatMap((page) => page.items), [query.data]);
   return {
-    items: query.data?.pages.flatMap((page) => page.items),
+    items,
     error: query.error,
     pending: query.isPending,
     hasMore: query.hasNextPage,

@@ -10,3 +10,4 @@ export type Operation = Schemas['spine.Operation'];
 export type Problem = Schemas['Problem'];
 export type FieldError = Schemas['ProblemField'];
 export type Condition = Schemas['sites.Condition'];
+export type AuditEntry = Schemas['spine.AuditEntry'];

@@ -57,6 +57,16 @@ function fill(text: string, values?: Values): string {
 
 /** Like {@link t}, with elements as values: the place of a name in a sentence is the translator's decision. */
 export function rich(key: Key, values: Record<string, ReactNode>): ReactNode {
-  const parts = (find(key) ?? key).split(/\{\{(\w+)\}\}/);
+  return weave(find(key) ?? key, values);
+}
+
+/** {@link rich} for the first of some keys made from data that has a text, else for `fallback`. */
+export function richOr(keys: readonly string[], fallback: Key, values: Record<string, ReactNode>): ReactNode {
+  const text = keys.map((key) => find(key)).find((found) => found !== undefined);
+  return text === undefined ? rich(fallback, values) : weave(text, values);
+}
+
+function weave(text: string, values: Record<string, ReactNode>): ReactNode {
+  const parts = text.split(/\{\{(\w+)\}\}/);
   return parts.map((part, index) => createElement(Fragment, { key: index }, index % 2 ? values[part] : part));
 }

@@ -48,12 +48,12 @@ export function Palette({ close }: { close: () => void }) {
           setSearch(event.currentTarget.value);
           keys.reset();
         }}
-        onKeyDown={keys.onKeyDown}
+        {...keys.field}
       />
-      <ul className={classes.options} role="listbox" aria-label={t('shell.palette.results')}>
+      <ul className={classes.options} {...keys.list} aria-label={t('shell.palette.results')}>
         {entries.map((entry, index) => (
           <li key={entry.key} role="none">
-            <button type="button" role="option" className={classes.option} aria-selected={index === keys.active} onClick={() => choose(index)}>
+            <button type="button" className={classes.option} {...keys.option(index)}>
               <entry.icon size={16} className="mp-dim" aria-hidden />
               <span className={classes.optionText}>{entry.text}</span>
               <small>{entry.hint}</small>

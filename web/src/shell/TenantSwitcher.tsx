@@ -63,12 +63,12 @@ function Choice({ close }: { close: () => void }) {
           setSearch(event.currentTarget.value);
           keys.reset();
         }}
-        onKeyDown={keys.onKeyDown}
+        {...keys.field}
       />
-      <ul className={classes.options} role="listbox" aria-label={t('shell.switcher.list')}>
+      <ul className={classes.options} {...keys.list} aria-label={t('shell.switcher.list')}>
         {tenants.map((tenant, index) => (
           <li key={tenant.id} role="none">
-            <button type="button" role="option" className={classes.option} aria-selected={index === keys.active} aria-current={tenant.id === id} onClick={() => choose(index)}>
+            <button type="button" className={classes.option} aria-current={tenant.id === id} {...keys.option(index)}>
               <span className={classes.optionText}>{tenant.name}</span>
               <small>{tOr(`shell.kind.${tenant.kind}`, tenant.kind)}</small>
             </button>

@@ -26,7 +26,7 @@ export function Page({ title, heading, description, back, actions, narrow, child
         <div className={classes.titles}>
           {back && (
             <Link to={back.to} className={classes.crumb}>
-              <ChevronLeft size={14} aria-hidden />
+              <ChevronLeft size={14} className="mp-flip" aria-hidden />
               {back.label}
             </Link>
           )}

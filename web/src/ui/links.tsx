@@ -22,7 +22,7 @@ export function ButtonLink({ to, children, ...props }: ButtonProps & { to: strin
 /** A link out of the panel, to a served site. */
 export function OutLink({ href, children }: { href: string; children?: ReactNode }) {
   return (
-    <a className="mp-link mp-break" href={href} target="_blank" rel="noreferrer">
+    <a className="mp-link mp-break mp-ltr" href={href} target="_blank" rel="noreferrer">
       {children ?? href.replace(/^https?:\/\//, '').replace(/\/$/, '')}
       <ExternalLink size={13} aria-hidden style={{ marginInlineStart: 4, verticalAlign: '-1px' }} />
     </a>

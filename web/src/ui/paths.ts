@@ -32,6 +32,11 @@ export function tenantPaths(tenant: string) {
 
 export type TenantPaths = ReturnType<typeof tenantPaths>;
 
+/** Where one sees what uses an entitlement up. */
+export function usagePath(paths: TenantPaths, key: string): string | undefined {
+  return key === 'sites' || key === 'domains' || key === 'disk_bytes' || key === 'traffic_bytes_month' ? paths.sites : undefined;
+}
+
 /** The same page for another tenant; a page about one resource becomes its list, because ids do not carry over. */
 export function switchTenantPath(pathname: string, tenant: string): string {
   const [, , , section] = pathname.split('/');

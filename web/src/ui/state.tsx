@@ -4,6 +4,7 @@ import type { CSSProperties, ReactNode } from 'react';
 import type { Condition } from '@/api/types';
 import { t, tOr } from '@/i18n';
 import classes from './feedback.module.css';
+import { TextLink } from './links';
 import { quantity, relativeTime, absoluteTime, sentence } from './format';
 
 export type Tone = 'ok' | 'warn' | 'bad' | 'busy' | 'idle';
@@ -56,16 +57,18 @@ interface MeterProps {
   used: number;
   limit: number | null;
   kind: string;
+  /** What is behind the number. */
+  to?: string;
 }
 
-export function Meter({ label, used, limit, kind }: MeterProps) {
+export function Meter({ label, used, limit, kind, to }: MeterProps) {
   const share = limit === null ? 0 : limit === 0 ? 100 : Math.min(100, (used / limit) * 100);
   const color = share >= 95 ? 'red' : share >= 80 ? 'yellow' : 'brand';
   const text = limit === null ? t('ui.usedUnlimited', { used: quantity(used, kind) }) : t('ui.usedOf', { used: quantity(used, kind), limit: quantity(limit, kind) });
   return (
     <div>
       <div className={classes.meterLabel}>
-        <span>{label}</span>
+        {to === undefined ? <span>{label}</span> : <TextLink to={to}>{label}</TextLink>}
         <span className="mp-num mp-dim">{text}</span>
       </div>
       {limit !== null && <Progress value={share} color={color} size={6} aria-label={`${label}: ${text}`} />}

@@ -1,5 +1,6 @@
 import { useSyncExternalStore } from 'react';
 import type { Api } from '@/api/client';
+import { storage } from '@/api/storage';
 import { uploadFile, type UploadMemory } from '@/api/uploader';
 import { queryClient } from '@/queryClient';
 import { invalidatePaths } from '@/api/query';
@@ -77,20 +78,8 @@ function warn(event: BeforeUnloadEvent): void {
   event.preventDefault();
 }
 
-const memory: UploadMemory = {
-  get: (key) => guard(() => localStorage.getItem(key)) ?? null,
-  set: (key, id) => void guard(() => localStorage.setItem(key, id)),
-  remove: (key) => void guard(() => localStorage.removeItem(key)),
-};
-
-/** Storage can be switched off or full; an upload then only cannot be resumed after a reload. */
-function guard<T>(use: () => T): T | undefined {
-  try {
-    return use();
-  } catch {
-    return undefined;
-  }
-}
+/** Without storage an upload only cannot be resumed after a reload. */
+const memory: UploadMemory = { ...storage, get: (key) => storage.get(key) ?? null };
 
 const ARCHIVE = /\.(zip|tar\.gz|tgz)$/i;
 

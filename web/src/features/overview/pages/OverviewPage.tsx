@@ -2,17 +2,21 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useActing } from '@/api/acting';
 import { getQuery } from '@/api/query';
+import type { AuditEntry } from '@/api/types';
 import { t, tOr } from '@/i18n';
 import { Page, Section } from '@/ui/Page';
-import { actionText } from '@/ui/actions';
+import { useDirectory } from '@/ui/directory';
 import { ErrorNotice, Loading } from '@/ui/feedback';
 import { count, entitlement, sentence } from '@/ui/format';
 import { TextLink } from '@/ui/links';
-import { tenantPaths } from '@/ui/paths';
+import { tenantPaths, usagePath } from '@/ui/paths';
 import { Meter, StateBadge, Time } from '@/ui/state';
+import { storyOf } from '@/ui/story';
 import { Checklist } from '../components/Checklist';
 import { checklist } from '../components/checklist';
 import classes from '../components/overview.module.css';
+
+const NOTHING: AuditEntry[] = [];
 
 export function OverviewPage() {
   const { id, tenant, paths, can } = useActing();
@@ -43,7 +47,11 @@ export function OverviewPage() {
       <div className={classes.figures}>
         {sells && <Figure label={t('overview.customers')} value={customers.length} more={tenants.data?.next_cursor} note={suspendedNote(customers)} to={paths.customers} />}
         {sells && <Figure label={t('overview.plans')} value={plans.data?.items.length ?? 0} more={plans.data?.next_cursor} to={paths.plans} />}
-        <Figure label={t('overview.sites')} value={sites.data.items.length} more={sites.data.next_cursor} note={t('overview.live', { count: live })} to={paths.sites} />
+        {sells ? (
+          <TheirSites own={sites.data.items.length} />
+        ) : (
+          <Figure label={t('overview.sites')} value={sites.data.items.length} more={sites.data.next_cursor} note={t('overview.live', { count: live })} to={paths.sites} />
+        )}
         <Figure label={t('overview.zones')} value={zones.data?.items.length ?? 0} more={zones.data?.next_cursor} to={paths.zones} />
       </div>
       <div className={classes.columns}>
@@ -76,6 +84,15 @@ function Figure({ label, value, more, note, to }: { label: string; value: number
   );
 }
 
+/** A provider's sites are its customers': the number counts the whole tree, and leads to whose they are. */
+function TheirSites({ own }: { own: number }) {
+  const { id, paths } = useActing();
+  const usage = useQuery(getQuery(id, '/api/v1/tenants/{tenant_id}/usage', { path: { tenant_id: id } }));
+  const all = Math.max(own, usage.data?.items.find(({ key }) => key === 'sites')?.used ?? 0);
+  const note = all === own ? undefined : own > 0 ? t('overview.sitesOwn', { count: own }) : t('overview.sitesTheirs');
+  return <Figure label={t('overview.sites')} value={all} note={note} to={all === own ? paths.sites : paths.customers} />;
+}
+
 function Attention() {
   const { id, paths } = useActing();
   const sites = useQuery(getQuery(id, '/api/v1/sites', { query: { limit: 200 } }));
@@ -100,13 +117,14 @@ function Attention() {
 function Recent() {
   const { id, paths } = useActing();
   const audit = useQuery(getQuery(id, '/api/v1/audit', { query: { limit: 8 } }));
+  const directory = useDirectory(audit.data?.items ?? NOTHING);
   if (!audit.data || audit.data.items.length === 0) return null;
   return (
     <Section title={t('overview.recent')} actions={<TextLink to={paths.audit}>{t('overview.all')}</TextLink>}>
       <ul className={classes.list}>
         {audit.data.items.map((entry) => (
           <li key={entry.id}>
-            <span>{actionText(entry.action)}</span>
+            <span>{storyOf(entry, directory)}</span>
             <Time iso={entry.time} />
           </li>
         ))}
@@ -116,14 +134,15 @@ function Recent() {
 }
 
 function Usage() {
-  const { id } = useActing();
+  const { id, paths, can } = useActing();
   const usage = useQuery(getQuery(id, '/api/v1/tenants/{tenant_id}/usage', { path: { tenant_id: id } }));
+  const behind = can('customers:read') ? () => paths.customers : (key: string) => usagePath(paths, key);
   if (!usage.data || usage.data.items.length === 0) return null;
   return (
-    <Section title={t('overview.usage')}>
+    <Section title={t('overview.usage')} hint={can('customers:read') ? t('overview.usageTree') : undefined}>
       <div className={classes.meters}>
         {usage.data.items.map(({ key, unit, used, limit }) => (
-          <Meter key={key} label={entitlement(key).label} used={used} limit={limit} kind={unit} />
+          <Meter key={key} label={entitlement(key).label} used={used} limit={limit} kind={unit} to={behind(key)} />
         ))}
       </div>
     </Section>

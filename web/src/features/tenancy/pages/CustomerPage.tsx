@@ -12,7 +12,7 @@ import { Page, Section } from '@/ui/Page';
 import { ErrorNotice, Loading } from '@/ui/feedback';
 import { entitlement } from '@/ui/format';
 import { ButtonLink, TextLink } from '@/ui/links';
-import { tenantPaths } from '@/ui/paths';
+import { tenantPaths, usagePath } from '@/ui/paths';
 import { useParam } from '@/ui/route';
 import { Meter, StateBadge, Time } from '@/ui/state';
 import { toast } from '@/ui/toast';
@@ -85,16 +85,18 @@ function Plan({ customer }: { customer: Tenant }) {
   const { id: acting, api, paths, can } = useActing();
   const usage = useQuery(getQuery(acting, '/api/v1/tenants/{tenant_id}/usage', { path: { tenant_id: customer.id } }));
   const plans = useQuery(getQuery(acting, '/api/v1/plans', { query: { limit: 200 } }));
+  const direct = customer.parent_id === acting;
   const [chosen, setChosen] = useState<string | null>(customer.plan?.id ?? null);
   const change = useWrite((plan: string) => subscribe(api, customer.id, plan), TENANTS);
   const offered = plans.data?.items.filter(({ archived, id }) => !archived || id === customer.plan?.id) ?? [];
   const latest = plans.data?.items.find(({ id }) => id === customer.plan?.id)?.latest_version ?? 0;
-  const behind = customer.plan !== null && customer.plan.version < latest;
+  const behind = direct && customer.plan !== null && customer.plan.version < latest;
   const hint = customer.plan === null ? t('tenancy.customer.noPlanText') : behind ? t('tenancy.customer.olderVersion', { version: customer.plan.version }) : undefined;
   return (
     <Section title={t('tenancy.customer.planTitle')} hint={hint}>
       <Stack gap="md">
-        {can('plans:write') && (
+        {!direct && <Seller customer={customer} />}
+        {direct && can('plans:write') && (
           <Group gap="xs" align="flex-end">
             <Select
               label={t('tenancy.customer.plan')}
@@ -118,10 +120,20 @@ function Plan({ customer }: { customer: Tenant }) {
         {usage.error && <ErrorNotice error={usage.error} retry={() => void usage.refetch()} />}
         <div className={classes.grid}>
           {usage.data?.items.map(({ key, unit, used, limit }) => (
-            <Meter key={key} label={entitlement(key).label} used={used} limit={limit} kind={unit} />
+            <Meter key={key} label={entitlement(key).label} used={used} limit={limit} kind={unit} to={customer.kind === 'customer' ? usagePath(tenantPaths(customer.id), key) : tenantPaths(customer.id).customers} />
           ))}
         </div>
       </Stack>
     </Section>
   );
+}
+
+/** Whose plan it is. Only the seller can change it, and only there it can be looked at. */
+function Seller({ customer }: { customer: Tenant }) {
+  const { id: acting } = useActing();
+  const seller = customer.parent_id ?? '';
+  const { data } = useQuery({ ...getQuery(acting, '/api/v1/tenants/{tenant_id}', { path: { tenant_id: seller } }), enabled: seller !== '' });
+  const plan = customer.plan?.name ?? t('tenancy.customer.noPlan');
+  if (!data) return <div>{plan}</div>;
+  return <div>{rich('tenancy.customer.soldBy', { plan: <strong>{plan}</strong>, seller: <TextLink to={tenantPaths(seller).customer(customer.id)}>{data.name}</TextLink> })}</div>;
 }
