@@ -1,5 +1,5 @@
 // Pictures of the pages of a running panel, light, dark and on a phone, and what the console said meanwhile. Variables as in lib.mjs:
-// MPANEL_URL, MPANEL_SHOTS (default: shots), MPANEL_EMAIL and MPANEL_PASSWORD (default: the owner of the journeys), MPANEL_TOTP (its secret,
+// MPANEL_URL, MPANEL_SHOTS (default: shots), MPANEL_VARIANTS (names of variants, default: all), MPANEL_EMAIL and MPANEL_PASSWORD (default: the owner of the journeys), MPANEL_TOTP (its secret,
 // where it has one). Arguments are names of pages. Shows the first customer, site, zone and plan that it finds; changes nothing.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,9 @@ const VARIANTS = [
   ['tablet', 768, 1024, 'light'],
   ['phone', 360, 740, 'light'],
   ['phone-dark', 360, 740, 'dark'],
-];
+  ['rtl', 1440, 900, 'light', 'rtl'],
+  ['phone-rtl', 360, 740, 'dark', 'rtl'],
+].filter(([name]) => !process.env.MPANEL_VARIANTS || process.env.MPANEL_VARIANTS.split(',').includes(name));
 
 const { browser, close } = await launch();
 try {
@@ -25,7 +27,7 @@ try {
   const pages = (await places(page)).filter(([name]) => ONLY.length === 0 || ONLY.includes(name));
   await context.close();
   mkdirSync(OUT, { recursive: true });
-  for (const [variant, width, height, colorScheme] of VARIANTS) await draw(storageState, pages, variant, { viewport: { width, height }, colorScheme });
+  for (const [variant, width, height, colorScheme, dir] of VARIANTS) await draw(storageState, pages, variant, { viewport: { width, height }, colorScheme }, dir);
 } finally {
   await close();
 }
@@ -79,9 +81,11 @@ async function places(page) {
   ].filter(([, path]) => path);
 }
 
-async function draw(storageState, pages, variant, options) {
+async function draw(storageState, pages, variant, options, dir = 'ltr') {
   const context = await browser.newContext({ ...options, storageState, reducedMotion: 'reduce', locale: 'en-US' });
   await context.addInitScript((scheme) => localStorage.setItem('mantine-color-scheme-value', scheme), options.colorScheme);
+  // What a translation into such a language would set.
+  await context.addInitScript((to) => addEventListener('DOMContentLoaded', () => (document.documentElement.dir = to)), dir);
   const page = await context.newPage();
   page.on('pageerror', (error) => console.log(`${variant} ${page.url()}: ${error.message}`));
   page.on('console', (message) => message.type() === 'error' && console.log(`${variant} ${page.url()}: ${message.text()}`));

@@ -61,7 +61,8 @@ function Frame() {
   useEffect(() => {
     // After a change of page, keyboard and screen reader go on in the page, not in the rail.
     if (first.current) first.current = false;
-    else content.current?.focus({ preventScroll: true });
+    // A page that put the focus into its first field has chosen better.
+    else if (!content.current?.contains(document.activeElement)) content.current?.focus({ preventScroll: true });
   }, [pathname]);
 
   return (

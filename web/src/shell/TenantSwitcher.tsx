@@ -12,6 +12,7 @@ import { useTenantSearch } from './tenants';
 
 export function TenantSwitcher() {
   const { tenant } = useActing();
+  const kind = tOr(`shell.kind.${tenant.kind}`, tenant.kind);
   return (
     <Dropdown
       kind="dialog"
@@ -26,7 +27,7 @@ export function TenantSwitcher() {
           <span className={classes.switcherText}>
             <span className="mp-sr">{t('shell.switcher.actingFor')} </span>
             <span className={classes.switcherName}>{tenant.name}</span>
-            <span className={classes.switcherKind}>{tOr(`shell.kind.${tenant.kind}`, tenant.kind)}</span>
+            {kind !== tenant.name && <span className={classes.switcherKind}>{kind}</span>}
           </span>
           <ChevronsUpDown size={14} className="mp-dim" aria-hidden />
         </>

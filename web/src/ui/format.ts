@@ -40,6 +40,18 @@ export function relativeTime(iso: string, now = Date.now()): string {
   return t('ui.time.now');
 }
 
+/** A span as people say it: 300 → "5 min", 86,400 → "1 day"; what is no whole number of a unit stays in the smaller one. */
+export function duration(seconds: number): string {
+  const [unit, size] = SPANS.find(([, length]) => seconds >= length && seconds % length === 0) ?? (['second', 1] as const);
+  return new Intl.NumberFormat(undefined, { style: 'unit', unit, unitDisplay: 'long' }).format(seconds / size);
+}
+
+const SPANS = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+] as const;
+
 /** An entitlement's value in words: counts as numbers, bytes with units, null as "unlimited". */
 export function quantity(value: number | null, kind: string): string {
   if (value === null) return t('ui.unlimited');

@@ -28,7 +28,7 @@ export function whatOf({ subject, before, after }: Told, { name }: Directory): s
   const text = (key: string) => (typeof said[key] === 'string' ? said[key] : undefined);
   if (subject.startsWith('rec_') && text('name')) return `${text('name')} ${text('type') ?? ''}`.trim();
   if (Array.isArray(said['names']) && said['names'].length > 0) return said['names'].join(', ');
-  return text('name') ?? text('email') ?? name(subject) ?? text('slug') ?? shortId(subject);
+  return text('name') ?? text('email') ?? name(subject) ?? text('slug') ?? tOr(`ui.some.${subject.split('_')[0]}`, shortId(subject));
 }
 
 /** The site that a domain, an upload or a release belongs to. */

@@ -1,7 +1,8 @@
-import { Award } from 'lucide-react';
+import { Button, Stack, Text } from '@mantine/core';
+import { Award, Download } from 'lucide-react';
 import { useActing } from '@/api/acting';
 import { usePages } from '@/api/query';
-import { t } from '@/i18n';
+import { rich, t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
@@ -36,6 +37,16 @@ export function CertificatesPage() {
             { key: 'fingerprint', header: t('certificates.fingerprint'), wideOnly: true, cell: ({ fingerprint }) => <span className="mp-mono" title={fingerprint}>{fingerprint.slice(0, 16)}…</span> },
           ]}
         />
+      </Section>
+      <Section title={t('certificates.authority')} hint={t('certificates.authorityText')}>
+        <Stack gap="sm" align="flex-start">
+          <Button component="a" href="/api/v1/certificate-authority" download="mpanel-ca.pem" variant="default" leftSection={<Download size={15} />}>
+            {t('certificates.download')}
+          </Button>
+          <Text size="sm" c="dimmed">
+            {rich('certificates.trust', { command: <code className="mp-mono">mpanel trust</code> })}
+          </Text>
+        </Stack>
       </Section>
       <ApiPanel tenant={tenant} example={{ method: 'GET', path: '/api/v1/certificates', cli: ['certificate', 'list'] }} />
     </Page>

@@ -13,7 +13,7 @@ import { CopyField } from '@/ui/Copy';
 import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
 import { Empty, ErrorNotice, Loading } from '@/ui/feedback';
-import { sentence } from '@/ui/format';
+import { duration, sentence } from '@/ui/format';
 import { lazyDialog } from '@/ui/lazyDialog';
 import { useParam } from '@/ui/route';
 import { StateBadge } from '@/ui/state';
@@ -110,7 +110,7 @@ function Records({ zone }: { zone: Zone }) {
           { key: 'name', header: t('dns.record.name'), main: true, sort: ({ name }) => name, cell: ({ name }) => <span className="mp-mono" title={name}>{relativeName(name, zone.apex)}</span> },
           { key: 'type', header: t('dns.record.type'), sort: ({ type }) => type, cell: ({ type }) => type },
           { key: 'data', header: t('dns.record.data'), cell: ({ data }) => <span className="mp-mono mp-break">{data}</span> },
-          { key: 'ttl', header: t('dns.record.ttl'), align: 'end', sort: ({ ttl }) => ttl, cell: ({ ttl }) => ttl },
+          { key: 'ttl', header: t('dns.record.ttl'), align: 'end', sort: ({ ttl }) => ttl, cell: ({ ttl }) => <span title={`${ttl} s`}>{duration(ttl)}</span> },
           {
             key: 'actions',
             header: t('dns.record.actions'),

@@ -2,22 +2,35 @@ import { Button } from '@mantine/core';
 import { MonitorSmartphone } from 'lucide-react';
 import { useActing } from '@/api/acting';
 import { usePages, useWrite } from '@/api/query';
-import { t } from '@/i18n';
+import { rich, t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
 import { Empty, ErrorNotice } from '@/ui/feedback';
+import { TextLink } from '@/ui/links';
 import { StateBadge, Time } from '@/ui/state';
 import { toast } from '@/ui/toast';
 import { device } from '../components/device';
 import { endSession, type Session } from '../queries';
 
 export function SessionsPage() {
-  const { id: tenant } = useActing();
+  const { id: tenant, paths } = useActing();
   const sessions = usePages('', '/api/v1/sessions');
   const end = useWrite((session: Session) => endSession(session.id), ['/api/v1/sessions']);
+  const others = sessions.items?.filter(({ current }) => !current) ?? [];
+  const endOthers = useWrite(() => Promise.all(others.map(({ id }) => endSession(id))), ['/api/v1/sessions']);
+  const actions = others.length > 1 && (
+    <Button variant="default" loading={endOthers.isPending} onClick={() => endOthers.mutate(undefined, { onSuccess: () => toast(t('identity.sessions.othersEnded')) })}>
+      {t('identity.sessions.endOthers')}
+    </Button>
+  );
   return (
-    <Page title={t('identity.sessions.title')} description={t('identity.sessions.text')}>
+    <Page
+      title={t('identity.sessions.title')}
+      description={rich('identity.sessions.text', { password: <TextLink to={paths.profile}>{t('identity.sessions.password')}</TextLink> })}
+      actions={actions}
+    >
+      {endOthers.error && <ErrorNotice error={endOthers.error} />}
       {end.error && <ErrorNotice error={end.error} />}
       <Section flush>
         <DataTable
@@ -31,7 +44,7 @@ export function SessionsPage() {
           loadingMore={sessions.loadingMore}
           empty={
             <Empty icon={MonitorSmartphone} title={t('identity.sessions.title')}>
-              {t('identity.sessions.text')}
+              {t('identity.sessions.emptyText')}
             </Empty>
           }
           columns={[

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { useMemo } from 'react';
 import { useActing } from '@/api/acting';
 import { getQuery } from '@/api/query';
 import type { AuditEntry } from '@/api/types';
@@ -16,7 +17,14 @@ import { Checklist } from '../components/Checklist';
 import { checklist } from '../components/checklist';
 import classes from '../components/overview.module.css';
 
-const NOTHING: AuditEntry[] = [];
+const SHOWN = 8;
+
+/** What people did and what went wrong; the platform's own steps in between stand in the audit log. */
+function isNews({ actor, action }: AuditEntry): boolean {
+  return action.endsWith('.failed') || !(actor.startsWith('system:') || UPLOAD.test(action));
+}
+
+const UPLOAD = /^sites\.upload\./;
 
 export function OverviewPage() {
   const { id, tenant, paths, can } = useActing();
@@ -42,7 +50,7 @@ export function OverviewPage() {
   const live = sites.data.items.filter((site) => site.active_release_id && site.status.ready).length;
 
   return (
-    <Page title={title} description={tenant.name}>
+    <Page title={title} description={tenant.name === tOr(`shell.kind.${tenant.kind}`, '') ? undefined : tenant.name}>
       {open && <Checklist steps={steps} />}
       <div className={classes.figures}>
         {sells && <Figure label={t('overview.customers')} value={customers.length} more={tenants.data?.next_cursor} note={suspendedNote(customers)} to={paths.customers} />}
@@ -116,13 +124,14 @@ function Attention() {
 
 function Recent() {
   const { id, paths } = useActing();
-  const audit = useQuery(getQuery(id, '/api/v1/audit', { query: { limit: 8 } }));
-  const directory = useDirectory(audit.data?.items ?? NOTHING);
-  if (!audit.data || audit.data.items.length === 0) return null;
+  const audit = useQuery(getQuery(id, '/api/v1/audit', { query: { limit: 50 } }));
+  const told = useMemo(() => (audit.data?.items ?? []).filter(isNews).slice(0, SHOWN), [audit.data]);
+  const directory = useDirectory(told);
+  if (told.length === 0) return null;
   return (
     <Section title={t('overview.recent')} actions={<TextLink to={paths.audit}>{t('overview.all')}</TextLink>}>
       <ul className={classes.list}>
-        {audit.data.items.map((entry) => (
+        {told.map((entry) => (
           <li key={entry.id}>
             <span>{storyOf(entry, directory)}</span>
             <Time iso={entry.time} />

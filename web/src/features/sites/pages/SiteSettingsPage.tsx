@@ -73,7 +73,7 @@ function SettingsForm({ site }: { site: Site }) {
             control={form.control}
             name="settings.keep_releases"
             render={({ field }) => (
-              <NumberInput label={t('sites.settings.keep')} description={t('sites.settings.keepHint')} min={1} max={100} clampBehavior="none" w={260} disabled={!may} value={field.value} onChange={field.onChange} error={form.error('settings.keep_releases')} />
+              <NumberInput label={t('sites.settings.keep')} description={t('sites.settings.keepHint')} min={1} max={100} clampBehavior="none" styles={{ input: { maxWidth: 140 } }} hideControls disabled={!may} value={field.value} onChange={field.onChange} error={form.error('settings.keep_releases')} />
             )}
           />
           {may ? <FormButtons label={t('ui.action.save')} busy={form.formState.isSubmitting} disabled={!form.formState.isDirty} /> : <Text c="dimmed">{t('sites.readOnly')}</Text>}

@@ -1,14 +1,13 @@
-import { Button } from '@mantine/core';
+import { Button, Group } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { UserPlus, Users } from 'lucide-react';
-import { Suspense, useState } from 'react';
+import { Suspense, useState, type ReactNode } from 'react';
 import { useActing } from '@/api/acting';
 import { usePages, useWrite } from '@/api/query';
 import { useMe } from '@/api/session';
 import { rich, t, tOr } from '@/i18n';
 import { ConfirmDelete } from '@/ui/ConfirmDelete';
 import { DataTable } from '@/ui/DataTable';
-import { Section } from '@/ui/Page';
 import { Empty } from '@/ui/feedback';
 import { lazyDialog } from '@/ui/lazyDialog';
 import { StateBadge } from '@/ui/state';
@@ -16,27 +15,28 @@ import { TENANTS, removeMember, type Member } from '../queries';
 
 const MemberForm = lazyDialog(() => import('../forms/MemberForm'), 'MemberForm');
 
-/** `title`: left out where the page itself is named so. */
-export function Members({ tenant, title }: { tenant: string; title?: string }) {
+interface Props {
+  tenant: string;
+  /** The frame around the list: what adds a member stands where the page puts it. */
+  children: (add: ReactNode, list: ReactNode) => ReactNode;
+}
+
+export function Members({ tenant, children }: Props) {
   const { id, api, can } = useActing();
   const me = useMe();
   const members = usePages(id, '/api/v1/tenants/{tenant_id}/members', { path: { tenant_id: tenant } });
   const [adding, addingControl] = useDisclosure(false);
+  const [invited, setInvited] = useState<Member | null>(null);
   const [doomed, setDoomed] = useState<Member | null>(null);
   const remove = useWrite((member: Member) => removeMember(api, tenant, member.user_id), TENANTS);
   const may = can('members:write');
-  return (
-    <Section
-      title={title}
-      flush
-      actions={
-        may && (
-          <Button variant="default" size="compact-sm" leftSection={<UserPlus size={15} />} onClick={addingControl.open}>
-            {t('tenancy.member.add')}
-          </Button>
-        )
-      }
-    >
+  const add = may && (
+    <Button leftSection={<UserPlus size={16} />} onClick={addingControl.open}>
+      {t('tenancy.member.add')}
+    </Button>
+  );
+  const list = (
+    <>
       <DataTable
         label={t('tenancy.member.title')}
         rows={members.items}
@@ -63,17 +63,28 @@ export function Members({ tenant, title }: { tenant: string; title?: string }) {
             align: 'end',
             cell: (member) =>
               may && member.user_id !== me.user.id ? (
-                <Button size="compact-sm" variant="default" onClick={() => setDoomed(member)} aria-label={t('tenancy.member.removeWhat', { name: member.name })}>
-                  {t('ui.action.remove')}
-                </Button>
+                <Group gap={6} wrap="nowrap" justify="flex-end">
+                  {!member.active && (
+                    <Button size="compact-sm" variant="default" onClick={() => setInvited(member)} aria-label={t('tenancy.member.inviteAgainWhat', { name: member.name })}>
+                      {t('tenancy.member.inviteAgain')}
+                    </Button>
+                  )}
+                  <Button size="compact-sm" variant="default" onClick={() => setDoomed(member)} aria-label={t('tenancy.member.removeWhat', { name: member.name })}>
+                    {t('ui.action.remove')}
+                  </Button>
+                </Group>
               ) : null,
           },
         ]}
       />
-      <Suspense fallback={null}>{adding && <MemberForm tenant={tenant} close={addingControl.close} />}</Suspense>
+      <Suspense fallback={null}>
+        {adding && <MemberForm tenant={tenant} close={addingControl.close} />}
+        {invited && <MemberForm tenant={tenant} again={invited} close={() => setInvited(null)} />}
+      </Suspense>
       <ConfirmDelete opened={doomed !== null} close={() => setDoomed(null)} title={t('tenancy.member.removeTitle')} action={t('ui.action.remove')} run={async () => doomed && remove.mutateAsync(doomed)}>
         {rich('tenancy.member.removeText', { name: <strong>{doomed?.name}</strong> })}
       </ConfirmDelete>
-    </Section>
+    </>
   );
+  return children(add, list);
 }

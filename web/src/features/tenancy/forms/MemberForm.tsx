@@ -1,4 +1,4 @@
-import { Modal, Select, Stack, TextInput } from '@mantine/core';
+import { Modal, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { Controller } from 'react-hook-form';
 import { useActing } from '@/api/acting';
@@ -7,7 +7,7 @@ import { t } from '@/i18n';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
 import { email, required, z } from '@/ui/rules';
 import { ActivationLink } from '../components/ActivationLink';
-import { TENANTS, addMember, type Activation, type AddMember } from '../queries';
+import { TENANTS, addMember, type Activation, type AddMember, type Member } from '../queries';
 
 const ROLES = ['owner', 'admin', 'developer', 'viewer'] as const;
 const schema = z.object({ name: required(), email: email(), role: z.enum(ROLES) });
@@ -18,13 +18,14 @@ interface Values {
   role: (typeof ROLES)[number];
 }
 
-export function MemberForm({ tenant, close }: { tenant: string; close: () => void }) {
+/** `again`: somebody who never used the link; asking with the same address makes a new one. */
+export function MemberForm({ tenant, again, close }: { tenant: string; again?: Member; close: () => void }) {
   const { api } = useActing();
   const [added, setAdded] = useState<{ activation: Activation; name: string } | null>(null);
   const write = useWrite((body: AddMember) => addMember(api, tenant, body), TENANTS);
   const form = useApiForm<Values>({
     schema,
-    defaults: { name: '', email: '', role: 'developer' },
+    defaults: again ? { name: again.name, email: again.email, role: again.role as Values['role'] } : { name: '', email: '', role: 'developer' },
     submit: async (values) => {
       const { activation } = await write.mutateAsync(values);
       // Somebody who has an account already needs no link.
@@ -33,15 +34,16 @@ export function MemberForm({ tenant, close }: { tenant: string; close: () => voi
     },
   });
   return (
-    <Modal opened onClose={close} title={t('tenancy.member.add')} closeOnClickOutside={!added} closeButtonProps={{ 'aria-label': t('ui.action.close') }}>
+    <Modal opened onClose={close} title={t(again ? 'tenancy.member.inviteAgainTitle' : 'tenancy.member.add')} closeOnClickOutside={!added} closeButtonProps={{ 'aria-label': t('ui.action.close') }}>
       {added ? (
         <ActivationLink activation={added.activation} name={added.name} />
       ) : (
         <form onSubmit={form.send} noValidate>
           <Stack gap="sm">
+            {again && <Text size="md">{t('tenancy.member.inviteAgainText', { name: again.name })}</Text>}
             <FormProblem messages={form.problem} />
-            <TextInput data-autofocus label={t('tenancy.member.name')} autoComplete="off" error={form.error('name')} {...form.register('name')} />
-            <TextInput label={t('tenancy.member.email')} type="email" autoComplete="off" error={form.error('email')} {...form.register('email')} />
+            <TextInput data-autofocus label={t('tenancy.member.name')} readOnly={again !== undefined} autoComplete="off" error={form.error('name')} {...form.register('name')} />
+            <TextInput label={t('tenancy.member.email')} readOnly={again !== undefined} type="email" autoComplete="off" error={form.error('email')} {...form.register('email')} />
             <Controller
               control={form.control}
               name="role"
@@ -57,7 +59,7 @@ export function MemberForm({ tenant, close }: { tenant: string; close: () => voi
                 />
               )}
             />
-            <FormButtons label={t('tenancy.member.add')} busy={form.formState.isSubmitting} cancel={close} />
+            <FormButtons label={t(again ? 'tenancy.member.inviteAgain' : 'tenancy.member.add')} busy={form.formState.isSubmitting} cancel={close} />
           </Stack>
         </form>
       )}

@@ -65,7 +65,13 @@ export function CustomerPage() {
     >
       {state.error && <ErrorNotice error={state.error} />}
       <Plan key={customer.plan?.id} customer={customer} />
-      <Members tenant={id} title={t('tenancy.member.title')} />
+      <Members tenant={id}>
+        {(add, list) => (
+          <Section title={t('tenancy.member.title')} flush actions={add}>
+            {list}
+          </Section>
+        )}
+      </Members>
       <ApiPanel tenant={acting} example={{ method: 'GET', path: `/api/v1/tenants/${id}`, cli: ['tenant', 'show', id] }} />
       <ConfirmDelete
         opened={suspending}
@@ -113,7 +119,11 @@ function Plan({ customer }: { customer: Tenant }) {
                 {t(chosen === customer.plan?.id ? 'tenancy.customer.movePlan' : 'tenancy.customer.changePlan')}
               </Button>
             )}
-            {customer.plan && chosen === customer.plan.id && <TextLink to={paths.plan(customer.plan.id)}>{t('tenancy.customer.seePlan')}</TextLink>}
+            {customer.plan && chosen === customer.plan.id && (
+              <ButtonLink variant="subtle" to={paths.plan(customer.plan.id)}>
+                {t('tenancy.customer.seePlan')}
+              </ButtonLink>
+            )}
           </Group>
         )}
         {change.error && <ErrorNotice error={change.error} />}
