@@ -27,6 +27,7 @@ use service::LoginThrottle;
 
 pub use authz::ROLES;
 pub use credential::{CredentialError, Presented, SESSION_COOKIE, host, is_cross_site, is_same_site_for_sure};
+pub use domain::Network;
 pub use error::Error;
 pub use http::api;
 pub use service::Authenticated;
