@@ -1,7 +1,7 @@
 //! The helper: this binary run again for one task in one site's folder.
 //!
-//! It becomes the site's uid before it opens anything, then can neither gain rights, start processes, connect
-//! nor (with landlock) see other folders. Every path below the site's folder is opened by `openat2` with
+//! It becomes the site's uid before it opens anything, and can then neither gain rights nor start processes; where the
+//! kernel allows it, it has no network and sees no other folder ([`confine`] says which kernel allows what). Every path below the site's folder is opened by `openat2` with
 //! `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS` or is a single name inside an open folder.
 //! The blob is standard input, answers go to standard output as the protocol's frames.
 
@@ -140,6 +140,6 @@ fn internal(what: &str, error: &dyn std::error::Error) -> Failure {
 }
 
 /// Something worth knowing that stops nothing.
-fn note(message: &str, error: &dyn std::error::Error) {
-    audit::line("warn", message, &[("error", error.to_string().into())]);
+fn note(message: &str, error: &str) {
+    audit::line("warn", message, &[("error", error.into())]);
 }

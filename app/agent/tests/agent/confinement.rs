@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
@@ -56,36 +56,83 @@ async fn a_release_belongs_to_its_site_and_only_the_edge_may_read_it() {
     assert!(!writes.status.success(), "the edge writes");
 }
 
+/// What `/proc` says of a helper at work.
+struct Helper {
+    status: String,
+    environment: Vec<u8>,
+    limits: String,
+    /// Names its network namespace.
+    network: PathBuf,
+    /// Its interfaces and routes.
+    interfaces: Vec<String>,
+    routes: usize,
+}
+
+impl Helper {
+    async fn of(node: &Node) -> Self {
+        let seen = Mutex::new(None);
+        let look = |_| {
+            let mut seen = seen.lock().unwrap();
+            if let (None, Some(helper)) = (&*seen, helper_of(node.pid())) {
+                let read = |name: &str| fs::read_to_string(format!("/proc/{helper}/{name}")).unwrap();
+                let interfaces = read("net/dev");
+                let names = interfaces.lines().filter_map(|line| line.split_once(':'));
+                *seen = Some(Self {
+                    status: read("status"),
+                    environment: fs::read(format!("/proc/{helper}/environ")).unwrap_or_default(),
+                    limits: read("limits"),
+                    network: fs::read_link(format!("/proc/{helper}/ns/net")).unwrap(),
+                    interfaces: names.map(|(name, _)| name.trim().to_owned()).collect(),
+                    routes: read("net/route").lines().skip(1).count(),
+                });
+            }
+        };
+        let unpack = request(ArchiveFormat::TarGz);
+        let unpacked = node.agent.unpack_release(unpack, blob(&slow_archive()), &look).await;
+        assert_eq!(unpacked.unwrap().files, 97);
+        let dir = node.release_dir(&unpack);
+        assert_eq!(fs::metadata(dir.join("noise/1.bin")).unwrap().len(), 1 << 20);
+        seen.into_inner().unwrap().expect("no helper was seen")
+    }
+
+    fn field(&self, name: &str) -> String {
+        let mut lines = self.status.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)).unwrap();
+        value.trim().to_owned()
+    }
+
+    fn assert_has_no_network(&self) {
+        assert_ne!(self.network, fs::read_link("/proc/self/ns/net").unwrap());
+        assert_eq!(self.interfaces, ["lo"]);
+        assert_eq!(self.routes, 0);
+        assert_eq!(self.field("CapEff:"), "0000000000000000");
+        assert_eq!(self.field("CapPrm:"), "0000000000000000");
+    }
+}
+
+#[tokio::test]
+async fn the_helper_has_no_network_whatever_rights_the_agent_has() {
+    if !is_root() {
+        // Whether users may make namespaces is for the machine to say.
+        return;
+    }
+    Helper::of(&Node::start()).await.assert_has_no_network();
+    // As the service's unit starts it.
+    let bounded = Helper::of(&Node::start_without("-sys_admin")).await;
+    bounded.assert_has_no_network();
+    assert_eq!(bounded.field("Uid:"), format!("{UID}\t{UID}\t{UID}\t{UID}"));
+    let rootless = Helper::of(&Node::start_as(Some(64_322))).await;
+    rootless.assert_has_no_network();
+}
+
 #[tokio::test]
 async fn the_helper_has_given_up_everything() {
     let node = Node::start();
-    let unpack = request(ArchiveFormat::TarGz);
-    let seen = Mutex::new(None);
-    let look = |_| {
-        let mut seen = seen.lock().unwrap();
-        if let (None, Some(helper)) = (&*seen, helper_of(node.pid())) {
-            let proc = format!("/proc/{helper}");
-            let status = fs::read_to_string(format!("{proc}/status")).unwrap();
-            let environment = fs::read(format!("{proc}/environ")).unwrap_or_default();
-            let limits = fs::read_to_string(format!("{proc}/limits")).unwrap();
-            *seen = Some((status, environment, limits));
-        }
-    };
-    node.agent
-        .unpack_release(unpack, blob(&slow_archive()), &look)
-        .await
-        .unwrap();
-    let (status, environment, limits) = seen.into_inner().unwrap().expect("no helper was seen");
-    let field = |name: &str| {
-        status
-            .lines()
-            .find_map(|line| line.strip_prefix(name))
-            .unwrap()
-            .trim()
-            .to_owned()
-    };
+    let helper = Helper::of(&node).await;
+    let (environment, limits) = (&helper.environment, &helper.limits);
+    let field = |name: &str| helper.field(name);
     assert_eq!(field("NoNewPrivs:"), "1");
-    assert_eq!(environment, b"");
+    assert!(environment.is_empty());
     assert!(
         limits
             .lines()

@@ -41,7 +41,21 @@ impl Node {
         if let Some(uid) = uid {
             std::os::unix::fs::chown(data.path(), Some(uid), Some(uid)).unwrap();
         }
-        let child = spawn(data.path(), uid);
+        let child = start(&mut command(data.path(), uid));
+        let agent = UnixAgent::new(data.path().join("agent.sock"));
+        Self { data, agent, child }
+    }
+
+    /// As root with fewer capabilities, in setpriv(1)'s words.
+    pub fn start_without(capabilities: &str) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let agent = command(data.path(), None);
+        let mut bounded = Command::new("setpriv");
+        bounded
+            .args(["--bounding-set", capabilities])
+            .arg(agent.get_program())
+            .args(agent.get_args());
+        let child = start(&mut bounded);
         let agent = UnixAgent::new(data.path().join("agent.sock"));
         Self { data, agent, child }
     }
@@ -52,7 +66,7 @@ impl Node {
     }
 
     pub fn restart(&mut self) {
-        self.child = spawn(self.data.path(), None);
+        self.child = start(&mut command(self.data.path(), None));
     }
 
     pub fn pid(&self) -> u32 {
@@ -86,7 +100,11 @@ impl Drop for Node {
     }
 }
 
-fn spawn(data: &Path, uid: Option<u32>) -> Child {
+fn start(command: &mut Command) -> Child {
+    command.env_clear().stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn command(data: &Path, uid: Option<u32>) -> Command {
     let mut binary = PathBuf::from(env!("CARGO_BIN_EXE_mpanel-agent"));
     if uid.is_some() {
         // Where we build may be closed to others.
@@ -96,12 +114,10 @@ fn spawn(data: &Path, uid: Option<u32>) -> Child {
     }
     let mut command = Command::new(binary);
     command
-        .env_clear()
         .arg("--data")
         .arg(data)
         .arg("--socket")
-        .arg(data.join("agent.sock"))
-        .stderr(Stdio::null());
+        .arg(data.join("agent.sock"));
     command.args(["--allow-uid", &geteuid().as_raw().to_string()]);
     if let Some(uid) = uid {
         command.uid(uid).gid(uid).arg("--rootless");
@@ -110,7 +126,7 @@ fn spawn(data: &Path, uid: Option<u32>) -> Child {
     } else {
         command.arg("--rootless");
     }
-    command.spawn().unwrap()
+    command
 }
 
 /// A request for a new release of a new site.
