@@ -24,6 +24,8 @@ create table jobs.operations (
     -- {code, message}; why it is being undone or has failed.
     error jsonb,
     cancel_requested boolean not null default false,
+    -- What it has begun cannot be taken back: it takes no cancellation any more.
+    irrevocable boolean not null default false,
     actor text not null,
     -- Of the process at work, and of this one taking: a worker whose lease was taken over is told by it.
     worker text,

@@ -16,6 +16,8 @@ pub enum Error {
     NotFound,
     #[error("the operation has ended and cannot be cancelled")]
     Ended,
+    #[error("it is too late to cancel: the operation has begun what cannot be taken back")]
+    Irrevocable,
     /// Another worker has taken the work over; this one must let go of it.
     #[error("the lease was lost to another worker")]
     LeaseLost,
@@ -31,7 +33,7 @@ impl PublicError for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::NotFound => Kind::NotFound,
-            Self::Ended => Kind::Conflict,
+            Self::Ended | Self::Irrevocable => Kind::Conflict,
             Self::Db(error) if error.is_unavailable() => Kind::Unavailable,
             Self::Spine(error) => error.kind(),
             Self::Db(_) | Self::Json(_) | Self::LeaseLost => Kind::Internal,
@@ -42,6 +44,7 @@ impl PublicError for Error {
         match self {
             Self::NotFound => "jobs.operation.not_found",
             Self::Ended => "jobs.operation.ended",
+            Self::Irrevocable => "jobs.operation.irrevocable",
             Self::Db(error) if error.is_unavailable() => "spine.database.unavailable",
             Self::Spine(error) => error.code(),
             Self::Db(_) | Self::Json(_) | Self::LeaseLost => "jobs.internal",

@@ -5,12 +5,13 @@ use mpanel_authz::OpCx;
 use mpanel_events::Spine;
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::ids::{OperationId, TenantId};
+use mpanel_pg::Tx;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::operation::status::Progress;
-use crate::{Kind, StepError};
+use crate::{Error, Kind, StepError};
 
 /// What a step works with.
 #[derive(Clone)]
@@ -153,6 +154,31 @@ impl StepCx {
             }),
             true,
         );
+    }
+
+    /// Says that what follows cannot be taken back, which a step does before the first thing it removes for good: from
+    /// here on the operation refuses to be cancelled. Idempotent.
+    ///
+    /// # Errors
+    /// Whoever cancelled was faster, and the step is to end with this error; or the database is away.
+    pub async fn no_way_back(&self) -> Result<(), StepError> {
+        let mut tx = self.spine.db().spine().await.map_err(Error::from)?;
+        let goes_on = sqlx::query_scalar!(
+            "update jobs.operations set irrevocable = not cancel_requested
+             where tenant_id = $1 and id = $2 returning irrevocable",
+            self.tenant.uuid(),
+            self.operation.uuid(),
+        )
+        .fetch_optional(tx.conn())
+        .await
+        .map_err(Error::from)?;
+        tx.commit().await.map_err(Error::from)?;
+        // A context of no running operation has no row.
+        if goes_on.unwrap_or(true) {
+            return Ok(());
+        }
+        self.live.cancel.send_replace(true);
+        Err(StepError::retry("cancelled"))
     }
 
     /// Whether the operation is to be cancelled. It is undone once the step returns; a long step

@@ -302,18 +302,21 @@ async fn steps_of(tx: &mut TenantTx, operations: &[Uuid]) -> Result<HashMap<Uuid
 /// it changes nothing.
 ///
 /// # Errors
-/// [`Error::NotFound`], or [`Error::Ended`] when it is too late.
+/// [`Error::NotFound`], or when it is too late [`Error::Ended`] and [`Error::Irrevocable`].
 pub async fn request_cancel(tx: &mut TenantTx, id: OperationId) -> Result<(), Error> {
-    let state = sqlx::query_scalar!(
-        "select state from jobs.operations where tenant_id = $1 and id = $2 for update",
+    let operation = sqlx::query!(
+        "select state, irrevocable from jobs.operations where tenant_id = $1 and id = $2 for update",
         tx.tenant().uuid(),
         id.uuid(),
     )
     .fetch_optional(tx.conn())
     .await?
     .ok_or(Error::NotFound)?;
-    if OperationState::stored(&state).is_final() {
+    if OperationState::stored(&operation.state).is_final() {
         return Err(Error::Ended);
+    }
+    if operation.irrevocable {
+        return Err(Error::Irrevocable);
     }
     // One that waits for another attempt need not wait any longer.
     sqlx::query!(

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
+use mpanel_kernel::error::{Kind, PublicError};
 use mpanel_kernel::ids::OperationId;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use super::support::{Fixture, SINGLE, Script, THREE, fail, server, until};
 use crate::{Error, OperationState, StepError, StepState, request_cancel};
@@ -104,4 +106,62 @@ async fn what_has_ended_cannot_be_cancelled_and_what_is_unknown_is_not_found() {
         cancel(&fixture, OperationId::generate()).await,
         Err(Error::NotFound)
     ));
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_back_refuses_to_be_cancelled() {
+    let fixture = Fixture::new().await;
+    let (tell, told) = watch::channel(false);
+    let script = Script::new(&THREE, move |what, cx| {
+        let mut told = told.clone();
+        async move {
+            if what == "run two" {
+                cx.no_way_back().await?;
+                cx.no_way_back().await?;
+                cx.progress(1, None, "walls");
+                told.wait_for(|go_on| *go_on).await.unwrap();
+            }
+            Ok(Value::Null)
+        }
+    });
+    let _server = server(fixture.operating([script.clone()]));
+    let id = fixture.start(&THREE, fixture.tenant, "site_1").await;
+    until(|| async { fixture.get(id).await.progress }).await;
+    let late = cancel(&fixture, id).await.unwrap_err();
+    assert_eq!(
+        (late.kind(), late.code()),
+        (Kind::Conflict, "jobs.operation.irrevocable")
+    );
+    tell.send(true).unwrap();
+    let status = fixture.ended(id).await;
+    assert_eq!(
+        (status.state, status.cancel_requested),
+        (OperationState::Succeeded, false)
+    );
+    assert_eq!(script.log(), ["run one", "run two", "run three", "finished succeeded"]);
+}
+
+#[tokio::test]
+async fn who_cancels_first_keeps_a_step_from_what_cannot_be_taken_back() {
+    let fixture = Fixture::new().await;
+    let (tell, told) = watch::channel(false);
+    let script = Script::new(&SINGLE, move |what, cx| {
+        let mut told = told.clone();
+        async move {
+            if what == "run only" {
+                told.wait_for(|go_on| *go_on).await.unwrap();
+                cx.no_way_back().await?;
+                panic!("it went on");
+            }
+            Ok(Value::Null)
+        }
+    });
+    let _server = server(fixture.operating([script.clone()]));
+    let id = fixture.start(&SINGLE, fixture.tenant, "site_1").await;
+    step_runs(&fixture, id, 0).await;
+    cancel(&fixture, id).await.unwrap();
+    tell.send(true).unwrap();
+    let status = fixture.ended(id).await;
+    assert_eq!((status.state, status.error), (OperationState::Cancelled, None));
+    assert_eq!(script.log(), ["run only", "undo only", "finished cancelled"]);
 }
