@@ -8,7 +8,9 @@ create table spine.outbox (
     key text not null,
     generation bigint not null default 0,
     value jsonb,
-    at timestamptz not null
+    at timestamptz not null,
+    -- Of the value as text: batches are cut by it.
+    bytes integer not null generated always as (coalesce(octet_length(value::text), 0)) stored
 );
 alter table spine.outbox enable row level security;
 alter table spine.outbox force row level security;
@@ -26,6 +28,8 @@ end
 $$;
 create trigger wake after insert on spine.outbox for each statement execute function spine.wake('mpanel_outbox');
 
+-- What happened, in order. A state only says here that it changed: its value stands once, in
+-- spine.feed_state, so that what is written a thousand times does not stand here a thousand times.
 create table spine.feed (
     seq bigint primary key,
     tenant_id uuid,
@@ -33,13 +37,14 @@ create table spine.feed (
     topic text not null,
     key text not null,
     generation bigint not null,
-    value jsonb,
-    at timestamptz not null
+    value jsonb check (kind = 'event' or value is null),
+    at timestamptz not null,
+    bytes integer not null generated always as (coalesce(octet_length(value::text), 0)) stored
 );
 create index feed_tenant on spine.feed (tenant_id, seq) where kind = 'event';
 create trigger wake after insert on spine.feed for each statement execute function spine.wake('mpanel_feed');
 
--- The newest state of every object: what a data plane that starts with nothing is sent.
+-- The newest state of every object. A data plane is sent those that are newer than what it has.
 create table spine.feed_state (
     topic text not null,
     key text not null,
@@ -47,14 +52,18 @@ create table spine.feed_state (
     generation bigint not null,
     -- Null when it is gone; the row stays for as long as the feed reaches back, so that one can wait for the removal.
     value jsonb,
+    bytes integer not null generated always as (coalesce(octet_length(value::text), 0)) stored,
     primary key (topic, key)
 );
+create unique index feed_state_seq on spine.feed_state (seq);
 create index feed_state_gone on spine.feed_state (seq) where value is null;
 
 create table spine.feed_meta (
     singleton boolean primary key default true check (singleton),
     -- A new one after a restore: numbers of another history are then never mistaken for this one's.
     epoch uuid not null default gen_random_uuid(),
+    -- Which files this table is in, of which cluster: a copy that was restored finds itself in others.
+    origin text,
     last_seq bigint not null default 0,
     -- Rows up to here are gone from spine.feed.
     pruned_seq bigint not null default 0

@@ -61,7 +61,7 @@ pub async fn consume_available(db: &Db, consumer: &impl Consumer) -> Result<(), 
             .filter(|known| known.epoch == now.epoch && known.seq >= pruned);
         // Read before the transaction begins: no task holds one connection while it waits for another.
         let rows = match reached {
-            Some(known) => rows_after(db, known.seq, BATCH).await?,
+            Some(known) => rows_after(db, known.seq, BATCH).await?.0,
             None => Vec::new(),
         };
         if let Some(known) = reached {

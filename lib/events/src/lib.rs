@@ -7,24 +7,28 @@
 mod audit;
 mod change;
 mod consume;
+mod epoch;
 mod error;
 mod idempotency;
 mod leader;
 mod outbox;
 mod served;
 mod server;
+mod states;
 mod tail;
 mod vault;
 
 pub use audit::{AuditEntry, AuditFilter, list_audit};
 pub use change::{Begin, Change, Record, Spine};
 pub use consume::{Consumer, consume, consume_available};
+pub use epoch::notice_restore;
 pub use error::Error;
 pub use idempotency::purge_expired;
-pub use leader::{move_committed, new_epoch, run_leader};
-pub use outbox::{State, current_states, event, publish};
+pub use leader::{move_committed, run_leader};
+pub use outbox::{State, event, publish};
 pub use served::{ConsumerStatus, Served, ServedBoard};
 pub use server::{FeedServer, NodeDirectory, Refused, Task};
+pub use states::current_states;
 pub use tail::{FeedRow, Tail, events_after};
 pub use vault::Vault;
 

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use mpanel_authz::Actor;
 use mpanel_kernel::ids::{EventId, RequestId, TenantId};
-use mpanel_pg::{PlatformTx, Ts, Tx};
+use mpanel_pg::{Ts, Tx};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -129,22 +129,4 @@ async fn insert(
     .execute(tx.conn())
     .await?;
     Ok(())
-}
-
-/// The newest states of a topic that have reached the feed, by key.
-///
-/// # Errors
-/// When the database is away.
-pub async fn current_states(tx: &mut PlatformTx, topic: &str) -> Result<Vec<(String, i64, Value)>, Error> {
-    let rows = sqlx::query!(
-        r#"select key, generation, value as "value!" from spine.feed_state
-           where topic = $1 and value is not null order by key"#,
-        topic,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.key, row.generation, row.value))
-        .collect())
 }

@@ -166,6 +166,6 @@ async fn published(db: &Db, topic: &str, key: &str, generation: i64) -> Result<O
     )
     .fetch_optional(tx.conn())
     .await?;
-    tx.commit().await?;
+    tx.end_read();
     Ok(seq)
 }

@@ -6,21 +6,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mpanel_feed::frame::{self, ClientFrame, Hello, Item, Mode, PROTOCOL, Position, ServerFrame};
 use mpanel_kernel::clock::SharedClock;
-use mpanel_pg::{Db, Tx};
+use mpanel_pg::Db;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::Error;
 use crate::served::{Connection, ConsumerStatus, ServedBoard};
-use crate::tail::{FeedRow, Tail, position, rows_after};
+use crate::states::states_after;
+use crate::tail::{FeedRow, Tail, position};
 
 /// At most this often a connection is silent; see `mpanel_feed`.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
 const CONNECTIONS: usize = 64;
-const BATCH: i64 = 500;
 
 /// A task to start.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -147,66 +147,80 @@ impl FeedServer {
             mode,
         };
         frame::write(to, &welcome).await?;
-        let mut sent = match resumes {
+        let sent = match resumes {
             Some(had) => had.seq,
             None => self.snapshot(hello, &now.epoch, to).await?,
         };
-        sent = self.catch_up(hello, sent, to).await?;
+        let mut sent = self.catch_up(hello, &now.epoch, sent, to).await?;
+        let mut heartbeat = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            match tokio::time::timeout(HEARTBEAT, rows.recv()).await {
-                Err(_) => frame::write(to, &ServerFrame::Heartbeat { seq: sent }).await?,
-                Ok(Ok(row)) if row.seq <= sent => {}
-                Ok(Ok(row)) => {
-                    sent = row.seq;
-                    self.send_row(hello, &row, to).await?;
+            // However much comes that is not for data planes. The tables are asked as well: they know what a tail that
+            // lost its database has not seen, and whether this is still the history that was begun with.
+            let row = tokio::select! {
+                row = rows.recv() => row,
+                _ = heartbeat.tick() => {
+                    sent = self.catch_up(hello, &now.epoch, sent, to).await?;
+                    continue;
                 }
-                Ok(Err(RecvError::Lagged(_))) => sent = self.catch_up(hello, sent, to).await?,
-                Ok(Err(RecvError::Closed)) => return Ok(()),
-            }
-        }
-    }
-
-    async fn send_row(&self, hello: &Hello, row: &FeedRow, to: &mut OwnedWriteHalf) -> io::Result<()> {
-        if row.is_state && hello.topics.contains(&row.topic) {
-            send_item(to, row.item()).await?;
-        }
-        Ok(())
-    }
-
-    /// Sends what the table has after `sent`; returns the last number.
-    async fn catch_up(&self, hello: &Hello, mut sent: i64, to: &mut OwnedWriteHalf) -> io::Result<i64> {
-        loop {
-            let rows = rows_after(&self.db, sent, BATCH).await.map_err(io::Error::other)?;
-            let Some(last) = rows.last().map(|row| row.seq) else {
-                break;
             };
-            if rows[0].seq != sent + 1 {
-                // It comes again and is sent a snapshot.
-                return Err(io::Error::other("the feed was pruned under a slow consumer"));
+            match row {
+                Ok(row) if row.seq <= sent => {}
+                Ok(row) if !concerns(hello, &row) => sent = row.seq,
+                Ok(_) | Err(RecvError::Lagged(_)) => sent = self.catch_up(hello, &now.epoch, sent, to).await?,
+                Err(RecvError::Closed) => return Ok(()),
             }
-            for row in &rows {
-                self.send_row(hello, row, to).await?;
-            }
-            sent = last;
         }
-        frame::write(to, &ServerFrame::Heartbeat { seq: sent }).await?;
-        Ok(sent)
+    }
+
+    /// Sends the states that are newer than `sent`; returns up to where all is sent now.
+    async fn catch_up(&self, hello: &Hello, epoch: &str, mut sent: i64, to: &mut OwnedWriteHalf) -> io::Result<i64> {
+        loop {
+            let page = states_after(&self.db, &hello.topics, sent, true)
+                .await
+                .map_err(io::Error::other)?;
+            if page.epoch != epoch || page.pruned_seq > sent {
+                // It comes again and is sent a snapshot.
+                return Err(io::Error::other("the feed no longer reaches back to a slow consumer"));
+            }
+            for item in page.items {
+                sent = item.seq;
+                send_item(to, item).await?;
+            }
+            if !page.more {
+                let seq = sent.max(page.last_seq);
+                frame::write(to, &ServerFrame::Heartbeat { seq }).await?;
+                return Ok(seq);
+            }
+        }
     }
 
     async fn snapshot(&self, hello: &Hello, epoch: &str, to: &mut OwnedWriteHalf) -> io::Result<i64> {
-        let (items, seq) = snapshot_items(&self.db, &hello.topics)
-            .await
-            .map_err(io::Error::other)?;
-        for item in items {
-            send_item(to, item).await?;
+        let (mut after, mut seq) = (0, None);
+        loop {
+            let page = states_after(&self.db, &hello.topics, after, false)
+                .await
+                .map_err(io::Error::other)?;
+            // As of the first page: what changes or goes while the others are read is sent once more.
+            let seq = *seq.get_or_insert(page.last_seq);
+            for item in page.items {
+                after = item.seq;
+                send_item(to, item).await?;
+            }
+            if !page.more {
+                let position = Position {
+                    epoch: epoch.to_owned(),
+                    seq,
+                };
+                frame::write(to, &ServerFrame::SnapshotEnd { position }).await?;
+                return Ok(seq);
+            }
         }
-        let position = Position {
-            epoch: epoch.to_owned(),
-            seq,
-        };
-        frame::write(to, &ServerFrame::SnapshotEnd { position }).await?;
-        Ok(seq)
     }
+}
+
+fn concerns(hello: &Hello, row: &FeedRow) -> bool {
+    row.is_state && hello.topics.contains(&row.topic)
 }
 
 /// Sends an item. One that no frame can carry is left out: it must not keep all others from being sent.
@@ -219,29 +233,4 @@ async fn send_item(to: &mut OwnedWriteHalf, item: Item) -> io::Result<()> {
         }
         sent => sent,
     }
-}
-
-/// The newest states of the topics, and the number as of which they are.
-async fn snapshot_items(db: &Db, topics: &[String]) -> Result<(Vec<Item>, i64), Error> {
-    let mut tx = db.spine().await?;
-    // Read first: a row that commits between the two statements is then sent twice, never missed.
-    let seq = sqlx::query_scalar!("select last_seq from spine.feed_meta")
-        .fetch_one(tx.conn())
-        .await?;
-    let rows = sqlx::query!(
-        "select topic, key, seq, generation, value from spine.feed_state
-         where topic = any($1) and value is not null order by seq",
-        topics,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    tx.commit().await?;
-    let items = rows.into_iter().map(|row| Item {
-        seq: row.seq,
-        topic: row.topic,
-        key: row.key,
-        generation: row.generation,
-        value: row.value,
-    });
-    Ok((items.collect(), seq))
 }

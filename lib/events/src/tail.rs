@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mpanel_feed::frame::{Item, Position};
+use mpanel_feed::frame::Position;
 use mpanel_kernel::ids::TenantId;
 use mpanel_pg::{Db, Tx};
 use serde_json::Value;
@@ -11,6 +11,8 @@ use tokio::sync::{broadcast, watch};
 use crate::Error;
 
 const BATCH: i64 = 500;
+/// Bytes of values after which a batch takes no further row.
+const BATCH_BYTES: i64 = 1 << 20;
 const POLL: Duration = Duration::from_secs(1);
 /// Rows a slow subscriber may be behind before it has to read the table instead.
 const BUFFER: usize = 1024;
@@ -25,19 +27,8 @@ pub struct FeedRow {
     pub topic: String,
     pub key: String,
     pub generation: i64,
+    /// Of an event. A state's is where the newest states are: it is read by those who want it.
     pub value: Option<Value>,
-}
-
-impl FeedRow {
-    pub(crate) fn item(&self) -> Item {
-        Item {
-            seq: self.seq,
-            topic: self.topic.clone(),
-            key: self.key.clone(),
-            generation: self.generation,
-            value: self.value.clone(),
-        }
-    }
 }
 
 /// This process' view of the feed: new rows as they come, to any number of subscribers.
@@ -89,15 +80,14 @@ impl Tail {
         loop {
             loop {
                 let after = *self.last.borrow();
-                let rows = rows_after(db, after, BATCH).await?;
-                let full = i64::try_from(rows.len()).unwrap_or(BATCH) == BATCH;
+                let (rows, more) = rows_after(db, after, BATCH).await?;
                 for row in rows {
                     let seq = row.seq;
                     // No subscriber is no error.
                     let _ = self.rows.send(Arc::new(row));
                     self.last.send_replace(seq);
                 }
-                if !full {
+                if !more {
                     break;
                 }
             }
@@ -114,7 +104,7 @@ pub(crate) async fn position(db: &Db) -> Result<(Position, i64), Error> {
     let row = sqlx::query!("select epoch, last_seq, pruned_seq from spine.feed_meta")
         .fetch_one(tx.conn())
         .await?;
-    tx.commit().await?;
+    tx.end_read();
     Ok((
         Position {
             epoch: row.epoch.to_string(),
@@ -124,29 +114,34 @@ pub(crate) async fn position(db: &Db) -> Result<(Position, i64), Error> {
     ))
 }
 
-pub(crate) async fn rows_after(db: &Db, after: i64, limit: i64) -> Result<Vec<FeedRow>, Error> {
+/// Rows above `after`, and whether there may be more after them.
+pub(crate) async fn rows_after(db: &Db, after: i64, limit: i64) -> Result<(Vec<FeedRow>, bool), Error> {
     let mut tx = db.spine().await?;
     let rows = sqlx::query!(
-        r#"select seq, tenant_id, kind = 'state' as "is_state!", topic, key, generation, value
-           from spine.feed where seq > $1 order by seq limit $2"#,
+        r#"select seq, tenant_id, kind = 'state' as "is_state!", topic, key, generation, value, bytes
+           from (
+               select *, sum(bytes) over (order by seq) as total
+               from (select * from spine.feed where seq > $1 order by seq limit $2) page
+           ) summed where total - bytes < $3 order by seq"#,
         after,
         limit,
+        BATCH_BYTES,
     )
     .fetch_all(tx.conn())
     .await?;
-    tx.commit().await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| FeedRow {
-            seq: row.seq,
-            tenant: row.tenant_id.map(TenantId::from_uuid),
-            is_state: row.is_state,
-            topic: row.topic,
-            key: row.key,
-            generation: row.generation,
-            value: row.value,
-        })
-        .collect())
+    tx.end_read();
+    let bytes: i64 = rows.iter().map(|row| i64::from(row.bytes)).sum();
+    let more = rows.len() as i64 == limit || bytes >= BATCH_BYTES;
+    let rows = rows.into_iter().map(|row| FeedRow {
+        seq: row.seq,
+        tenant: row.tenant_id.map(TenantId::from_uuid),
+        is_state: row.is_state,
+        topic: row.topic,
+        key: row.key,
+        generation: row.generation,
+        value: row.value,
+    });
+    Ok((rows.collect(), more))
 }
 
 /// One tenant's events after a number, oldest first, for a stream that resumes. `None` when the
@@ -169,7 +164,7 @@ pub async fn events_after(db: &Db, tenant: TenantId, after: i64, limit: i64) -> 
     )
     .fetch_all(tx.conn())
     .await?;
-    tx.commit().await?;
+    tx.end_read();
     Ok(Some(
         rows.into_iter()
             .map(|row| FeedRow {

@@ -30,7 +30,7 @@ pub struct Subscription {
     pub public_key: Option<String>,
 }
 
-/// What the process has to do; once the callback returns, it is acknowledged as served.
+/// What the process has to do; what the callback returned from is acknowledged as served.
 #[derive(Debug)]
 pub enum Update<'a> {
     /// Serve exactly these from now on.
@@ -165,7 +165,8 @@ async fn stream(
             },
             None => frames.recv().await,
         };
-        let seq = match next {
+        // The place moves with each item. Only a heartbeat says that all up to it was sent, and is acknowledged.
+        let (seq, complete) = match next {
             Some(Ok(ServerFrame::Item(item))) => {
                 if mirror.apply(&item) {
                     apply(Update::Item {
@@ -173,9 +174,9 @@ async fn stream(
                         node: mirror.node.as_deref(),
                     });
                 }
-                item.seq
+                (item.seq, false)
             }
-            Some(Ok(ServerFrame::Heartbeat { seq })) => seq,
+            Some(Ok(ServerFrame::Heartbeat { seq })) => (seq, true),
             Some(Ok(other)) => break Err(io::Error::other(format!("unexpected in the stream: {other:?}"))),
             Some(Err(error)) => break Err(error),
             None => break Ok(()),
@@ -187,7 +188,7 @@ async fn stream(
             });
             save_at.get_or_insert_with(|| Instant::now() + SAVE_AFTER);
         }
-        if let Err(error) = frame::write(&mut to, &ClientFrame::Ack { seq }).await {
+        if complete && let Err(error) = frame::write(&mut to, &ClientFrame::Ack { seq }).await {
             break Err(error);
         }
     };

@@ -73,11 +73,14 @@ pub enum ServerFrame {
         position: Position,
         mode: Mode,
     },
+    /// Items come in the order of their numbers, each object's newest only: after an item, nothing with a lower number
+    /// follows but what was lower once and has changed since.
     Item(Item),
     /// In snapshot mode: that was all of it, as of this place.
     SnapshotEnd {
         position: Position,
     },
+    /// Everything up to `seq` has been sent; to be acknowledged.
     Heartbeat {
         seq: i64,
     },

@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::frame::{self, ClientFrame, Hello, Item, Mode, PROTOCOL, Position, Role, ServerFrame};
@@ -106,6 +107,9 @@ async fn a_consumer_takes_a_snapshot_then_changes_and_acknowledges_each() {
     frame::write(&mut stream, &ServerFrame::Item(item(6, "a.example", None)))
         .await
         .unwrap();
+    frame::write(&mut stream, &ServerFrame::Heartbeat { seq: 6 })
+        .await
+        .unwrap();
     expect_ack(&mut stream, 6).await;
     assert!(served.lock().unwrap().is_empty());
 }
@@ -127,8 +131,31 @@ async fn a_restarted_consumer_serves_from_disk_without_a_control_plane_and_resum
     frame::write(&mut stream, &ServerFrame::Item(item(10, "b.example", Some("new"))))
         .await
         .unwrap();
+    frame::write(&mut stream, &ServerFrame::Heartbeat { seq: 10 })
+        .await
+        .unwrap();
     expect_ack(&mut stream, 10).await;
     assert_eq!(served.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_consumer_that_is_cut_off_between_items_acknowledges_none_and_resumes_behind_the_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut mirror = Mirror::default();
+    mirror.replace([], at(9));
+    mirror.save(&folder.path().join("snapshot.json")).unwrap();
+    let listener = UnixListener::bind(folder.path().join("feed.sock")).unwrap();
+    let (_, _task) = consumer(folder.path());
+    let (mut stream, _) = accept(&listener).await;
+    welcome(&mut stream, Mode::Resume).await;
+    frame::write(&mut stream, &ServerFrame::Item(item(10, "b.example", Some("new"))))
+        .await
+        .unwrap();
+    stream.shutdown().await.unwrap();
+    // Its side ends without a word.
+    assert!(frame::read::<ClientFrame, _>(&mut stream).await.is_err());
+    let (_, hello) = accept(&listener).await;
+    assert_eq!(hello.position, Some(at(10)));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@ use mpanel_kernel::ids::TenantId;
 use mpanel_pg::{PlatformTx, Tx};
 
 use super::support::{Fixture, created};
-use crate::{Consumer, Error, FeedRow, consume_available, new_epoch};
+use crate::{Consumer, Error, FeedRow, consume_available};
 
 /// Counts events in a table of its own, and stumbles over one subject.
 struct Counter {
@@ -128,7 +128,7 @@ async fn a_consumer_that_was_away_too_long_or_knows_another_history_builds_itsel
     tx.commit().await.unwrap();
     consume_available(fixture.db(), &STEADY).await.unwrap();
     assert_eq!(counts(&fixture).await, (0, 2));
-    new_epoch(fixture.db()).await.unwrap();
+    fixture.new_epoch().await;
     consume_available(fixture.db(), &STEADY).await.unwrap();
     assert_eq!(counts(&fixture).await, (0, 3));
     fixture.emit(TenantId::generate(), "test.v1", "d").await;

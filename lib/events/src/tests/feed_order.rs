@@ -68,7 +68,7 @@ async fn the_feed_numbers_what_was_committed_in_order_without_gaps_loss_or_doubl
     let mut last = 0;
     loop {
         let ended = writers.iter().all(|writer| writer.is_finished());
-        let rows = rows_after(fixture.db(), last, 7).await.unwrap();
+        let (rows, _) = rows_after(fixture.db(), last, 7).await.unwrap();
         for row in &rows {
             assert_eq!(row.seq, last + 1, "a number was passed over, or came late");
             last = row.seq;

@@ -1,7 +1,10 @@
 mod audit;
 mod changes;
 mod consumers;
+mod epoch;
 mod feed_order;
+mod followers;
+mod history;
 mod idempotency;
 mod served;
 mod server;

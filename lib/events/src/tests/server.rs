@@ -12,7 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::support::{Fixture, TOPIC, until};
-use crate::{FeedServer, NodeDirectory, Refused, ServedBoard, new_epoch};
+use crate::{FeedServer, NodeDirectory, Refused, ServedBoard};
 
 struct OneNode;
 
@@ -212,7 +212,7 @@ async fn a_position_of_another_history_or_too_long_ago_means_a_snapshot() {
     tx.commit().await.unwrap();
     assert_eq!(mode_for(folder.path(), at(1)).await.0, Mode::Snapshot);
     assert_eq!(mode_for(folder.path(), at(2)).await.0, Mode::Resume);
-    new_epoch(fixture.db()).await.unwrap();
+    fixture.new_epoch().await;
     assert_eq!(mode_for(folder.path(), at(4)).await.0, Mode::Snapshot);
 }
 
@@ -234,7 +234,7 @@ async fn after_a_restore_a_data_plane_serves_the_restored_state_and_nothing_else
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    new_epoch(fixture.db()).await.unwrap();
+    fixture.new_epoch().await;
     let _serving = serve(&fixture, folder.path()).await;
     let (served, _second) = consumer(folder.path());
     served.serves(&[("a", "one")]).await;

@@ -130,6 +130,14 @@ impl Fixture {
         tasks
     }
 
+    /// As after a restore.
+    pub(crate) async fn new_epoch(&self) -> uuid::Uuid {
+        let mut tx = self.db().spine().await.unwrap();
+        let epoch = crate::epoch::renew(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        epoch
+    }
+
     pub(crate) async fn count(&self, query: &'static str) -> i64 {
         let mut tx = self.db().spine().await.unwrap();
         sqlx::query_scalar(query).fetch_one(tx.conn()).await.unwrap()

@@ -142,6 +142,9 @@ async fn it_answers_from_disk_then_follows_and_a_change_survives_a_restart() {
         let mut stream = welcomed(&listener).await;
         let changed = item(11, "example.test", Some(zone("example.test", TWO)));
         frame::write(&mut stream, &ServerFrame::Item(changed)).await.unwrap();
+        frame::write(&mut stream, &ServerFrame::Heartbeat { seq: 11 })
+            .await
+            .unwrap();
         assert_eq!(
             frame::read::<ClientFrame, _>(&mut stream).await.unwrap(),
             ClientFrame::Ack { seq: 11 }

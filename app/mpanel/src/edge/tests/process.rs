@@ -141,6 +141,9 @@ async fn a_change_is_served_once_acknowledged_and_survives_the_end_of_everything
         frame::write(&mut stream, &ServerFrame::Item(host(11, HOST, Some(site("two")))))
             .await
             .unwrap();
+        frame::write(&mut stream, &ServerFrame::Heartbeat { seq: 11 })
+            .await
+            .unwrap();
         acknowledged(&mut stream, 11).await;
         assert!(get(http).await.ends_with("\r\n\r\ntwo"));
         // The control plane dies; what was said is on disk soon after.
