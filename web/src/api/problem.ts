@@ -54,8 +54,8 @@ export function pointerToField(pointer: string): string {
 }
 
 export interface Mapped {
-  /** Errors that belong to a field of the form. */
-  fields: { field: string; error: FieldError }[];
+  /** Errors that belong to a field of the form; `below` is the part of its value that is meant, where one is named. */
+  fields: { field: string; below: string | null; error: FieldError }[];
   /** Errors for which the form has no field: they are shown above it, so that nothing is swallowed. */
   rest: FieldError[];
 }
@@ -69,9 +69,9 @@ export function mapErrors(error: ApiError, fields: readonly string[], rename: Re
   for (const item of error.errors) {
     const wire = pointerToField(item.pointer);
     const field = rename[wire] ?? wire;
-    // A pointer below a field (an element of a list in one input) still belongs to that field.
-    const known = fields.find((name) => field === name || field.startsWith(`${name}.`));
-    if (known) mapped.fields.push({ field: known, error: item });
+    // A pointer below a field (an element of a list in one input) still belongs to that field, the closest one.
+    const known = fields.filter((name) => field === name || field.startsWith(`${name}.`)).sort((a, b) => b.length - a.length)[0];
+    if (known !== undefined) mapped.fields.push({ field: known, below: field === known ? null : field, error: item });
     else mapped.rest.push(item);
   }
   return mapped;

@@ -1,10 +1,11 @@
 import { Button, Drawer, Stack } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { ListChecks } from 'lucide-react';
 import { useState } from 'react';
 import { useActing } from '@/api/acting';
 import { unwrap } from '@/api/client';
 import { isRunning, useOperations } from '@/api/operations';
-import { useWrite } from '@/api/query';
+import { getQuery, useWrite } from '@/api/query';
 import type { Operation } from '@/api/types';
 import { t } from '@/i18n';
 import { OperationSteps, operationTitle } from '@/ui/OperationSteps';
@@ -42,7 +43,9 @@ function OperationsList() {
 }
 
 function Item({ operation }: { operation: Operation }) {
-  const { api } = useActing();
+  const { id, api } = useActing();
+  const sites = useQuery(getQuery(id, '/api/v1/sites', { query: { limit: 200 } }));
+  const site = sites.data?.items.find((one) => one.id === operation.subject);
   const running = isRunning(operation);
   const [chosen, setChosen] = useState<boolean | null>(null);
   const open = chosen ?? (running || operation.state === 'failed');
@@ -53,7 +56,10 @@ function Item({ operation }: { operation: Operation }) {
   return (
     <div className={classes.item}>
       <button type="button" className={classes.head} onClick={() => setChosen(!open)} aria-expanded={open}>
-        <span className={classes.title}>{operationTitle(operation)}</span>
+        <span>
+          <span className={classes.title}>{operationTitle(operation)}</span>
+          {site && <span className="mp-dim"> · {site.name}</span>}
+        </span>
         <StateBadge state={operation.state} />
         <span className={classes.when}>
           <Time iso={operation.created_at} />

@@ -15,6 +15,11 @@ export interface ConfirmProps {
   run: () => Promise<unknown>;
 }
 
+/** What opened the dialogue may be gone with what was deleted; the keyboard then goes on in the page. */
+function keepFocus() {
+  if (document.activeElement === document.body) document.getElementById('content')?.focus({ preventScroll: true });
+}
+
 export function ConfirmDialog({ opened, close, title, children, name, action, run }: ConfirmProps) {
   const [typed, setTyped] = useState('');
   const [busy, setBusy] = useState(false);
@@ -39,7 +44,7 @@ export function ConfirmDialog({ opened, close, title, children, name, action, ru
   };
 
   return (
-    <Modal opened={opened} onClose={leave} title={title} closeButtonProps={{ 'aria-label': t('ui.action.close') }}>
+    <Modal opened={opened} onClose={leave} onExitTransitionEnd={keepFocus} title={title} closeButtonProps={{ 'aria-label': t('ui.action.close') }}>
       <form
         onSubmit={(event) => {
           event.preventDefault();

@@ -9,7 +9,7 @@ import {
   type ColumnDef,
 } from '@tanstack/react-table';
 import { ArrowDown, ArrowUp } from 'lucide-react';
-import { useMemo, type ReactNode } from 'react';
+import { useEffect, useMemo, useRef, type ReactNode } from 'react';
 import { t } from '@/i18n';
 import classes from './DataTable.module.css';
 import { ErrorNotice } from './feedback';
@@ -54,11 +54,24 @@ export function DataTable<T extends object>(props: Props<T>) {
   const defs = useMemo(() => columns.map((column) => toDef(column)), [columns]);
   const table = useTable({ features, columns: defs, data: rows ?? [], getRowId: rowKey });
 
+  // A row that goes (its button had the focus) leaves the focus to the table, not to nobody.
+  const frame = useRef<HTMLDivElement>(null);
+  const inside = useRef(false);
+  useEffect(() => {
+    if (inside.current && document.activeElement === document.body) frame.current?.focus({ preventScroll: true });
+  }, [rows]);
+
   if (error && !rows) return <ErrorNotice error={error} retry={retry} />;
   if (rows?.length === 0) return <>{empty}</>;
   return (
     <>
-      <div className={classes.scroll}>
+      <div
+        ref={frame}
+        className={classes.scroll}
+        tabIndex={-1}
+        onFocus={() => (inside.current = true)}
+        onBlur={({ relatedTarget }) => (inside.current = frame.current?.contains(relatedTarget) ?? false)}
+      >
       <table className={classes.table} aria-label={label} aria-busy={!rows}>
         <thead>
           {table.getHeaderGroups().map((group) => (

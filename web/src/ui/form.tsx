@@ -40,7 +40,7 @@ export function useApiForm<T extends FieldValues>({ schema, defaults, submit, re
     try {
       await submit(values);
     } catch (error) {
-      setProblem(showError(error, form, Object.keys(defaults), rename));
+      setProblem(showError(error, form, rename));
     }
   });
 
@@ -56,12 +56,13 @@ export function useApiForm<T extends FieldValues>({ schema, defaults, submit, re
   };
 }
 
-function showError<T extends FieldValues>(error: unknown, form: UseFormReturn<T>, top: string[], rename?: Record<string, string>): string[] {
+function showError<T extends FieldValues>(error: unknown, form: UseFormReturn<T>, rename?: Record<string, string>): string[] {
   if (!(error instanceof ApiError)) return [errorText(error)];
-  const registered = Object.keys(form.control._fields);
-  const { fields, rest } = mapErrors(error, [...new Set([...registered, ...top])], rename);
-  fields.forEach(({ field, error: item }, index) => {
+  // Only what is on the screen: an error of anything else must not hide in a field that nobody sees.
+  const { fields, rest } = mapErrors(error, [...form.control._names.mount], rename);
+  fields.forEach(({ field, below, error: item }, index) => {
     form.setError(field as Path<T>, { message: fieldText(item) }, { shouldFocus: index === 0 });
+    if (below !== null) form.setError(below as Path<T>, { message: fieldText(item) });
   });
   if (rest.length > 0) return rest.map(fieldText);
   return fields.length > 0 ? [] : [errorText(error)];

@@ -1,4 +1,5 @@
 import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
+import { t } from '@/i18n';
 
 const brand = Array.from({ length: 10 }, (_, index) => `var(--mp-brand-${index})`) as unknown as MantineColorsTuple;
 
@@ -30,6 +31,7 @@ export const theme = createTheme({
   cursorType: 'pointer',
   focusRing: 'auto',
   components: {
+    PasswordInput: { defaultProps: { visibilityToggleButtonProps: { 'aria-label': t('ui.action.showPassword') } } },
     Button: { defaultProps: { size: 'sm' } },
     Modal: { defaultProps: { centered: true, radius: 12, padding: 20, overlayProps }, styles: { title: titleStyle } },
     Drawer: { defaultProps: { overlayProps }, styles: { title: titleStyle } },

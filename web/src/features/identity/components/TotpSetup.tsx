@@ -32,7 +32,7 @@ function AskPassword({ started, cancel }: { started: (secret: Secret) => void; c
     <form onSubmit={form.send} noValidate>
       <Stack gap="sm">
         <FormProblem messages={form.problem} />
-        <PasswordInput label={t('identity.field.password')} description={t('identity.totp.passwordWhy')} autoComplete="current-password" error={form.error('password')} {...form.register('password')} />
+        <PasswordInput data-autofocus label={t('identity.field.password')} description={t('identity.totp.passwordWhy')} autoComplete="current-password" error={form.error('password')} {...form.register('password')} />
         <FormButtons label={t('identity.totp.start')} busy={form.formState.isSubmitting} cancel={cancel} />
       </Stack>
     </form>
@@ -59,7 +59,7 @@ function Scan({ secret, confirmed }: { secret: Secret; confirmed: (codes: string
           <CopyField label={t('identity.totp.secret')} value={secret.secret} />
         </div>
         <FormProblem messages={form.problem} />
-        <TextInput label={t('identity.field.code')} inputMode="numeric" autoComplete="one-time-code" maxLength={8} error={form.error('code')} {...form.register('code')} />
+        <TextInput autoFocus label={t('identity.field.code')} inputMode="numeric" autoComplete="one-time-code" maxLength={8} error={form.error('code')} {...form.register('code')} />
         <FormButtons label={t('identity.totp.confirm')} busy={form.formState.isSubmitting} />
       </Stack>
     </form>
@@ -93,7 +93,7 @@ function BackupCodes({ codes, done }: { codes: string[]; done: () => void }) {
         <CopyIcon value={text} label={t('identity.totp.copyCodes')} />
       </Group>
       <Group>
-        <Button onClick={done}>{t('identity.totp.kept')}</Button>
+        <Button autoFocus onClick={done}>{t('identity.totp.kept')}</Button>
       </Group>
     </Stack>
   );

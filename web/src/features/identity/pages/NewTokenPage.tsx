@@ -38,7 +38,7 @@ export function NewTokenPage() {
         <Section>
           <Stack gap="md">
             <Notice tone="warn">{t('identity.tokens.once')}</Notice>
-            <CopyField label={t('identity.tokens.secret')} value={secret} />
+            <CopyField autoFocus label={t('identity.tokens.secret')} value={secret} />
             <ButtonLink to={paths.tokens} style={{ alignSelf: 'flex-start' }}>
               {t('identity.tokens.copied')}
             </ButtonLink>

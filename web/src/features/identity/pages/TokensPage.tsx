@@ -78,7 +78,7 @@ function May({ scopes }: { scopes: string[] }) {
   return (
     <Group gap={4} justify="inherit">
       {[...presets.map(({ label }) => t(label)), ...rest].map((text) => (
-        <Badge key={text} variant="default" size="sm" tt="none" fw={500}>
+        <Badge key={text} variant="default" size="md" radius="sm" tt="none" fw={500}>
           {text}
         </Badge>
       ))}

@@ -3,19 +3,22 @@ import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { useActing } from '@/api/acting';
 import { getQuery } from '@/api/query';
-import type { AuditEntry } from '@/api/types';
+import type { AuditEntry, Schemas } from '@/api/types';
 import { t, tOr } from '@/i18n';
 import { Page, Section } from '@/ui/Page';
 import { useDirectory } from '@/ui/directory';
 import { ErrorNotice, Loading } from '@/ui/feedback';
 import { count, entitlement, sentence } from '@/ui/format';
-import { TextLink } from '@/ui/links';
+import { OutLink, TextLink } from '@/ui/links';
 import { tenantPaths, usagePath } from '@/ui/paths';
+import { siteState } from '@/ui/siteState';
 import { Meter, StateBadge, Time } from '@/ui/state';
 import { storyOf } from '@/ui/story';
 import { Checklist } from '../components/Checklist';
 import { checklist } from '../components/checklist';
 import classes from '../components/overview.module.css';
+
+type Site = Schemas['sites.Site'];
 
 const SHOWN = 8;
 
@@ -64,6 +67,7 @@ export function OverviewPage() {
       </div>
       <div className={classes.columns}>
         <div>
+          {!sells && <Sites sites={sites.data.items} />}
           <Attention />
           <Recent />
         </div>
@@ -100,6 +104,31 @@ function TheirSites({ own }: { own: number }) {
   const note = all === own ? undefined : own > 0 ? t('overview.sitesOwn', { count: own }) : t('overview.sitesTheirs');
   return <Figure label={t('overview.sites')} value={all} note={note} to={all === own ? paths.sites : paths.customers} />;
 }
+
+/** A customer's first question is how the sites are. */
+function Sites({ sites }: { sites: Site[] }) {
+  const { paths } = useActing();
+  if (sites.length === 0) return null;
+  return (
+    <Section title={t('overview.yourSites')} actions={sites.length > SITES_SHOWN && <TextLink to={paths.sites}>{t('overview.all')}</TextLink>}>
+      <ul className={classes.list}>
+        {sites.slice(0, SITES_SHOWN).map((site) => (
+          <li key={site.id}>
+            <span>
+              <TextLink to={paths.site(site.id)}>{site.name}</TextLink>
+              <div className={classes.address}>
+                <OutLink href={site.url ?? site.preview_url} />
+              </div>
+            </span>
+            <StateBadge {...siteState(site)} />
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}
+
+const SITES_SHOWN = 6;
 
 function Attention() {
   const { id, paths } = useActing();

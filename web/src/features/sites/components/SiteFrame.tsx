@@ -11,7 +11,7 @@ import { useParam } from '@/ui/route';
 import { StateBadge } from '@/ui/state';
 import { useSite, type Site } from '../queries';
 import classes from './SiteFrame.module.css';
-import { siteState } from './siteState';
+import { siteState } from '@/ui/siteState';
 
 /** "live at <address>" beside a link to that address would say it twice. */
 function saysOnlyWhere(site: Site): boolean {

@@ -9,7 +9,7 @@ import { Empty } from '@/ui/feedback';
 import { bytes, sentence } from '@/ui/format';
 import { ButtonLink, OutLink, TextLink } from '@/ui/links';
 import { StateBadge, Time } from '@/ui/state';
-import { siteState } from '../components/siteState';
+import { siteState } from '@/ui/siteState';
 
 export function SitesPage() {
   const { id: tenant, paths, can } = useActing();

@@ -12,7 +12,7 @@ export function ActivationLink({ activation, name }: { activation: Activation; n
       <Notice tone="warn" title={t('tenancy.activation.title', { name })}>
         {t('tenancy.activation.text', { until: absoluteTime(activation.expires_at) })}
       </Notice>
-      <CopyField label={t('tenancy.activation.label')} value={location.origin + activation.url_path} />
+      <CopyField autoFocus label={t('tenancy.activation.label')} value={location.origin + activation.url_path} />
     </Stack>
   );
 }

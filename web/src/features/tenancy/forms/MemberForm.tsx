@@ -44,6 +44,7 @@ export function MemberForm({ tenant, again, close }: { tenant: string; again?: M
             <FormProblem messages={form.problem} />
             <TextInput data-autofocus label={t('tenancy.member.name')} readOnly={again !== undefined} autoComplete="off" error={form.error('name')} {...form.register('name')} />
             <TextInput label={t('tenancy.member.email')} readOnly={again !== undefined} type="email" autoComplete="off" error={form.error('email')} {...form.register('email')} />
+            {!again && (
             <Controller
               control={form.control}
               name="role"
@@ -59,6 +60,7 @@ export function MemberForm({ tenant, again, close }: { tenant: string; again?: M
                 />
               )}
             />
+            )}
             <FormButtons label={t(again ? 'tenancy.member.inviteAgain' : 'tenancy.member.add')} busy={form.formState.isSubmitting} cancel={close} />
           </Stack>
         </form>

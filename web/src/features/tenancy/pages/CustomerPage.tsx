@@ -120,9 +120,9 @@ function Plan({ customer }: { customer: Tenant }) {
               </Button>
             )}
             {customer.plan && chosen === customer.plan.id && (
-              <ButtonLink variant="subtle" to={paths.plan(customer.plan.id)}>
-                {t('tenancy.customer.seePlan')}
-              </ButtonLink>
+              <div className={classes.besideInput}>
+                <TextLink to={paths.plan(customer.plan.id)}>{t('tenancy.customer.seePlan')}</TextLink>
+              </div>
             )}
           </Group>
         )}

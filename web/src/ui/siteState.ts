@@ -1,8 +1,8 @@
-import type { Tone } from '@/ui/state';
-import type { Site } from '../queries';
+import type { Schemas } from '@/api/types';
+import type { Tone } from './state';
 
 /** The one word shown for a site. The sentence beside it (`status.summary`) is the server's. */
-export function siteState(site: Pick<Site, 'state' | 'status' | 'active_release_id'>): { state: string; tone: Tone } {
+export function siteState(site: Pick<Schemas['sites.Site'], 'state' | 'status' | 'active_release_id'>): { state: string; tone: Tone } {
   if (site.state === 'deleting') return { state: 'deleting', tone: 'warn' };
   if (site.state === 'suspended') return { state: 'suspended', tone: 'warn' };
   if (!site.active_release_id) return { state: 'draft', tone: 'idle' };
