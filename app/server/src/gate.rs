@@ -149,7 +149,7 @@ impl Gate for SessionGate {
             assumed_from: acting.assumed_from,
             request_id: admission.caller.request_id,
             address: admission.caller.address,
-            idempotency: admission.idempotency,
+            idempotency: None,
             clock: self.clock.clone(),
             permissions: self.permissions.clone(),
         }))

@@ -59,6 +59,7 @@ pub struct SpineState {
     pub spine: Spine,
     pub tail: Tail,
     pub gate: Arc<dyn Gate>,
+    pub streams: events::StreamLimits,
 }
 
 pub type State = axum::extract::State<Arc<SpineState>>;

@@ -1,5 +1,7 @@
 //! The one OpenAPI document: what the contexts say, completed with what is the same everywhere.
 
+mod fields;
+
 use mpanel_http::ProblemDocument;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, ResponseBuilder, SecurityRequirement};
@@ -13,7 +15,8 @@ pub const PREFIX: &str = "/api/v1";
     info(
         title = "mPanel",
         description = "Everything that the panel and the command line do. Act for a tenant with the header `Mpanel-Tenant`; \
-            send `Idempotency-Key` with POST to repeat a request safely; problems are `application/problem+json` (RFC 9457).",
+            send `Idempotency-Key` with POST to repeat a request safely; problems are `application/problem+json` (RFC 9457). \
+            Query parameters that an operation does not list are refused (422).",
     ),
     components(schemas(ProblemDocument))
 )]
@@ -44,6 +47,7 @@ pub fn document() -> OpenApi {
                 .build(),
         ),
     );
+    fields::describe(components);
     components
         .schemas
         .insert("Problem".to_owned(), ProblemDocument::schema());
@@ -77,6 +81,7 @@ pub fn document() -> OpenApi {
         }
         responses.insert("default".to_owned(), problem.clone().into());
     }
+    document.paths.paths.values_mut().for_each(fields::refer);
     document
 }
 

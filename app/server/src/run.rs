@@ -10,7 +10,7 @@ use mpanel_config::Config;
 use mpanel_crypto::MasterKey;
 use mpanel_events::{FeedServer, ServedBoard, Spine, Tail, Vault, run_leader};
 use mpanel_fleet::{AllowedPeers, Directory};
-use mpanel_http::Gate;
+use mpanel_http::{Gate, KnownParameters, Slots};
 use mpanel_jobs::{Retention, Runtime, Tuning};
 use mpanel_kernel::clock::{SharedClock, SystemClock};
 use mpanel_pg::PgConnectOptions;
@@ -20,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::contexts::{Contexts, permissions};
 use crate::gate::SessionGate;
+use crate::http::events::StreamLimits;
 use crate::http::system::{self, System};
 use crate::http::{SpineState, spine_routes};
 use crate::{caller, data_plane, database, openapi, panel};
@@ -66,6 +67,9 @@ pub async fn run(options: Options, stop: impl Future<Output = ()> + Send + 'stat
         tracing::info!(key = %master.id(), "made a new master key; keep a copy of it apart from the database");
     }
     let db = database::open(database).await?;
+    if mpanel_events::notice_restore(&db).await? {
+        tracing::warn!("the database is a copy of the one used before; data planes are sent everything anew");
+    }
     let spine = Spine::new(db.clone(), Arc::new(Vault::new(master)));
     let (board, tail) = (ServedBoard::default(), Tail::default());
     let contexts = Contexts::open(&config, rootless, &spine, &clock, (&board, &tail)).await?;
@@ -113,6 +117,7 @@ fn app(
         spine: spine.clone(),
         tail: tail.clone(),
         gate: gate.clone(),
+        streams: StreamLimits::new(&config.rate),
     }));
     let mut public = OpenApiRouter::new();
     let mut runtime = Runtime {
@@ -139,14 +144,21 @@ fn app(
     let nest = |routes| OpenApiRouter::new().nest(openapi::PREFIX, routes);
     let (routes, _) = nest(routes).split_for_parts();
     let (public, _) = nest(public).split_for_parts();
+    let document = openapi::document();
     let system = System {
         db: spine.db().clone(),
         metrics_token: config.metrics_token.clone(),
-        openapi: serde_json::to_string(&openapi::document())?,
+        openapi: serde_json::to_string(&document)?,
     };
+    let parameters = Arc::new(KnownParameters::of(&document));
+    let parameters = middleware::from_fn_with_state(parameters, mpanel_http::known_parameters);
+    let uploads = Slots::new(config.rate.uploads_per_credential);
+    // The last layer is the first to see a request: strangers learn nothing of what an operation takes.
     Ok(routes
+        .layer(parameters.clone())
+        .layer(middleware::from_fn_with_state(uploads, mpanel_http::limit_uploads))
         .layer(middleware::from_fn_with_state(gate, mpanel_http::admit))
-        .merge(public)
+        .merge(public.layer(parameters))
         .merge(system::routes(Arc::new(system)))
         .fallback_service(pages)
         .layer(middleware::from_fn_with_state(clock.clone(), caller::identify)))

@@ -44,7 +44,21 @@ impl Actor {
 pub struct IdempotencyKey {
     /// 1 to 255 visible ASCII characters.
     pub key: String,
+    /// Of method, path, query and JSON body. Of other bodies, which are not read before the request is admitted, only
+    /// type and file name are in it: whoever reads one adds it by [`IdempotencyKey::with_content`].
     pub request_hash: [u8; 32],
+}
+
+impl IdempotencyKey {
+    /// The same for a request with this content: another content is another request.
+    #[must_use]
+    pub fn with_content(mut self, sha256: [u8; 32]) -> Self {
+        // As good as a hash over both: for one request, the outcome differs whenever the content does.
+        for (byte, content) in self.request_hash.iter_mut().zip(sha256) {
+            *byte ^= content;
+        }
+        self
+    }
 }
 
 /// The parts of an [`OpCx`]; public so that the one place that admits requests can build it.
@@ -168,6 +182,14 @@ impl OpCx {
     #[must_use]
     pub fn idempotency(&self) -> Option<&IdempotencyKey> {
         self.0.idempotency.as_ref()
+    }
+
+    /// The same with another `Idempotency-Key`, or none.
+    #[must_use]
+    pub fn with_idempotency(&self, key: Option<IdempotencyKey>) -> Self {
+        let mut parts = (*self.0).clone();
+        parts.idempotency = key;
+        Self::new(parts)
     }
 
     #[must_use]

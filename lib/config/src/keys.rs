@@ -145,6 +145,21 @@ pub(crate) static KEYS: &[Key] = &[
         "API requests one credential may make at once before that rate applies.",
     ),
     key(
+        "rate.streams_per_credential",
+        Kind::Number,
+        "Event streams that one person, or one API token, may have open at once.",
+    ),
+    key(
+        "rate.streams_per_address",
+        Kind::Number,
+        "Event streams that may be open at once from one address (IPv6: one /64).",
+    ),
+    key(
+        "rate.uploads_per_credential",
+        Kind::Number,
+        "Uploads that one person, or one API token, may send at once.",
+    ),
+    key(
         "outbound.allow",
         Kind::List,
         "Private networks (CIDR) that requests made for customers may reach; by default none.",

@@ -89,7 +89,7 @@ pub struct Releases {
     pub max_files: u64,
 }
 
-/// Request rates.
+/// Request rates, and how much may be at work at once.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
@@ -97,6 +97,9 @@ pub struct Rate {
     pub logins_per_minute_account: u32,
     pub requests_per_second: u32,
     pub requests_burst: u32,
+    pub streams_per_credential: u32,
+    pub streams_per_address: u32,
+    pub uploads_per_credential: u32,
 }
 
 /// Requests made for customers.

@@ -79,6 +79,9 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
         ),
         ("rate.requests_per_second", config.rate.requests_per_second.into()),
         ("rate.requests_burst", config.rate.requests_burst.into()),
+        ("rate.streams_per_credential", config.rate.streams_per_credential.into()),
+        ("rate.streams_per_address", config.rate.streams_per_address.into()),
+        ("rate.uploads_per_credential", config.rate.uploads_per_credential.into()),
     ] {
         if value == 0 {
             complain(key, "must be at least 1".to_owned());

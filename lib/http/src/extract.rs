@@ -1,15 +1,13 @@
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
-use http::header;
 use http::request::Parts;
 use mpanel_authz::OpCx;
 use mpanel_kernel::error::{FieldError, Kind};
-use mpanel_kernel::paging::PageRequest;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
-use crate::Problem;
 use crate::caller::missing;
+use crate::{Problem, body};
 
 /// The operation's context: present only behind the [`admit`](crate::admit) layer.
 pub struct Cx(pub OpCx);
@@ -42,42 +40,6 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Ids<T> 
     }
 }
 
-/// A query string, checked; unknown parameters are refused when `T` denies them.
-pub struct Query<T>(pub T);
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        axum::extract::Query::<T>::from_request_parts(parts, state)
-            .await
-            .map(|q| Self(q.0))
-            .map_err(|rejection| Problem::field(FieldError::new("?", "request.bad_query", rejection.body_text())))
-    }
-}
-
-/// `?limit=` and `?cursor=` of a list; other parameters belong to its filters.
-pub struct Paging(pub PageRequest);
-
-#[derive(Deserialize)]
-struct RawPaging {
-    limit: Option<String>,
-    cursor: Option<String>,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Paging {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Query(raw) = Query::<RawPaging>::from_request_parts(parts, state).await?;
-        // Zero is out of range, and so is what is no number: the answer names the range.
-        let limit = raw.limit.map(|text| text.parse().unwrap_or(0));
-        PageRequest::parse(limit, raw.cursor.as_deref())
-            .map(Self)
-            .map_err(Problem::field)
-    }
-}
-
 /// A JSON body of at most 1 MiB, in and out.
 ///
 /// What is no JSON answers 400; what is JSON of another shape answers 422 and names the field.
@@ -87,18 +49,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
-        let is_json = request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
-            let kind = kind.as_bytes();
-            kind.starts_with(b"application/json") && matches!(kind.get(16), None | Some(b';' | b' '))
-        });
-        if !is_json {
+        if !body::is_json(request.headers()) {
             return Err(Problem::new(
                 Kind::Malformed,
                 "request.not_json",
                 "send the body as JSON, with the header Content-Type: application/json",
             ));
         }
-        let bytes = crate::body::read(request.into_body()).await?;
+        let bytes = body::read(request.into_body()).await?;
         parse(&bytes).map(Self)
     }
 }

@@ -8,17 +8,22 @@ mod body;
 mod caller;
 mod etag;
 mod extract;
+mod idempotency;
 mod list;
 mod module;
 mod problem;
+mod query;
+mod slots;
 
 pub use admit::{Admission, Gate, admit};
 pub use axum;
 pub use caller::Caller;
 pub use etag::{IfMatch, etag};
-pub use extract::{Cx, Ids, Json, Paging, Query};
+pub use extract::{Cx, Ids, Json};
 pub use module::{Api, Module};
 pub use problem::{Problem, ProblemDocument, ProblemField, Result};
+pub use query::{KnownParameters, Paging, Query, known_parameters};
+pub use slots::{Slot, Slots, limit_uploads, too_many};
 pub use utoipa;
 pub use utoipa_axum;
 

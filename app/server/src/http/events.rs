@@ -1,4 +1,5 @@
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +8,10 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use http::{HeaderMap, Method, Uri};
 use mpanel_authz::{Action, OpCx, actions};
+use mpanel_config::Rate;
 use mpanel_events::{FeedRow, events_after};
-use mpanel_http::{Admission, Caller, Cx, ProblemDocument, Result};
+use mpanel_http::{Admission, Caller, Cx, ProblemDocument, Result, Slot, Slots, too_many};
+use mpanel_identity::Network;
 use mpanel_kernel::error::{FieldError, Kind};
 use mpanel_telemetry::spawn_named;
 use tokio::sync::broadcast::error::RecvError;
@@ -32,10 +35,16 @@ const BACKLOG: i64 = 1000;
         ("tenant" = Option<String>, Query, description = "acting tenant, where a header cannot be sent"),
         ("Last-Event-ID" = Option<i64>, Header, description = "the last number that was seen"),
     ),
-    responses((status = 200, body = String, content_type = "text/event-stream"), (status = 401, body = ProblemDocument)))]
+    responses((status = 200, body = String, content_type = "text/event-stream"), (status = 401, body = ProblemDocument), (status = 429, body = ProblemDocument)))]
 pub async fn stream(state: State, Cx(cx): Cx, caller: Caller, request: Request) -> Result<impl IntoResponse + use<>> {
     cx.authorize::<Event, _>(actions::List)?;
     let after = last_event_id(request.headers())?;
+    let places = state.streams.take(&cx, caller.address).ok_or_else(|| {
+        too_many(
+            "events.too_many_streams",
+            "too many event streams are open for this person, token or address; close one",
+        )
+    })?;
     let (sender, receiver) = mpsc::channel::<std::result::Result<SseEvent, Infallible>>(64);
     let session = Stream {
         state: state.0.clone(),
@@ -45,6 +54,7 @@ pub async fn stream(state: State, Cx(cx): Cx, caller: Caller, request: Request) 
         uri: request.uri().clone(),
         headers: request.headers().clone(),
         sender,
+        _places: places,
     };
     spawn_named("events.stream", session.run(after));
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
@@ -66,6 +76,32 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>> {
     }
 }
 
+/// How many streams may be open: of one person or token, and of one address.
+pub struct StreamLimits {
+    by_actor: Arc<Slots<String>>,
+    by_network: Arc<Slots<Network>>,
+}
+
+/// Given back when the stream ends. Who comes over our own socket has no address.
+type Places = (Slot<String>, Option<Slot<Network>>);
+
+impl StreamLimits {
+    pub fn new(rate: &Rate) -> Self {
+        Self {
+            by_actor: Slots::new(rate.streams_per_credential),
+            by_network: Slots::new(rate.streams_per_address),
+        }
+    }
+
+    fn take(&self, cx: &OpCx, address: Option<IpAddr>) -> Option<Places> {
+        let actor = self.by_actor.take(cx.actor().reference())?;
+        match address {
+            Some(address) => Some((actor, Some(self.by_network.take(Network::of(address))?))),
+            None => Some((actor, None)),
+        }
+    }
+}
+
 struct Stream {
     state: Arc<SpineState>,
     cx: OpCx,
@@ -74,6 +110,7 @@ struct Stream {
     uri: Uri,
     headers: HeaderMap,
     sender: mpsc::Sender<std::result::Result<SseEvent, Infallible>>,
+    _places: Places,
 }
 
 impl Stream {
@@ -171,7 +208,6 @@ impl Stream {
             uri: &self.uri,
             headers: &self.headers,
             caller: &self.caller,
-            idempotency: None,
         };
         match self.state.gate.admit(admission).await {
             // Without the membership, a request that names no tenant would be for another one.

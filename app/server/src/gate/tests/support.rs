@@ -87,6 +87,9 @@ impl World {
             logins_per_minute_account: 1000,
             requests_per_second: 10,
             requests_burst: BURST,
+            streams_per_credential: 1,
+            streams_per_address: 1,
+            uploads_per_credential: 1,
         };
         let gate: Arc<dyn Gate> = Arc::new(SessionGate::new(
             identity.clone(),
