@@ -10,10 +10,12 @@ import type { Operation } from '@/api/types';
 import { t } from '@/i18n';
 import { OperationSteps, operationTitle } from '@/ui/OperationSteps';
 import { Empty, ErrorNotice, Loading } from '@/ui/feedback';
+import { useFocusBack } from '@/ui/focus';
 import { StateBadge, Time } from '@/ui/state';
 import classes from './OperationsList.module.css';
 
 export function OperationsDrawer({ opened, close }: { opened: boolean; close: () => void }) {
+  useFocusBack(opened);
   return (
     <Drawer opened={opened} onClose={close} position="right" size={420} title={t('shell.operations.title')} closeButtonProps={{ 'aria-label': t('ui.action.close') }}>
       <OperationsList />

@@ -1,4 +1,4 @@
-import { Modal, TextInput } from '@mantine/core';
+import { TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { Building2, PanelsTopLeft, Plus, Search, type LucideIcon } from 'lucide-react';
@@ -6,6 +6,7 @@ import { useState } from 'react';
 import { useActing } from '@/api/acting';
 import { getQuery } from '@/api/query';
 import { t } from '@/i18n';
+import { Dialog } from '@/ui/Dialog';
 import { tenantPaths } from '@/ui/paths';
 import classes from './Shell.module.css';
 import { useListKeys } from './listKeys';
@@ -35,7 +36,7 @@ export function Palette({ close }: { close: () => void }) {
   const keys = useListKeys(entries.length, choose);
 
   return (
-    <Modal opened onClose={close} withCloseButton={false} yOffset="12vh" centered={false} padding="xs" size={560} aria-label={t('shell.palette.open')}>
+    <Dialog opened onClose={close} withCloseButton={false} yOffset="12vh" centered={false} padding="xs" size={560} attributes={{ content: { 'aria-label': t('shell.palette.open') } }}>
       <TextInput
         data-autofocus
         size="md"
@@ -62,7 +63,7 @@ export function Palette({ close }: { close: () => void }) {
         ))}
         {entries.length === 0 && <li className="mp-dim">{t('shell.palette.none')}</li>}
       </ul>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,18 +1,19 @@
-import { Button, Group, Modal, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { ApiError } from '@/api/problem';
 import { settleReauthentication } from '@/api/reauth';
 import { logIn, setMe, useMe } from '@/api/session';
 import { t } from '@/i18n';
+import { Dialog } from '@/ui/Dialog';
 import { ErrorNotice } from '@/ui/feedback';
 
 /** Lies over the page when the session has ended. What the page holds stays; the interrupted request is repeated. */
 export function ReloginDialog() {
   return (
-    <Modal opened onClose={() => undefined} withCloseButton={false} closeOnEscape={false} closeOnClickOutside={false} title={t('shell.relogin.title')}>
+    <Dialog opened onClose={() => undefined} withCloseButton={false} closeOnEscape={false} closeOnClickOutside={false} title={t('shell.relogin.title')}>
       <ReloginForm />
-    </Modal>
+    </Dialog>
   );
 }
 

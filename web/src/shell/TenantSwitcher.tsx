@@ -82,6 +82,6 @@ function Choice({ close }: { close: () => void }) {
 }
 
 export function initials(name: string): string {
-  const words = name.trim().split(/\s+/).slice(0, 2);
+  const words = name.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).slice(0, 2);
   return words.map((word) => [...word][0]?.toUpperCase() ?? '').join('');
 }

@@ -1,6 +1,7 @@
-import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Stack, Text, TextInput } from '@mantine/core';
 import { useState, type ReactNode } from 'react';
 import { rich, t } from '@/i18n';
+import { Dialog } from './Dialog';
 import { ErrorNotice } from './feedback';
 
 export interface ConfirmProps {
@@ -13,11 +14,6 @@ export interface ConfirmProps {
   name?: string;
   action: string;
   run: () => Promise<unknown>;
-}
-
-/** What opened the dialogue may be gone with what was deleted; the keyboard then goes on in the page. */
-function keepFocus() {
-  if (document.activeElement === document.body) document.getElementById('content')?.focus({ preventScroll: true });
 }
 
 export function ConfirmDialog({ opened, close, title, children, name, action, run }: ConfirmProps) {
@@ -44,7 +40,7 @@ export function ConfirmDialog({ opened, close, title, children, name, action, ru
   };
 
   return (
-    <Modal opened={opened} onClose={leave} onExitTransitionEnd={keepFocus} title={title} closeButtonProps={{ 'aria-label': t('ui.action.close') }}>
+    <Dialog opened={opened} onClose={leave} title={title}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -65,7 +61,7 @@ export function ConfirmDialog({ opened, close, title, children, name, action, ru
           )}
           {error !== null && <ErrorNotice error={error} />}
           <Group gap="xs" justify="flex-end">
-            <Button variant="default" onClick={leave} disabled={busy}>
+            <Button variant="default" data-autofocus={name === undefined || undefined} onClick={leave} disabled={busy}>
               {t('ui.action.cancel')}
             </Button>
             <Button type="submit" color="red.8" loading={busy} disabled={name !== undefined && typed.trim() !== name}>
@@ -74,6 +70,6 @@ export function ConfirmDialog({ opened, close, title, children, name, action, ru
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,8 +1,9 @@
-import { Modal, NumberInput, Select, Stack, TextInput } from '@mantine/core';
+import { NumberInput, Select, Stack, TextInput } from '@mantine/core';
 import { Controller } from 'react-hook-form';
 import { useActing } from '@/api/acting';
 import { useWrite } from '@/api/query';
 import { t, tOr } from '@/i18n';
+import { Dialog } from '@/ui/Dialog';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
 import { required, z } from '@/ui/rules';
@@ -52,7 +53,7 @@ export function RecordForm({ zone, record, close }: { zone: Zone; record?: DnsRe
   const label = t(record ? 'ui.action.save' : 'dns.record.add');
   const path = `/api/v1/zones/${zone.id}/records`;
   return (
-    <Modal opened onClose={close} title={t(record ? 'dns.record.edit' : 'dns.record.add')} closeButtonProps={{ 'aria-label': t('ui.action.close') }}>
+    <Dialog opened onClose={close} title={t(record ? 'dns.record.edit' : 'dns.record.add')}>
       <form onSubmit={form.send} noValidate>
         <Stack gap="sm">
           <FormProblem messages={form.problem} />
@@ -101,6 +102,6 @@ export function RecordForm({ zone, record, close }: { zone: Zone; record?: DnsRe
           />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

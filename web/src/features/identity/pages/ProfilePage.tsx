@@ -1,10 +1,11 @@
-import { Button, Group, Modal, PasswordInput, Stack, Text } from '@mantine/core';
+import { Button, Group, PasswordInput, Stack, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useQueryClient } from '@tanstack/react-query';
 import { ShieldCheck, ShieldOff } from 'lucide-react';
 import { useActing } from '@/api/acting';
 import { meQuery, useMe } from '@/api/session';
 import { t, tOr } from '@/i18n';
+import { Dialog } from '@/ui/Dialog';
 import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
@@ -58,7 +59,7 @@ function Totp({ enabled }: { enabled: boolean }) {
           <Button onClick={setupControl.open}>{t('identity.totp.turnOn')}</Button>
         )}
       </Group>
-      <Modal opened={setup} onClose={setupControl.close} title={t('identity.totp.title')} closeOnClickOutside={false} closeButtonProps={{ 'aria-label': t('ui.action.close') }}>
+      <Dialog opened={setup} onClose={setupControl.close} title={t('identity.totp.title')} closeOnClickOutside={false}>
         <TotpSetup
           done={() => {
             setupControl.close();
@@ -66,8 +67,8 @@ function Totp({ enabled }: { enabled: boolean }) {
           }}
           cancel={setupControl.close}
         />
-      </Modal>
-      <Modal opened={off} onClose={offControl.close} title={t('identity.totp.turnOff')} closeButtonProps={{ 'aria-label': t('ui.action.close') }}>
+      </Dialog>
+      <Dialog opened={off} onClose={offControl.close} title={t('identity.totp.turnOff')}>
         <TurnOff
           cancel={offControl.close}
           done={() => {
@@ -75,7 +76,7 @@ function Totp({ enabled }: { enabled: boolean }) {
             void refresh();
           }}
         />
-      </Modal>
+      </Dialog>
     </Section>
   );
 }

@@ -27,7 +27,7 @@ export function SessionsPage() {
   return (
     <Page
       title={t('identity.sessions.title')}
-      description={rich('identity.sessions.text', { password: <TextLink to={paths.profile}>{t('identity.sessions.password')}</TextLink> })}
+      description={<p className="mp-plain">{rich('identity.sessions.text', { password: <TextLink to={paths.profile}>{t('identity.sessions.password')}</TextLink> })}</p>}
       actions={actions}
     >
       {endOthers.error && <ErrorNotice error={endOthers.error} />}

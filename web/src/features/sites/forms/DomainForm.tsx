@@ -1,8 +1,9 @@
-import { Modal, Select, Stack, TextInput } from '@mantine/core';
+import { Select, Stack, TextInput } from '@mantine/core';
 import { Controller } from 'react-hook-form';
 import { useActing } from '@/api/acting';
 import { useWrite } from '@/api/query';
 import { t } from '@/i18n';
+import { Dialog } from '@/ui/Dialog';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
 import { domain, optional, orNull, z } from '@/ui/rules';
@@ -31,7 +32,7 @@ export function DomainForm({ site, close }: { site: Site; close: () => void }) {
   });
   const values = form.watch();
   return (
-    <Modal opened onClose={close} title={t('sites.domain.add')} closeButtonProps={{ 'aria-label': t('ui.action.close') }}>
+    <Dialog opened onClose={close} title={t('sites.domain.add')}>
       <form onSubmit={form.send} noValidate>
         <Stack gap="sm">
           <FormProblem messages={form.problem} />
@@ -61,7 +62,7 @@ export function DomainForm({ site, close }: { site: Site; close: () => void }) {
           />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 

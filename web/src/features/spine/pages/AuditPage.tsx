@@ -51,7 +51,7 @@ export function AuditPage() {
     <Page title={t('spine.audit.title')} description={t('spine.audit.text')}>
       <Group gap="sm" mb="md" align="flex-end">
         {FILTERS.map((name) => (
-          <TextInput key={name} label={t(`spine.audit.${name}`)} placeholder={t(`spine.audit.${name}Example`)} value={filters[name]} onChange={(event) => setFilters({ ...filters, [name]: event.currentTarget.value })} style={{ flex: '1 1 180px' }} maw={280} />
+          <TextInput key={name} label={t(`spine.audit.${name}`)} placeholder={t(`spine.audit.${name}Example`)} value={filters[name]} onChange={(event) => setFilters({ ...filters, [name]: event.currentTarget.value })} style={{ flex: '1 1 180px' }} maw={{ base: '100%', sm: 280 }} />
         ))}
         {filtered && (
           <Button variant="default" onClick={() => setFilters(NONE)}>

@@ -1,9 +1,10 @@
-import { Modal, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Select, Stack, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { Controller } from 'react-hook-form';
 import { useActing } from '@/api/acting';
 import { useWrite } from '@/api/query';
 import { t } from '@/i18n';
+import { Dialog } from '@/ui/Dialog';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
 import { email, required, z } from '@/ui/rules';
 import { ActivationLink } from '../components/ActivationLink';
@@ -34,7 +35,7 @@ export function MemberForm({ tenant, again, close }: { tenant: string; again?: M
     },
   });
   return (
-    <Modal opened onClose={close} title={t(again ? 'tenancy.member.inviteAgainTitle' : 'tenancy.member.add')} closeOnClickOutside={!added} closeButtonProps={{ 'aria-label': t('ui.action.close') }}>
+    <Dialog opened onClose={close} title={t(again ? 'tenancy.member.inviteAgainTitle' : 'tenancy.member.add')} closeOnClickOutside={!added}>
       {added ? (
         <ActivationLink activation={added.activation} name={added.name} />
       ) : (
@@ -65,6 +66,6 @@ export function MemberForm({ tenant, again, close }: { tenant: string; again?: M
           </Stack>
         </form>
       )}
-    </Modal>
+    </Dialog>
   );
 }

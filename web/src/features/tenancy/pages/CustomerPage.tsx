@@ -145,5 +145,5 @@ function Seller({ customer }: { customer: Tenant }) {
   const { data } = useQuery({ ...getQuery(acting, '/api/v1/tenants/{tenant_id}', { path: { tenant_id: seller } }), enabled: seller !== '' });
   const plan = customer.plan?.name ?? t('tenancy.customer.noPlan');
   if (!data) return <div>{plan}</div>;
-  return <div>{rich('tenancy.customer.soldBy', { plan: <strong>{plan}</strong>, seller: <TextLink to={tenantPaths(seller).customer(customer.id)}>{data.name}</TextLink> })}</div>;
+  return <p className="mp-plain">{rich('tenancy.customer.soldBy', { plan: <strong>{plan}</strong>, seller: <TextLink to={tenantPaths(seller).customer(customer.id)}>{data.name}</TextLink> })}</p>;
 }
