@@ -1,4 +1,4 @@
-import { queryOptions, useInfiniteQuery, useMutation, useQueryClient, type QueryClient } from '@tanstack/react-query';
+import { queryOptions, useInfiniteQuery, useMutation, useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { api, unwrap } from './client';
 import type { paths } from './schema';
@@ -38,8 +38,21 @@ interface Page<T> {
 }
 type Item<D> = D extends { items: (infer T)[] } ? T : never;
 
+/** The lists that come in pages; the others take no `limit` and would refuse one. */
+export type PagedPath = { [P in GetPath]: paths[P] extends { get: { parameters: { query?: infer Q } } } ? ([NonNullable<Q>] extends [never] ? never : 'limit' extends keyof NonNullable<Q> ? P : never) : never }[GetPath];
+
+/** A list that comes as a whole. */
+export function useWhole<P extends Exclude<GetPath, PagedPath>>(tenant: string | undefined, path: P, params?: GetParams<P>) {
+  const query = useQuery(getQuery(tenant, path, params));
+  return {
+    items: (query.data as Page<Item<GetData<P>>> | undefined)?.items,
+    error: query.error,
+    retry: () => void query.refetch(),
+  };
+}
+
 /** A list, read page by page. */
-export function usePages<P extends GetPath>(tenant: string, path: P, params?: GetParams<P>, enabled = true) {
+export function usePages<P extends PagedPath>(tenant: string, path: P, params?: GetParams<P>, enabled = true) {
   const query = useInfiniteQuery({
     queryKey: [tenant, path, params ?? null, 'pages'] as ApiKey,
     initialPageParam: null as string | null,

@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { MonitorSmartphone } from 'lucide-react';
 import { useActing } from '@/api/acting';
-import { usePages, useWrite } from '@/api/query';
+import { useWhole, useWrite } from '@/api/query';
 import { rich, t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { DataTable } from '@/ui/DataTable';
@@ -15,7 +15,7 @@ import { endSession, type Session } from '../queries';
 
 export function SessionsPage() {
   const { id: tenant, paths } = useActing();
-  const sessions = usePages('', '/api/v1/sessions');
+  const sessions = useWhole('', '/api/v1/sessions');
   const end = useWrite((session: Session) => endSession(session.id), ['/api/v1/sessions']);
   const others = sessions.items?.filter(({ current }) => !current) ?? [];
   const endOthers = useWrite(() => Promise.all(others.map(({ id }) => endSession(id))), ['/api/v1/sessions']);
@@ -39,9 +39,6 @@ export function SessionsPage() {
           rowKey={({ id }) => id}
           error={sessions.error}
           retry={sessions.retry}
-          hasMore={sessions.hasMore}
-          loadMore={sessions.loadMore}
-          loadingMore={sessions.loadingMore}
           empty={
             <Empty icon={MonitorSmartphone} title={t('identity.sessions.title')}>
               {t('identity.sessions.emptyText')}

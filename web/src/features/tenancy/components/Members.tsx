@@ -3,7 +3,7 @@ import { useDisclosure } from '@mantine/hooks';
 import { UserPlus, Users } from 'lucide-react';
 import { Suspense, useState, type ReactNode } from 'react';
 import { useActing } from '@/api/acting';
-import { usePages, useWrite } from '@/api/query';
+import { useWhole, useWrite } from '@/api/query';
 import { useMe } from '@/api/session';
 import { rich, t, tOr } from '@/i18n';
 import { ConfirmDelete } from '@/ui/ConfirmDelete';
@@ -24,7 +24,7 @@ interface Props {
 export function Members({ tenant, children }: Props) {
   const { id, api, can } = useActing();
   const me = useMe();
-  const members = usePages(id, '/api/v1/tenants/{tenant_id}/members', { path: { tenant_id: tenant } });
+  const members = useWhole(id, '/api/v1/tenants/{tenant_id}/members', { path: { tenant_id: tenant } });
   const [adding, addingControl] = useDisclosure(false);
   const [invited, setInvited] = useState<Member | null>(null);
   const [doomed, setDoomed] = useState<Member | null>(null);
@@ -43,9 +43,6 @@ export function Members({ tenant, children }: Props) {
         rowKey={({ user_id }) => user_id}
         error={members.error}
         retry={members.retry}
-        hasMore={members.hasMore}
-        loadMore={members.loadMore}
-        loadingMore={members.loadingMore}
         empty={
           <Empty icon={Users} title={t('tenancy.member.emptyTitle')}>
             {t('tenancy.member.emptyText')}
