@@ -50,12 +50,13 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// The same for a request with this content: another content is another request.
+    /// The same for a request with this content (SHA-256, hexadecimal): another content is another request.
     #[must_use]
-    pub fn with_content(mut self, sha256: [u8; 32]) -> Self {
+    pub fn with_content(mut self, sha256: &str) -> Self {
+        let digits = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
         // As good as a hash over both: for one request, the outcome differs whenever the content does.
-        for (byte, content) in self.request_hash.iter_mut().zip(sha256) {
-            *byte ^= content;
+        for (byte, pair) in self.request_hash.iter_mut().zip(sha256.as_bytes().chunks(2)) {
+            *byte ^= digits(pair).unwrap_or_default();
         }
         self
     }

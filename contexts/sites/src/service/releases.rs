@@ -132,7 +132,9 @@ impl Sites {
         E: Send + 'static,
     {
         let length = u64::try_from(upload.size).ok();
-        let (sites, cx) = (self.clone(), cx.clone());
+        // The key is the release's, not that of its upload.
+        let key = cx.idempotency().cloned();
+        let (sites, cx) = (self.clone(), cx.with_idempotency(None));
         let whole = async move {
             let upload = sites.create_upload(&cx, site, upload).await?;
             let sent = sites.append(&cx, (site, upload.id), 0, length, body).await;
@@ -144,12 +146,22 @@ impl Sites {
                         note,
                         own_upload: true,
                     };
+                    let sha256 = now.sha256.unwrap_or_default();
+                    let cx = cx.with_idempotency(key.map(|key| key.with_content(&sha256)));
                     sites.create_release(&cx, site, new).await
                 }
                 Ok(_) => Err(Error::UploadInterrupted),
                 Err(error) => Err(error),
             };
-            if result.is_err() {
+            let unused = match &result {
+                // A request that came again was answered with the release that it made before.
+                Ok(_) => {
+                    let now = sites.get_upload(&cx, site, upload.id).await;
+                    now.is_ok_and(|upload| upload.state == UploadState::Finished)
+                }
+                Err(_) => true,
+            };
+            if unused {
                 sites.drop_upload(&cx, site, upload.id).await?;
             }
             result

@@ -1,3 +1,4 @@
+use mpanel_authz::IdempotencyKey;
 use mpanel_client_agent::Failure;
 use mpanel_jobs::{OperationState, StepState};
 use mpanel_kernel::error::{Kind, PublicError};
@@ -242,4 +243,32 @@ async fn an_archive_that_does_not_arrive_whole_leaves_nothing() {
     assert_eq!(error.code(), "sites.upload.interrupted");
     assert!(world.blobs().is_empty());
     assert_eq!(used(&world.db, world.tenant).await[2], 0);
+}
+
+#[tokio::test]
+async fn an_archive_that_comes_again_with_its_key_makes_one_release_and_another_archive_none() {
+    let world = World::new().await;
+    let site = world.site("Shop", None).await.id;
+    let key = IdempotencyKey {
+        key: "deploy 7".into(),
+        request_hash: [7; 32],
+    };
+    let cx = world.owner().with_idempotency(Some(key));
+    let deploy = async |content: &'static [u8]| {
+        let new = NewUpload {
+            filename: "site.tar.gz".into(),
+            size: content.len() as i64,
+        };
+        let body = futures_util::stream::iter([Ok::<_, ()>(content.into())]);
+        world.sites.create_release_of(&cx, site, new, (true, None), body).await
+    };
+    let first = deploy(b"one archive").await.unwrap();
+    assert_eq!(deploy(b"one archive").await.unwrap(), first);
+    let other = deploy(b"two archive").await.unwrap_err();
+    assert_eq!(
+        (other.kind(), other.code()),
+        (Kind::Invalid, "spine.idempotency.key_reused")
+    );
+    assert_eq!(used(&world.db, world.tenant).await[2], 11, "of the one that is used");
+    assert_eq!(world.blobs().len(), 1);
 }
