@@ -179,6 +179,7 @@ fn serve_feed(
         tail: tail.clone(),
         board: board.clone(),
         nodes: Arc::new(Directory::new(contexts.fleet.clone(), peers)),
+        usage: None,
         clock: clock.clone(),
     };
     spawn_named(

@@ -147,6 +147,8 @@ pub fn serve(file: &Path) -> Result<(Edge, Running), Error> {
 pub fn reload(edge: &Edge, file: &Path) -> Result<(), Error> {
     let base = file.parent().unwrap_or(Path::new(""));
     let rejected = edge.replace(configuration(read(file)?, base)?);
+    // Nobody meters here: what hosts that are gone have counted is let go.
+    drop(edge.take_traffic());
     rejected
         .into_iter()
         .next()

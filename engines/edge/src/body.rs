@@ -52,12 +52,12 @@ pub(crate) struct Logged {
     pub(crate) started: Instant,
 }
 
-/// The body of every answer: counts what leaves, and ends the request when it is dropped.
+/// The body of every answer: says for whom bytes leave, and ends the request when it is dropped.
 pub(crate) struct EdgeBody {
     payload: Payload,
     counters: Arc<Counters>,
     logged: Option<Box<Logged>>,
-    _open: OpenRequest,
+    open: OpenRequest,
 }
 
 impl EdgeBody {
@@ -71,7 +71,7 @@ impl EdgeBody {
             payload,
             counters,
             logged,
-            _open: open,
+            open,
         }
     }
 }
@@ -102,10 +102,10 @@ impl Body for EdgeBody {
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
-            let bytes = data.len();
-            self.counters.sent(bytes);
+            let bytes = data.len() as u64;
+            self.open.charge(&self.counters);
             if let Some(logged) = &mut self.logged {
-                logged.record.bytes += bytes as u64;
+                logged.record.bytes += bytes;
             }
         }
         Poll::Ready(frame)

@@ -49,6 +49,9 @@ pub enum Target {
     },
     /// Another address answers.
     Redirect {
+        /// As in [`Target::Site`].
+        #[serde(default)]
+        site: String,
         /// Absolute `http` or `https` URL. With `keep_path`, the request's path and query are appended.
         to: String,
         /// 301, 302, 307 or 308.
@@ -59,13 +62,26 @@ pub enum Target {
     },
     /// The panel, behind `EdgeOptions::panel_socket`.
     Panel,
-    /// A calm page with a title and a text, for a site that has no release yet.
+    /// A calm page with a title and a text, for a site that has no release yet or is not to be shown.
     Placeholder {
+        /// As in [`Target::Site`].
+        #[serde(default)]
+        site: String,
         /// Heading, plain text.
         title: String,
         /// Sentence below it, plain text.
         text: String,
+        /// 200, or an error's status; then it is the answer to every method.
+        #[serde(default = "ok")]
+        status: u16,
+        /// When it is worth asking again: the `Retry-After` of the answer.
+        #[serde(default)]
+        retry_at: Option<jiff::Timestamp>,
     },
+}
+
+fn ok() -> u16 {
+    200
 }
 
 /// A certificate with its private key.

@@ -1,5 +1,7 @@
-//! Cumulative counters per host name. They only grow, survive every change of configuration and are kept after a host
-//! is removed until [`crate::Edge::forget_counters`], so that a meter reading them never loses traffic.
+//! Cumulative counters per host name. They only grow, survive every change of configuration, and are kept after a host
+//! is removed until [`crate::Edge::take_traffic`] has handed over the rest, so that a meter never loses traffic.
+//!
+//! Counting is a relaxed addition to the host's own counters: no lock, no allocation, and nothing that hosts share.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -25,9 +27,9 @@ pub struct HostCounters {
     pub live: bool,
     /// Requests answered.
     pub requests: u64,
-    /// Body bytes read from clients.
+    /// Bytes read from clients: heads, bodies and what frames them, without TLS.
     pub bytes_in: u64,
-    /// Body bytes handed to the connection; heads and TLS records are not counted.
+    /// Bytes written to clients, in the same way: what the connection took, not what was meant to be sent.
     pub bytes_out: u64,
     /// Answers by class: 1xx, 2xx, 3xx, 4xx, 5xx.
     pub status: [u64; 5],
@@ -37,9 +39,38 @@ pub struct HostCounters {
     pub latency_micros: u64,
 }
 
+/// An amount of traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Requests answered.
+    pub requests: u64,
+    /// As in [`HostCounters::bytes_in`].
+    pub bytes_in: u64,
+    /// As in [`HostCounters::bytes_out`].
+    pub bytes_out: u64,
+}
+
+impl Traffic {
+    fn since(self, before: Self) -> Self {
+        Self {
+            requests: self.requests - before.requests,
+            bytes_in: self.bytes_in - before.bytes_in,
+            bytes_out: self.bytes_out - before.bytes_out,
+        }
+    }
+}
+
+/// What one host's counters have grown by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteTraffic {
+    /// The site label of the entry; several hosts may have the same.
+    pub site: Box<str>,
+    /// How much.
+    pub traffic: Traffic,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    requests: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     status: [AtomicU64; 5],
@@ -52,18 +83,30 @@ impl Counters {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let bucket = LATENCY_BUCKETS_MICROS.iter().position(|bound| micros <= *bound);
         let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
-        self.requests.fetch_add(1, Relaxed);
         self.status[class].fetch_add(1, Relaxed);
         self.latency[bucket.unwrap_or(LATENCY_BUCKETS_MICROS.len())].fetch_add(1, Relaxed);
         self.latency_micros.fetch_add(micros, Relaxed);
     }
 
-    pub(crate) fn received(&self, bytes: usize) {
-        self.bytes_in.fetch_add(bytes as u64, Relaxed);
+    pub(crate) fn received(&self, bytes: u64) {
+        self.bytes_in.fetch_add(bytes, Relaxed);
     }
 
-    pub(crate) fn sent(&self, bytes: usize) {
-        self.bytes_out.fetch_add(bytes as u64, Relaxed);
+    pub(crate) fn sent(&self, bytes: u64) {
+        self.bytes_out.fetch_add(bytes, Relaxed);
+    }
+
+    /// Each has one status.
+    fn requests(&self) -> u64 {
+        self.status.iter().map(|count| count.load(Relaxed)).sum()
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic {
+            requests: self.requests(),
+            bytes_in: self.bytes_in.load(Relaxed),
+            bytes_out: self.bytes_out.load(Relaxed),
+        }
     }
 
     fn read(&self, key: &Key, live: bool) -> HostCounters {
@@ -71,7 +114,7 @@ impl Counters {
             host: key.0.to_string(),
             site: key.1.to_string(),
             live,
-            requests: self.requests.load(Relaxed),
+            requests: self.requests(),
             bytes_in: self.bytes_in.load(Relaxed),
             bytes_out: self.bytes_out.load(Relaxed),
             status: std::array::from_fn(|at| self.status[at].load(Relaxed)),
@@ -83,14 +126,21 @@ impl Counters {
 
 type Key = (Box<str>, Box<str>);
 
-/// Every counter ever handed out, by host and site label.
 #[derive(Debug, Default)]
-pub(crate) struct Registry(Mutex<HashMap<Key, Arc<Counters>>>);
+struct Held {
+    counters: Arc<Counters>,
+    /// Up to where it has been taken.
+    taken: Traffic,
+}
+
+/// Every counter in use or not yet taken, by host and site label. Requests never come here.
+#[derive(Debug, Default)]
+pub(crate) struct Registry(Mutex<HashMap<Key, Held>>);
 
 impl Registry {
     pub(crate) fn get(&self, host: &str, site: &str) -> Arc<Counters> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(all.entry((host.into(), site.into())).or_default())
+        Arc::clone(&all.entry((host.into(), site.into())).or_default().counters)
     }
 
     /// Reads all counters; one is live while something besides the registry holds it.
@@ -98,19 +148,29 @@ impl Registry {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut out: Vec<_> = all
             .iter()
-            .map(|(key, counters)| counters.read(key, Arc::strong_count(counters) > 1))
+            .map(|(key, held)| held.counters.read(key, Arc::strong_count(&held.counters) > 1))
             .collect();
         out.sort_by(|a, b| (&a.host, &a.site).cmp(&(&b.host, &b.site)));
         out
     }
 
-    /// Drops a counter that nothing uses any more, provided it still reads as `last`.
-    pub(crate) fn forget(&self, last: &HostCounters) -> bool {
+    /// What labelled counters have grown by since they were taken last. Those that nothing uses any more are forgotten.
+    pub(crate) fn take(&self) -> Vec<SiteTraffic> {
+        let mut grown = Vec::new();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key: Key = (last.host.as_str().into(), last.site.as_str().into());
-        let unused = all
-            .get(&key)
-            .is_some_and(|counters| Arc::strong_count(counters) == 1 && counters.read(&key, last.live) == *last);
-        unused && all.remove(&key).is_some()
+        all.retain(|(_, site), held| {
+            // Asked before it is read: then nobody counts any more, and whoever wants to begin waits for the lock.
+            let unused = Arc::get_mut(&mut held.counters).is_some();
+            let now = held.counters.traffic();
+            let traffic = now.since(std::mem::replace(&mut held.taken, now));
+            if !site.is_empty() && traffic != Traffic::default() {
+                grown.push(SiteTraffic {
+                    site: site.clone(),
+                    traffic,
+                });
+            }
+            !unused
+        });
+        grown
     }
 }

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 
 use crate::certs::{Cert, CertTable};
 use crate::config::{Delta, EdgeConfig, Rejected};
-use crate::counters::{HostCounters, Registry};
+use crate::counters::{HostCounters, Registry, SiteTraffic};
 use crate::files::FileStore;
 use crate::options::EdgeOptions;
 use crate::server::{self, Gate, Listener, Running};
@@ -142,10 +142,11 @@ impl Edge {
         self.shared.registry.read()
     }
 
-    /// Drops the counters of a removed host after its last reading has been stored. Does nothing and returns false
-    /// when the host is in use or has counted since `last` was read.
-    pub fn forget_counters(&self, last: &HostCounters) -> bool {
-        self.shared.registry.forget(last)
+    /// What hosts with a site label have counted since the last call, one item a host that has counted anything. Each
+    /// request and byte is handed over once; counters of removed hosts are forgotten as soon as that is done.
+    #[must_use = "what is taken is not counted again"]
+    pub fn take_traffic(&self) -> Vec<SiteTraffic> {
+        self.shared.registry.take()
     }
 
     /// Sizes, for health reports and metrics.

@@ -38,7 +38,7 @@ mod tests;
 pub use access::{AccessLog, AccessRecord};
 pub use clock::{Clock, SystemClock};
 pub use config::{Certificate, Delta, EdgeConfig, Host, PrivateKeyPem, Rejected, Target};
-pub use counters::{HostCounters, LATENCY_BUCKETS_MICROS};
+pub use counters::{HostCounters, LATENCY_BUCKETS_MICROS, SiteTraffic, Traffic};
 pub use edge::{Edge, Status};
 pub use options::{EdgeOptions, FileOptions, Limits, ProxyOptions};
 pub use server::{Listener, Role, Running, Stopped};

@@ -15,7 +15,7 @@ use crate::files::Context;
 use crate::host::{self, Authority};
 use crate::pages;
 use crate::server::{ConnInfo, Role, Worker};
-use crate::table::{Entry, Route};
+use crate::table::{Entry, Notice, Route};
 
 /// Answers one request; what goes wrong becomes an answer too.
 pub(crate) async fn handle(worker: &Rc<Worker>, conn: &ConnInfo, request: Request<Incoming>) -> Response<EdgeBody> {
@@ -25,6 +25,7 @@ pub(crate) async fn handle(worker: &Rc<Worker>, conn: &ConnInfo, request: Reques
     let (parts, body) = request.into_parts();
 
     let (entry, verdict) = admit(shared, conn, &parts);
+    open.charge(&entry.counters);
     let logged = logged(shared, conn, &parts, &entry, started);
     let response = match verdict {
         Err(response) => *response,
@@ -41,16 +42,11 @@ pub(crate) async fn handle(worker: &Rc<Worker>, conn: &ConnInfo, request: Reques
                     None => shared.files.respond(site, &parts, &cx).await,
                 },
                 Route::Redirect { to, status, keep_path } => redirect(to, *status, *keep_path, &parts),
-                Route::Placeholder(page) => placeholder(page.clone(), &parts.method),
+                Route::Placeholder(notice) => placeholder(notice, &parts.method),
                 Route::Unknown => pages::not_found(cx.provider),
                 Route::Panel => {
                     let authority = authority.to_url();
-                    Box::pin(
-                        worker
-                            .upstream
-                            .forward(shared, conn, &authority, parts, body, &entry.counters, &open),
-                    )
-                    .await
+                    Box::pin(worker.upstream.forward(shared, conn, &authority, parts, body, &open)).await
                 }
             }
         }
@@ -168,11 +164,19 @@ fn redirect(to: &str, status: StatusCode, keep_path: bool, parts: &Parts) -> Res
     }
 }
 
-fn placeholder(page: bytes::Bytes, method: &Method) -> Response<Payload> {
-    match *method {
-        Method::GET => pages::html(StatusCode::OK, page),
-        Method::HEAD => pages::without_body(pages::html(StatusCode::OK, page)),
-        _ => pages::method_not_allowed(),
+fn placeholder(notice: &Notice, method: &Method) -> Response<Payload> {
+    // Who may not see the site may not change it either: an error is the answer to all.
+    if notice.status.is_success() && *method != Method::GET && *method != Method::HEAD {
+        return pages::method_not_allowed();
+    }
+    let mut response = pages::html(notice.status, notice.page.clone());
+    if let Some(retry_after) = &notice.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, retry_after.clone());
+    }
+    if *method == Method::HEAD {
+        pages::without_body(response)
+    } else {
+        response
     }
 }
 

@@ -31,9 +31,17 @@ pub(crate) enum Route {
         keep_path: bool,
     },
     Panel,
-    Placeholder(Bytes),
+    Placeholder(Notice),
     /// No host of this name.
     Unknown,
+}
+
+/// A built-in page in place of a site.
+#[derive(Debug)]
+pub(crate) struct Notice {
+    pub(crate) page: Bytes,
+    pub(crate) status: StatusCode,
+    pub(crate) retry_after: Option<HeaderValue>,
 }
 
 #[derive(Debug)]
@@ -69,9 +77,27 @@ impl Entry {
                 };
                 (Route::Site(route), site.as_str())
             }
-            Target::Redirect { to, status, keep_path } => (redirect(to, *status, *keep_path)?, ""),
+            Target::Redirect {
+                site,
+                to,
+                status,
+                keep_path,
+            } => (redirect(to, *status, *keep_path)?, site.as_str()),
             Target::Panel => (Route::Panel, ""),
-            Target::Placeholder { title, text } => (Route::Placeholder(pages::page(title, text, provider)), ""),
+            Target::Placeholder {
+                site,
+                title,
+                text,
+                status,
+                retry_at,
+            } => {
+                let notice = Notice {
+                    page: pages::page(title, text, provider),
+                    status: notice_status(*status)?,
+                    retry_after: retry_at.map(retry_after).transpose()?,
+                };
+                (Route::Placeholder(notice), site.as_str())
+            }
         };
         Ok(Self {
             name: name.into(),
@@ -90,6 +116,20 @@ impl Entry {
             counters: registry.get(name, ""),
         })
     }
+}
+
+fn notice_status(status: u16) -> Result<StatusCode, String> {
+    match status {
+        200 | 400..=599 => StatusCode::from_u16(status).ok(),
+        _ => None,
+    }
+    .ok_or_else(|| format!("placeholder: status {status} is neither 200 nor an error's"))
+}
+
+fn retry_after(at: jiff::Timestamp) -> Result<HeaderValue, String> {
+    // What an HTTP date can say ends with the year 9999, and so do timestamps.
+    let text = httpdate::fmt_http_date(at.into());
+    HeaderValue::try_from(text).map_err(|_| format!("placeholder: no date: {at}"))
 }
 
 fn relative_root(root: &str) -> Result<Arc<str>, String> {

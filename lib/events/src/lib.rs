@@ -27,7 +27,7 @@ pub use idempotency::purge_expired;
 pub use leader::{move_committed, run_leader};
 pub use outbox::{State, event, publish};
 pub use served::{ConsumerStatus, Served, ServedBoard};
-pub use server::{FeedServer, NodeDirectory, Refused, Task};
+pub use server::{FeedServer, NodeDirectory, Refused, Task, UsageSink};
 pub use states::current_states;
 pub use tail::{FeedRow, Tail, events_after};
 pub use vault::Vault;

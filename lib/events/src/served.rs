@@ -54,6 +54,12 @@ pub(crate) struct Connection {
     number: u64,
 }
 
+impl Connection {
+    pub(crate) fn node(&self) -> &str {
+        &self.key.0
+    }
+}
+
 impl Default for ServedBoard {
     fn default() -> Self {
         Self {

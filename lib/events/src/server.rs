@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mpanel_feed::frame::{self, ClientFrame, Hello, Item, Mode, PROTOCOL, Position, ServerFrame};
+use mpanel_feed::Usage;
+use mpanel_feed::frame::{self, ClientFrame, Hello, Item, Mode, PROTOCOL, Position, Role, ServerFrame};
 use mpanel_kernel::clock::SharedClock;
 use mpanel_pg::Db;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::served::{Connection, ConsumerStatus, ServedBoard};
@@ -39,13 +41,26 @@ pub trait NodeDirectory: Send + Sync + 'static {
     async fn hello(&self, hello: &Hello, peer_uid: u32) -> Result<String, Refused>;
 }
 
-/// Sends states to data planes and collects what they acknowledge.
+/// Keeps what data planes report to have counted.
+#[async_trait]
+pub trait UsageSink: Send + Sync + 'static {
+    /// Keeps a report of `node`, as [`NodeDirectory::hello`] has called it. What was kept before is not counted again:
+    /// reports come twice.
+    ///
+    /// # Errors
+    /// When it is not kept; the node then reports it again.
+    async fn keep(&self, node: &str, usage: &Usage) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// Sends states to data planes and collects what they acknowledge and report.
 #[derive(Clone)]
 pub struct FeedServer {
     pub db: Db,
     pub tail: Tail,
     pub board: ServedBoard,
     pub nodes: Arc<dyn NodeDirectory>,
+    /// Without one, edges keep what they have to report.
+    pub usage: Option<Arc<dyn UsageSink>>,
     pub clock: SharedClock,
 }
 
@@ -104,17 +119,28 @@ impl FeedServer {
             acked_seq: 0,
             last_seen: self.clock.now(),
         });
+        let (taken, reported) = mpsc::channel(1);
         // Whichever ends first ends the connection.
         let result = tokio::select! {
-            result = self.send(hello, &node, &mut to) => result,
-            result = self.receive(&connection, from) => result,
+            result = self.send(hello, &node, &mut to, reported) => result,
+            result = self.receive(hello, &connection, from, taken) => result,
         };
         self.board
             .update(&connection, self.clock.now(), |status| status.connected = false);
         result
     }
 
-    async fn receive(&self, connection: &Connection, mut from: OwnedReadHalf) -> io::Result<()> {
+    fn takes_usage_of(&self, hello: &Hello) -> bool {
+        self.usage.is_some() && hello.role == Role::Edge
+    }
+
+    async fn receive(
+        &self,
+        hello: &Hello,
+        connection: &Connection,
+        mut from: OwnedReadHalf,
+        taken: mpsc::Sender<u64>,
+    ) -> io::Result<()> {
         loop {
             match frame::read(&mut from).await? {
                 ClientFrame::Ack { seq } => {
@@ -122,12 +148,25 @@ impl FeedServer {
                         status.acked_seq = status.acked_seq.max(seq);
                     });
                 }
+                ClientFrame::Usage(usage) => match &self.usage {
+                    Some(sink) if self.takes_usage_of(hello) => match sink.keep(connection.node(), &usage).await {
+                        Ok(()) => taken.send(usage.seq).await.map_err(io::Error::other)?,
+                        Err(error) => tracing::warn!(error, "usage is not kept and will be reported again"),
+                    },
+                    _ => return Err(io::Error::other("usage of a process that has none to report")),
+                },
                 ClientFrame::Hello(_) => return Err(io::Error::other("a second hello")),
             }
         }
     }
 
-    async fn send(&self, hello: &Hello, node: &str, to: &mut OwnedWriteHalf) -> io::Result<()> {
+    async fn send(
+        &self,
+        hello: &Hello,
+        node: &str,
+        to: &mut OwnedWriteHalf,
+        mut reported: mpsc::Receiver<u64>,
+    ) -> io::Result<()> {
         // Subscribed before the table is read: nothing falls between the two.
         let mut rows = self.tail.subscribe();
         let (now, pruned) = position(&self.db).await.map_err(io::Error::other)?;
@@ -145,6 +184,7 @@ impl FeedServer {
             node: node.to_owned(),
             position: now.clone(),
             mode,
+            usage: self.takes_usage_of(hello),
         };
         frame::write(to, &welcome).await?;
         let sent = match resumes {
@@ -161,6 +201,10 @@ impl FeedServer {
                 row = rows.recv() => row,
                 _ = heartbeat.tick() => {
                     sent = self.catch_up(hello, &now.epoch, sent, to).await?;
+                    continue;
+                }
+                Some(seq) = reported.recv() => {
+                    frame::write(to, &ServerFrame::UsageTaken { seq }).await?;
                     continue;
                 }
             };

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::frame::{self, ClientFrame, Hello, Item, Mode, PROTOCOL, Position, Role, ServerFrame};
 use crate::mirror::Mirror;
+use crate::usage::{Reporting, Reports};
 
 /// The producer sends at least a heartbeat this often; silence of three times as long means it hangs.
 pub const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -41,7 +42,16 @@ pub enum Update<'a> {
 
 /// Applies the copy on disk at once, then follows the control plane for ever: connects, resumes or
 /// takes a fresh snapshot, acknowledges, and tries again when the connection ends.
-pub async fn follow(subscription: Subscription, mut apply: impl FnMut(Update<'_>)) {
+pub async fn follow(subscription: Subscription, apply: impl FnMut(Update<'_>)) {
+    follow_and_report(subscription, apply, ()).await;
+}
+
+/// As [`follow`], and reports usage over the same connection.
+pub async fn follow_and_report(
+    subscription: Subscription,
+    mut apply: impl FnMut(Update<'_>),
+    mut reports: impl Reports,
+) {
     let mut mirror = Mirror::load(&subscription.snapshot);
     if mirror.position.is_some() {
         apply(Update::Reset {
@@ -52,7 +62,7 @@ pub async fn follow(subscription: Subscription, mut apply: impl FnMut(Update<'_>
     let mut pause = FIRST_PAUSE;
     loop {
         let connected = Instant::now();
-        let end = session(&subscription, &mut mirror, &mut apply).await;
+        let end = session(&subscription, &mut mirror, &mut apply, &mut reports).await;
         if let Err(error) = end {
             tracing::debug!(%error, "feed connection ended");
         }
@@ -68,6 +78,7 @@ async fn session(
     subscription: &Subscription,
     mirror: &mut Mirror,
     apply: &mut impl FnMut(Update<'_>),
+    reports: &mut impl Reports,
 ) -> io::Result<()> {
     let (mut from, mut to) = UnixStream::connect(&subscription.socket).await?.into_split();
     let hello = Hello {
@@ -80,15 +91,16 @@ async fn session(
         public_key: subscription.public_key.clone(),
     };
     frame::write(&mut to, &ClientFrame::Hello(hello)).await?;
-    let (mode, epoch) = match receive(&mut from).await? {
+    let (mode, epoch, usage) = match receive(&mut from).await? {
         ServerFrame::Welcome {
             protocol: PROTOCOL,
             node,
             position,
             mode,
+            usage,
         } => {
             mirror.node = Some(node);
-            (mode, position.epoch)
+            (mode, position.epoch, usage)
         }
         ServerFrame::Refused { reason } => {
             tracing::error!(reason, "the control plane refuses this process");
@@ -99,7 +111,8 @@ async fn session(
     if mode == Mode::Snapshot {
         take_snapshot(subscription, mirror, &mut from, &mut to, apply).await?;
     }
-    stream(subscription, mirror, &epoch, from, to, apply).await
+    let reporting = Reporting::new(reports, usage);
+    stream(subscription, mirror, &epoch, (from, to), apply, reporting).await
 }
 
 async fn take_snapshot(
@@ -133,9 +146,9 @@ async fn stream(
     subscription: &Subscription,
     mirror: &mut Mirror,
     epoch: &str,
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    (mut from, mut to): (OwnedReadHalf, OwnedWriteHalf),
     apply: &mut impl FnMut(Update<'_>),
+    mut reporting: Reporting<'_, impl Reports>,
 ) -> io::Result<()> {
     // Reading happens in a task of its own: a frame must not be lost because saving came due.
     let (sender, mut frames) = tokio::sync::mpsc::channel(64);
@@ -154,12 +167,17 @@ async fn stream(
     });
     let mut save_at: Option<Instant> = None;
     let result = loop {
-        let next = match save_at {
+        let next = match save_at.into_iter().chain(reporting.due()).min() {
             Some(at) => match tokio::time::timeout_at(at, frames.recv()).await {
                 Ok(next) => next,
                 Err(_) => {
-                    save(subscription, mirror);
-                    save_at = None;
+                    if save_at.is_some_and(|at| at <= Instant::now()) {
+                        save(subscription, mirror);
+                        save_at = None;
+                    }
+                    if let Err(error) = reporting.report(&mut to).await {
+                        break Err(error);
+                    }
                     continue;
                 }
             },
@@ -177,6 +195,10 @@ async fn stream(
                 (item.seq, false)
             }
             Some(Ok(ServerFrame::Heartbeat { seq })) => (seq, true),
+            Some(Ok(ServerFrame::UsageTaken { seq })) => {
+                reporting.taken(seq);
+                continue;
+            }
             Some(Ok(other)) => break Err(io::Error::other(format!("unexpected in the stream: {other:?}"))),
             Some(Err(error)) => break Err(error),
             None => break Ok(()),

@@ -6,6 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::usage::Usage;
+
 /// The version of this protocol; another one is refused by name.
 pub const PROTOCOL: u32 = 1;
 /// The largest frame in bytes; a peer that announces more is cut off.
@@ -20,6 +22,8 @@ pub enum ClientFrame {
     Ack {
         seq: i64,
     },
+    /// To be answered with [`ServerFrame::UsageTaken`]. Only sent to those who take it.
+    Usage(Usage),
 }
 
 /// The first frame of a connection.
@@ -72,6 +76,9 @@ pub enum ServerFrame {
         node: String,
         position: Position,
         mode: Mode,
+        /// Whether reports of usage are taken; an older control plane takes none.
+        #[serde(default)]
+        usage: bool,
     },
     /// Items come in the order of their numbers, each object's newest only: after an item, nothing with a lower number
     /// follows but what was lower once and has changed since.
@@ -83,6 +90,10 @@ pub enum ServerFrame {
     /// Everything up to `seq` has been sent; to be acknowledged.
     Heartbeat {
         seq: i64,
+    },
+    /// What the report said is kept for good.
+    UsageTaken {
+        seq: u64,
     },
     Refused {
         reason: String,

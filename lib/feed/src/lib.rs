@@ -9,9 +9,11 @@ pub mod topics;
 
 mod follow;
 mod mirror;
+mod usage;
 
-pub use follow::{Subscription, Update, follow};
+pub use follow::{Subscription, Update, follow, follow_and_report};
 pub use mirror::{Mirror, MirrorError};
+pub use usage::{Reports, SiteUsage, Usage};
 
 #[cfg(test)]
 mod tests;

@@ -76,6 +76,7 @@ async fn welcome(stream: &mut UnixStream, mode: Mode) {
         node: "node_1".into(),
         position: at(0),
         mode,
+        usage: true,
     };
     frame::write(stream, &frame).await.unwrap();
 }

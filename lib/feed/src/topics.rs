@@ -36,6 +36,11 @@ pub enum EdgeTarget {
         https_redirect: bool,
     },
     Redirect {
+        /// Whose traffic it is; empty when nobody's.
+        #[serde(default)]
+        site: String,
+        #[serde(default)]
+        tenant: String,
         /// `https://host`, without a path.
         to: String,
         /// 301, 302, 307 or 308.
@@ -46,11 +51,29 @@ pub enum EdgeTarget {
     /// The control panel.
     Panel,
     /// A site without a release yet, or one that is not to be shown.
-    Placeholder { title: String, text: String },
+    Placeholder {
+        /// Whose traffic it is; empty when nobody's.
+        #[serde(default)]
+        site: String,
+        #[serde(default)]
+        tenant: String,
+        title: String,
+        text: String,
+        /// 200, or an error's status: the answer to every method then.
+        #[serde(default = "ok")]
+        status: u16,
+        /// RFC 3339: when it is worth asking again.
+        #[serde(default)]
+        retry_at: Option<String>,
+    },
 }
 
 fn yes() -> bool {
     true
+}
+
+fn ok() -> u16 {
+    200
 }
 
 /// A certificate and its key, the key readable only by the nodes it is sealed to.

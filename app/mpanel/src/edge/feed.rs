@@ -12,6 +12,8 @@ use mpanel_feed::topics::{
     EDGE_CERTIFICATE, EDGE_CERTIFICATE_HPKE_INFO, EDGE_HOST, EdgeCertificate, EdgeHost, EdgeTarget,
 };
 
+use super::usage;
+
 /// Applies what the feed says to an engine. An entry that cannot be used leaves its former value in place.
 pub struct Feed {
     edge: Edge,
@@ -136,21 +138,46 @@ fn host(value: serde_json::Value) -> Result<Host, Unusable> {
     let target = match target {
         EdgeTarget::Site {
             site,
-            tenant: _,
+            tenant,
             root,
             spa_fallback,
             not_found,
             https_redirect,
         } => Target::Site {
-            site,
+            site: usage::label(&tenant, &site),
             root,
             spa_fallback,
             not_found,
             https_redirect,
         },
-        EdgeTarget::Redirect { to, status, keep_path } => Target::Redirect { to, status, keep_path },
+        EdgeTarget::Redirect {
+            site,
+            tenant,
+            to,
+            status,
+            keep_path,
+        } => Target::Redirect {
+            site: usage::label(&tenant, &site),
+            to,
+            status,
+            keep_path,
+        },
         EdgeTarget::Panel => Target::Panel,
-        EdgeTarget::Placeholder { title, text } => Target::Placeholder { title, text },
+        EdgeTarget::Placeholder {
+            site,
+            tenant,
+            title,
+            text,
+            status,
+            retry_at,
+        } => Target::Placeholder {
+            site: usage::label(&tenant, &site),
+            title,
+            text,
+            status,
+            // A date that is not understood is no reason not to say the rest.
+            retry_at: retry_at.and_then(|at| at.parse().ok()),
+        },
     };
     Ok(Host { target })
 }

@@ -2,6 +2,7 @@
 
 mod alone;
 mod feed;
+mod usage;
 
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ use std::future::{Future, poll_fn};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -17,11 +19,13 @@ use anyhow::Context;
 use clap::Subcommand;
 use mpanel_crypto::NodeKeyPair;
 use mpanel_engine_edge::{Edge, EdgeConfig, EdgeOptions, Listener, Role};
-use mpanel_feed::{Subscription, follow, frame, topics};
+use mpanel_feed::{Subscription, follow_and_report, frame, topics};
+use mpanel_kernel::clock::SystemClock;
 use mpanel_process::inherited::Inherited;
 
 use crate::child::{self, Stop};
 use feed::Feed;
+use usage::Meter;
 
 /// How long open requests may go on after a stop was asked for; the supervisor waits 10 seconds.
 const GRACE: Duration = Duration::from_secs(8);
@@ -110,7 +114,12 @@ async fn serve(
     let mut stop = Stop::new()?;
     let (edge, _none) = Edge::new(options, EdgeConfig::default());
     let mut feed = Feed::new(edge.clone(), key);
-    let mut following = pin!(follow(subscription, |update| feed.apply(update)));
+    let meter = Meter::open(subscription.snapshot.with_file_name("usage"), Arc::new(SystemClock));
+    let mut following = pin!(follow_and_report(
+        subscription,
+        |update| feed.apply(update),
+        meter.clone()
+    ));
     // Its first step applies the copy on disk, so that no request finds its site missing.
     poll_fn(|context| {
         let _connecting = following.as_mut().poll(context);
@@ -122,11 +131,13 @@ async fn serve(
     tracing::info!(hosts = status.hosts, certificates = status.certificates, "edge serves");
     tokio::select! {
         () = &mut following => {}
+        () = meter.run(&edge) => {}
         () = stop.asked() => {}
     }
     tracing::info!("edge stops");
     if let Some(stopped) = stop.while_ending(move || running.stop(GRACE)).await {
         tracing::info!(aborted = stopped.aborted, "edge has stopped");
     }
+    meter.finish(&edge);
     Ok(())
 }

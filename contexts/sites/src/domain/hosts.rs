@@ -33,8 +33,12 @@ pub fn hosts(
             https_redirect: site.settings.https_redirect,
         },
         None => EdgeTarget::Placeholder {
+            site: site.id.to_string(),
+            tenant: tenant.to_string(),
             title: site.name.clone(),
             text: "this site has no release yet".to_owned(),
+            status: 200,
+            retry_at: None,
         },
     };
     let own = address.of(site.primary_host.as_deref().unwrap_or(&site.preview_host));
@@ -48,6 +52,8 @@ pub fn hosts(
         let target = match domain.kind {
             DomainKind::Primary | DomainKind::Alias => content.clone(),
             DomainKind::Redirect => EdgeTarget::Redirect {
+                site: site.id.to_string(),
+                tenant: tenant.to_string(),
                 to: domain.target.unwrap_or_else(|| own.clone()),
                 status: domain.status.unwrap_or(301),
                 keep_path: true,

@@ -11,7 +11,6 @@ use std::cell::RefCell;
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
@@ -23,7 +22,6 @@ use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::body::Payload;
-use crate::counters::Counters;
 use crate::edge::Shared;
 use crate::options::EdgeOptions;
 use crate::pages;
@@ -66,10 +64,6 @@ impl Upstream {
     }
 
     /// Passes a request on and its answer back.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the pieces of one request, each borrowed from another owner"
-    )]
     pub(crate) async fn forward(
         &self,
         shared: &Shared,
@@ -77,7 +71,6 @@ impl Upstream {
         authority: &str,
         mut parts: Parts,
         body: Incoming,
-        counters: &Arc<Counters>,
         open: &OpenRequest,
     ) -> Response<Payload> {
         let json = parts.uri.path().starts_with("/api/") || wants_json(&parts.headers);
@@ -90,7 +83,7 @@ impl Upstream {
             return pages::refuse(http::StatusCode::BAD_REQUEST, "invalid host\n");
         }
         let progress = Rc::new(Progress::default());
-        let body = RequestBody::new(body, Arc::clone(counters), open.watch(), Rc::clone(&progress));
+        let body = RequestBody::new(body, open.watch(), Rc::clone(&progress));
         let mut request = Request::new(body);
         *request.method_mut() = parts.method;
         *request.uri_mut() = origin_form(&parts.uri);

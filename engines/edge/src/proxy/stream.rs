@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,7 +11,6 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use crate::counters::Counters;
 use crate::server::Watch;
 
 /// Where a request's body stands.
@@ -42,22 +40,16 @@ impl Progress {
     }
 }
 
-/// The client's body: counted, and watched so that a client which stops sending is noticed.
+/// The client's body, watched so that a client which stops sending is noticed.
 pub(super) struct RequestBody {
     body: Incoming,
-    counters: Arc<Counters>,
     watch: Rc<Watch>,
     progress: Rc<Progress>,
 }
 
 impl RequestBody {
-    pub(super) fn new(body: Incoming, counters: Arc<Counters>, watch: Rc<Watch>, progress: Rc<Progress>) -> Self {
-        Self {
-            body,
-            counters,
-            watch,
-            progress,
-        }
+    pub(super) fn new(body: Incoming, watch: Rc<Watch>, progress: Rc<Progress>) -> Self {
+        Self { body, watch, progress }
     }
 }
 
@@ -71,11 +63,6 @@ impl Body for RequestBody {
         self.progress.waiting_for_client.set(polled.is_pending());
         if polled.is_ready() {
             self.progress.last.set(Instant::now());
-        }
-        if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let Some(data) = frame.data_ref()
-        {
-            self.counters.received(data.len());
         }
         polled
     }

@@ -201,7 +201,7 @@ async fn connection(worker: Rc<Worker>, role: Role, stream: TcpStream, peer: Soc
             .await??
             .then_some(&worker.tls.panel),
     };
-    let watch = Watch::new(Rc::clone(&worker.clock));
+    let watch = Watch::new(Rc::clone(&worker.clock), &worker.shared.unknown.counters);
     let mut info = ConnInfo {
         role,
         peer,

@@ -1,15 +1,18 @@
-//! What is watched about each connection: how many requests are open, since when nothing moves, and the raw head of
-//! the request being read. One sweep a quarter of a second reads this, so no request pays for a timer.
+//! What is watched about each connection: how many requests are open, since when nothing moves, the raw head of the
+//! request being read, and for whom bytes come and go. One sweep a quarter of a second reads the first three, so no
+//! request pays for a timer.
 
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::counters::Counters;
 use crate::options::Limits;
 
 /// What a connection is told to do.
@@ -39,6 +42,20 @@ pub(crate) struct Watch {
     order: Cell<Order>,
     waker: RefCell<Option<Waker>>,
     head: RefCell<Head>,
+    meter: RefCell<Meter>,
+}
+
+/// Whose counters the bytes of a connection go to: those of the entry that was asked last, or whose answer is being
+/// sent. HTTP/1 asks for one thing at a time. Where several sites share an HTTP/2 connection, which takes a certificate
+/// with all of their names, every byte is still counted once, and bodies go to whom they belong.
+struct Meter {
+    charged: Arc<Counters>,
+    /// Whether somebody has been asked for; until then `charged` is nobody.
+    known: bool,
+    /// Bytes that came for whoever is asked for next.
+    read: u64,
+    /// Bytes that left before anybody was asked for: the greeting of HTTP/2.
+    written: u64,
 }
 
 #[derive(Default)]
@@ -49,7 +66,8 @@ struct Head {
 }
 
 impl Watch {
-    pub(crate) fn new(clock: Rc<Cell<Instant>>) -> Rc<Self> {
+    /// `nobody` is charged with what belongs to no request.
+    pub(crate) fn new(clock: Rc<Cell<Instant>>, nobody: &Arc<Counters>) -> Rc<Self> {
         let now = clock.get();
         Rc::new(Self {
             clock,
@@ -64,7 +82,41 @@ impl Watch {
             order: Cell::new(Order::Run),
             waker: RefCell::new(None),
             head: RefCell::default(),
+            meter: RefCell::new(Meter {
+                charged: Arc::clone(nobody),
+                known: false,
+                read: 0,
+                written: 0,
+            }),
         })
+    }
+
+    /// From now on bytes are counted here, those that led to it included.
+    fn charge(&self, counters: &Arc<Counters>) {
+        let mut meter = self.meter.borrow_mut();
+        if !Arc::ptr_eq(&meter.charged, counters) {
+            meter.charged = Arc::clone(counters);
+        }
+        meter.known = true;
+        meter.settle();
+    }
+
+    fn count_read(&self, bytes: usize) {
+        let mut meter = self.meter.borrow_mut();
+        if self.open.get() > 0 {
+            meter.charged.received(bytes as u64);
+        } else {
+            meter.read += bytes as u64;
+        }
+    }
+
+    fn count_written(&self, bytes: usize) {
+        let mut meter = self.meter.borrow_mut();
+        if meter.known {
+            meter.charged.sent(bytes as u64);
+        } else {
+            meter.written += bytes as u64;
+        }
     }
 
     /// A request's head has been read; it stays open until the guard is dropped.
@@ -185,12 +237,36 @@ impl Watch {
     }
 }
 
+impl Meter {
+    fn settle(&mut self) {
+        let (read, written) = (std::mem::take(&mut self.read), std::mem::take(&mut self.written));
+        if read > 0 {
+            self.charged.received(read);
+        }
+        if written > 0 {
+            self.charged.sent(written);
+        }
+    }
+}
+
+impl Drop for Meter {
+    /// What came last led to nothing.
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
+
 /// A request that has not been answered to the end.
 pub(crate) struct OpenRequest(Rc<Watch>);
 
 impl OpenRequest {
     pub(crate) fn watch(&self) -> Rc<Watch> {
         Rc::clone(&self.0)
+    }
+
+    /// The request is for the entry of these counters, or its answer's body goes on.
+    pub(crate) fn charge(&self, counters: &Arc<Counters>) {
+        self.0.charge(counters);
     }
 }
 
@@ -212,12 +288,15 @@ pub(crate) struct Watched<S> {
 }
 
 impl<S> Watched<S> {
-    fn written<T>(&self, result: Poll<T>) -> Poll<T> {
+    fn written(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         let stuck = &self.watch.write_stuck_since;
         match &result {
             Poll::Pending if stuck.get().is_none() => stuck.set(Some(self.watch.clock.get())),
             Poll::Pending => {}
-            Poll::Ready(_) => stuck.set(None),
+            Poll::Ready(written) => {
+                stuck.set(None);
+                self.watch.count_written(*written.as_ref().unwrap_or(&0));
+            }
         }
         result
     }
@@ -228,7 +307,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if result.is_ready() {
-            self.watch.on_read(buffer.filled().get(before..).unwrap_or_default());
+            let bytes = buffer.filled().get(before..).unwrap_or_default();
+            self.watch.count_read(bytes.len());
+            self.watch.on_read(bytes);
         }
         result
     }

@@ -3,9 +3,20 @@ use crate::{Delta, Host, Target};
 
 fn redirect(to: &str, status: u16, keep_path: bool) -> Target {
     Target::Redirect {
+        site: String::new(),
         to: to.to_owned(),
         status,
         keep_path,
+    }
+}
+
+fn placeholder(status: u16, retry_at: Option<jiff::Timestamp>) -> Target {
+    Target::Placeholder {
+        site: String::new(),
+        title: "Soon".to_owned(),
+        text: "<b>Nothing</b> yet".to_owned(),
+        status,
+        retry_at,
     }
 }
 
@@ -141,17 +152,35 @@ fn entries_that_cannot_be_used_are_refused_and_the_old_ones_stay() {
 #[test]
 fn a_placeholder_is_calm_and_is_not_kept() {
     let rig = Rig::new();
-    let target = Target::Placeholder {
-        title: "Soon".to_owned(),
-        text: "<b>Nothing</b> yet".to_owned(),
-    };
-    rig.host("new.example", target);
+    rig.host("new.example", placeholder(200, None));
     let reply = rig.get("new.example", "/any/path");
     assert_eq!((reply.status, reply.field("cache-control")), (200, Some("no-store")));
     assert!(reply.text().contains("&lt;b&gt;Nothing&lt;/b&gt; yet"));
     assert_eq!(rig.request("POST", "new.example", "/", "").status, 405);
     let head = rig.request("HEAD", "new.example", "/", "");
     assert_eq!((head.status, head.body.len()), (200, 0));
+}
+
+#[test]
+fn a_site_that_is_not_to_be_shown_says_so_to_every_method_and_when_to_come_back() {
+    let rig = Rig::new();
+    let at = "2026-12-01T00:00:00Z".parse().unwrap();
+    rig.host("paused.example", placeholder(503, Some(at)));
+    for method in ["GET", "HEAD", "POST", "DELETE"] {
+        let reply = rig.request(method, "paused.example", "/any/path", "");
+        assert_eq!(reply.status, 503, "{method}");
+        assert_eq!(reply.field("retry-after"), Some("Tue, 01 Dec 2026 00:00:00 GMT"));
+        assert_eq!(reply.body.is_empty(), method == "HEAD", "{method}");
+    }
+    for status in [0, 99, 204, 302, 600] {
+        let host = Host {
+            target: placeholder(status, None),
+        };
+        let name = "paused.example".to_owned();
+        let rejected = rig.edge.apply([Delta::UpsertHost { name, host }]);
+        assert_eq!(rejected.len(), 1, "{status}");
+    }
+    assert_eq!(rig.get("paused.example", "/").status, 503, "what was there stays");
 }
 
 #[test]

@@ -41,6 +41,7 @@ pub(super) async fn serve(fixture: &Fixture, folder: &Path) -> Serving {
         tail: fixture.tail.clone(),
         board: board.clone(),
         nodes: Arc::new(OneNode),
+        usage: None,
         clock: fixture.clock.clone(),
     };
     let path = folder.join("feed.sock");

@@ -110,6 +110,7 @@ async fn welcomed(listener: &UnixListener) -> UnixStream {
         node: "node_1".into(),
         position: at(10),
         mode: if hello.position.is_some() {
+        usage: false,
             Mode::Resume
         } else {
             Mode::Snapshot

@@ -87,6 +87,7 @@ async fn welcomed(listener: &UnixListener) -> (tokio::net::UnixStream, frame::He
         node: NODE.into(),
         position: at(10),
         mode,
+        usage: false,
     };
     frame::write(&mut stream, &welcome).await.unwrap();
     (stream, hello)
