@@ -167,7 +167,7 @@ pub(crate) static KEYS: &[Key] = &[
 ];
 
 /// Names with the prefix that configure something else: the command-line client, where the file is, where PostgreSQL's
-/// programs are, and at which point a test wants a debug build to die (`mpanel_jobs`).
+/// programs are, and where a test says at which points it holds a debug build (`mpanel_jobs`).
 pub(crate) const OTHER_VARIABLES: &[&str] = &[
     "MPANEL_CONFIG",
     "MPANEL_URL",
@@ -175,8 +175,7 @@ pub(crate) const OTHER_VARIABLES: &[&str] = &[
     "MPANEL_TENANT",
     "MPANEL_CA",
     "MPANEL_PG_BIN",
-    "MPANEL_CRASH_AT",
-    "MPANEL_CRASH_MARKER",
+    "MPANEL_HOLD_AT",
 ];
 
 pub(crate) const PREFIX: &str = "MPANEL_";

@@ -3,7 +3,9 @@
 pub mod accounts;
 pub mod binaries;
 pub mod client;
+pub mod disks;
 pub mod folders;
+pub mod holds;
 pub mod shared;
 pub mod spec;
 pub mod system;

@@ -4,8 +4,11 @@
 
 mod catalogue;
 mod cve;
+mod full_disk;
 mod harness;
 mod journeys;
 mod kills;
 mod main_job;
+mod starts;
+mod streams;
 mod walk;

@@ -163,14 +163,11 @@ pub fn table(parts: Parts<'_>, bound: &[(&'static str, String)]) -> Vec<Child> {
         variables
     };
     let mut for_serve = environment(true);
-    // Debug builds die where a test says (`mpanel_jobs`); others ignore it.
-    if cfg!(debug_assertions) {
-        let crash = ["MPANEL_CRASH_AT", "MPANEL_CRASH_MARKER"].map(|name| (name, std::env::var(name)));
-        for_serve.extend(
-            crash
-                .into_iter()
-                .filter_map(|(name, value)| Some((name.to_owned(), value.ok()?))),
-        );
+    // A test can hold debug builds at places it names (`mpanel_jobs`).
+    if cfg!(debug_assertions)
+        && let Ok(folder) = std::env::var("MPANEL_HOLD_AT")
+    {
+        for_serve.push(("MPANEL_HOLD_AT".to_owned(), folder));
     }
     if let Some(url) = private_url {
         for_serve.push((settings::variable("database_url"), url.to_owned()));

@@ -107,9 +107,10 @@ impl Drive {
                     "this step was interrupted too often",
                 ))
             } else {
-                crash::point(kind, &step.key, "before");
+                crash::point(kind, &step.key, "before").await;
                 let result = self.guarded(&step.key, self.operation.run(&step.key, cx)).await?;
-                crash::point(kind, &step.key, "after");
+                let moment = if result.is_ok() { "after" } else { "failed" };
+                crash::point(kind, &step.key, moment).await;
                 result
             };
             match result {
@@ -158,10 +159,10 @@ impl Drive {
         for step in steps.iter().rev().filter(|step| step.attempts > 0 && !step.undone) {
             self.taken.begin_undo(&self.worker, step).await?;
             let attempt = step.undo_attempts + 1;
-            crash::point(kind, &step.key, "undo-before");
+            crash::point(kind, &step.key, "undo-before").await;
             let result = self.guarded(&step.key, self.operation.undo(&step.key, cx)).await?;
-            crash::point(kind, &step.key, "undo-after");
             let Err(error) = result else {
+                crash::point(kind, &step.key, "undo-after").await;
                 self.taken
                     .step_undone(&self.worker, step, None, self.clock.now())
                     .await?;
@@ -188,11 +189,10 @@ impl Drive {
     async fn finish(&mut self, cx: &StepCx, outcome: Outcome) -> Result<(), Error> {
         let kind = self.operation.kind().name;
         self.taken.begin_finish(&self.worker).await?;
-        crash::point(kind, FINISHED, "before");
+        crash::point(kind, FINISHED, "before").await;
         let result = self.guarded(FINISHED, self.operation.finished(cx, &outcome)).await?;
-        crash::point(kind, FINISHED, "after");
         match result {
-            Ok(()) => {}
+            Ok(()) => crash::point(kind, FINISHED, "after").await,
             // Its subject would never learn of it, so this is tried for as long as it may work.
             Err(StepError::Retry { message, after }) => {
                 tracing::warn!(operation = %self.taken.id, message, "operation cannot be brought to its end yet");

@@ -19,6 +19,20 @@ pub fn folder() -> PathBuf {
     folder
 }
 
+/// The programs below `folder`, where users may start them who cannot enter the folder they were built in.
+pub fn linked(folder: &Path) -> PathBuf {
+    let programs = folder.join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    for name in ["mpanel", "mpanel-agent"] {
+        let (from, to) = (self::folder().join(name), programs.join(name));
+        // Where that is another file system, a copy does it too.
+        if std::fs::hard_link(&from, &to).is_err() {
+            std::fs::copy(&from, &to).unwrap();
+        }
+    }
+    programs
+}
+
 /// The supervisor, the processes it runs and the command-line client are one program.
 pub fn mpanel() -> PathBuf {
     folder().join("mpanel")

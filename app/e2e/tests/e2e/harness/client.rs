@@ -189,11 +189,11 @@ impl Request<'_> {
         answer
     }
 
-    /// Sends it.
+    /// Sends it, and leaves the body to the caller.
     ///
     /// # Errors
     /// When no answer comes.
-    pub async fn send_unchecked(self) -> Result<Answer, reqwest::Error> {
+    pub async fn begin(self) -> Result<reqwest::Response, reqwest::Error> {
         let Self {
             api,
             method,
@@ -233,11 +233,28 @@ impl Request<'_> {
                 HeaderValue::from_str(value).unwrap(),
             );
         }
-        let answer = request.headers(all).send().await?;
+        request.headers(all).send().await
+    }
+
+    /// Sends it.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn send_unchecked(self) -> Result<Answer, reqwest::Error> {
+        let request = format!("{} {}", self.method, self.path);
+        let answer = self.begin().await?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let bytes = answer.bytes().await?.to_vec();
+        // A stream of events has no end.
+        let endless = headers
+            .get("content-type")
+            .is_some_and(|kind| kind == "text/event-stream");
+        let bytes = if endless {
+            Vec::new()
+        } else {
+            answer.bytes().await?.to_vec()
+        };
         Ok(Answer {
-            request: format!("{method} {path}"),
+            request,
             status,
             headers,
             body: serde_json::from_slice(&bytes).unwrap_or_default(),

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use mpanel_process::{Process, Signal, account, procfs};
 
+use super::disks;
+
 /// A new folder that the processes' own users can pass through, named by the test process that owns it. Its path is short: it holds
 /// Unix sockets.
 pub fn fresh() -> PathBuf {
@@ -52,6 +54,7 @@ fn sweep(base: &Path) {
             continue;
         }
         end_all(&entry.path().join("data"));
+        disks::unmount_below(&entry.path());
         let _best_effort = std::fs::remove_dir_all(entry.path());
     }
 }

@@ -5,10 +5,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use mpanel_process::account::Account;
 use mpanel_process::{Process, Signal, Spawn, procfs};
 use serde_json::Value;
 
-use super::{Api, PATIENCE, binaries, eventually, folders};
+use super::disks::Disk;
+use super::{Api, PATIENCE, binaries, eventually, folders, holds};
+
+/// Everything that the supervisor keeps running.
+const PROCESSES: [&str; 6] = ["serve", "agent", "edge", "dns-1", "dns-2", "postgres"];
 
 /// A running installation. Everything of it ends with the value, and with the thread that started it.
 #[derive(Debug)]
@@ -18,6 +23,10 @@ pub struct System {
     options: Vec<String>,
     up: Option<Process>,
     runs: u32,
+    /// Whose processes they are, when not the test's own user's, and the programs that this user may start.
+    user: Option<Account>,
+    programs: PathBuf,
+    disks: Vec<Disk>,
 }
 
 impl System {
@@ -35,7 +44,6 @@ impl System {
 
     /// A data folder in which nothing runs yet.
     pub fn prepare(settings: &[(&str, &str)]) -> Self {
-        binaries::folder();
         let options = ["--panel", "--edge-http", "--edge-https", "--dns"];
         let options = options
             .iter()
@@ -58,21 +66,42 @@ impl System {
         {
             environment.insert((*name).to_owned(), (*value).to_owned());
         }
+        let folder = folders::fresh();
+        let holds = holds::make(&folder);
+        environment.insert("MPANEL_HOLD_AT".to_owned(), holds.display().to_string());
         Self {
-            folder: folders::fresh(),
+            folder,
             environment,
             options: options.collect(),
             up: None,
             runs: 0,
+            user: None,
+            programs: binaries::folder(),
+            disks: Vec::new(),
         }
     }
 
-    /// Changes a setting for the next start.
-    pub fn set(&mut self, name: &str, value: Option<&str>) {
-        match value {
-            Some(value) => self.environment.insert(name.to_owned(), value.to_owned()),
-            None => self.environment.remove(name),
-        };
+    /// Lets another user start it, with a data folder of their own.
+    pub fn run_as(&mut self, user: Account) {
+        self.programs = binaries::linked(&self.folder);
+        std::os::unix::fs::chown(&self.folder, Some(user.uid), Some(user.gid)).unwrap();
+        self.user = Some(user);
+    }
+
+    /// Lets the test's own user start it again.
+    pub fn run_as_owner(&mut self) {
+        self.user = None;
+    }
+
+    /// Puts a file system of this many MiB where `folder` of the data folder will be. For a system that has not started yet.
+    pub fn mount(&mut self, folder: &str, mebibytes: u64) {
+        self.disks.push(Disk::mount(&self.data().join(folder), mebibytes));
+    }
+
+    /// The file system mounted at `folder`.
+    pub fn disk(&self, folder: &str) -> &Disk {
+        let at = self.data().join(folder);
+        self.disks.iter().find(|disk| disk.at() == at).expect("it was mounted")
     }
 
     /// Sets a command-line option for the next start.
@@ -92,7 +121,8 @@ impl System {
     /// Starts the supervisor.
     pub fn spawn(&mut self) {
         self.runs += 1;
-        let mut command = Spawn::new(binaries::mpanel())
+        let mut command = Spawn::new(self.programs.join("mpanel"))
+            .run_as(self.user.as_ref())
             .arg("up")
             .arg("--data")
             .arg(self.data())
@@ -129,6 +159,11 @@ impl System {
         let scratch = self.folder.join("scratch");
         std::fs::create_dir_all(&scratch).unwrap();
         scratch
+    }
+
+    /// See [`holds`].
+    pub(super) fn holds(&self) -> PathBuf {
+        self.folder.join("holds")
     }
 
     fn output_file(&self, run: u32) -> PathBuf {
@@ -206,6 +241,24 @@ impl System {
         .await;
     }
 
+    /// Waits until every process of a supervisor that runs lives.
+    pub async fn wait_complete(&self) {
+        eventually("every process is back", async || {
+            PROCESSES
+                .iter()
+                .all(|process| self.pid(process).is_some())
+                .then_some(())
+        })
+        .await;
+    }
+
+    /// What the supervisor printed, and its exit code. For one that is to end by itself.
+    pub async fn ended(&mut self) -> (Option<i32>, String) {
+        let mut up = self.up.take().expect("it was started");
+        let exit = up.wait_for(PATIENCE).await.unwrap().expect("the supervisor ends");
+        (exit.status.and_then(|status| status.code()), self.output())
+    }
+
     /// `kill -9` of the supervisor alone: the others run on.
     pub async fn kill_supervisor(&mut self) {
         let mut up = self.up.take().expect("it runs");
@@ -213,10 +266,23 @@ impl System {
         up.wait_for(PATIENCE).await.unwrap().expect("a killed process ends");
     }
 
-    /// Kills everything at once, as a power cut does.
-    pub fn power_cut(&mut self) {
-        self.up = None;
-        folders::end_all(&self.data());
+    /// Kills everything at once, as a power cut does: nobody tidies up.
+    pub async fn power_cut(&mut self) {
+        let mut pids: Vec<u32> = PROCESSES.iter().filter_map(|process| self.pid(process)).collect();
+        if let Some(postmaster) = self.pid("postgres") {
+            let is_its = |pid: &u32| procfs::stat(*pid).is_some_and(|stat| stat.parent == postmaster);
+            pids.extend(procfs::pids().into_iter().filter(is_its));
+        }
+        // The supervisor first, or it would start the others again.
+        self.kill_supervisor().await;
+        for pid in &pids {
+            folders::kill(*pid, Signal::KILL);
+        }
+        eventually("everything is gone", async || {
+            let alive = |pid: &u32| procfs::stat(*pid).is_some_and(|stat| stat.is_alive());
+            (!pids.iter().any(alive)).then_some(())
+        })
+        .await;
     }
 
     /// The one-time token of an installation that nobody owns yet.
@@ -243,6 +309,8 @@ impl Drop for System {
         let begin = Instant::now();
         self.up = None;
         folders::end_all(&self.data());
+        // Before what they are mounted in is removed, and whatever comes next.
+        self.disks.clear();
         assert!(begin.elapsed() < PATIENCE, "{} does not end", self.data().display());
         let _best_effort = std::fs::remove_dir_all(&self.folder);
     }

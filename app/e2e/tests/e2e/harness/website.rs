@@ -61,6 +61,18 @@ pub fn page(text: &str) -> Vec<u8> {
     )])
 }
 
+/// Bytes that do not get smaller when they are packed.
+pub fn noise(bytes: usize) -> Vec<u8> {
+    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
+    let next = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    std::iter::repeat_with(next).flatten().take(bytes).collect()
+}
+
 impl Account {
     /// A site with this domain.
     pub async fn site(&self, domain: &str) -> String {

@@ -42,7 +42,8 @@ async fn sites_and_names_are_served_with_everything_else_dead() {
     assert_eq!(panel.status, 503, "{panel}");
 
     // Edge and name servers too; then all but the database starts again.
-    system.power_cut();
+    system.up().await;
+    system.power_cut().await;
     system.option("--database-url", "postgres://127.0.0.1:1/nothing");
     system.spawn();
     eventually("the edge is back", async || {

@@ -3,7 +3,6 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::harness::shared::{owner, shared};
-use crate::harness::system::tree;
 use crate::harness::{Account, System, eventually, website};
 
 #[tokio::test]
@@ -123,15 +122,4 @@ pub fn dig(system: &System, name: &str, kind: &str) -> String {
         .output()
         .expect("install dnsutils: `make deps-test`");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
-/// Names of sites and uploads that lie on the disk of `system`.
-pub fn on_disk(system: &System) -> (Vec<String>, Vec<String>) {
-    let below = |folder: &str| {
-        tree(&system.data().join(folder))
-            .into_iter()
-            .filter(|name| !name.contains('/'))
-            .collect()
-    };
-    (below("sites"), below("blobs/uploads"))
 }

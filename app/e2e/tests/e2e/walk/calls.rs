@@ -105,6 +105,7 @@ pub fn table() -> BTreeMap<&'static str, Call> {
     add("operations_get", of("spine.operation", Read), Body::None);
     add("operations_cancel", of("spine.operation", Operate), Body::None);
     add("audit_list", of("spine.audit", List), Body::None);
+    add("events_stream", of("spine.event", List), Body::None);
     sites(&mut add);
     zones(&mut add);
     table

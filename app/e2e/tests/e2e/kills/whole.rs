@@ -1,0 +1,95 @@
+//! Whether an installation is whole: nothing on disk that no row knows, nothing counted that is not there, nothing unfinished.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::harness::system::tree;
+use crate::harness::{Account, System, eventually};
+
+/// Looks at everything of the one customer of an installation. What was withdrawn is cleared away a moment later, so it waits.
+///
+/// # Panics
+/// When it does not become whole; says what is wrong.
+pub async fn assert_whole(system: &System, customer: &Account) {
+    let mut wrong = Vec::new();
+    let whole = async || {
+        wrong = faults(system, customer).await;
+        wrong.is_empty().then_some(())
+    };
+    let waited = tokio::time::timeout(crate::harness::PATIENCE / 2, eventually("it is whole", whole));
+    let in_time = waited.await.is_ok();
+    assert!(in_time, "{}", wrong.join("\n"));
+}
+
+/// What is there and should not be, or is not there and should be.
+async fn faults(system: &System, customer: &Account) -> Vec<String> {
+    let api = &customer.api;
+    let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let mut found = Vec::new();
+    let (mut folders, mut bytes, mut domains) = (BTreeSet::new(), 0, 0);
+    let sites = api.list("/sites").await;
+    for site in &sites {
+        let id = text(site, "id");
+        domains += site["domains"].as_array().map_or(0, Vec::len);
+        for release in api.list(&format!("/sites/{id}/releases")).await {
+            let release_id = text(&release, "id");
+            match release["state"].as_str().unwrap() {
+                "ready" | "active" => {
+                    folders.insert(format!("{id}/releases/{release_id}"));
+                    folders.insert(format!("{id}/manifests/{release_id}.json"));
+                    bytes += release["bytes"].as_i64().unwrap();
+                }
+                "failed" => {}
+                state => found.push(format!("{release_id} is {state}")),
+            }
+        }
+    }
+    // Of each site its releases and what describes them; sites that are no more have no folder.
+    let on_disk: BTreeSet<String> = tree(&system.data().join("sites"))
+        .into_iter()
+        .filter(|path| path.matches('/').count() == 2)
+        .collect();
+    if on_disk != folders {
+        let (more, less) = (on_disk.difference(&folders), folders.difference(&on_disk));
+        found.push(format!(
+            "on disk and in no row: {:?}; in a row and not on disk: {:?}",
+            more.collect::<Vec<_>>(),
+            less.collect::<Vec<_>>()
+        ));
+    }
+    let known = |name: &String| sites.iter().any(|site| site["id"] == name.as_str());
+    let strangers: Vec<String> = top(system, "sites").into_iter().filter(|name| !known(name)).collect();
+    if !strangers.is_empty() {
+        found.push(format!("folders of no site: {strangers:?}"));
+    }
+    let uploads = top(system, "blobs/uploads");
+    if !uploads.is_empty() {
+        found.push(format!("uploads are left: {uploads:?}"));
+    }
+    let usage = api
+        .get(&format!("/tenants/{}/usage", customer.tenant))
+        .await
+        .expect(200);
+    for item in usage.body["items"].as_array().unwrap() {
+        let right = match item["key"].as_str().unwrap() {
+            "sites" => i64::try_from(sites.len()).unwrap(),
+            "disk_bytes" => bytes,
+            // The zone counts too.
+            "domains" => i64::try_from(domains + 1).unwrap(),
+            _ => continue,
+        };
+        if item["used"] != right {
+            found.push(format!("{item} should be {right}"));
+        }
+    }
+    for operation in api.list("/operations?filter[unfinished]=true").await {
+        found.push(format!("{operation} is not finished"));
+    }
+    found
+}
+
+fn top(system: &System, folder: &str) -> Vec<String> {
+    let names = tree(&system.data().join(folder)).into_iter();
+    names.filter(|name| !name.contains('/')).collect()
+}
