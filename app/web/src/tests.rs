@@ -4,7 +4,12 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 async fn get(path: &str) -> (StatusCode, http::HeaderMap, Vec<u8>) {
+    get_as(path, "text/html").await
+}
+
+async fn get_as(path: &str, accept: &str) -> (StatusCode, http::HeaderMap, Vec<u8>) {
     let request = Request::get(path)
+        .header(header::ACCEPT, accept)
         .header(header::ACCEPT_ENCODING, "gzip, br")
         .body(Body::empty())
         .unwrap();
@@ -31,6 +36,18 @@ async fn every_path_without_a_file_is_a_page_of_the_application() {
                 .contains("script-src 'self';")
         );
         assert!(!body.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_the_caller_accepts_does_not_decide_what_a_path_is() {
+    for accept in ["*/*", "application/json", "text/html"] {
+        assert_eq!(get_as("/t/tnt_1/sites", accept).await.0, StatusCode::OK, "{accept}");
+        assert_eq!(
+            get_as("/api/v1/nothing", accept).await.0,
+            StatusCode::NOT_FOUND,
+            "{accept}"
+        );
     }
 }
 
