@@ -6,6 +6,7 @@ mod authz;
 mod domain;
 mod error;
 mod http;
+mod metering;
 mod ports;
 mod service;
 mod store;
@@ -28,6 +29,7 @@ pub const MIGRATIONS: Migrations = Migrations {
     files: &[
         ("0001_tenancy", include_str!("../migrations/0001_tenancy.sql")),
         ("0002_functions", include_str!("../migrations/0002_functions.sql")),
+        ("0003_metering", include_str!("../migrations/0003_metering.sql")),
     ],
 };
 

@@ -2,6 +2,7 @@
 
 pub mod entitlements;
 pub mod members;
+pub mod metering;
 pub mod names;
 pub mod plans;
 pub mod tenants;

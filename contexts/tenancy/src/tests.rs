@@ -2,6 +2,7 @@ mod creation;
 mod entitlements;
 mod isolation;
 mod members;
+mod metering;
 mod names;
 mod plans;
 mod requests;

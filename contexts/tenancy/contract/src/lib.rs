@@ -4,10 +4,12 @@
 
 mod entitlements;
 mod members;
+mod metering;
 mod names;
 
 pub use entitlements::{EntitlementError, EntitlementKey, Entitlements, Unit};
 pub use members::{Acting, Membership, Memberships, TenantSummary};
+pub use metering::{Metering, MeteringError, Month};
 pub use names::{ClaimKind, NameClaims, NameError};
 
 /// Events that tenancy emits.
@@ -17,6 +19,8 @@ pub mod events {
     pub const SUBSCRIPTION_CHANGED: &str = "tenancy.subscription.changed.v1";
     pub const MEMBER_ADDED: &str = "tenancy.member.added.v1";
     pub const MEMBER_REMOVED: &str = "tenancy.member.removed.v1";
+    /// The use of a key that is measured has passed the limit; once for each time that it does.
+    pub const ENTITLEMENT_EXCEEDED: &str = "tenancy.entitlement.exceeded.v1";
     pub const PLAN_CREATED: &str = "tenancy.plan.created.v1";
     pub const PLAN_CHANGED: &str = "tenancy.plan.changed.v1";
 }

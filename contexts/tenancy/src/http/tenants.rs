@@ -5,7 +5,7 @@ use mpanel_authz::TenantKind;
 use mpanel_http::{Cx, Ids, IfMatch, Json, Paging, ProblemDocument, Query, Result, etag};
 use mpanel_kernel::ids::{PlanId, TenantId};
 use mpanel_kernel::names::{EmailAddress, Slug};
-use mpanel_tenancy_contract::EntitlementKey;
+use mpanel_tenancy_contract::{EntitlementKey, Month};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -150,6 +150,9 @@ pub struct UsageDto {
     /// `null` for unlimited.
     #[schema(required)]
     limit: Option<i64>,
+    /// When counting begins anew, of what is counted by month; else `null`.
+    #[schema(required)]
+    resets_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -267,11 +270,13 @@ pub async fn update(
     responses((status = 200, body = UsageListDto), (status = 404, body = ProblemDocument)))]
 pub async fn usage(service: State, Cx(cx): Cx, Ids(id): Ids<TenantId>) -> Result<Json<UsageListDto>> {
     let usage = service.usage(&cx, id).await?;
+    let month = Month::at(cx.clock().now());
     let items = usage.into_iter().map(|(key, used, limit)| UsageDto {
         key,
         unit: key.unit(),
         used,
         limit,
+        resets_at: key.is_measured().then(|| month.end()),
     });
     Ok(Json(UsageListDto { items: items.collect() }))
 }

@@ -5,7 +5,7 @@ use mpanel_kernel::ids::{PlanId, TenantId};
 use mpanel_kernel::names::{EmailAddress, Slug};
 use mpanel_kernel::paging::{Page, PageRequest};
 use mpanel_pg::TenantTx;
-use mpanel_tenancy_contract::{EntitlementKey, events};
+use mpanel_tenancy_contract::{EntitlementKey, Month, events};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -155,12 +155,16 @@ impl Service {
         Ok(after)
     }
 
-    /// Use and limits of a tenant.
+    /// Use and limits of a tenant; of what is measured, the use in this month (UTC).
     pub async fn usage(&self, cx: &OpCx, id: TenantId) -> Result<Vec<(EntitlementKey, i64, Option<i64>)>, Error> {
         self.get_tenant(cx, id).await?;
         let mut tx = self.tenancy.spine.db().tenant(cx.tenant()).await?;
-        let usage = store::entitlements::usage(&mut tx, id).await?;
-        tx.commit().await?;
+        let mut usage = store::entitlements::usage(&mut tx, id).await?;
+        let measured = store::metering::used(&mut tx, id, Month::at(cx.clock().now())).await?;
+        tx.end_read();
+        for (key, used, _) in usage.iter_mut().filter(|(key, ..)| key.is_measured()) {
+            *used = measured.get(key).copied().unwrap_or(0);
+        }
         Ok(usage)
     }
 

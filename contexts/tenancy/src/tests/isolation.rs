@@ -87,6 +87,7 @@ async fn no_function_reaches_another_tenant() {
         "select * from tenancy.tree(null, $1, null, 10)",
         "select 1 where tenancy.is_within($1)",
         "select * from tenancy.usage($1)",
+        "select * from tenancy.measured_use($1, current_date)",
         "select 1 where tenancy.update_tenant($1, 1, 'x', 'suspended') is not null",
     ] {
         assert_eq!(scene.rows(query).await.unwrap(), 0, "{query}");

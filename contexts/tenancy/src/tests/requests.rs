@@ -235,7 +235,7 @@ async fn a_created_tenant_comes_with_its_owners_link() {
         .await;
     assert_eq!(
         usage.body["items"][2],
-        json!({"key": "disk_bytes", "unit": "bytes", "used": 0, "limit": null})
+        json!({"key": "disk_bytes", "unit": "bytes", "used": 0, "limit": null, "resets_at": null})
     );
     let members = world
         .call(&root, "GET", &format!("/tenants/{id}/members"), None, None)
