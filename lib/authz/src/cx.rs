@@ -2,7 +2,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use mpanel_kernel::clock::SharedClock;
-use mpanel_kernel::ids::{ApiTokenId, RequestId, TenantId, UserId};
+use mpanel_kernel::ids::{ApiTokenId, OperationId, RequestId, TenantId, UserId};
 
 use crate::permissions::{ActionType, Allowed, Denied, Permissions, Resource, Role, TenantKind};
 use crate::scopes::Scopes;
@@ -14,8 +14,22 @@ pub enum Actor {
     User(UserId),
     /// A program with a person's API token.
     Token { token: ApiTokenId, user: UserId },
-    /// The platform itself: a reconciler, an operation's step, a job; named for the audit log.
+    /// The platform itself: a reconciler, a job; named for the audit log.
     System(&'static str),
+    /// The platform for whoever started an operation.
+    Step(Step),
+}
+
+/// A step of an operation at work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub operation: OperationId,
+    /// Such as `sites.release.deploy`.
+    pub kind: &'static str,
+    /// Its key within the operation.
+    pub key: String,
+    /// Who started the operation, as [`Actor::reference`] says.
+    pub starter: String,
 }
 
 impl Actor {
@@ -24,17 +38,27 @@ impl Actor {
     pub fn user(&self) -> Option<UserId> {
         match self {
             Self::User(user) | Self::Token { user, .. } => Some(*user),
-            Self::System(_) => None,
+            Self::System(_) | Self::Step(_) => None,
         }
     }
 
-    /// As it stands in audit rows and events: `usr_…`, `tok_…` or `system:name`.
+    /// The step that acts for somebody, if one does.
+    #[must_use]
+    pub fn step(&self) -> Option<&Step> {
+        match self {
+            Self::Step(step) => Some(step),
+            Self::User(_) | Self::Token { .. } | Self::System(_) => None,
+        }
+    }
+
+    /// As it stands in audit rows and events: `usr_…`, `tok_…` or `system:name`. Of a step it is who started the operation.
     #[must_use]
     pub fn reference(&self) -> String {
         match self {
             Self::User(user) => user.to_string(),
             Self::Token { token, .. } => token.to_string(),
             Self::System(name) => format!("system:{name}"),
+            Self::Step(step) => step.starter.clone(),
         }
     }
 }
@@ -92,19 +116,42 @@ impl OpCx {
     /// The platform acting by itself for `tenant`; allowed everything.
     #[must_use]
     pub fn system(name: &'static str, tenant: TenantId, clock: SharedClock) -> Self {
-        Self(Arc::new(OpCxParts {
-            actor: Actor::System(name),
+        Self::platform(Actor::System(name), tenant, None, RequestId::generate(), clock)
+    }
+
+    /// A step of an operation acting for `tenant`; allowed everything, since it was allowed to whoever started it. That
+    /// request, and from where its tenant was assumed, stay on record.
+    #[must_use]
+    pub fn step(
+        step: Step,
+        tenant: TenantId,
+        assumed_from: Option<TenantId>,
+        request_id: RequestId,
+        clock: SharedClock,
+    ) -> Self {
+        Self::platform(Actor::Step(step), tenant, assumed_from, request_id, clock)
+    }
+
+    fn platform(
+        actor: Actor,
+        tenant: TenantId,
+        assumed_from: Option<TenantId>,
+        request_id: RequestId,
+        clock: SharedClock,
+    ) -> Self {
+        Self::new(OpCxParts {
+            actor,
             tenant,
             tenant_kind: TenantKind::Platform,
             role: Role::Owner,
             scopes: None,
-            assumed_from: None,
-            request_id: RequestId::generate(),
+            assumed_from,
+            request_id,
             address: None,
             idempotency: None,
             clock,
             permissions: Arc::default(),
-        }))
+        })
     }
 
     /// The same actor acting for a tenant below, if its role reaches there. The caller has looked at
@@ -126,8 +173,8 @@ impl OpCx {
     /// [`Denied`]; answered as 403, so load the object first where its existence is a secret.
     pub fn authorize<R: Resource, A: ActionType>(&self, _action: A) -> Result<Allowed<R, A>, Denied> {
         let p = &*self.0;
-        let by_role =
-            matches!(p.actor, Actor::System(_)) || p.permissions.allows(p.role, p.tenant_kind, R::NAME, A::ACTION);
+        let is_platform = matches!(p.actor, Actor::System(_) | Actor::Step(_));
+        let by_role = is_platform || p.permissions.allows(p.role, p.tenant_kind, R::NAME, A::ACTION);
         let by_scope = p.scopes.as_ref().is_none_or(|scopes| scopes.allows(R::NAME, A::ACTION));
         if by_role && by_scope {
             Ok(Allowed::new(p.tenant))

@@ -7,7 +7,7 @@ mod cx;
 mod permissions;
 mod scopes;
 
-pub use cx::{Actor, IdempotencyKey, OpCx, OpCxParts};
+pub use cx::{Actor, IdempotencyKey, OpCx, OpCxParts, Step};
 pub use permissions::{
     Action, ActionType, Allowed, Denied, Permissions, PermissionsError, Resource, Role, RoleRow, TenantKind, actions,
 };

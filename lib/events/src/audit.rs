@@ -1,12 +1,22 @@
 use jiff::Timestamp;
 use mpanel_authz::OpCx;
-use mpanel_kernel::ids::{AuditId, RequestId, TenantId};
+use mpanel_kernel::ids::{AuditId, OperationId, RequestId, TenantId};
 use mpanel_kernel::paging::{Page, PageRequest};
 use mpanel_pg::{TenantTx, Ts, Tx};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{Error, Record};
+
+/// The step of an operation in which something was done for whoever started it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditStep {
+    pub operation: OperationId,
+    /// The operation's kind, such as `sites.release.deploy`.
+    pub kind: String,
+    /// The step's key.
+    pub step: String,
+}
 
 /// One line of the audit log.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,6 +25,8 @@ pub struct AuditEntry {
     pub at: Timestamp,
     /// `usr_…`, `tok_…` or `system:name`.
     pub actor: String,
+    /// The step that did it for the actor, when not the actor itself.
+    pub via: Option<AuditStep>,
     /// The ancestor for which the actor acted, when not the tenant itself.
     pub assumed_from: Option<TenantId>,
     /// Such as `sites.site.created`.
@@ -35,6 +47,11 @@ pub struct AuditFilter {
 
 pub(crate) async fn append(tx: &mut TenantTx, cx: &OpCx, record: &Record, at: Timestamp) -> Result<(), Error> {
     let id = AuditId::generate();
+    let via = cx.actor().step().map(|step| AuditStep {
+        operation: step.operation,
+        kind: step.kind.to_owned(),
+        step: step.key.clone(),
+    });
     let action = unversioned(record.event);
     // serde_json sorts object keys, so equal entries have equal bytes.
     let entry = serde_json::to_vec(&json!({
@@ -42,6 +59,7 @@ pub(crate) async fn append(tx: &mut TenantTx, cx: &OpCx, record: &Record, at: Ti
         "at": at,
         "tenant": cx.tenant(),
         "actor": cx.actor().reference(),
+        "via": via,
         "assumed_from": cx.assumed_from(),
         "action": action,
         "subject": record.subject,
@@ -105,6 +123,7 @@ pub async fn list_audit(tx: &mut TenantTx, filter: &AuditFilter, page: PageReque
             id: AuditId::from_uuid(row.id),
             at: row.at.0,
             actor: row.actor,
+            via: present(entry["via"].take()).map(serde_json::from_value).transpose()?,
             assumed_from: row.assumed_from.map(TenantId::from_uuid),
             action: row.action,
             subject: row.subject,

@@ -18,7 +18,7 @@ mod states;
 mod tail;
 mod vault;
 
-pub use audit::{AuditEntry, AuditFilter, list_audit};
+pub use audit::{AuditEntry, AuditFilter, AuditStep, list_audit};
 pub use change::{Begin, Change, Record, Spine};
 pub use consume::{Consumer, consume, consume_available};
 pub use epoch::notice_restore;

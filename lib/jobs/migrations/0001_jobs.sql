@@ -26,7 +26,10 @@ create table jobs.operations (
     cancel_requested boolean not null default false,
     -- What it has begun cannot be taken back: it takes no cancellation any more.
     irrevocable boolean not null default false,
+    -- Who started it, by which request, and from where the tenant was assumed, for the audit entries of its steps.
     actor text not null,
+    assumed_from uuid,
+    request_id uuid not null,
     -- Of the process at work, and of this one taking: a worker whose lease was taken over is told by it.
     worker text,
     lease uuid,

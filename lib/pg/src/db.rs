@@ -54,7 +54,7 @@ impl Db {
         TenantTx::begin(&self.pool, tenant).await
     }
 
-    /// A transaction over all tenants; `reason` is counted and logged.
+    /// A transaction over all tenants; `reason` is counted.
     ///
     /// # Errors
     /// When the database is away.

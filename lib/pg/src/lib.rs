@@ -5,6 +5,7 @@
 mod begin;
 mod db;
 mod error;
+mod metrics;
 mod migrate;
 pub mod server;
 mod ts;

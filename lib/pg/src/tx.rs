@@ -10,7 +10,8 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
 use crate::Error;
 use crate::begin::begin;
 
-/// Why a transaction looks across tenants.
+/// Why a transaction looks across tenants. It is counted (`platform_transactions`), and no more than that: what is done
+/// because somebody asked for it has its audit entry in the change that does it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// A reconciler compares desired and actual state of all tenants.
@@ -19,13 +20,25 @@ pub enum Reason {
     Project(&'static str),
     /// A data plane is told what it serves.
     Publish(&'static str),
-    /// An administrator's request reaches beyond one tenant.
+    /// An administrator's request reaches beyond one tenant; its own change, in the tenant's transaction, records it.
     Administer(&'static str),
     /// Start-up and shut-down of the installation itself.
     Lifecycle(&'static str),
 }
 
 impl Reason {
+    /// Which of them it is, without the name.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Reconcile(_) => "reconcile",
+            Self::Project(_) => "project",
+            Self::Publish(_) => "publish",
+            Self::Administer(_) => "administer",
+            Self::Lifecycle(_) => "lifecycle",
+        }
+    }
+
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -82,7 +95,7 @@ impl Tx for TenantTx {
     }
 }
 
-/// Sees and changes all tenants' rows; its reason is counted and logged.
+/// Sees and changes all tenants' rows; its reason is counted.
 #[derive(Debug)]
 pub struct PlatformTx {
     tx: Transaction<'static, Postgres>,
@@ -90,7 +103,7 @@ pub struct PlatformTx {
 
 impl PlatformTx {
     pub(crate) async fn begin(pool: &PgPool, reason: Reason) -> Result<Self, Error> {
-        tracing::debug!(target: "mpanel::platform_tx", ?reason, "cross-tenant transaction");
+        crate::metrics::platform_transaction(reason);
         Ok(Self {
             tx: begin(pool, "begin; set local role mpanel_platform").await?,
         })

@@ -2,12 +2,24 @@ use jiff::Timestamp;
 use mpanel_authz::actions;
 use mpanel_events::{AuditEntry, AuditFilter, list_audit};
 use mpanel_http::{Cx, Json, Paging, ProblemDocument, Query, Result};
-use mpanel_kernel::ids::{AuditId, RequestId, TenantId};
+use mpanel_kernel::ids::{AuditId, OperationId, RequestId, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{Audit, State};
+
+/// A step of an operation.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = spine::AuditVia)]
+pub struct ViaDto {
+    #[schema(value_type = String)]
+    operation_id: OperationId,
+    /// Such as `sites.release.deploy`.
+    kind: String,
+    /// The step's key, or `finished`.
+    step: String,
+}
 
 /// One line of the audit log.
 #[derive(Debug, Serialize, ToSchema)]
@@ -18,6 +30,9 @@ pub struct AuditEntryDto {
     time: Timestamp,
     /// `usr_…`, `tok_…` or `system:name`.
     actor: String,
+    /// The step of an operation that did it for the actor, who started the operation; `null` when the actor did it.
+    #[schema(required)]
+    via: Option<ViaDto>,
     /// The ancestor for which the actor acted, when not the tenant itself.
     #[schema(value_type = Option<String>, required)]
     assumed_from: Option<TenantId>,
@@ -38,6 +53,11 @@ impl From<AuditEntry> for AuditEntryDto {
             id: entry.id,
             time: entry.at,
             actor: entry.actor,
+            via: entry.via.map(|via| ViaDto {
+                operation_id: via.operation,
+                kind: via.kind,
+                step: via.step,
+            }),
             assumed_from: entry.assumed_from,
             action: entry.action,
             subject: entry.subject,

@@ -1,15 +1,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mpanel_authz::OpCx;
+use mpanel_authz::{OpCx, Step};
 use mpanel_events::Spine;
 use mpanel_kernel::clock::SharedClock;
-use mpanel_kernel::ids::{OperationId, TenantId};
+use mpanel_kernel::ids::{OperationId, RequestId, TenantId};
 use mpanel_pg::Tx;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::operation::lease::Starter;
 use crate::operation::status::Progress;
 use crate::{Error, Kind, StepError};
 
@@ -19,6 +20,9 @@ pub struct StepCx {
     pub(crate) operation: OperationId,
     pub(crate) tenant: TenantId,
     pub(crate) kind: &'static Kind,
+    /// The step at work.
+    pub(crate) step: String,
+    pub(crate) starter: Starter,
     pub(crate) subject: String,
     pub(crate) input: Value,
     pub(crate) outputs: BTreeMap<String, Value>,
@@ -64,6 +68,12 @@ impl StepCx {
             operation: OperationId::generate(),
             tenant,
             kind,
+            step: String::new(),
+            starter: Starter {
+                actor: format!("system:{}", kind.name),
+                assumed_from: None,
+                request: RequestId::generate(),
+            },
             subject: subject.to_string(),
             input,
             outputs: BTreeMap::new(),
@@ -127,10 +137,23 @@ impl StepCx {
         })
     }
 
-    /// The platform acting for the operation's tenant, in the operation's name.
+    /// The platform acting for the operation's tenant, and for whoever started it.
     #[must_use]
     pub fn op_cx(&self) -> OpCx {
-        OpCx::system(self.kind.name, self.tenant, self.clock.clone())
+        let step = Step {
+            operation: self.operation,
+            kind: self.kind.name,
+            key: self.step.clone(),
+            starter: self.starter.actor.clone(),
+        };
+        let starter = &self.starter;
+        OpCx::step(
+            step,
+            self.tenant,
+            starter.assumed_from,
+            starter.request,
+            self.clock.clone(),
+        )
     }
 
     #[must_use]

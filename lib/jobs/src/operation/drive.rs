@@ -63,16 +63,16 @@ impl Drive {
         let mut cx = self.context(&steps);
         if self.taken.state == OperationState::Running {
             match self.forward(&mut steps, &mut cx).await? {
-                Way::Through => return self.finish(&cx, Outcome::Succeeded).await,
+                Way::Through => return self.finish(&mut cx, Outcome::Succeeded).await,
                 Way::Back => {}
                 Way::Later => return Ok(()),
             }
         }
-        if let Way::Later = self.backward(&steps, &cx).await? {
+        if let Way::Later = self.backward(&steps, &mut cx).await? {
             return Ok(());
         }
         let outcome = self.taken.failure.clone().map_or(Outcome::Cancelled, Outcome::Failed);
-        self.finish(&cx, outcome).await
+        self.finish(&mut cx, outcome).await
     }
 
     fn context(&self, steps: &[StepRow]) -> StepCx {
@@ -84,6 +84,8 @@ impl Drive {
             operation: self.taken.id,
             tenant: self.taken.tenant,
             kind: self.operation.kind(),
+            step: String::new(),
+            starter: self.taken.starter.clone(),
             subject: self.taken.subject.clone(),
             input: self.taken.input.clone(),
             outputs,
@@ -100,6 +102,7 @@ impl Drive {
                 return Ok(Way::Back);
             }
             step.attempts += 1;
+            cx.step.clone_from(&step.key);
             let result = if step.attempts > self.operation.max_attempts() {
                 // The last attempt ended without an answer: it took the process with it.
                 Err(StepError::failed(
@@ -154,11 +157,12 @@ impl Drive {
         Ok(Way::Through)
     }
 
-    async fn backward(&mut self, steps: &[StepRow], cx: &StepCx) -> Result<Way, Error> {
+    async fn backward(&mut self, steps: &[StepRow], cx: &mut StepCx) -> Result<Way, Error> {
         let kind = self.operation.kind().name;
         for step in steps.iter().rev().filter(|step| step.attempts > 0 && !step.undone) {
             self.taken.begin_undo(&self.worker, step).await?;
             let attempt = step.undo_attempts + 1;
+            cx.step.clone_from(&step.key);
             crash::point(kind, &step.key, "undo-before").await;
             let result = self.guarded(&step.key, self.operation.undo(&step.key, cx)).await?;
             let Err(error) = result else {
@@ -186,9 +190,10 @@ impl Drive {
         Ok(Way::Through)
     }
 
-    async fn finish(&mut self, cx: &StepCx, outcome: Outcome) -> Result<(), Error> {
+    async fn finish(&mut self, cx: &mut StepCx, outcome: Outcome) -> Result<(), Error> {
         let kind = self.operation.kind().name;
         self.taken.begin_finish(&self.worker).await?;
+        FINISHED.clone_into(&mut cx.step);
         crash::point(kind, FINISHED, "before").await;
         let result = self.guarded(FINISHED, self.operation.finished(cx, &outcome)).await?;
         match result {

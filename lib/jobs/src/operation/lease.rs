@@ -15,6 +15,14 @@ use crate::{Error, Failure};
 /// Who says that an operation has changed.
 const ACTOR: Actor = Actor::System("jobs");
 
+/// Who started an operation.
+#[derive(Debug, Clone)]
+pub(crate) struct Starter {
+    pub(crate) actor: String,
+    pub(crate) assumed_from: Option<TenantId>,
+    pub(crate) request: RequestId,
+}
+
 /// An operation that this worker has taken.
 #[derive(Debug, Clone)]
 pub(crate) struct Taken {
@@ -25,6 +33,7 @@ pub(crate) struct Taken {
     pub(crate) subject: String,
     pub(crate) state: OperationState,
     pub(crate) input: Value,
+    pub(crate) starter: Starter,
     pub(crate) failure: Option<Failure>,
     pub(crate) cancel_requested: bool,
     pub(crate) finish_attempts: u32,
@@ -86,7 +95,8 @@ pub(crate) async fn take(
                started_at = coalesce(started_at, $6)
            where tenant_id = $1 and id = $2 and finished_at is null and due_at <= now()
              and (lease_until is null or lease_until <= now())
-           returning kind, subject, state, input, error, cancel_requested, finish_attempts"#,
+           returning kind, subject, state, input, actor, assumed_from, request_id, error, cancel_requested,
+                     finish_attempts"#,
         candidate.tenant_id,
         candidate.id,
         worker.name,
@@ -119,6 +129,11 @@ pub(crate) async fn take(
         subject: taken.subject,
         state: OperationState::stored(&taken.state),
         input: taken.input,
+        starter: Starter {
+            actor: taken.actor,
+            assumed_from: taken.assumed_from.map(TenantId::from_uuid),
+            request: RequestId::from_uuid(taken.request_id),
+        },
         failure: taken.error.map(serde_json::from_value).transpose()?,
         cancel_requested: taken.cancel_requested,
         finish_attempts: taken.finish_attempts.unsigned_abs(),
@@ -163,7 +178,8 @@ impl Taken {
         now: Timestamp,
     ) -> Result<(), Error> {
         let data = changed_data(&self.kind, &self.subject, state, step, progress);
-        changed(tx, self.tenant, self.id, &ACTOR, RequestId::generate(), &data, now).await
+        let request = self.starter.request;
+        changed(tx, self.tenant, self.id, &ACTOR, request, &data, now).await
     }
 
     pub(crate) async fn steps(&self, worker: &Worker) -> Result<Vec<StepRow>, Error> {

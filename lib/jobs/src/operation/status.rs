@@ -137,14 +137,16 @@ pub async fn start(
     let subject = subject.to_string();
     let now = cx.clock().now();
     sqlx::query!(
-        "insert into jobs.operations (tenant_id, id, kind, subject, input, actor, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into jobs.operations (tenant_id, id, kind, subject, input, actor, assumed_from, request_id, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         tenant.uuid(),
         id.uuid(),
         kind.name,
         subject,
         serde_json::to_value(input)?,
         cx.actor().reference(),
+        cx.assumed_from().map(TenantId::uuid),
+        cx.request_id().uuid(),
         Ts(now) as _,
     )
     .execute(tx.conn())

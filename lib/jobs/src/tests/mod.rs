@@ -8,6 +8,7 @@ mod leases;
 mod outage;
 mod reconcilers;
 mod retention;
+mod starter;
 mod support;
 mod tenants;
 mod undo;

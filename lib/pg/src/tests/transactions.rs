@@ -135,3 +135,18 @@ async fn the_owner_of_the_tables_is_held_to_the_policies_too() {
         .unwrap();
     assert_eq!(seen, 0);
 }
+
+#[tokio::test]
+async fn a_transaction_over_all_tenants_is_counted_by_its_reason() {
+    let db = db(2).await;
+    for _ in 0..2 {
+        db.platform(Reason::Publish("test.counted"))
+            .await
+            .unwrap()
+            .commit()
+            .await
+            .unwrap();
+    }
+    let line = r#"mpanel_platform_transactions_total{reason="publish",name="test.counted"} 2"#;
+    assert!(mpanel_telemetry::metrics::exposition().contains(line));
+}
