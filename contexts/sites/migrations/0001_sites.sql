@@ -39,9 +39,11 @@ create table sites.sites (
     conditions json not null default '[]',
     -- SHA-256 of what is published under `generation`.
     published text not null default '',
-    -- When the reconciler looks again.
+    -- When the reconciler looks again, how often in a row it could not, and when it last looked at the files.
     due_at timestamptz not null,
-    -- Of all releases, in bytes.
+    failures int not null default 0,
+    files_seen_at timestamptz,
+    -- Of the files of all releases that are not failed, in bytes: the sum of their `bytes`.
     disk_bytes bigint not null default 0,
     -- As lists show them: kept by a trigger, so that a page of sites is one scan of one table.
     domain_list json not null default '[]',
@@ -138,13 +140,28 @@ create table sites.uploads (
     filename text not null,
     size bigint not null check (size > 0),
     received bigint not null default 0 check (received between 0 and size),
+    -- SHA-256 of what is received, on its way: the state that goes on with the next byte; and the hash of all.
+    hashing bytea,
     sha256 text,
     -- `deleting` is the tombstone: the file goes, then the row.
     state text not null default 'open' check (state in ('open', 'finished', 'used', 'deleting')),
     created_at timestamptz not null,
+    -- When the reconciler sees to it: a tombstone at once, another one when nobody has worked on it for long.
     expires_at timestamptz not null,
     primary key (tenant_id, site_id, id),
-    foreign key (tenant_id, site_id) references sites.sites (tenant_id, id) on delete cascade
+    foreign key (tenant_id, site_id) references sites.sites (tenant_id, id) on delete cascade,
+    check (state <> 'open' or received = 0 or hashing is not null)
 );
-create index uploads_expiry on sites.uploads (expires_at) where state <> 'used';
+create index uploads_expiry on sites.uploads (expires_at);
 select mpanel.protect('sites.uploads');
+
+-- Bytes that were promised to the open uploads of all tenants and are not on disk yet. Held to the end of the
+-- transaction, so that two that begin at once do not both take the same room.
+create function sites.unwritten() returns bigint
+    language sql set search_path = pg_catalog
+as $$
+    select pg_advisory_xact_lock(hashtextextended('sites.unwritten', 7));
+    select coalesce(sum(size - received), 0)::bigint from sites.uploads where state = 'open';
+$$;
+grant execute on function sites.unwritten to mpanel_app;
+select mpanel.definer('sites.unwritten');

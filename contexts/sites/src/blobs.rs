@@ -1,20 +1,25 @@
 //! The folder of uploads' files. A file is named by its upload's id and nothing that a caller sends;
 //! it is readable by this process alone.
 
+mod hashing;
+mod writer;
+
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use aws_lc_rs::digest::{Context, SHA256};
+use jiff::Timestamp;
 use mpanel_kernel::ids::UploadId;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
-use crate::domain::hex;
 use crate::error::Error;
+
+pub use hashing::Hashing;
+pub use writer::{Claimed, Writer};
 
 /// Bytes that are collected before they are written.
 const CHUNK: usize = 1024 * 1024;
@@ -27,7 +32,8 @@ pub struct Blobs {
     dir: Arc<Path>,
 }
 
-/// Runs file work off the threads that serve requests.
+/// Runs file work off the threads that serve requests. The threads are few and passwords are checked on them as
+/// well, so each piece of work is short.
 async fn off<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, Error> {
     match spawn_blocking(work).await {
         Ok(result) => result.map_err(Error::file),
@@ -54,42 +60,34 @@ impl Blobs {
         .await
     }
 
-    /// Opens the file for writing from `at` on, and keeps others from writing it.
-    pub async fn write(&self, id: UploadId, at: u64) -> Result<Writer, Error> {
+    /// Opens the file, which is made when it is `new`, and keeps others from writing it.
+    ///
+    /// # Errors
+    /// [`Error::UploadBusy`], [`Error::UploadLost`] and those of the disk.
+    pub async fn claim(&self, id: UploadId, new: bool) -> Result<Claimed, Error> {
         let (dir, path) = (self.dir.clone(), self.path(id));
         let file = off(move || {
-            let file = OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .mode(0o600)
-                .open(path)?;
-            if at == 0 {
+            let file = OpenOptions::new().create(new).write(true).mode(0o600).open(path)?;
+            if new {
                 // The name must survive a crash as well as the bytes.
                 File::open(dir)?.sync_all()?;
             }
             Ok(file)
         })
-        .await?;
+        .await
+        .map_err(|error| match error {
+            Error::Io(error) if error.kind() == io::ErrorKind::NotFound => Error::UploadLost,
+            error => error,
+        })?;
         let patience = Instant::now() + PATIENCE;
         loop {
             match file.try_lock() {
-                Ok(()) => break,
+                Ok(()) => return Ok(Claimed::new(file)),
                 Err(TryLockError::WouldBlock) if Instant::now() < patience => sleep(Duration::from_millis(20)).await,
                 Err(TryLockError::WouldBlock) => return Err(Error::UploadBusy),
                 Err(TryLockError::Error(error)) => return Err(Error::Io(error)),
             }
         }
-        if file.metadata()?.len() < at {
-            return Err(Error::Stored(format!(
-                "the file of {id} is shorter than its {at} bytes"
-            )));
-        }
-        Ok(Writer {
-            file: Arc::new(file),
-            at,
-            buffer: Vec::new(),
-        })
     }
 
     /// For reading, with its size.
@@ -103,23 +101,45 @@ impl Blobs {
         .await
     }
 
-    /// SHA-256 of the first `size` bytes, in hexadecimal.
-    pub async fn hash(&self, id: UploadId, size: u64) -> Result<String, Error> {
-        let (file, _) = self.open(id).await?;
+    /// SHA-256 of an open file of `size` bytes, in hexadecimal. Reads piece by piece, so that who drops this stops it;
+    /// `seen` is told how far it is.
+    pub async fn hash(&self, file: &File, size: u64, seen: impl Fn(u64)) -> Result<String, Error> {
+        let file = Arc::new(file.try_clone()?);
+        let (mut hashing, mut buffer, mut at) = (Hashing::default(), vec![0; CHUNK], 0);
+        while at < size {
+            let want = usize::try_from(size - at).unwrap_or(CHUNK).min(CHUNK);
+            let file = file.clone();
+            (hashing, buffer) = off(move || {
+                file.read_exact_at(&mut buffer[..want], at)?;
+                hashing.update(&buffer[..want]);
+                Ok((hashing, buffer))
+            })
+            .await?;
+            at += want as u64;
+            seen(at);
+        }
+        Ok(hashing.finish())
+    }
+
+    /// Uploads whose files nobody has written to since `then`.
+    pub async fn untouched_since(&self, then: Timestamp) -> Result<Vec<UploadId>, Error> {
+        let (dir, then) = (self.dir.clone(), SystemTime::from(then));
         off(move || {
-            let mut context = Context::new(&SHA256);
-            let mut buffer = vec![0; CHUNK];
-            let mut at = 0;
-            while at < size {
-                let want = usize::try_from(size - at).unwrap_or(CHUNK).min(CHUNK);
-                let got = file.read_at(&mut buffer[..want], at)?;
-                if got == 0 {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
-                context.update(&buffer[..got]);
-                at += got as u64;
+            let mut found = Vec::new();
+            for entry in std::fs::read_dir(&*dir)? {
+                let entry = entry?;
+                let id = entry
+                    .file_name()
+                    .to_str()
+                    .and_then(|name| name.parse::<UploadId>().ok());
+                let modified = match entry.metadata() {
+                    Ok(metadata) => metadata.modified()?,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(error),
+                };
+                found.extend(id.filter(|_| modified < then));
             }
-            Ok(hex(context.finish().as_ref()))
+            Ok(found)
         })
         .await
     }
@@ -132,50 +152,5 @@ impl Blobs {
             _ => Ok(()),
         })
         .await
-    }
-}
-
-/// Writes one file from some place on. Its lock ends with it.
-pub struct Writer {
-    file: Arc<File>,
-    /// Where the next byte goes that is not in the buffer.
-    at: u64,
-    buffer: Vec<u8>,
-}
-
-impl Writer {
-    /// How far it is, with what is not written yet.
-    pub fn position(&self) -> u64 {
-        self.at + self.buffer.len() as u64
-    }
-
-    pub async fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= CHUNK {
-            self.flush().await
-        } else {
-            Ok(())
-        }
-    }
-
-    async fn flush(&mut self) -> Result<(), Error> {
-        let (file, buffer, at) = (self.file.clone(), std::mem::take(&mut self.buffer), self.at);
-        let mut buffer = off(move || {
-            file.write_all_at(&buffer, at)?;
-            Ok(buffer)
-        })
-        .await?;
-        self.at += buffer.len() as u64;
-        buffer.clear();
-        self.buffer = buffer;
-        Ok(())
-    }
-
-    /// Returns when everything up to the returned place is certainly on disk.
-    pub async fn sync(&mut self) -> Result<u64, Error> {
-        self.flush().await?;
-        let file = self.file.clone();
-        off(move || file.sync_data()).await?;
-        Ok(self.at)
     }
 }

@@ -7,7 +7,7 @@ mod release;
 mod site;
 mod upload;
 
-pub use conditions::{Condition, Observation, Truth, assess, keep_times};
+pub use conditions::{Condition, Observation, Truth, assess, keep_times, misses_files};
 pub(crate) use hosts::hex;
 pub use hosts::{Host, digest, hosts};
 pub use names::{archive_format, redirect_target, title};

@@ -34,6 +34,8 @@ pub enum Error {
     UploadUsed,
     #[error("more bytes than the {size} that were announced for this upload")]
     UploadTooLarge { size: i64 },
+    #[error("the bytes that had arrived are no longer on the server; begin a new upload")]
+    UploadLost,
     #[error("the connection broke off; ask how many bytes have arrived and continue there")]
     UploadInterrupted,
     #[error("the server has no disk space left for this; nothing that has arrived is lost")]
@@ -111,6 +113,7 @@ impl PublicError for Error {
             | Self::UploadUnfinished { .. }
             | Self::UploadUsed => Kind::Conflict,
             Self::UploadTooLarge { .. } => Kind::TooLarge,
+            Self::UploadLost => Kind::Gone,
             Self::UploadInterrupted => Kind::Malformed,
             Self::NoSpace => Kind::Unavailable,
             Self::Entitlement(error) => error.kind(),
@@ -138,6 +141,7 @@ impl PublicError for Error {
             Self::UploadUnfinished { .. } => "sites.upload.unfinished",
             Self::UploadUsed => "sites.upload.used",
             Self::UploadTooLarge { .. } => "sites.upload.too_large",
+            Self::UploadLost => "sites.upload.lost",
             Self::UploadInterrupted => "sites.upload.interrupted",
             Self::NoSpace => "sites.upload.no_space",
             Self::Entitlement(error) => error.code(),

@@ -9,7 +9,7 @@ use mpanel_kernel::ids::TenantId;
 use tokio::time::Instant;
 
 use crate::Sites;
-use crate::domain::{Condition, Observation, Site, assess, keep_times};
+use crate::domain::{Condition, Observation, Site, assess, keep_times, misses_files};
 use crate::error::Error;
 
 impl Sites {
@@ -33,7 +33,8 @@ impl Sites {
     }
 
     /// Brings a site's conditions, readiness and summary up to date with what is found now. `files`
-    /// says whether those of the active release are there, if somebody looked.
+    /// says whether those of the active release are there, if somebody looked; what was found the last time holds
+    /// until somebody looks again or the site changes.
     pub(crate) async fn observe(
         &self,
         tenant: TenantId,
@@ -55,6 +56,9 @@ impl Sites {
         let names: Vec<String> = hosts.iter().map(ToString::to_string).collect();
         let edge = self.served(&names, site.generation, Duration::ZERO).await?;
         let addresses = self.ports.nodes.addresses(site.node);
+        let old: Vec<Condition> = serde_json::from_str(&site.conditions)?;
+        let known = site.observed_generation == site.generation && misses_files(&old);
+        let files = files.or(known.then_some(false));
         let seen = Observation {
             dns,
             certificates: names.into_iter().zip(certificates).collect(),
@@ -62,7 +66,6 @@ impl Sites {
             addresses: addresses.iter().map(ToString::to_string).collect(),
             files,
         };
-        let old: Vec<Condition> = serde_json::from_str(&site.conditions)?;
         let (conditions, ready, summary) = assess(site, &seen, self.address(), self.clock.now());
         let conditions = keep_times(conditions, &old);
         site.conditions = serde_json::to_string(&conditions)?;

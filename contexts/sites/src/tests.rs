@@ -1,10 +1,17 @@
+mod answers;
+mod cancelled;
 mod deploy;
 mod domains;
+mod fairness;
+mod hashing;
 mod http;
+mod leftovers;
 mod names;
 mod reconcile;
 mod removal;
+mod replays;
 mod sites;
+mod space;
 mod store;
 mod support;
 mod undo;

@@ -8,6 +8,8 @@ pub mod events {
     pub const SITE_STATUS_CHANGED: &str = "sites.site.status_changed.v1";
     /// A site is withdrawn and its files are being removed.
     pub const SITE_DELETING: &str = "sites.site.deleting.v1";
+    /// Its removal was cancelled in time: the site is as it was.
+    pub const SITE_KEPT: &str = "sites.site.kept.v1";
     pub const SITE_DELETED: &str = "sites.site.deleted.v1";
     pub const DOMAIN_ADDED: &str = "sites.domain.added.v1";
     pub const DOMAIN_REMOVED: &str = "sites.domain.removed.v1";
@@ -21,6 +23,8 @@ pub mod events {
     pub const RELEASE_WITHDRAWN: &str = "sites.release.withdrawn.v1";
     pub const RELEASE_FAILED: &str = "sites.release.failed.v1";
     pub const RELEASE_DELETING: &str = "sites.release.deleting.v1";
+    /// Its removal was cancelled in time: the release is as it was.
+    pub const RELEASE_KEPT: &str = "sites.release.kept.v1";
     pub const RELEASE_DELETED: &str = "sites.release.deleted.v1";
     pub const UPLOAD_STARTED: &str = "sites.upload.started.v1";
     pub const UPLOAD_FINISHED: &str = "sites.upload.finished.v1";

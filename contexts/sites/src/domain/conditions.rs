@@ -83,6 +83,14 @@ fn own_host(site: &Site) -> &str {
 
 type Finding = (&'static str, Truth, &'static str, String);
 
+const MISSING: &str = "missing";
+
+/// Whether the files of the active release were missing then.
+#[must_use]
+pub fn misses_files(conditions: &[Condition]) -> bool {
+    conditions.iter().any(|c| c.kind == "release" && c.reason == MISSING)
+}
+
 fn release(site: &Site, seen: &Observation) -> Finding {
     let (truth, reason, message) = match (site.active_release, seen.files) {
         (None, _) => (
@@ -92,7 +100,7 @@ fn release(site: &Site, seen: &Observation) -> Finding {
         ),
         (Some(_), Some(false)) => (
             Truth::False,
-            "missing",
+            MISSING,
             "the files of the active release are missing; activate another release".to_owned(),
         ),
         (Some(_), _) => (Truth::True, "active", "a release is active".to_owned()),

@@ -44,6 +44,8 @@ pub struct Upload {
     pub size: i64,
     /// Bytes that are certainly on disk.
     pub received: i64,
+    /// Where the hash of them stands, unless there are none or it is finished.
+    pub hashing: Option<Vec<u8>>,
     /// Hexadecimal; once it is finished.
     pub sha256: Option<String>,
     pub state: UploadState,

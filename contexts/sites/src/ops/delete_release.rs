@@ -1,13 +1,14 @@
 use async_trait::async_trait;
 use mpanel_authz::OpCx;
 use mpanel_events::Record;
-use mpanel_jobs::{Kind, Operation, Step, StepCx, StepError};
+use mpanel_jobs::{Kind, Operation, Outcome, Step, StepCx, StepError};
 use mpanel_kernel::ids::{ReleaseId, SiteId, TenantId};
 use mpanel_sites_contract::events;
 use mpanel_tenancy_contract::EntitlementKey;
 use serde_json::{Value, json};
 
 use super::ReleaseInput;
+use crate::domain::ReleaseState;
 use crate::error::Error;
 use crate::{Sites, store};
 
@@ -30,6 +31,7 @@ impl Operation for DeleteRelease {
 
     async fn run(&self, _step: &str, cx: &StepCx) -> Result<Value, StepError> {
         let input: ReleaseInput = cx.input()?;
+        cx.no_way_back().await?;
         self.0.remove_release(&cx.op_cx(), input.site, input.release).await?;
         Ok(Value::Null)
     }
@@ -38,9 +40,43 @@ impl Operation for DeleteRelease {
     async fn undo(&self, _step: &str, _cx: &StepCx) -> Result<(), StepError> {
         Ok(())
     }
+
+    async fn finished(&self, cx: &StepCx, outcome: &Outcome) -> Result<(), StepError> {
+        let input: ReleaseInput = cx.input()?;
+        match outcome {
+            Outcome::Succeeded => Ok(()),
+            Outcome::Failed(_) => Ok(self.0.look_soon(cx.tenant(), input.site).await?),
+            // Whoever was in time finds it as it was.
+            Outcome::Cancelled => Ok(self.0.keep_release(&cx.op_cx(), input.site, input.release).await?),
+        }
+    }
 }
 
 impl Sites {
+    /// Takes the tombstone off a release whose removal has not begun.
+    async fn keep_release(&self, cx: &OpCx, site: SiteId, id: ReleaseId) -> Result<(), Error> {
+        let mut change = self.spine.begin(cx).await?;
+        match store::sites::lock(change.tx(), site).await {
+            Err(Error::NotFound) => return Ok(()),
+            site => site?,
+        };
+        let release = store::releases::get(change.tx(), site, id).await?;
+        let Some(release) = release.filter(|release| release.state == ReleaseState::Deleting) else {
+            return Ok(());
+        };
+        let state = match release.bytes {
+            Some(_) => ReleaseState::Ready,
+            // One that failed has no files.
+            None => ReleaseState::Failed,
+        };
+        store::releases::set_state(change.tx(), site, id, state).await?;
+        let data = json!({"site": site, "number": release.number, "state": state.as_str()});
+        change
+            .record(Record::new(events::RELEASE_KEPT, id, data.clone()).after(data))
+            .await?;
+        Ok(change.commit().await?)
+    }
+
     /// Removes the files of a release; ones that are not there are no error.
     pub(crate) async fn delete_files(&self, tenant: TenantId, site: SiteId, release: ReleaseId) -> Result<(), Error> {
         let mut tx = self.spine.db().tenant(tenant).await?;

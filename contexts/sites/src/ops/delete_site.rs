@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use mpanel_events::{Record, State};
 use mpanel_feed::topics::EDGE_HOST;
-use mpanel_jobs::{Kind, Operation, Step, StepCx, StepError};
+use mpanel_jobs::{Kind, Operation, Outcome, Step, StepCx, StepError};
 use mpanel_kernel::ids::SiteId;
 use mpanel_sites_contract::events;
 use mpanel_tenancy_contract::{ClaimKind, EntitlementKey};
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Published, wait_served};
+use crate::domain::SiteState;
 use crate::error::Error;
 use crate::service::name_error;
 use crate::{Sites, store};
@@ -63,6 +64,25 @@ impl DeleteSite {
         published.output()
     }
 
+    /// Takes the tombstone off a site that has lost nothing, and publishes it again.
+    async fn keep(&self, cx: &StepCx, id: SiteId) -> Result<(), Error> {
+        let sites = &self.0;
+        let mut change = sites.spine.begin(&cx.op_cx()).await?;
+        let site = match store::sites::lock(change.tx(), id).await {
+            Err(Error::NotFound) => return Ok(()),
+            site => site?,
+        };
+        if site.state != SiteState::Deleting {
+            return Ok(());
+        }
+        store::sites::unbury(change.tx(), id).await?;
+        sites.publish(change.tx(), id, &[]).await?;
+        let data = json!({"name": site.name, "slug": site.slug});
+        let record = Record::new(events::SITE_KEPT, id, data.clone()).after(data);
+        change.record(record).await?;
+        Ok(change.commit().await?)
+    }
+
     async fn names(&self, cx: &StepCx, id: SiteId) -> Result<(), Error> {
         let sites = &self.0;
         let mut tx = sites.spine.db().tenant(cx.tenant()).await?;
@@ -94,6 +114,12 @@ impl DeleteSite {
         let site = store::sites::lock(change.tx(), id).await?;
         // Nothing can have come since `files`: a buried site takes no uploads.
         let bytes = store::releases::reserved(change.tx(), id).await?;
+        // Before all that is locked: see the order in `Entitlements::reserve`.
+        let entitlements = &sites.ports.entitlements;
+        entitlements.reserve(change.tx(), EntitlementKey::Sites, -1).await?;
+        entitlements
+            .reserve(change.tx(), EntitlementKey::DiskBytes, -bytes)
+            .await?;
         store::sites::delete(change.tx(), id).await?;
         // Given up with the row and not before: as long as this site may still be withdrawn again, nobody else has its name.
         let released = sites
@@ -102,11 +128,6 @@ impl DeleteSite {
             .release(change.tx(), &site.preview()?, ClaimKind::Preview)
             .await;
         released.map_err(|error| name_error("/slug", error))?;
-        let entitlements = &sites.ports.entitlements;
-        entitlements.reserve(change.tx(), EntitlementKey::Sites, -1).await?;
-        entitlements
-            .reserve(change.tx(), EntitlementKey::DiskBytes, -bytes)
-            .await?;
         let data = json!({"name": site.name, "slug": site.slug});
         let record = Record::new(events::SITE_DELETED, id, json!({"slug": site.slug})).before(data);
         change.record(record).await?;
@@ -125,7 +146,11 @@ impl Operation for DeleteSite {
         let result = match step {
             "withdraw" => return self.withdraw(cx, site).await,
             "served" => return wait_served(&self.0, cx, "withdraw").await,
-            "names" => self.names(cx, site).await,
+            "names" => {
+                // Up to here nothing is lost: the site can be published again.
+                cx.no_way_back().await?;
+                self.names(cx, site).await
+            }
             "files" => self.files(cx, site).await,
             _ => self.rows(cx, site).await,
         };
@@ -139,5 +164,14 @@ impl Operation for DeleteSite {
     /// What is gone does not come back: the tombstone stays, and the reconciler starts anew.
     async fn undo(&self, _step: &str, _cx: &StepCx) -> Result<(), StepError> {
         Ok(())
+    }
+
+    async fn finished(&self, cx: &StepCx, outcome: &Outcome) -> Result<(), StepError> {
+        let DeleteSiteInput { site } = cx.input()?;
+        match outcome {
+            // Whoever was in time finds it as it was.
+            Outcome::Cancelled => Ok(self.keep(cx, site).await?),
+            Outcome::Succeeded | Outcome::Failed(_) => Ok(()),
+        }
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Published, refusal, wait_served};
-use crate::domain::{ReleaseState, UploadState, archive_format};
+use crate::domain::{Release, ReleaseState, UploadState, archive_format};
 use crate::error::Error;
 use crate::{Sites, store};
 
@@ -73,18 +73,34 @@ impl Deploy {
             store::releases::set_reserved(&mut tx, input.site, input.release, release.size).await?;
         }
         tx.commit().await.map_err(Error::from)?;
-        let there = sites
-            .blobs
-            .open(input.upload)
-            .await
-            .map(|(_, size)| i64::try_from(size).ok());
-        if !matches!(there, Ok(Some(size)) if size == release.size) {
+        self.verify(cx, input, &release).await?;
+        Ok(Value::Null)
+    }
+
+    /// The archive on disk is the one that arrived: the hash in the release's history is the hash of what is unpacked.
+    async fn verify(&self, cx: &StepCx, input: DeployInput, release: &Release) -> Result<(), StepError> {
+        let blobs = &self.0.blobs;
+        let (file, size) = match blobs.open(input.upload).await {
+            Ok((file, size)) if i64::try_from(size) == Ok(release.size) => (file, size),
+            _ => {
+                return Err(StepError::failed(
+                    "sites.release.upload_lost",
+                    "the uploaded archive is no longer there; upload it again",
+                ));
+            }
+        };
+        let seen = |at| cx.progress(at, Some(size), "bytes");
+        let sha256 = tokio::select! {
+            sha256 = blobs.hash(&file, size, seen) => sha256?,
+            () = cx.cancelled() => return Err(StepError::retry("cancelled")),
+        };
+        if release.sha256.as_ref() != Some(&sha256) {
             return Err(StepError::failed(
-                "sites.release.upload_lost",
-                "the uploaded archive is no longer there; upload it again",
+                "sites.release.upload_damaged",
+                "the uploaded archive is no longer what arrived; upload it again",
             ));
         }
-        Ok(Value::Null)
+        Ok(())
     }
 
     async fn unpack(&self, cx: &StepCx, input: DeployInput) -> Result<Value, StepError> {
@@ -166,12 +182,16 @@ impl Deploy {
         published.output()
     }
 
-    /// Failing here would take a release back that is served already, so what the agent cannot do
-    /// now is left to the reconciler.
+    /// Failing here would take a release back that is served already, so what cannot be removed now is left to the
+    /// reconciler.
     async fn tidy(&self, cx: &StepCx, input: DeployInput) -> Result<Value, StepError> {
         let sites = &self.0;
         let op_cx = cx.op_cx();
-        sites.drop_upload(&op_cx, input.site, input.upload).await?;
+        // The release that a cancellation would go back to may be among those that go.
+        cx.no_way_back().await?;
+        if let Err(error) = sites.drop_upload(&op_cx, input.site, input.upload).await {
+            tracing::warn!(upload = %input.upload, %error, "used upload is left to the reconciler");
+        }
         let mut tx = sites.spine.db().tenant(cx.tenant()).await.map_err(Error::from)?;
         let site = store::sites::lock(&mut tx, input.site).await?;
         let keep = site.settings.keep_releases;
@@ -180,6 +200,7 @@ impl Deploy {
         for release in &buried {
             if let Err(error) = sites.remove_release(&op_cx, input.site, *release).await {
                 tracing::warn!(%release, %error, "old release is left to the reconciler");
+                sites.look_soon(cx.tenant(), input.site).await?;
             }
         }
         Ok(json!({"removed": buried}))
@@ -220,13 +241,14 @@ impl Deploy {
             change.commit().await?;
         }
         // A sound archive need not be sent again.
-        if input.own_upload || code.starts_with(refusal::ARCHIVE) {
+        if input.own_upload || refusal::lies_in_the_upload(code) {
             return Ok(sites.drop_upload(&op_cx, input.site, input.upload).await?);
         }
         let mut tx = sites.spine.db().tenant(cx.tenant()).await.map_err(Error::from)?;
         let upload = store::uploads::get(&mut tx, input.site, input.upload).await?;
         if upload.is_some_and(|upload| upload.state == UploadState::Used) {
-            store::uploads::set_state(&mut tx, input.site, input.upload, UploadState::Finished).await?;
+            let at = (input.site, input.upload);
+            store::uploads::set_state(&mut tx, at, UploadState::Finished, sites.expiry()).await?;
         }
         tx.commit().await.map_err(Error::from)?;
         Ok(())

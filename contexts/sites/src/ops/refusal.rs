@@ -3,8 +3,13 @@
 use mpanel_client_agent::{ArchiveFault, Error, Failure, Rejection};
 use mpanel_jobs::StepError;
 
-/// What begins the code of every refusal that lies in the archive itself.
-pub const ARCHIVE: &str = "sites.release.archive_";
+/// Whether a failure with this code comes again with the same upload.
+#[must_use]
+pub fn lies_in_the_upload(code: &str) -> bool {
+    ["sites.release.archive_", "sites.release.upload_"]
+        .iter()
+        .any(|begin| code.starts_with(begin))
+}
 
 /// The step's error of a failed unpacking. `limit` is what the archive was allowed to become, and
 /// whether the plan, rather than the platform, set it.

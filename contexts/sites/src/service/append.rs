@@ -1,5 +1,5 @@
-//! Takes bytes of an upload in. They go to the file as they come; only what is certainly on disk is
-//! counted, and what has arrived when a connection breaks is kept.
+//! Takes bytes of an upload in. They go to the file as they come, and so does their hash; only what is certainly
+//! on disk is counted, and what has arrived when a connection breaks is kept.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use mpanel_sites_contract::events;
 use mpanel_telemetry::spawn_named;
 use serde_json::json;
 
-use crate::blobs::Writer;
+use crate::blobs::{Hashing, Writer};
 use crate::domain::{Upload, UploadState};
 use crate::error::Error;
 use crate::{Sites, authz, store};
@@ -29,14 +29,14 @@ impl Sites {
     ///
     /// # Errors
     /// [`Error::UploadOffset`] when the upload has more or fewer bytes, [`Error::UploadTooLarge`],
-    /// [`Error::UploadInterrupted`] and [`Error::NoSpace`].
+    /// [`Error::UploadInterrupted`], [`Error::UploadLost`] and [`Error::NoSpace`].
     pub async fn append<S, E>(
         &self,
         cx: &OpCx,
         (site, id): (SiteId, UploadId),
         offset: i64,
         length: Option<u64>,
-        body: S,
+        mut body: S,
     ) -> Result<Upload, Error>
     where
         S: Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
@@ -53,22 +53,28 @@ impl Sites {
             return Err(Error::UploadTooLarge { size: upload.size });
         }
         let (sites, cx) = (self.clone(), cx.clone());
-        let appending = async move { sites.take_in(&cx, upload, body).await };
+        let appending = async move {
+            let (site, id) = (upload.site, upload.id);
+            let taken = sites.take_in(&cx, upload, &mut body).await;
+            if matches!(taken, Err(Error::UploadLost)) {
+                // Of no use to anybody; whoever sends it begins a new one.
+                sites.drop_upload(&cx, site, id).await?;
+            }
+            taken
+        };
         match spawn_named("sites.upload", appending).await {
             Ok(result) => result,
             Err(error) => Err(Error::Io(std::io::Error::other(error))),
         }
     }
 
-    async fn take_in<S, E>(&self, cx: &OpCx, upload: Upload, mut body: S) -> Result<Upload, Error>
+    async fn take_in<S, E>(&self, cx: &OpCx, upload: Upload, body: &mut S) -> Result<Upload, Error>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin,
     {
         let (site, id) = (upload.site, upload.id);
-        let mut writer = self
-            .blobs
-            .write(id, u64::try_from(upload.received).unwrap_or_default())
-            .await?;
+        let new = upload.received == 0;
+        let claimed = self.blobs.claim(id, new).await?;
         // Somebody else may have had the file meanwhile.
         let upload = match self.get_upload(cx, site, id).await {
             Ok(now) => {
@@ -76,23 +82,28 @@ impl Sites {
                 now
             }
             Err(error) => {
-                // Gone; opening the file has made it again.
+                // Gone; opening the file may have made it again.
                 self.blobs.remove(id).await?;
                 return Err(error);
             }
         };
-        let received = self.receive(cx, &upload, &mut writer, &mut body).await;
+        let hashing = match &upload.hashing {
+            Some(state) => Hashing::resume(state).ok_or(Error::UploadLost)?,
+            None => Hashing::default(),
+        };
+        let mut writer = claimed.writer(u64::try_from(upload.received).unwrap_or_default(), hashing)?;
+        let received = self.receive(cx, &upload, &mut writer, body).await;
         if matches!(received, Err(Error::UploadTooLarge { .. })) {
             // The bytes are not what was announced: none of them is believed.
             return Err(Error::UploadTooLarge { size: upload.size });
         }
-        let at = writer.sync().await?;
+        let (at, hashing) = writer.sync().await?;
         if i64::try_from(at).ok() == Some(upload.size) {
-            // Nobody else writes while the hash is taken: `writer` still holds the file.
-            return self.complete(cx, &upload).await;
+            self.complete(cx, &upload, &hashing.finish()).await?;
+        } else {
+            self.note(cx, &upload, at, &hashing).await?;
+            received?;
         }
-        self.note(cx, &upload, at).await?;
-        received?;
         self.get_upload(cx, site, id).await
     }
 
@@ -113,33 +124,32 @@ impl Sites {
             }
             writer.push(&bytes).await?;
             if writer.position() - noted >= NOTE_EVERY && writer.position() < size {
-                noted = writer.sync().await?;
-                self.note(cx, upload, noted).await?;
+                let (at, hashing) = writer.sync().await?;
+                self.note(cx, upload, at, &hashing).await?;
+                noted = at;
             }
         }
     }
 
-    /// Notes how many bytes are certainly on disk.
-    async fn note(&self, cx: &OpCx, upload: &Upload, at: u64) -> Result<(), Error> {
+    /// Notes how many bytes are certainly on disk, and where their hash stands.
+    async fn note(&self, cx: &OpCx, upload: &Upload, at: u64, hashing: &Hashing) -> Result<(), Error> {
         let at = i64::try_from(at).unwrap_or(i64::MAX);
         let mut tx = self.spine.db().tenant(cx.tenant()).await?;
-        let open = store::uploads::advance(&mut tx, upload.site, upload.id, at, self.expiry()).await?;
+        let open = store::uploads::advance(&mut tx, upload, at, &hashing.state(), self.expiry()).await?;
         tx.commit().await?;
         if open { Ok(()) } else { Err(Error::NotFound) }
     }
 
-    /// All bytes are there: takes their hash and ends the upload.
-    pub(super) async fn complete(&self, cx: &OpCx, upload: &Upload) -> Result<Upload, Error> {
-        let size = u64::try_from(upload.size).unwrap_or_default();
-        let sha256 = self.blobs.hash(upload.id, size).await?;
+    /// All bytes are there.
+    async fn complete(&self, cx: &OpCx, upload: &Upload, sha256: &str) -> Result<(), Error> {
         let mut change = self.spine.begin(cx).await?;
-        if store::uploads::finish(change.tx(), upload.site, upload.id, &sha256).await? {
+        if store::uploads::finish(change.tx(), upload, sha256, self.expiry()).await? {
             let facts = json!({"site": upload.site, "sha256": sha256});
             let record = Record::new(events::UPLOAD_FINISHED, upload.id, facts.clone()).after(facts);
             change.record(record).await?;
             change.commit().await?;
         }
-        self.get_upload(cx, upload.site, upload.id).await
+        Ok(())
     }
 }
 

@@ -71,7 +71,10 @@ impl Sites {
     pub async fn add_domain(&self, cx: &OpCx, site: SiteId, new: AddDomain) -> Result<Domain, Error> {
         let mut change = match self.spine.begin_once(cx, "domains_create").await? {
             Begin::Run(change) => change,
-            Begin::Replay(name) => return self.domain(cx, site, &name).await,
+            Begin::Replay(name) => {
+                cx.authorize::<authz::Domain, _>(actions::Create)?;
+                return self.domain(cx, site, &name).await;
+            }
         };
         let row = store::sites::lock(change.tx(), site).await?;
         cx.authorize::<authz::Domain, _>(actions::Create)?;
@@ -106,6 +109,8 @@ impl Sites {
         if store::domains::exists(tx, &new.name).await? {
             return Err(Error::DomainExists(new.name.to_string()));
         }
+        // Before all that is locked: see the order in `Entitlements::reserve`.
+        self.ports.entitlements.reserve(tx, EntitlementKey::Domains, 1).await?;
         let claim = self.ports.claims.claim(tx, &new.name, ClaimKind::Site).await;
         claim.map_err(|error| name_error(pointer, error))?;
         if new.kind == DomainKind::Primary {
@@ -121,7 +126,6 @@ impl Sites {
         let addresses = self.ports.nodes.addresses(node);
         self.ports.records.point(tx, &new.name, &addresses, true).await?;
         self.ports.certificates.want(tx, &new.name).await?;
-        self.ports.entitlements.reserve(tx, EntitlementKey::Domains, 1).await?;
         Ok(())
     }
 
@@ -143,15 +147,15 @@ impl Sites {
 
     /// Takes back what [`Sites::attach`] did; a name that the site no longer has is no error.
     pub(crate) async fn detach(&self, tx: &mut TenantTx, site: SiteId, name: &DomainName) -> Result<(), Error> {
+        // Before all that is locked: see the order in `Entitlements::reserve`.
+        self.ports.entitlements.reserve(tx, EntitlementKey::Domains, -1).await?;
         if !store::domains::delete(tx, site, name).await? {
-            return Ok(());
+            return Ok(self.ports.entitlements.reserve(tx, EntitlementKey::Domains, 1).await?);
         }
         self.ports.records.withdraw(tx, name).await?;
         self.ports.certificates.unwant(tx, name).await?;
         let released = self.ports.claims.release(tx, name, ClaimKind::Site).await;
-        released.map_err(|error| name_error("/name", error))?;
-        self.ports.entitlements.reserve(tx, EntitlementKey::Domains, -1).await?;
-        Ok(())
+        released.map_err(|error| name_error("/name", error))
     }
 }
 

@@ -37,22 +37,20 @@ pub struct Deploying {
 impl Sites {
     /// Begins to make a release of a finished upload.
     pub async fn create_release(&self, cx: &OpCx, site: SiteId, new: NewRelease) -> Result<Deploying, Error> {
-        if let Ok(upload) = self.get_upload(cx, site, new.upload).await
-            && upload.state == UploadState::Open
-            && upload.received == upload.size
-        {
-            // All there, but the server went down before it could say so.
-            self.complete(cx, &upload).await?;
-        }
+        let allowed = || {
+            let allowed = cx.authorize::<authz::Release, _>(actions::Create)?;
+            if new.activate {
+                cx.authorize::<authz::Release, _>(actions::Operate)?;
+            }
+            Ok::<_, Error>(allowed)
+        };
         let mut change = match self.spine.begin_once(cx, "releases_create").await? {
             Begin::Run(change) => change,
-            Begin::Replay(deploying) => return Ok(deploying),
+            // What was answered once is not for somebody who may no longer ask for it.
+            Begin::Replay(deploying) => return allowed().map(|_| deploying),
         };
         let row = store::sites::lock(change.tx(), site).await?;
-        let allowed = cx.authorize::<authz::Release, _>(actions::Create)?;
-        if new.activate {
-            cx.authorize::<authz::Release, _>(actions::Operate)?;
-        }
+        let allowed = allowed()?;
         row.active()?;
         let note = new.note.as_deref().map(str::trim).filter(|note| !note.is_empty());
         if note.is_some_and(|note| note.chars().count() > NOTE) {
@@ -70,7 +68,7 @@ impl Sites {
             ));
         }
         let unknown = || Error::field("/upload_id", "sites.upload.unknown", "the site has no such upload");
-        let mut upload = match store::uploads::lock(change.tx(), site, new.upload).await {
+        let upload = match store::uploads::lock(change.tx(), site, new.upload).await {
             Err(Error::NotFound) => return Err(unknown()),
             other => other?,
         };
@@ -85,8 +83,7 @@ impl Sites {
                 });
             }
         }
-        upload.state = UploadState::Used;
-        store::uploads::set_state(change.tx(), site, upload.id, upload.state).await?;
+        store::uploads::set_state(change.tx(), (site, upload.id), UploadState::Used, self.expiry()).await?;
         let id = ReleaseId::generate();
         let created_by = cx.actor().reference();
         let row = store::releases::NewRelease {
@@ -161,8 +158,10 @@ impl Sites {
                 }
                 Err(_) => true,
             };
-            if unused {
-                sites.drop_upload(&cx, site, upload.id).await?;
+            if unused
+                && let Err(error) = sites.abandon_upload(&cx, site, upload.id).await
+            {
+                tracing::warn!(upload = %upload.id, %error, "upload without a release is left to the reconciler");
             }
             result
         };
@@ -195,7 +194,10 @@ impl Sites {
     pub async fn activate_release(&self, cx: &OpCx, site: SiteId, id: ReleaseId) -> Result<OperationId, Error> {
         let mut change = match self.spine.begin_once(cx, "releases_activate").await? {
             Begin::Run(change) => change,
-            Begin::Replay(operation) => return Ok(operation),
+            Begin::Replay(operation) => {
+                cx.authorize::<authz::Release, _>(actions::Operate)?;
+                return Ok(operation);
+            }
         };
         let row = store::sites::lock(change.tx(), site).await?;
         let release = store::releases::get(change.tx(), site, id)

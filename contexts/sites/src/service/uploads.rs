@@ -26,25 +26,19 @@ impl Sites {
     pub async fn create_upload(&self, cx: &OpCx, site: SiteId, new: NewUpload) -> Result<Upload, Error> {
         let mut change = match self.spine.begin_once(cx, "uploads_create").await? {
             Begin::Run(change) => change,
-            Begin::Replay(id) => return self.get_upload(cx, site, id).await,
+            Begin::Replay(id) => {
+                cx.authorize::<authz::Upload, _>(actions::Create)?;
+                return self.get_upload(cx, site, id).await;
+            }
         };
         let row = store::sites::lock(change.tx(), site).await?;
         let allowed = cx.authorize::<authz::Upload, _>(actions::Create)?;
         row.active()?;
         archive_format("/filename", &new.filename)?;
         let most = self.settings.max_upload_bytes;
-        let size = u64::try_from(new.size)
-            .ok()
-            .filter(|size| (1..=most).contains(size))
-            .ok_or_else(|| {
-                Error::field(
-                    "/size",
-                    "sites.upload.bad_size",
-                    format!("an archive has 1 to {most} bytes"),
-                )
-            })?;
-        if self.blobs.free().await? < size.saturating_add(LEFT_FREE) {
-            return Err(Error::NoSpace);
+        if !u64::try_from(new.size).is_ok_and(|size| (1..=most).contains(&size)) {
+            let text = format!("an archive has 1 to {most} bytes");
+            return Err(Error::field("/size", "sites.upload.bad_size", text));
         }
         let now = cx.clock().now();
         let upload = Upload {
@@ -53,6 +47,7 @@ impl Sites {
             filename: new.filename,
             size: new.size,
             received: 0,
+            hashing: None,
             sha256: None,
             state: UploadState::Open,
             created_at: now,
@@ -66,12 +61,17 @@ impl Sites {
         let facts = json!({"site": site, "filename": upload.filename, "size": upload.size});
         let record = Record::new(events::UPLOAD_STARTED, upload.id, facts.clone()).after(facts);
         change.record(record).await?;
+        // Last, since all others wait for this transaction from here on.
+        let promised = store::uploads::unwritten(change.tx()).await?;
+        if self.blobs.free().await? < promised.saturating_add(LEFT_FREE) {
+            return Err(Error::NoSpace);
+        }
         change.commit_with(&upload.id).await?;
         Ok(upload)
     }
 
     /// When an upload that somebody works on now is given up.
-    pub(super) fn expiry(&self) -> Timestamp {
+    pub(crate) fn expiry(&self) -> Timestamp {
         let expiry = self.clock.now().saturating_add(self.settings.upload_lifetime);
         expiry.unwrap_or(Timestamp::MAX)
     }
@@ -94,7 +94,21 @@ impl Sites {
             UploadState::Deleting => return Err(Error::NotFound),
             UploadState::Open | UploadState::Finished => {}
         }
-        store::uploads::set_state(&mut tx, site, id, UploadState::Deleting).await?;
+        store::uploads::set_state(&mut tx, (site, id), UploadState::Deleting, self.clock.now()).await?;
+        tx.commit().await?;
+        self.remove_upload(cx, site, id).await
+    }
+
+    /// Removes an upload that has become no release. What the database says counts: somebody whose commit went
+    /// unanswered cannot know.
+    pub(super) async fn abandon_upload(&self, cx: &OpCx, site: SiteId, id: UploadId) -> Result<(), Error> {
+        let mut tx = self.spine.db().tenant(cx.tenant()).await?;
+        match store::uploads::lock(&mut tx, site, id).await {
+            Ok(upload) if upload.state != UploadState::Used => {}
+            Ok(_) | Err(Error::NotFound) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        store::uploads::set_state(&mut tx, (site, id), UploadState::Deleting, self.clock.now()).await?;
         tx.commit().await?;
         self.remove_upload(cx, site, id).await
     }
@@ -102,7 +116,7 @@ impl Sites {
     /// Buries an upload, whatever its state, and removes it. One that is gone is no error.
     pub(crate) async fn drop_upload(&self, cx: &OpCx, site: SiteId, id: UploadId) -> Result<(), Error> {
         let mut tx = self.spine.db().tenant(cx.tenant()).await?;
-        let known = store::uploads::set_state(&mut tx, site, id, UploadState::Deleting).await?;
+        let known = store::uploads::set_state(&mut tx, (site, id), UploadState::Deleting, self.clock.now()).await?;
         tx.commit().await?;
         if known {
             self.remove_upload(cx, site, id).await

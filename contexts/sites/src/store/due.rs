@@ -4,21 +4,43 @@ use jiff::Timestamp;
 use mpanel_kernel::ids::{SiteId, TenantId, UploadId};
 use mpanel_pg::{PlatformTx, TenantTx, Ts, Tx};
 
+use crate::domain::UploadState;
 use crate::error::Error;
 
-/// Sites that have changed since they were looked at, or are due to be.
-pub async fn sites(tx: &mut PlatformTx, now: Timestamp, most: i64) -> Result<Vec<(TenantId, SiteId)>, Error> {
+/// A site to look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Due {
+    pub tenant: TenantId,
+    pub site: SiteId,
+    /// How often in a row it could not be seen to.
+    pub failures: i32,
+    /// Whether its files are to be looked at as well.
+    pub files: bool,
+}
+
+/// Sites that have changed since they were looked at, or are due to be. Files that were last seen before `stale`
+/// are to be looked at again, and those of a site that has changed or has a release to remove.
+pub async fn sites(tx: &mut PlatformTx, now: Timestamp, stale: Timestamp, most: i64) -> Result<Vec<Due>, Error> {
     let rows = sqlx::query!(
-        "select tenant_id, id from sites.sites where due_at <= $1 order by due_at limit $2",
+        r#"select tenant_id, id, failures,
+                  files_seen_at is null or files_seen_at <= $2 or observed_generation <> generation or exists (
+                      select from sites.releases r
+                      where r.tenant_id = s.tenant_id and r.site_id = s.id and r.state = 'deleting'
+                  ) as "files!"
+           from sites.sites s where due_at <= $1 order by due_at limit $3"#,
         Ts(now) as _,
+        Ts(stale) as _,
         most,
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (TenantId::from_uuid(row.tenant_id), SiteId::from_uuid(row.id)))
-        .collect())
+    let rows = rows.into_iter().map(|row| Due {
+        tenant: TenantId::from_uuid(row.tenant_id),
+        site: SiteId::from_uuid(row.id),
+        failures: row.failures,
+        files: row.files,
+    });
+    Ok(rows.collect())
 }
 
 /// When the next site is due.
@@ -29,20 +51,43 @@ pub async fn next(tx: &mut PlatformTx) -> Result<Option<Timestamp>, Error> {
     Ok(due.map(Timestamp::from))
 }
 
-/// Makes all sites due: how this server publishes and what it is set up with may be new.
-pub async fn all(tx: &mut PlatformTx, now: Timestamp) -> Result<(), Error> {
-    sqlx::query!("update sites.sites set due_at = $1 where due_at > $1", Ts(now) as _)
-        .execute(tx.conn())
-        .await?;
+/// Makes all sites due, one every so many seconds: how this server publishes and what it is set up with may be new,
+/// and still everything else goes on meanwhile.
+pub async fn all(tx: &mut PlatformTx, now: Timestamp, apart: f64) -> Result<(), Error> {
+    sqlx::query!(
+        "update sites.sites s set due_at = n.at
+         from (select tenant_id, id,
+                      $1::timestamptz + make_interval(secs => $2::float8 * (row_number() over (order by id) - 1)) as at
+               from sites.sites) n
+         where s.tenant_id = n.tenant_id and s.id = n.id and s.due_at > n.at",
+        Ts(now) as _,
+        apart,
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 
-/// Has the reconciler look again no sooner than this.
-pub async fn postpone(tx: &mut TenantTx, id: SiteId, at: Timestamp) -> Result<(), Error> {
+/// Has the reconciler look now.
+pub async fn now(tx: &mut TenantTx, id: SiteId, now: Timestamp) -> Result<(), Error> {
     sqlx::query!(
-        "update sites.sites set due_at = $3 where tenant_id = $1 and id = $2",
+        "update sites.sites set due_at = least(due_at, $3) where tenant_id = $1 and id = $2",
         tx.tenant().uuid(),
         id.uuid(),
+        Ts(now) as _,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Has the reconciler look again no sooner than this, after so many failures in a row.
+pub async fn postpone(tx: &mut TenantTx, id: SiteId, failures: i32, at: Timestamp) -> Result<(), Error> {
+    sqlx::query!(
+        "update sites.sites set due_at = $4, failures = $3 where tenant_id = $1 and id = $2",
+        tx.tenant().uuid(),
+        id.uuid(),
+        failures,
         Ts(at) as _,
     )
     .execute(tx.conn())
@@ -59,14 +104,14 @@ pub struct Found<'a> {
     pub conditions: &'a str,
     /// When to look again.
     pub due: Timestamp,
-    /// Measured; `None` when nobody could.
-    pub disk_bytes: Option<i64>,
+    /// When the files were looked at, if they were.
+    pub files_seen: Option<Timestamp>,
 }
 
 /// Keeps what was found, unless the site has changed meanwhile; says whether that is news.
 pub async fn found(tx: &mut TenantTx, id: SiteId, found: &Found<'_>) -> Result<bool, Error> {
     let before = sqlx::query!(
-        r#"select ready, summary, conditions::text as "conditions!", disk_bytes
+        r#"select ready, summary, conditions::text as "conditions!"
            from sites.sites where tenant_id = $1 and id = $2 and generation = $3 for update"#,
         tx.tenant().uuid(),
         id.uuid(),
@@ -78,7 +123,7 @@ pub async fn found(tx: &mut TenantTx, id: SiteId, found: &Found<'_>) -> Result<b
     sqlx::query!(
         "update sites.sites
          set observed_generation = $3, ready = $4, summary = $5, conditions = $6::text::json, due_at = $7,
-             disk_bytes = coalesce($8, disk_bytes)
+             failures = 0, files_seen_at = coalesce($8, files_seen_at)
          where tenant_id = $1 and id = $2",
         tx.tenant().uuid(),
         id.uuid(),
@@ -87,36 +132,49 @@ pub async fn found(tx: &mut TenantTx, id: SiteId, found: &Found<'_>) -> Result<b
         found.summary,
         found.conditions,
         Ts(found.due) as _,
-        found.disk_bytes,
+        found.files_seen.map(Ts) as _,
     )
     .execute(tx.conn())
     .await?;
-    Ok(before.ready != found.ready
-        || before.summary != found.summary
-        || before.conditions != found.conditions
-        || found.disk_bytes.is_some_and(|bytes| bytes != before.disk_bytes))
+    Ok(before.ready != found.ready || before.summary != found.summary || before.conditions != found.conditions)
 }
 
 /// Uploads that are to go: tombstones, and those whose time is over.
-pub async fn uploads(
-    tx: &mut PlatformTx,
-    now: Timestamp,
-    most: i64,
-) -> Result<Vec<(TenantId, SiteId, UploadId)>, Error> {
+pub async fn uploads(tx: &mut PlatformTx, now: Timestamp, most: i64) -> Result<Vec<DueUpload>, Error> {
     let rows = sqlx::query!(
-        "select tenant_id, site_id, id from sites.uploads
-         where state <> 'used' and (state = 'deleting' or expires_at <= $1) order by expires_at limit $2",
+        "select tenant_id, site_id, id, state from sites.uploads where expires_at <= $1 order by expires_at limit $2",
         Ts(now) as _,
         most,
     )
     .fetch_all(tx.conn())
     .await?;
-    let rows = rows.into_iter().map(|row| {
-        (
-            TenantId::from_uuid(row.tenant_id),
-            SiteId::from_uuid(row.site_id),
-            UploadId::from_uuid(row.id),
-        )
+    let rows = rows.into_iter().map(|row| DueUpload {
+        tenant: TenantId::from_uuid(row.tenant_id),
+        site: SiteId::from_uuid(row.site_id),
+        id: UploadId::from_uuid(row.id),
+        state: UploadState::stored(&row.state),
     });
     Ok(rows.collect())
+}
+
+/// An upload that is to go.
+#[derive(Debug, Clone, Copy)]
+pub struct DueUpload {
+    pub tenant: TenantId,
+    pub site: SiteId,
+    pub id: UploadId,
+    pub state: UploadState,
+}
+
+/// Those of the uploads that nobody knows.
+pub async fn unknown_uploads(tx: &mut PlatformTx, ids: &[UploadId]) -> Result<Vec<UploadId>, Error> {
+    let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
+    let rows = sqlx::query_scalar!(
+        r#"select wanted as "id!" from unnest($1::uuid[]) wanted
+           where not exists (select from sites.uploads u where u.id = wanted)"#,
+        &ids,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(UploadId::from_uuid).collect())
 }

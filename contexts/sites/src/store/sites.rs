@@ -96,6 +96,18 @@ pub async fn bury(
     Ok(())
 }
 
+/// Takes the tombstone off.
+pub async fn unbury(tx: &mut TenantTx, id: SiteId) -> Result<(), Error> {
+    sqlx::query!(
+        "update sites.sites set state = 'active', summary = '', version = version + 1 where tenant_id = $1 and id = $2",
+        tx.tenant().uuid(),
+        id.uuid(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Locks the site, so that changes of it follow each other.
 pub async fn lock(tx: &mut TenantTx, id: SiteId) -> Result<Site, Error> {
     sqlx::query!(

@@ -28,22 +28,23 @@ pub async fn insert(
     Ok(())
 }
 
-/// Notes that so many bytes are on disk, which also keeps the upload from being given up; `false`
-/// when it no longer takes any.
+/// Notes that so many bytes are on disk and where their hash stands, which also keeps the upload from being given
+/// up; `false` when it no longer takes any.
 pub async fn advance(
     tx: &mut TenantTx,
-    site: SiteId,
-    id: UploadId,
+    upload: &Upload,
     received: i64,
+    hashing: &[u8],
     expires: Timestamp,
 ) -> Result<bool, Error> {
     let done = sqlx::query!(
-        "update sites.uploads set received = $4, expires_at = $5
+        "update sites.uploads set received = $4, hashing = $5, expires_at = $6
          where tenant_id = $1 and site_id = $2 and id = $3 and state = 'open'",
         tx.tenant().uuid(),
-        site.uuid(),
-        id.uuid(),
+        upload.site.uuid(),
+        upload.id.uuid(),
         received,
+        hashing,
         Ts(expires) as _,
     )
     .execute(tx.conn())
@@ -52,31 +53,62 @@ pub async fn advance(
 }
 
 /// All bytes are there; `false` when the upload is no longer open.
-pub async fn finish(tx: &mut TenantTx, site: SiteId, id: UploadId, sha256: &str) -> Result<bool, Error> {
+pub async fn finish(tx: &mut TenantTx, upload: &Upload, sha256: &str, expires: Timestamp) -> Result<bool, Error> {
     let done = sqlx::query!(
-        "update sites.uploads set received = size, sha256 = $4, state = 'finished'
+        "update sites.uploads set received = size, hashing = null, sha256 = $4, state = 'finished', expires_at = $5
          where tenant_id = $1 and site_id = $2 and id = $3 and state = 'open'",
         tx.tenant().uuid(),
-        site.uuid(),
-        id.uuid(),
+        upload.site.uuid(),
+        upload.id.uuid(),
         sha256,
+        Ts(expires) as _,
     )
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() > 0)
 }
 
-pub async fn set_state(tx: &mut TenantTx, site: SiteId, id: UploadId, state: UploadState) -> Result<bool, Error> {
+/// Sets the state, and until when the reconciler leaves it alone.
+pub async fn set_state(
+    tx: &mut TenantTx,
+    (site, id): (SiteId, UploadId),
+    state: UploadState,
+    expires: Timestamp,
+) -> Result<bool, Error> {
     let done = sqlx::query!(
-        "update sites.uploads set state = $4 where tenant_id = $1 and site_id = $2 and id = $3",
+        "update sites.uploads set state = $4, expires_at = $5 where tenant_id = $1 and site_id = $2 and id = $3",
         tx.tenant().uuid(),
         site.uuid(),
         id.uuid(),
         state.as_str(),
+        Ts(expires) as _,
     )
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// Has the reconciler leave it alone until then.
+pub async fn postpone(tx: &mut TenantTx, (site, id): (SiteId, UploadId), expires: Timestamp) -> Result<(), Error> {
+    sqlx::query!(
+        "update sites.uploads set expires_at = $4 where tenant_id = $1 and site_id = $2 and id = $3",
+        tx.tenant().uuid(),
+        site.uuid(),
+        id.uuid(),
+        Ts(expires) as _,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Bytes that all tenants' open uploads will still write, this transaction's included. Until it ends, nobody else
+/// is told.
+pub async fn unwritten(tx: &mut TenantTx) -> Result<u64, Error> {
+    let bytes = sqlx::query_scalar!(r#"select sites.unwritten() as "bytes!""#)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(u64::try_from(bytes).unwrap_or_default())
 }
 
 /// Removes a tombstone; returns its size, `None` when somebody was faster.
@@ -116,7 +148,8 @@ pub async fn all(tx: &mut TenantTx, site: SiteId) -> Result<Vec<Upload>, Error> 
 
 async fn select(tx: &mut TenantTx, site: SiteId, only: Option<UploadId>) -> Result<Vec<Upload>, Error> {
     let rows = sqlx::query!(
-        r#"select id, filename, size, received, sha256, state, created_at as "created_at: Ts", expires_at as "expires_at: Ts"
+        r#"select id, filename, size, received, hashing, sha256, state,
+                  created_at as "created_at: Ts", expires_at as "expires_at: Ts"
            from sites.uploads where tenant_id = $1 and site_id = $2 and ($3::uuid is null or id = $3) order by id"#,
         tx.tenant().uuid(),
         site.uuid(),
@@ -130,6 +163,7 @@ async fn select(tx: &mut TenantTx, site: SiteId, only: Option<UploadId>) -> Resu
         filename: row.filename,
         size: row.size,
         received: row.received,
+        hashing: row.hashing,
         sha256: row.sha256,
         state: UploadState::stored(&row.state),
         created_at: row.created_at.0,

@@ -44,7 +44,10 @@ async fn aliases_serve_and_redirects_lead_elsewhere() {
     away.await.unwrap();
     let target = |host: &'static str| async { published(&world.db, host).await.unwrap().1.unwrap() };
     assert_eq!(target("www.example.com").await["kind"], "placeholder");
-    let expected = json!({"kind": "redirect", "to": "https://example.com:8443", "status": 301, "keep_path": true});
+    let expected = json!({
+        "kind": "redirect", "site": site.id, "tenant": world.tenant,
+        "to": "https://example.com:8443", "status": 301, "keep_path": true,
+    });
     assert_eq!(target("old.example.com").await, expected);
     assert_eq!(target("away.example.com").await["to"], "https://example.org");
     assert_eq!(used(&world.db, world.tenant).await, [1, 4, 0]);

@@ -1,13 +1,16 @@
-use mpanel_client_agent::{Agent, Failure};
-use mpanel_jobs::{OperationState, Reconciler};
+use jiff::SignedDuration;
+use mpanel_authz::actions;
+use mpanel_client_agent::Agent;
+use mpanel_jobs::{OperationFilter, OperationState, Reconciler};
 use mpanel_kernel::error::{Kind, PublicError};
+use mpanel_kernel::paging::PageRequest;
 
-use super::store::{claims, published, rows, used};
+use super::store::{audited, claims, published, rows, used};
 use super::support::World;
-use crate::Error;
 use crate::domain::DomainKind;
 use crate::reconcile::Converge;
 use crate::service::AddDomain;
+use crate::{Error, authz, store};
 
 #[tokio::test]
 async fn a_site_goes_with_everything_it_has() {
@@ -65,26 +68,30 @@ async fn a_site_that_goes_takes_nothing_more() {
 }
 
 #[tokio::test]
-async fn a_removal_that_failed_is_begun_again() {
+async fn a_tombstone_without_a_removal_gets_one_and_only_one() {
     let world = World::new().await;
     let site = world.site("Shop", None).await.id;
     let cx = world.owner();
-    let operation = world.sites.delete_site(&cx, site).await.unwrap();
+    // As a removal that has failed leaves it.
+    let allowed = cx.authorize::<authz::Site, _>(actions::Delete).unwrap();
     let mut tx = world.db.tenant(world.tenant).await.unwrap();
-    mpanel_jobs::request_cancel(&mut tx, operation).await.unwrap();
+    store::sites::bury(&mut tx, &allowed, site).await.unwrap();
     tx.commit().await.unwrap();
-    let _server = world.serve();
-    assert_eq!(world.ended(operation).await.state, OperationState::Cancelled);
-    world.agent.fail_next(Failure::Busy {});
     let converge = Converge::new(world.sites.clone());
-    converge.pass().await.unwrap();
-    let gone = async {
-        while rows(&world.db, world.tenant).await > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(30), gone)
+    for _ in 0..3 {
+        converge.pass().await.unwrap();
+        world.clock.advance(SignedDuration::from_mins(2));
+    }
+    let mut tx = world.db.tenant(world.tenant).await.unwrap();
+    let begun = mpanel_jobs::list(&mut tx, &OperationFilter::default(), PageRequest::default())
         .await
-        .expect("the site is removed");
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(begun.items.len(), 1);
+    assert_eq!(begun.items[0].actor, "system:sites.edge");
+    let told = audited(&world.db, world.tenant).await;
+    assert_eq!(told.iter().filter(|action| *action == "sites.site.deleting").count(), 1);
+    let _server = world.serve();
+    assert_eq!(world.ended(begun.items[0].id).await.state, OperationState::Succeeded);
     assert_eq!(used(&world.db, world.tenant).await, [0, 0, 0]);
 }

@@ -2,9 +2,10 @@
 //! own functions: they must join and leave with the transaction like the real ones.
 
 use async_trait::async_trait;
-use mpanel_kernel::ids::TenantId;
+use jiff::Timestamp;
+use mpanel_kernel::ids::{SiteId, TenantId, UploadId};
 use mpanel_kernel::names::DomainName;
-use mpanel_pg::{Db, Reason, TenantTx, Tx};
+use mpanel_pg::{Db, Reason, TenantTx, Ts, Tx};
 use mpanel_tenancy_contract::{ClaimKind, EntitlementError, EntitlementKey, Entitlements, NameClaims, NameError};
 use serde_json::Value;
 
@@ -155,4 +156,38 @@ pub async fn rows(db: &Db, tenant: TenantId) -> i64 {
     .fetch_one(tx.conn())
     .await
     .unwrap()
+}
+
+/// Writes nonsense into a site's row, so that nothing can be done with it.
+pub async fn break_site(db: &Db, site: SiteId) {
+    let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
+    sqlx::query("update sites.sites set domain_list = '[1]' where id = $1")
+        .bind(site.uuid())
+        .execute(tx.conn())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// How often in a row a site could not be seen to, and when it is due.
+pub async fn due(db: &Db, site: SiteId) -> (i32, Timestamp) {
+    let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
+    let (failures, due): (i32, Ts) = sqlx::query_as("select failures, due_at from sites.sites where id = $1")
+        .bind(site.uuid())
+        .fetch_one(tx.conn())
+        .await
+        .unwrap();
+    (failures, due.0)
+}
+
+/// Sets an upload's state, as a process that died has left it.
+pub async fn set_upload(db: &Db, upload: UploadId, state: &str) {
+    let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
+    sqlx::query("update sites.uploads set state = $2 where id = $1")
+        .bind(upload.uuid())
+        .bind(state)
+        .execute(tx.conn())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::stream;
 use jiff::{SignedDuration, Timestamp};
-use mpanel_authz::{Actor, OpCx, OpCxParts, Permissions, Role, TenantKind};
+use mpanel_authz::{Actor, IdempotencyKey, OpCx, OpCxParts, Permissions, Role, TenantKind};
 use mpanel_certificates_contract::{Certificates, HostCertificate};
 use mpanel_client_agent::fake::FakeAgent;
 use mpanel_crypto::MasterKey;
@@ -20,7 +21,7 @@ use mpanel_jobs::{OperationState, OperationStatus, Runtime, Tuning};
 use mpanel_kernel::clock::{ManualClock, SharedClock};
 use mpanel_kernel::ids::{NodeId, OperationId, ReleaseId, RequestId, SiteId, TenantId, UploadId, UserId};
 use mpanel_kernel::names::DomainName;
-use mpanel_pg::{Db, Error as PgError, Migrations, TenantTx};
+use mpanel_pg::{Db, Error as PgError, Migrations, PgConnectOptions, TenantTx};
 use mpanel_telemetry::spawn_named;
 use mpanel_testkit::database::migrated;
 use tempfile::TempDir;
@@ -135,6 +136,8 @@ pub struct World {
     pub tenant: TenantId,
     pub permissions: Arc<Permissions>,
     pub folder: TempDir,
+    /// How one connects to the database.
+    pub options: PgConnectOptions,
 }
 
 /// Stops what runs in the background, as if killed.
@@ -161,6 +164,7 @@ impl World {
             crate::MIGRATIONS,
         ];
         let database = migrated(&modules).await;
+        let options = database.panel.clone();
         let db = Db::connect(database.panel, 8).await.unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let folder = tempfile::tempdir().unwrap();
@@ -191,7 +195,8 @@ impl World {
             served_within: Duration::from_millis(20),
         };
         let shared: SharedClock = clock.clone();
-        let tenant = plant(&db, "platform", limits).await;
+        plant(&db, "platform", [None, None, None]).await;
+        let tenant = plant(&db, "customer", limits).await;
         Self {
             sites: Sites::new(spine, shared, ports, settings),
             db,
@@ -202,12 +207,34 @@ impl World {
             tenant,
             permissions: Arc::new(Permissions::new(ROLES.iter().copied()).unwrap()),
             folder,
+            options,
         }
     }
 
+    /// The sites as the next process sees them, set up a little differently.
+    pub fn again(&self, change: impl FnOnce(&mut Settings)) -> Sites {
+        let mut settings = (*self.sites.settings).clone();
+        change(&mut settings);
+        let (spine, clock) = (self.sites.spine.clone(), self.sites.clock.clone());
+        Sites::new(spine, clock, self.sites.ports.clone(), settings)
+    }
+
+    /// The sites as a process sees them whose connections to the database go through `socket`.
+    pub async fn through(&self, socket: &Path) -> Sites {
+        let db = Db::connect(self.options.clone().socket(socket), 4).await.unwrap();
+        let spine = Spine::new(db, self.sites.spine.vault().clone());
+        let settings = (*self.sites.settings).clone();
+        Sites::new(spine, self.sites.clock.clone(), self.sites.ports.clone(), settings)
+    }
+
     pub fn cx_of(&self, tenant: TenantId, role: Role) -> OpCx {
+        self.keyed((tenant, UserId::generate()), role, None)
+    }
+
+    /// Somebody with a certain role, who sends an `Idempotency-Key`.
+    pub fn keyed(&self, (tenant, user): (TenantId, UserId), role: Role, key: Option<&str>) -> OpCx {
         OpCx::new(OpCxParts {
-            actor: Actor::User(UserId::generate()),
+            actor: Actor::User(user),
             tenant,
             tenant_kind: TenantKind::Customer,
             role,
@@ -215,7 +242,10 @@ impl World {
             assumed_from: None,
             request_id: RequestId::generate(),
             address: None,
-            idempotency: None,
+            idempotency: key.map(|key| IdempotencyKey {
+                key: key.to_owned(),
+                request_hash: [7; 32],
+            }),
             clock: self.clock.clone(),
             permissions: self.permissions.clone(),
         })
