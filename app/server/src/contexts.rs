@@ -97,13 +97,12 @@ impl Contexts {
         let fleet = Fleet::open(spine.clone(), clock.clone(), board.clone(), platform, addresses).await?;
         let nodes: Arc<dyn Nodes> = Arc::new(fleet.clone());
         let certificates = CertificateStore::open(spine.clone(), clock.clone(), nodes.clone(), platform).await?;
-        let served = (board.clone(), tail.clone());
         let dns = Dns::new(
             spine.clone(),
             clock.clone(),
             Arc::new(tenancy.clone()),
             nameservers,
-            served,
+            board.clone(),
         );
         let agent: Arc<dyn Agent> = Arc::new(UnixAgent::new(config.data.join("run/agent.sock")));
         let ports = mpanel_sites::Ports {

@@ -23,7 +23,8 @@ create table dns.records (
     ttl int not null,
     -- Presentation format, canonical.
     data text not null,
-    -- The host for which the platform keeps this record; null for the tenant's own.
+    -- The host whose addresses the platform keeps by this record, or the zone that it delegates to
+    -- the platform's servers (type NS); null for the tenant's own.
     managed_for text,
     version bigint not null default 1,
     primary key (tenant_id, id),

@@ -57,6 +57,20 @@ pub struct CheckedRecord {
     pub data: String,
 }
 
+impl Record {
+    /// Whether the platform keeps it for a host that it serves.
+    #[must_use]
+    pub fn is_kept_address(&self) -> bool {
+        self.managed_for.is_some() && self.rtype != "NS"
+    }
+
+    /// Whether it is one of those that name our servers for the zone itself, without which nobody finds it.
+    #[must_use]
+    pub fn is_delegation(&self) -> bool {
+        self.managed_for.is_some() && self.rtype == "NS"
+    }
+}
+
 impl NewRecord {
     /// Checks one record by itself.
     ///
@@ -159,7 +173,7 @@ pub fn publishable(zone: ZoneData) -> DnsZone {
     }
 }
 
-/// The domain that one registers, for a host below it: `shop.example.co.uk` → `example.co.uk`.
+/// The domain that one registers, for a host at or below it: `shop.example.co.uk` → `example.co.uk`.
 #[must_use]
 pub fn registrable(host: &DomainName) -> DomainName {
     psl::domain_str(host.as_str())

@@ -17,6 +17,8 @@ pub enum Error {
     RecordExists,
     #[error("the platform keeps this record for a site; remove the domain from the site instead")]
     Managed,
+    #[error("the zone's own name servers stay; add others beside them if some of yours answer it too")]
+    Delegation,
     #[error("somebody changed this meanwhile; load it again and repeat your change")]
     Stale,
     #[error(transparent)]
@@ -43,7 +45,7 @@ impl PublicError for Error {
             Self::Denied(_) => Kind::Forbidden,
             Self::NotFound => Kind::NotFound,
             Self::Invalid(_) => Kind::Invalid,
-            Self::ZoneExists | Self::RecordExists | Self::Managed => Kind::Conflict,
+            Self::ZoneExists | Self::RecordExists | Self::Managed | Self::Delegation => Kind::Conflict,
             Self::Stale => Kind::Stale,
             Self::Name(error) => error.kind(),
             Self::Spine(error) => error.kind(),
@@ -58,6 +60,7 @@ impl PublicError for Error {
             Self::ZoneExists => "dns.zone.exists",
             Self::RecordExists => "dns.record.exists",
             Self::Managed => "dns.record.managed",
+            Self::Delegation => "dns.record.delegation",
             Self::Stale => "request.stale",
             Self::Name(error) => error.code(),
             Self::Spine(error) => error.code(),

@@ -12,7 +12,7 @@ mod store;
 
 use std::sync::Arc;
 
-use mpanel_events::{ServedBoard, Spine, Tail};
+use mpanel_events::{ServedBoard, Spine};
 use mpanel_http::Module;
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::names::DomainName;
@@ -37,7 +37,6 @@ pub struct Dns {
     /// What new zones name as their servers.
     nameservers: Arc<[DomainName]>,
     board: ServedBoard,
-    tail: Tail,
 }
 
 impl Dns {
@@ -47,7 +46,7 @@ impl Dns {
         clock: SharedClock,
         claims: Arc<dyn NameClaims>,
         nameservers: Vec<DomainName>,
-        (board, tail): (ServedBoard, Tail),
+        board: ServedBoard,
     ) -> Self {
         Self {
             spine,
@@ -55,7 +54,6 @@ impl Dns {
             claims,
             nameservers: nameservers.into(),
             board,
-            tail,
         }
     }
 }

@@ -42,7 +42,7 @@ impl Dns {
         // A zone of the host's own may have come after records in the zone above.
         let holding = store::zones::lock_for_host(tx, host.as_str(), Some(zone)).await?;
         let present = store::records::at(tx, zone, host.as_str()).await?;
-        let managed = || present.iter().filter(|record| record.managed_for.is_some());
+        let managed = || present.iter().filter(|record| record.is_kept_address());
         let own = || present.iter().filter(|record| is_own(record, host));
         if own().next().is_some() && managed().next().is_none() {
             return Ok(HostDns::OwnRecords { apex });
@@ -88,12 +88,13 @@ impl HostRecords for Dns {
         addresses: &[IpAddr],
         create_zone: bool,
     ) -> Result<HostDns, DnsPortError> {
+        store::zones::lock_hosts(tx).await?;
         let zone = match covering(tx, host).await? {
             Some(zone) => zone,
-            None if create_zone => {
-                let apex = registrable(host);
-                match self.add_zone(tx, &apex, self.clock.now()).await {
-                    Ok(id) => (id, apex),
+            // Of a name below a domain nothing more is known than that somebody asked for it: the domain is not theirs by that.
+            None if create_zone && registrable(host) == *host => {
+                match self.add_zone(tx, host, self.clock.now()).await {
+                    Ok(id) => (id, host.clone()),
                     // Somebody else's domain, or the platform's: its DNS is not ours to answer.
                     Err(Error::Name(mpanel_tenancy_contract::NameError::Db(error))) => return Err(error.into()),
                     Err(Error::Name(_)) => return Ok(HostDns::Elsewhere),
@@ -106,6 +107,7 @@ impl HostRecords for Dns {
     }
 
     async fn withdraw(&self, tx: &mut TenantTx, host: &DomainName) -> Result<(), DnsPortError> {
+        store::zones::lock_hosts(tx).await?;
         let holding = store::zones::lock_for_host(tx, host.as_str(), None).await?;
         store::records::delete_managed(tx, host.as_str()).await?;
         for zone in holding {
@@ -119,14 +121,9 @@ impl HostRecords for Dns {
             return Ok(HostDns::Elsewhere);
         };
         let present = store::records::at(tx, zone, host.as_str()).await?;
-        Ok(
-            match present
-                .iter()
-                .any(|record| record.managed_for.as_deref() == Some(host.as_str()))
-            {
-                true => HostDns::Managed { apex },
-                false => HostDns::OwnRecords { apex },
-            },
-        )
+        Ok(match present.iter().any(Record::is_kept_address) {
+            true => HostDns::Managed { apex },
+            false => HostDns::OwnRecords { apex },
+        })
     }
 }

@@ -159,6 +159,35 @@ impl ServedBoard {
             }
         }
     }
+
+    /// Who serves each of these objects, a key with its generation, right now; in their order.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn now(&self, db: &Db, role: Role, topic: &str, objects: &[(&str, i64)]) -> Result<Vec<Served>, Error> {
+        let keys: Vec<String> = objects.iter().map(|(key, _)| (*key).to_owned()).collect();
+        let generations: Vec<i64> = objects.iter().map(|(_, generation)| *generation).collect();
+        let mut tx = db.spine().await?;
+        let rows = sqlx::query!(
+            r#"select o.at as "at!", f.seq
+               from unnest($2::text[], $3::bigint[]) with ordinality as o (key, generation, at)
+               join spine.feed_state f on f.topic = $1 and f.key = o.key and f.generation >= o.generation"#,
+            topic,
+            &keys,
+            &generations,
+        )
+        .fetch_all(tx.conn())
+        .await?;
+        tx.end_read();
+        let mut served = vec![Served::NotPublished; objects.len()];
+        for row in rows {
+            let at = usize::try_from(row.at - 1).ok();
+            if let Some(place) = at.and_then(|at| served.get_mut(at)) {
+                *place = self.look(role, row.seq);
+            }
+        }
+        Ok(served)
+    }
 }
 
 /// The number under which this or a newer generation of the object stands in the feed.

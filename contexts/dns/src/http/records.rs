@@ -23,7 +23,8 @@ pub struct RecordDto {
     ttl: i32,
     /// Presentation format.
     data: String,
-    /// Kept by the platform for a site's domain; changed by changing the site.
+    /// Kept by the platform: an address of a site's domain, changed by changing the site, or the
+    /// zone's own name servers.
     managed: bool,
     /// Grows with each change; also the `ETag`.
     version: i64,

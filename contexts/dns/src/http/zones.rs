@@ -47,9 +47,9 @@ pub struct CreateZoneDto {
 }
 
 impl Dns {
-    async fn describe(&self, zone: Zone) -> Result<ZoneDto> {
-        let status = self.zone_status(&zone).await?;
-        Ok(ZoneDto {
+    async fn describe(&self, zones: Vec<Zone>) -> Result<Vec<ZoneDto>> {
+        let statuses = self.statuses(&zones).await?;
+        let described = zones.into_iter().zip(statuses).map(|(zone, status)| ZoneDto {
             id: zone.id,
             apex: zone.apex,
             serial: zone.serial,
@@ -60,7 +60,13 @@ impl Dns {
                 message: status.message,
             },
             created_at: zone.created_at,
-        })
+        });
+        Ok(described.collect())
+    }
+
+    async fn describe_one(&self, zone: Zone) -> Result<ZoneDto> {
+        let mut described = self.describe(vec![zone]).await?;
+        Ok(described.pop().expect("as many as were given"))
     }
 }
 
@@ -73,12 +79,8 @@ impl Dns {
     responses((status = 200, body = ZoneList), (status = 422, body = ProblemDocument)))]
 pub async fn list(dns: State, Cx(cx): Cx, Paging(page): Paging) -> Result<Json<ZoneList>> {
     let page = dns.list_zones(&cx, page).await?;
-    let mut items = Vec::with_capacity(page.items.len());
-    for zone in page.items {
-        items.push(dns.describe(zone).await?);
-    }
     Ok(Json(ZoneList {
-        items,
+        items: dns.describe(page.items).await?,
         next_cursor: page.next_cursor,
     }))
 }
@@ -89,7 +91,7 @@ pub async fn list(dns: State, Cx(cx): Cx, Paging(page): Paging) -> Result<Json<Z
     responses((status = 201, body = ZoneDto), (status = 409, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
 pub async fn create(dns: State, Cx(cx): Cx, Json(body): Json<CreateZoneDto>) -> Result<impl IntoResponse + use<>> {
     let zone = dns.create_zone(&cx, &body.apex).await?;
-    Ok((StatusCode::CREATED, Json(dns.describe(zone).await?)))
+    Ok((StatusCode::CREATED, Json(dns.describe_one(zone).await?)))
 }
 
 /// Shows a zone.
@@ -98,7 +100,7 @@ pub async fn create(dns: State, Cx(cx): Cx, Json(body): Json<CreateZoneDto>) -> 
     responses((status = 200, body = ZoneDto), (status = 404, body = ProblemDocument)))]
 pub async fn get(dns: State, Cx(cx): Cx, Ids(id): Ids<ZoneId>) -> Result<Json<ZoneDto>> {
     let zone = dns.get_zone(&cx, id).await?;
-    Ok(Json(dns.describe(zone).await?))
+    Ok(Json(dns.describe_one(zone).await?))
 }
 
 /// Deletes a zone with all its records; the name servers refuse it at once.

@@ -70,9 +70,7 @@ impl Dns {
             .await?
             .ok_or(Error::NotFound)?;
         cx.authorize::<authz::Record, _>(actions::Modify)?;
-        if before.managed_for.is_some() {
-            return Err(Error::Managed);
-        }
+        changeable(&before)?;
         if patch.seen.is_some_and(|seen| seen != before.version) {
             return Err(Error::Stale);
         }
@@ -104,9 +102,7 @@ impl Dns {
             .await?
             .ok_or(Error::NotFound)?;
         cx.authorize::<authz::Record, _>(actions::Delete)?;
-        if before.managed_for.is_some() {
-            return Err(Error::Managed);
-        }
+        changeable(&before)?;
         store::records::delete(change.tx(), zone, id).await?;
         self.publish(change.tx(), zone, cx.clock().now()).await?;
         let happened = Happened::new(events::RECORD_DELETED, id, json!({"zone": zone})).before(facts(&before));
@@ -114,6 +110,17 @@ impl Dns {
         change.commit().await?;
         Ok(())
     }
+}
+
+/// What the platform keeps is not the tenant's to change.
+fn changeable(record: &Record) -> Result<(), Error> {
+    if record.is_delegation() {
+        return Err(Error::Delegation);
+    }
+    if record.is_kept_address() {
+        return Err(Error::Managed);
+    }
+    Ok(())
 }
 
 fn facts(record: &Record) -> Value {

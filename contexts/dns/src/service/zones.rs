@@ -1,29 +1,49 @@
-use std::time::Duration;
-
 use jiff::Timestamp;
-use mpanel_authz::{OpCx, actions};
+use mpanel_authz::{OpCx, TenantKind, actions};
 use mpanel_dns_contract::events;
 use mpanel_events::{Begin, Record, Served, State};
 use mpanel_feed::frame::Role;
 use mpanel_feed::topics::DNS_ZONE;
-use mpanel_kernel::ids::{RecordId, ZoneId};
+use mpanel_kernel::error::FieldError;
+use mpanel_kernel::ids::ZoneId;
 use mpanel_kernel::names::DomainName;
 use mpanel_kernel::paging::{Page, PageRequest};
 use mpanel_pg::TenantTx;
 use mpanel_tenancy_contract::ClaimKind;
 use serde_json::json;
 
-use crate::domain::{CheckedRecord, Zone};
+use crate::domain::{Zone, registrable};
 use crate::error::Error;
 use crate::{Dns, authz, store};
-
-/// TTL of a zone's own NS records: delegations change rarely.
-const NS_TTL: i32 = 86_400;
 
 /// Whether the name servers answer the zone as it is.
 pub struct ZoneStatus {
     pub served: bool,
     pub message: String,
+}
+
+impl From<Served> for ZoneStatus {
+    fn from(served: Served) -> Self {
+        let (served, message) = match served {
+            Served::Everywhere => (true, "answered by all name servers".to_owned()),
+            Served::NotPublished => (false, "the newest change is on its way".to_owned()),
+            Served::Lagging(who) => (false, format!("the newest change has not reached {}", who.join(", "))),
+            Served::NobodyConnected => (
+                false,
+                "no name server is connected; those that run answer what they last heard".to_owned(),
+            ),
+        };
+        Self { served, message }
+    }
+}
+
+/// A zone below a domain would answer, on our servers, for a name of whoever that domain belongs to.
+fn below(apex: &DomainName, domain: &DomainName) -> Error {
+    let text = format!(
+        "{apex} is a name below {domain}: make a zone of {domain}, and this name a record in it; \
+         if the DNS of {domain} is elsewhere, point the name here with a record there"
+    );
+    Error::Invalid(vec![FieldError::new("/apex", "dns.zone.below_a_domain", text)])
 }
 
 impl Dns {
@@ -33,6 +53,14 @@ impl Dns {
             Begin::Run(change) => change,
             Begin::Replay(id) => return self.get_zone(cx, id).await,
         };
+        let whole = registrable(apex);
+        let above: Vec<String> = apex.ancestors().skip(1).map(str::to_owned).collect();
+        if whole != *apex
+            && cx.tenant_kind() != TenantKind::Platform
+            && store::zones::covering(change.tx(), &above).await?.is_none()
+        {
+            return Err(below(apex, &whole));
+        }
         let id = self.add_zone(change.tx(), apex, cx.clock().now()).await?;
         let zone = store::zones::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
         let facts = json!({"apex": apex});
@@ -48,15 +76,6 @@ impl Dns {
         self.claims.claim(tx, apex, ClaimKind::Zone).await?;
         let id = ZoneId::generate();
         store::zones::insert(tx, id, apex.as_str(), now).await?;
-        for server in self.nameservers.iter() {
-            let record = CheckedRecord {
-                name: apex.to_string(),
-                rtype: "NS",
-                ttl: NS_TTL,
-                data: format!("{server}."),
-            };
-            store::records::insert(tx, id, RecordId::generate(), &record, None).await?;
-        }
         self.publish(tx, id, now).await?;
         Ok(id)
     }
@@ -77,23 +96,11 @@ impl Dns {
         Ok(Page::cut(page, rows, |zone| zone.id.uuid()))
     }
 
-    /// Whether every connected name server answers the zone as it is now.
-    pub async fn zone_status(&self, zone: &Zone) -> Result<ZoneStatus, Error> {
-        let object = (DNS_ZONE, zone.apex.as_str(), zone.serial);
-        let served = self
-            .board
-            .wait(self.spine.db(), &self.tail, Role::Dns, object, Duration::ZERO)
-            .await?;
-        let (served, message) = match served {
-            Served::Everywhere => (true, "answered by all name servers".to_owned()),
-            Served::NotPublished => (false, "the newest change is on its way".to_owned()),
-            Served::Lagging(who) => (false, format!("the newest change has not reached {}", who.join(", "))),
-            Served::NobodyConnected => (
-                false,
-                "no name server is connected; those that run answer what they last heard".to_owned(),
-            ),
-        };
-        Ok(ZoneStatus { served, message })
+    /// Whether every connected name server answers the zones as they are now; in their order.
+    pub async fn statuses(&self, zones: &[Zone]) -> Result<Vec<ZoneStatus>, Error> {
+        let objects: Vec<(&str, i64)> = zones.iter().map(|zone| (zone.apex.as_str(), zone.serial)).collect();
+        let served = self.board.now(self.spine.db(), Role::Dns, DNS_ZONE, &objects).await?;
+        Ok(served.into_iter().map(ZoneStatus::from).collect())
     }
 
     pub async fn delete_zone(&self, cx: &OpCx, id: ZoneId) -> Result<(), Error> {

@@ -83,10 +83,10 @@ pub async fn delete(tx: &mut TenantTx, zone: ZoneId, id: RecordId) -> Result<(),
     Ok(())
 }
 
-/// Removes what the platform keeps for a host, in whichever zones.
+/// Removes the addresses that the platform keeps for a host, in whichever zones.
 pub async fn delete_managed(tx: &mut TenantTx, host: &str) -> Result<(), Error> {
     sqlx::query!(
-        "delete from dns.records where tenant_id = $1 and managed_for = $2",
+        "delete from dns.records where tenant_id = $1 and managed_for = $2 and type <> 'NS'",
         tx.tenant().uuid(),
         host,
     )

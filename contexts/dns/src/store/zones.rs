@@ -50,14 +50,25 @@ pub async fn lock(tx: &mut TenantTx, id: ZoneId) -> Result<String, Error> {
     .ok_or(Error::NotFound)
 }
 
-/// Locks every zone that keeps records for a host, and `with`, in one order; returns those.
+/// Lets what places and withdraws hosts of the tenant follow each other: it may touch several zones in any order.
+pub async fn lock_hosts(tx: &mut TenantTx) -> Result<(), Error> {
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended(concat('hosts:', $1::uuid), 7))",
+        tx.tenant().uuid(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Locks every zone that keeps addresses for a host, and `with`, in one order; returns those.
 pub async fn lock_for_host(tx: &mut TenantTx, host: &str, with: Option<ZoneId>) -> Result<Vec<ZoneId>, Error> {
     let rows = sqlx::query_scalar!(
         "select z.id from dns.zones z
          where z.tenant_id = $1
            and (z.id = $3 or exists (
                select from dns.records r
-               where r.tenant_id = z.tenant_id and r.zone_id = z.id and r.managed_for = $2))
+               where r.tenant_id = z.tenant_id and r.zone_id = z.id and r.managed_for = $2 and r.type <> 'NS'))
          order by z.id for update of z",
         tx.tenant().uuid(),
         host,

@@ -7,6 +7,7 @@ use mpanel_dns_contract::{HostDns, HostRecords as _};
 use mpanel_kernel::error::{Kind, PublicError as _};
 use tokio::task::JoinSet;
 
+use crate::domain::Record;
 use crate::service::RecordPatch;
 use crate::tests::support::{World, pairs};
 
@@ -110,19 +111,20 @@ async fn what_is_kept_follows_the_addresses_beside_records_that_came_later() {
 }
 
 #[tokio::test]
-async fn a_zone_is_made_for_the_registrable_domain_if_it_is_to_be_and_can_be() {
+async fn a_domain_gets_a_zone_if_it_is_to_be_and_can_be() {
     let world = World::new().await;
     assert_eq!(
-        world.point("shop.example.co.uk", &["192.0.2.1"], false).await.unwrap(),
+        world.point("example.co.uk", &["192.0.2.1"], false).await.unwrap(),
         HostDns::Elsewhere
     );
-    assert_eq!(world.status("shop.example.co.uk").await, HostDns::Elsewhere);
-    let answer = world.point("shop.example.co.uk", &["192.0.2.1"], true).await.unwrap();
+    assert_eq!(world.status("example.co.uk").await, HostDns::Elsewhere);
+    let answer = world.point("example.co.uk", &["192.0.2.1"], true).await.unwrap();
     assert_eq!(answer, managed("example.co.uk"));
+    assert_eq!(world.status("example.co.uk").await, managed("example.co.uk"));
     assert_eq!(world.claims.holder("example.co.uk"), Some(world.tenant));
     let published = world.published("example.co.uk").await.pop().unwrap().1.unwrap();
     assert_eq!(published.records.len(), 3);
-    // The second host falls into it.
+    // Names below fall into it.
     assert_eq!(
         world.point("blog.example.co.uk", &["192.0.2.1"], true).await.unwrap(),
         managed("example.co.uk")
@@ -131,6 +133,15 @@ async fn a_zone_is_made_for_the_registrable_domain_if_it_is_to_be_and_can_be() {
         world.point("shop.localhost", &["127.0.0.1"], true).await.unwrap(),
         managed("shop.localhost")
     );
+    // The domain's own host goes without its name servers.
+    world.withdraw("example.co.uk").await;
+    let servers = pairs(&[("NS", "ns1.provider.net."), ("NS", "ns2.provider.net.")]);
+    let zone = world
+        .zones()
+        .await
+        .into_iter()
+        .find(|zone| zone.apex == "example.co.uk");
+    assert_eq!(world.at(zone.unwrap().id, "example.co.uk").await, servers);
 
     // Somebody else's domain is not ours to answer, and the transaction goes on.
     let theirs = world.cx_of(world.other, Role::Owner, None);
@@ -141,18 +152,33 @@ async fn a_zone_is_made_for_the_registrable_domain_if_it_is_to_be_and_can_be() {
         .unwrap();
     let mut tx = world.db().tenant(world.tenant).await.unwrap();
     let addresses = ["192.0.2.1".parse().unwrap()];
-    let host = "www.theirs.com".parse().unwrap();
-    assert_eq!(
-        world.dns.point(&mut tx, &host, &addresses, true).await.unwrap(),
-        HostDns::Elsewhere
-    );
-    let host = "www.mine.com".parse().unwrap();
-    assert_eq!(
-        world.dns.point(&mut tx, &host, &addresses, true).await.unwrap(),
-        managed("mine.com")
-    );
+    for (host, answer) in [("theirs.com", HostDns::Elsewhere), ("mine.com", managed("mine.com"))] {
+        let host = host.parse().unwrap();
+        assert_eq!(world.dns.point(&mut tx, &host, &addresses, true).await.unwrap(), answer);
+    }
     tx.commit().await.unwrap();
     assert!(world.published("mine.com").await.last().is_some());
+}
+
+/// Whoever serves blog.example.com here has not shown that example.com is theirs.
+#[tokio::test]
+async fn a_name_below_a_domain_takes_no_more_than_itself() {
+    let world = World::new().await;
+    for host in ["shop.example.com", "a.b.example.com", "blog.example.co.uk"] {
+        assert_eq!(
+            world.point(host, &["192.0.2.1"], true).await.unwrap(),
+            HostDns::Elsewhere
+        );
+    }
+    for domain in ["example.com", "b.example.com", "shop.example.com", "example.co.uk"] {
+        assert_eq!(world.claims.holder(domain), None, "{domain}");
+    }
+    assert!(world.zones().await.is_empty());
+    // Whose domain it is still gets it.
+    let theirs = world.cx_of(world.other, Role::Owner, None);
+    let apex = "example.com".parse().unwrap();
+    world.dns.create_zone(&theirs, &apex).await.unwrap();
+    assert_eq!(world.claims.holder("example.com"), Some(world.other));
 }
 
 #[tokio::test]
@@ -182,7 +208,7 @@ async fn what_the_platform_keeps_is_not_changed_through_the_zone() {
         .records(zone)
         .await
         .into_iter()
-        .find(|r| r.managed_for.is_some())
+        .find(Record::is_kept_address)
         .unwrap();
     assert_eq!((kept.managed_for.as_deref(), kept.ttl), (Some(HOST), 300));
     let patch = RecordPatch {
@@ -247,4 +273,40 @@ async fn pointing_and_withdrawing_at_once_ends_in_one_of_both() {
     let end = world.at(zone, HOST).await;
     assert!(end.is_empty() || end == pairs(&[("A", "192.0.2.1")]), "{end:?}");
     world.assert_published(zone).await;
+}
+
+/// Hosts in several zones, in any order: what places and withdraws them waits in a line.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn hosts_of_several_zones_are_placed_and_withdrawn_at_once_without_a_deadlock() {
+    let world = Arc::new(World::new().await);
+    let apexes = ["a.com", "b.com", "c.com"];
+    for apex in apexes {
+        world.zone(apex).await;
+    }
+    let mut tasks = JoinSet::new();
+    for n in 0..24_usize {
+        let world = world.clone();
+        tasks.spawn(async move {
+            let mut tx = world.db().tenant(world.tenant).await.unwrap();
+            let mut order = apexes;
+            order.rotate_left(n % 3);
+            if n % 2 == 0 {
+                order.reverse();
+            }
+            for apex in order {
+                let host = format!("h{n}.{apex}").parse().unwrap();
+                let addresses = ["192.0.2.1".parse().unwrap()];
+                world.dns.point(&mut tx, &host, &addresses, false).await.unwrap();
+                if n % 4 == 0 {
+                    world.dns.withdraw(&mut tx, &host).await.unwrap();
+                }
+            }
+            tx.commit().await.unwrap();
+        });
+    }
+    tasks.join_all().await;
+    for zone in world.zones().await {
+        assert_eq!(zone.records, 2 + 18, "{}", zone.apex);
+        world.assert_published(zone.id).await;
+    }
 }

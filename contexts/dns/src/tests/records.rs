@@ -212,30 +212,6 @@ async fn a_removed_record_is_no_longer_published() {
 }
 
 #[tokio::test]
-async fn the_last_name_server_of_a_zone_stays() {
-    let world = World::new().await;
-    let zone = world.zone("example.com").await.id;
-    let servers = world.records(zone).await;
-    world.dns.delete_record(&world.cx(), zone, servers[0].id).await.unwrap();
-    let error = world
-        .dns
-        .delete_record(&world.cx(), zone, servers[1].id)
-        .await
-        .err()
-        .unwrap();
-    assert_eq!(
-        (error.kind(), error.fields()[0].code.as_ref()),
-        (Kind::Invalid, "dns.apex_ns_missing")
-    );
-    assert_eq!(world.records(zone).await.len(), 1);
-    world.assert_published(zone).await;
-    // Replaced by another, it may go.
-    world.add(zone, "@", "NS", "ns.elsewhere.net").await.unwrap();
-    world.dns.delete_record(&world.cx(), zone, servers[1].id).await.unwrap();
-    world.assert_published(zone).await;
-}
-
-#[tokio::test]
 async fn records_are_listed_in_pages_oldest_first() {
     let world = World::new().await;
     let zone = world.zone("example.com").await.id;

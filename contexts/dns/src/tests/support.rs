@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use mpanel_authz::{Actor, IdempotencyKey, OpCx, OpCxParts, Permissions, Role, TenantKind};
 use mpanel_crypto::MasterKey;
 use mpanel_dns_contract::{DnsPortError, HostDns, HostRecords as _};
-use mpanel_events::{AuditEntry, AuditFilter, ServedBoard, Spine, Tail, Vault, list_audit};
+use mpanel_events::{AuditEntry, AuditFilter, ServedBoard, Spine, Vault, list_audit};
 use mpanel_feed::topics::{DNS_ZONE, DnsZone};
 use mpanel_kernel::clock::ManualClock;
 use mpanel_kernel::ids::{RequestId, TenantId, UserId, Uuid, ZoneId};
@@ -65,6 +65,17 @@ impl NameClaims for FakeClaims {
     }
 }
 
+fn open(spine: &Spine, clock: &Arc<ManualClock>, claims: &Arc<FakeClaims>, servers: &[&str]) -> Dns {
+    let servers = servers.iter().map(|name| name.parse().unwrap()).collect();
+    Dns::new(
+        spine.clone(),
+        clock.clone(),
+        claims.clone(),
+        servers,
+        ServedBoard::default(),
+    )
+}
+
 pub(crate) struct World {
     pub(crate) dns: Arc<Dns>,
     pub(crate) claims: Arc<FakeClaims>,
@@ -85,9 +96,7 @@ impl World {
         let spine = Spine::new(db, Arc::new(Vault::new(master)));
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let claims = Arc::new(FakeClaims::default());
-        let servers = ["ns1.provider.net", "ns2.provider.net"].map(|name| name.parse().unwrap());
-        let served = (ServedBoard::default(), Tail::default());
-        let dns = Dns::new(spine.clone(), clock.clone(), claims.clone(), servers.to_vec(), served);
+        let dns = open(&spine, &clock, &claims, &["ns1.provider.net", "ns2.provider.net"]);
         let world = Self {
             dns: Arc::new(dns),
             claims,
@@ -115,6 +124,12 @@ impl World {
         }
         tx.commit().await.unwrap();
         world
+    }
+
+    /// After another start with other name servers.
+    pub(crate) fn restarted(mut self, servers: &[&str]) -> Self {
+        self.dns = Arc::new(open(&self.spine, &self.clock, &self.claims, servers));
+        self
     }
 
     pub(crate) fn db(&self) -> &Db {
@@ -152,6 +167,14 @@ impl World {
         self.dns
             .create_record(&self.cx(), zone, &record(name, rtype, data))
             .await
+    }
+
+    pub(crate) async fn zones(&self) -> Vec<Zone> {
+        let page = PageRequest {
+            limit: 200,
+            after: None,
+        };
+        self.dns.list_zones(&self.cx(), page).await.unwrap().items
     }
 
     pub(crate) async fn records(&self, zone: ZoneId) -> Vec<Record> {

@@ -6,8 +6,10 @@ use mpanel_kernel::error::{Kind, PublicError as _};
 use mpanel_kernel::paging::PageRequest;
 use serde_json::json;
 
+use crate::domain::Record;
 use crate::error::Error;
-use crate::tests::support::{World, record};
+use crate::service::RecordPatch;
+use crate::tests::support::{World, pairs, record};
 
 #[tokio::test]
 async fn a_new_zone_names_our_servers_and_is_published() {
@@ -66,6 +68,71 @@ async fn a_name_makes_one_zone() {
         .unwrap();
     assert_eq!(denied.kind(), Kind::Forbidden);
     assert_eq!(world.claims.holder("example.net"), None);
+}
+
+/// On our servers a zone below somebody's domain would answer for names of theirs.
+#[tokio::test]
+async fn a_zone_below_a_domain_is_made_by_whoever_has_the_domain() {
+    let world = World::new().await;
+    let below = "lab.example.com".parse().unwrap();
+    let error = world.dns.create_zone(&world.cx(), &below).await.err().unwrap();
+    assert_eq!(
+        (error.kind(), error.fields()[0].pointer.as_ref()),
+        (Kind::Invalid, "/apex")
+    );
+    assert_eq!(error.fields()[0].code, "dns.zone.below_a_domain");
+    assert!(error.public_text().contains("example.com"), "{}", error.public_text());
+    assert_eq!(world.claims.holder("lab.example.com"), None);
+    world.zone("example.com").await;
+    world.zone("lab.example.com").await;
+    world.zone("deep.lab.example.com").await;
+}
+
+#[tokio::test]
+async fn the_zones_own_name_servers_stay_and_others_stand_beside_them() {
+    let world = World::new().await;
+    let zone = world.zone("example.com").await.id;
+    let secondary = world.add(zone, "@", "NS", "ns.secondary.net").await.unwrap();
+    for server in world.records(zone).await {
+        if server.id == secondary.id {
+            continue;
+        }
+        let patch = RecordPatch {
+            name: None,
+            rtype: None,
+            ttl: None,
+            data: Some("ns.evil.net.".to_owned()),
+            seen: None,
+        };
+        let changed = world.dns.update_record(&world.cx(), zone, server.id, patch).await;
+        let deleted = world.dns.delete_record(&world.cx(), zone, server.id).await;
+        for error in [changed.err().unwrap(), deleted.err().unwrap()] {
+            assert_eq!((error.kind(), error.code()), (Kind::Conflict, "dns.record.delegation"));
+        }
+    }
+    world.dns.delete_record(&world.cx(), zone, secondary.id).await.unwrap();
+    assert_eq!(world.records(zone).await.len(), 2);
+    world.assert_published(zone).await;
+}
+
+#[tokio::test]
+async fn a_zone_names_the_servers_of_today_with_its_next_change() {
+    let world = World::new().await;
+    let zone = world.zone("example.com").await.id;
+    world.add(zone, "@", "NS", "ns3.provider.net").await.unwrap();
+    let world = world.restarted(&["ns2.provider.net", "ns3.provider.net"]);
+    world.add(zone, "www", "A", "192.0.2.1").await.unwrap();
+    let servers = pairs(&[("NS", "ns2.provider.net."), ("NS", "ns3.provider.net.")]);
+    assert_eq!(world.at(zone, "example.com").await, servers);
+    assert!(
+        world
+            .records(zone)
+            .await
+            .iter()
+            .filter(|record| record.rtype == "NS")
+            .all(Record::is_delegation)
+    );
+    world.assert_published(zone).await;
 }
 
 #[tokio::test]
@@ -136,7 +203,9 @@ async fn a_deleted_zone_is_withdrawn_and_its_name_is_free() {
 async fn a_name_too_long_for_a_zone_is_refused_at_its_field() {
     let world = World::new().await;
     let label = "a".repeat(63);
-    let apex = format!("{label}.{label}.{label}.{}.com", "b".repeat(56));
+    let domain = format!("{}.com", "b".repeat(56));
+    world.zone(&domain).await;
+    let apex = format!("{label}.{label}.{label}.{domain}");
     let error = world
         .dns
         .create_zone(&world.cx(), &apex.parse().unwrap())
@@ -195,19 +264,15 @@ async fn zones_are_listed_in_pages_with_their_counts() {
 async fn the_status_says_whether_the_newest_change_is_answered() {
     let world = World::new().await;
     let zone = world.zone("example.com").await;
-    let status = world.dns.zone_status(&zone).await.unwrap();
-    assert!(
-        !status.served && status.message.contains("on its way"),
-        "{}",
-        status.message
-    );
     while mpanel_events::move_committed(world.db()).await.unwrap() > 0 {}
-    let status = world.dns.zone_status(&zone).await.unwrap();
-    assert!(
-        !status.served && status.message.contains("no name server"),
-        "{}",
-        status.message
-    );
+    let newer = world.zone("example.net").await;
+    // Of a whole page at once, each in its place.
+    let statuses = world.dns.statuses(&[newer.clone(), zone, newer]).await.unwrap();
+    assert!(statuses.iter().all(|status| !status.served));
+    let messages: Vec<_> = statuses.iter().map(|status| status.message.as_str()).collect();
+    assert!(messages[0].contains("on its way"), "{messages:?}");
+    assert!(messages[1].contains("no name server"), "{messages:?}");
+    assert_eq!(messages[0], messages[2]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
