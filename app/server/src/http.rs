@@ -8,9 +8,10 @@ pub mod system;
 use std::sync::Arc;
 
 use mpanel_authz::Action::{List, Operate, Read};
-use mpanel_authz::{Resource, Role, RoleRow, TenantKind};
+use mpanel_authz::{OpCx, Resource, Role, RoleRow, TenantKind};
 use mpanel_events::{Spine, Tail};
-use mpanel_http::{Api, Gate, Routes};
+use mpanel_http::{Api, Gate, Result, Routes};
+use mpanel_pg::TenantTx;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -60,6 +61,14 @@ pub struct SpineState {
     pub tail: Tail,
     pub gate: Arc<dyn Gate>,
     pub streams: events::StreamLimits,
+}
+
+impl SpineState {
+    /// A transaction that reads what is the acting tenant's.
+    async fn read(&self, cx: &OpCx) -> Result<TenantTx> {
+        let tx = self.spine.db().tenant(cx.tenant()).await;
+        Ok(tx.map_err(mpanel_events::Error::from)?)
+    }
 }
 
 pub type State = axum::extract::State<Arc<SpineState>>;

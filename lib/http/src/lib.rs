@@ -14,6 +14,8 @@ mod module;
 mod problem;
 mod query;
 mod slots;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use admit::{Admission, Gate, admit};
 pub use axum;

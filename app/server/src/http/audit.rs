@@ -102,13 +102,8 @@ pub async fn list(
         actor: filter.actor,
         action: filter.action,
     };
-    let mut tx = state
-        .spine
-        .db()
-        .tenant(cx.tenant())
-        .await
-        .map_err(mpanel_events::Error::from)?;
+    let mut tx = state.read(&cx).await?;
     let entries = list_audit(&mut tx, &filter, page).await?;
-    tx.commit().await.map_err(mpanel_events::Error::from)?;
+    tx.end_read();
     Ok(Json(entries.into()))
 }

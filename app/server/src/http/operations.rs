@@ -143,14 +143,9 @@ pub async fn list(
         kind: filter.kind,
         unfinished: filter.unfinished,
     };
-    let mut tx = state
-        .spine
-        .db()
-        .tenant(cx.tenant())
-        .await
-        .map_err(mpanel_events::Error::from)?;
+    let mut tx = state.read(&cx).await?;
     let page = mpanel_jobs::list(&mut tx, &filter, page).await?;
-    tx.commit().await.map_err(mpanel_events::Error::from)?;
+    tx.end_read();
     Ok(Json(page.into()))
 }
 
@@ -159,14 +154,9 @@ pub async fn list(
     params(("operation_id" = String, Path)),
     responses((status = 200, body = OperationDto), (status = 404, body = ProblemDocument)))]
 pub async fn get(state: State, Cx(cx): Cx, Ids(id): Ids<OperationId>) -> Result<Json<OperationDto>> {
-    let mut tx = state
-        .spine
-        .db()
-        .tenant(cx.tenant())
-        .await
-        .map_err(mpanel_events::Error::from)?;
+    let mut tx = state.read(&cx).await?;
     let operation = mpanel_jobs::get(&mut tx, id).await?;
-    tx.commit().await.map_err(mpanel_events::Error::from)?;
+    tx.end_read();
     cx.authorize::<Operation, _>(actions::Read)?;
     Ok(Json(operation.into()))
 }

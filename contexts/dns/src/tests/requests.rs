@@ -1,50 +1,16 @@
 //! Over HTTP: shapes, status codes and entity tags.
 
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, StatusCode, header};
-use axum::{Extension, Router};
+use axum::http::StatusCode;
 use mpanel_authz::OpCx;
+use mpanel_http::testing::{Answer, call};
 use serde_json::{Value, json};
-use tower::ServiceExt as _;
 
 use crate::http::routes;
 use crate::tests::support::World;
 
-struct Answer {
-    status: StatusCode,
-    etag: Option<String>,
-    body: Value,
-}
-
 impl World {
     async fn call(&self, cx: &OpCx, method: &str, path: &str, if_match: Option<&str>, body: Option<Value>) -> Answer {
-        let app: Router = routes(self.dns.clone()).split_for_parts().0;
-        let mut request = Request::builder().method(method).uri(path);
-        if let Some(tag) = if_match {
-            request = request.header(header::IF_MATCH, tag);
-        }
-        let request = match body {
-            Some(body) => request
-                .header(header::CONTENT_TYPE, "application/json")
-                .body(Body::from(body.to_string())),
-            None => request.body(Body::empty()),
-        };
-        let response = app
-            .layer(Extension(cx.clone()))
-            .oneshot(request.unwrap())
-            .await
-            .unwrap();
-        let status = response.status();
-        let etag = response
-            .headers()
-            .get(header::ETAG)
-            .map(|tag| tag.to_str().unwrap().to_owned());
-        let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
-        Answer {
-            status,
-            etag,
-            body: serde_json::from_slice(&bytes).unwrap_or_default(),
-        }
+        call(routes(self.dns.clone()), cx, (method, path), if_match, body).await
     }
 }
 

@@ -1,0 +1,134 @@
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::middleware;
+use axum::response::Response;
+use http::{Request, StatusCode};
+use mpanel_authz::OpCx;
+use mpanel_config::Rate;
+use mpanel_crypto::MasterKey;
+use mpanel_events::{Spine, Tail, Vault};
+use mpanel_http::{Admission, Caller, Gate, Problem};
+use mpanel_kernel::clock::SystemClock;
+use mpanel_kernel::ids::{RequestId, TenantId};
+use mpanel_pg::Db;
+use mpanel_testkit::database::migrated;
+use tower::ServiceExt;
+
+use super::StreamLimits;
+use crate::http::{SpineState, spine_routes};
+
+/// Two streams of one credential, three of one address.
+const RATE: Rate = Rate {
+    logins_per_minute_address: 1,
+    logins_per_minute_account: 1,
+    requests_per_second: 1,
+    requests_burst: 1,
+    streams_per_credential: 2,
+    streams_per_address: 3,
+    uploads_per_credential: 1,
+};
+
+/// Two credentials: one says that it is the other.
+struct Two;
+
+#[async_trait]
+impl Gate for Two {
+    async fn admit(&self, admission: Admission<'_>) -> Result<OpCx, Problem> {
+        let name = if admission.headers.contains_key("other") {
+            "two"
+        } else {
+            "one"
+        };
+        Ok(OpCx::system(name, TenantId::generate(), Arc::new(SystemClock)))
+    }
+}
+
+async fn app() -> Router {
+    let modules = [
+        mpanel_pg::FOUNDATION,
+        mpanel_events::MIGRATIONS,
+        mpanel_jobs::MIGRATIONS,
+    ];
+    let db = Db::connect(migrated(&modules).await.panel, 2).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
+    let gate: Arc<dyn Gate> = Arc::new(Two);
+    let state = SpineState {
+        spine: Spine::new(db, Arc::new(Vault::new(master))),
+        tail: Tail::default(),
+        gate: gate.clone(),
+        streams: StreamLimits::new(&RATE),
+    };
+    let (router, _) = spine_routes(Arc::new(state)).split_for_parts();
+    router.layer(middleware::from_fn_with_state(gate, mpanel_http::admit))
+}
+
+async fn stream(app: &Router, fields: &[&str], address: Option<&str>) -> Response {
+    let mut request = Request::get("/events");
+    for name in fields {
+        request = request.header(*name, "1");
+    }
+    let mut request = request.body(Body::empty()).unwrap();
+    request.extensions_mut().insert(Caller {
+        address: address.map(|address| address.parse::<IpAddr>().unwrap()),
+        secure: true,
+        loopback: false,
+        user_agent: String::new(),
+        request_id: RequestId::generate(),
+    });
+    app.clone().oneshot(request).await.unwrap()
+}
+
+/// A place is free a moment after its stream was closed.
+async fn opens_soon(app: &Router, fields: &[&str], address: Option<&str>) -> Response {
+    let opening = async {
+        loop {
+            let answer = stream(app, fields, address).await;
+            if answer.status() == StatusCode::OK {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), opening).await.unwrap()
+}
+
+#[tokio::test]
+async fn streams_of_one_credential_are_bounded_until_one_is_closed() {
+    let app = app().await;
+    let first = stream(&app, &[], None).await;
+    let second = stream(&app, &[], None).await;
+    assert_eq!((first.status(), second.status()), (StatusCode::OK, StatusCode::OK));
+    let third = stream(&app, &[], None).await;
+    assert_eq!(third.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(third.headers().contains_key("retry-after"));
+    assert_eq!(third.headers()["content-type"], "application/problem+json");
+    assert_eq!(stream(&app, &["other"], None).await.status(), StatusCode::OK);
+    drop(first);
+    opens_soon(&app, &[], None).await;
+}
+
+#[tokio::test]
+async fn streams_from_one_network_are_bounded_whoever_opens_them() {
+    let app = app().await;
+    let address = |last: u32| format!("2001:db8::{last}");
+    let mut open = Vec::new();
+    for (n, fields) in [&[][..], &[], &["other"]].into_iter().enumerate() {
+        let answer = stream(&app, fields, Some(&address(n as u32))).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        open.push(answer);
+    }
+    let more = stream(&app, &["other"], Some(&address(9))).await;
+    assert_eq!(more.status(), StatusCode::TOO_MANY_REQUESTS);
+    // What was refused holds nothing.
+    let elsewhere = stream(&app, &["other"], Some("192.0.2.1")).await;
+    assert_eq!(elsewhere.status(), StatusCode::OK);
+    open.pop();
+    drop(elsewhere);
+    opens_soon(&app, &["other"], Some(&address(9))).await;
+}
