@@ -257,8 +257,12 @@ pub async fn all(api: &Api, path: &[&str], filters: &[(&str, &str)]) -> Result<V
     let (mut items, mut cursor) = (Vec::new(), None::<String>);
     loop {
         let mut query = filters.to_vec();
-        query.push(("limit", "200"));
-        query.extend(cursor.iter().map(|cursor| ("cursor", cursor.as_str())));
+        // Short lists have no pages and take neither; whoever names a cursor has them.
+        query.extend(
+            cursor
+                .iter()
+                .flat_map(|cursor| [("limit", "200"), ("cursor", cursor.as_str())]),
+        );
         let answer = api.get_with(path, &query).await?;
         let next = answer
             .value
