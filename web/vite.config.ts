@@ -16,6 +16,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     sourcemap: false,
     chunkSizeWarningLimit: 700,
+    // An icon is a few hundred bytes: one file for each would be mostly requests.
+    rolldownOptions: { output: { codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: 'icons', test: /node_modules\/lucide-react\// }] } } },
   },
   test: { environment: 'jsdom', include: ['tests/**/*.test.{ts,tsx}'] },
 });

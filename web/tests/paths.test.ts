@@ -55,9 +55,10 @@ describe('permissions', () => {
     expect(can(acting('platform', 'viewer'), 'nodes:read')).toBe(true);
   });
 
-  it('of an owner above reach below as admin, those of others do not', () => {
+  it('of owners and admins above reach below, those of others do not', () => {
     const owner = me(['tnt_home', 'platform', 'owner'], ['tnt_c', 'customer', 'viewer']);
-    expect(roleFor(owner, 'tnt_below')).toBe('admin');
+    expect(roleFor(owner, 'tnt_below')).toBe('owner');
+    expect(roleFor(me(['tnt_home', 'platform', 'owner'], ['tnt_r', 'reseller', 'admin']), 'tnt_below')).toBe('admin');
     expect(roleFor(owner, 'tnt_c')).toBe('viewer');
     expect(roleFor(me(['tnt_home', 'platform', 'developer']), 'tnt_below')).toBeNull();
     expect(roleFor(me(['tnt_c', 'customer', 'owner']), 'tnt_below')).toBeNull();

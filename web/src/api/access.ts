@@ -15,6 +15,7 @@ export type Permission =
   | 'plans:write'
   | 'members:write'
   | 'tokens:write'
+  | 'tokens:manage'
   | 'nodes:read';
 
 const ROLES: Record<Permission, readonly Role[]> = {
@@ -27,6 +28,8 @@ const ROLES: Record<Permission, readonly Role[]> = {
   'plans:write': ['owner', 'admin'],
   'members:write': ['owner', 'admin'],
   'tokens:write': ['owner', 'admin', 'developer', 'viewer'],
+  /** Those of others. */
+  'tokens:manage': ['owner'],
   'nodes:read': ['owner', 'admin', 'developer', 'viewer'],
 };
 
@@ -45,14 +48,16 @@ export interface Acting {
 }
 
 /**
- * The role in which the user acts for a tenant: the own membership there, else owners and admins of an ancestor act as
- * admin. Whether a tenant is a descendant is known only to the server, which answers 404 otherwise.
+ * The role in which the user acts for a tenant: the own membership there, else that of the nearest ancestor, if it is one
+ * that reaches down. Which ancestors a tenant has is known only to the server, which answers 404 where there is none: of
+ * several roles the lesser is meant, so that nothing is offered in vain.
  */
 export function roleFor(me: Me, tenant: string): Role | null {
   const direct = me.memberships.find((membership) => membership.tenant.id === tenant);
   if (direct) return direct.role;
-  const above = me.memberships.some(({ role, tenant: own }) => own.kind !== 'customer' && (role === 'owner' || role === 'admin'));
-  return above ? 'admin' : null;
+  const above = me.memberships.filter(({ role, tenant: own }) => own.kind !== 'customer' && (role === 'owner' || role === 'admin'));
+  if (above.length === 0) return null;
+  return above.every(({ role }) => role === 'owner') ? 'owner' : 'admin';
 }
 
 export function can(acting: Acting, permission: Permission): boolean {
