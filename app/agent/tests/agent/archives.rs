@@ -13,6 +13,7 @@ pub struct ZipEntry {
     pub local_name: Option<Vec<u8>>,
     pub local_crc: Option<u32>,
     pub local_size: Option<u32>,
+    pub local_packed: Option<u32>,
     pub mode: u32,
     pub flags: u16,
     pub method: u16,
@@ -22,6 +23,10 @@ pub struct ZipEntry {
     pub extra: Vec<u8>,
     /// Index of the entry whose local header this one shares.
     pub shares: Option<usize>,
+    /// Where its local header is, when it is inside of something else.
+    pub inside: Option<u32>,
+    /// Data descriptor after the data.
+    pub descriptor: Vec<u8>,
 }
 
 pub fn stored(name: impl AsRef<[u8]>, content: &[u8]) -> ZipEntry {
@@ -32,6 +37,7 @@ pub fn stored(name: impl AsRef<[u8]>, content: &[u8]) -> ZipEntry {
         local_name: None,
         local_crc: None,
         local_size: None,
+        local_packed: None,
         mode: 0,
         flags: 0,
         method: 0,
@@ -40,6 +46,8 @@ pub fn stored(name: impl AsRef<[u8]>, content: &[u8]) -> ZipEntry {
         size: content.len() as u32,
         extra: Vec::new(),
         shares: None,
+        inside: None,
+        descriptor: Vec::new(),
     }
 }
 
@@ -60,25 +68,62 @@ pub fn with_mode(name: &str, mode: u32) -> ZipEntry {
     }
 }
 
+/// As a writer makes it that cannot go back: sizes and checksum stand behind the data.
+pub fn streamed(name: &str, content: &[u8]) -> ZipEntry {
+    let entry = stored(name, content);
+    let size = (content.len() as u32).to_le_bytes();
+    ZipEntry {
+        flags: 1 << 3,
+        local_crc: Some(0),
+        local_size: Some(0),
+        local_packed: Some(0),
+        descriptor: [&b"PK\x07\x08"[..], &entry.crc.to_le_bytes(), &size, &size].concat(),
+        ..entry
+    }
+}
+
+/// The same archive with zip64's end record and locator, which `change` may forge.
+pub fn with_end64(archive: &[u8], change: impl FnOnce(&mut [u8])) -> Vec<u8> {
+    let end = archive.len() - 22;
+    let u16_at = |at: usize| u64::from(u16::from_le_bytes([archive[at], archive[at + 1]]));
+    let u32_at = |at: usize| u64::from(u32::from_le_bytes(archive[at..at + 4].try_into().unwrap()));
+    let mut record = b"PK\x06\x06".to_vec();
+    record.extend_from_slice(&44_u64.to_le_bytes());
+    record.extend_from_slice(&[45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for value in [u16_at(end + 8), u16_at(end + 10), u32_at(end + 12), u32_at(end + 16)] {
+        record.extend_from_slice(&value.to_le_bytes());
+    }
+    change(&mut record);
+    let mut out = archive[..end].to_vec();
+    out.extend_from_slice(&record);
+    out.extend_from_slice(b"PK\x06\x07\0\0\0\0");
+    out.extend_from_slice(&(end as u64).to_le_bytes());
+    out.extend_from_slice(&1_u32.to_le_bytes());
+    out.extend_from_slice(b"PK\x05\x06\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\0");
+    out
+}
+
 pub fn zip(entries: &[ZipEntry]) -> Vec<u8> {
     let (mut out, mut directory, mut offsets) = (Vec::new(), Vec::new(), Vec::<u32>::new());
     for entry in entries {
-        let offset = entry.shares.map_or(out.len() as u32, |index| offsets[index]);
+        let elsewhere = entry.inside.or(entry.shares.map(|index| offsets[index]));
+        let offset = elsewhere.unwrap_or(out.len() as u32);
         offsets.push(offset);
-        if entry.shares.is_none() {
+        if elsewhere.is_none() {
             let name = entry.local_name.as_ref().unwrap_or(&entry.name);
             out.extend_from_slice(b"PK\x03\x04\x14\x00");
             out.extend_from_slice(&entry.flags.to_le_bytes());
             out.extend_from_slice(&entry.method.to_le_bytes());
             out.extend_from_slice(&[0; 4]);
             out.extend_from_slice(&entry.local_crc.unwrap_or(entry.crc).to_le_bytes());
-            out.extend_from_slice(&(entry.packed.len() as u32).to_le_bytes());
+            out.extend_from_slice(&entry.local_packed.unwrap_or(entry.packed.len() as u32).to_le_bytes());
             out.extend_from_slice(&entry.local_size.unwrap_or(entry.size).to_le_bytes());
             out.extend_from_slice(&(name.len() as u16).to_le_bytes());
             out.extend_from_slice(&(entry.extra.len() as u16).to_le_bytes());
             out.extend_from_slice(name);
             out.extend_from_slice(&entry.extra);
             out.extend_from_slice(&entry.packed);
+            out.extend_from_slice(&entry.descriptor);
         }
         directory.extend_from_slice(b"PK\x01\x02\x14\x03\x14\x00");
         directory.extend_from_slice(&entry.flags.to_le_bytes());

@@ -9,14 +9,14 @@ use mpanel_agent_protocol::{
 use crate::archives::{ZipEntry, deflated, gzip, pax, stored, tar_entry, tar_file, tar_gz, with_mode, zip};
 use crate::node::{Node, blob, failure, listing, request};
 
-struct Attack {
-    title: &'static str,
-    format: ArchiveFormat,
-    archive: Vec<u8>,
-    fault: Fault,
+pub struct Attack {
+    pub title: &'static str,
+    pub format: ArchiveFormat,
+    pub archive: Vec<u8>,
+    pub fault: Fault,
 }
 
-fn limits() -> UnpackLimits {
+pub fn limits() -> UnpackLimits {
     UnpackLimits {
         max_bytes: 60 << 20,
         max_files: 50,
@@ -25,19 +25,19 @@ fn limits() -> UnpackLimits {
     }
 }
 
-fn bad(detail: &str) -> Fault {
+pub fn bad(detail: &str) -> Fault {
     Fault::BadName {
         detail: detail.to_owned(),
     }
 }
 
-fn corrupt(detail: &str) -> Fault {
+pub fn corrupt(detail: &str) -> Fault {
     Fault::Corrupt {
         detail: detail.to_owned(),
     }
 }
 
-fn mismatch(detail: &str) -> Fault {
+pub fn mismatch(detail: &str) -> Fault {
     Fault::HeaderMismatch {
         detail: detail.to_owned(),
     }
@@ -384,7 +384,7 @@ fn tar_attacks() -> Vec<Attack> {
     .collect()
 }
 
-async fn refused_by_agent_and_fake(attacks: Vec<Attack>) {
+pub async fn refused_by_agent_and_fake(attacks: Vec<Attack>) {
     let node = Node::start();
     let fake = FakeAgent::new();
     for attack in attacks {

@@ -7,6 +7,7 @@ mod archives;
 mod attacks;
 mod confinement;
 mod crashes;
+mod forgeries;
 mod node;
 mod peers;
 mod properties;

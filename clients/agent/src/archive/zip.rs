@@ -40,6 +40,10 @@ pub(super) fn read<S: Source + ?Sized>(source: &S, size: u64, unpacker: &mut Unp
             .map_err(|fault| fault.at(&entry.name))?;
         total = total.saturating_add(entry.size);
     }
+    for (at, entry) in entries.iter().enumerate() {
+        let until = entries.get(at + 1).map_or(end.directory_start, |next| next.offset);
+        local::check_descriptor(source, entry, until)?;
+    }
     unpacker.meter.ratio(size, total).map_err(ArchiveFault::whole)?;
     for entry in &entries {
         let Some(path) = unpacker.path(&entry.name)? else {

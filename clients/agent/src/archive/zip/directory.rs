@@ -31,6 +31,8 @@ pub(super) struct Entry {
     pub(super) offset: u64,
     /// Place of the data; known once the local header was read.
     pub(super) data: u64,
+    /// The local header leaves sizes and checksum to a descriptor behind the data.
+    pub(super) streamed: bool,
 }
 
 /// Sizes and checksum stand behind the data.
@@ -127,6 +129,7 @@ fn entry(header: &[u8; HEADER], name: Vec<u8>, extra: &[u8]) -> Result<Entry, Un
         size,
         offset,
         data: 0,
+        streamed: false,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Local headers, compared with the directory: a reader that streams sees only these.
 
 use super::directory::{DESCRIPTOR, Entry, Method, UTF8};
-use super::{extra, u16_at, u32_at};
+use super::{extra, u16_at, u32_at, u64_at};
 use crate::archive::UnpackError;
 use crate::archive::source::{Source, read_exact_at};
 use crate::protocol::ArchiveFault;
@@ -46,7 +46,43 @@ pub(super) fn locate<S: Source + ?Sized>(
         }));
     }
     entry.data = data;
+    entry.streamed = leaves_to_descriptor(&header);
     Ok(())
+}
+
+/// Compares the data descriptor with the directory: a reader that streams believes it. `until` is where the next
+/// thing begins. Its signature is optional, and so is the width of its sizes.
+pub(super) fn check_descriptor<S: Source + ?Sized>(source: &S, entry: &Entry, until: u64) -> Result<(), UnpackError> {
+    if !entry.streamed || entry.directory {
+        return Ok(());
+    }
+    const LONGEST: u64 = 24;
+    let at = entry.data + entry.packed;
+    let mut bytes = vec![0; usize::try_from(until.saturating_sub(at).min(LONGEST)).unwrap_or_default()];
+    read_exact_at(source, &mut bytes, at)?;
+    let narrow =
+        |bytes: &[u8]| bytes.len() >= 12 && (u64::from(u32_at(bytes, 4)), u64::from(u32_at(bytes, 8))) == sizes(entry);
+    let wide = |bytes: &[u8]| bytes.len() >= 20 && (u64_at(bytes, 4), u64_at(bytes, 12)) == sizes(entry);
+    let fits = |bytes: &[u8]| (narrow(bytes) || wide(bytes)) && u32_at(bytes, 0) == entry.crc;
+    if fits(&bytes) || bytes.strip_prefix(b"PK\x07\x08").is_some_and(fits) {
+        return Ok(());
+    }
+    let fault = ArchiveFault::HeaderMismatch {
+        detail: "data descriptor".to_owned(),
+    };
+    Err(fault.at(&entry.name).into())
+}
+
+const fn sizes(entry: &Entry) -> (u64, u64) {
+    (entry.packed, entry.size)
+}
+
+/// The writer did not know sizes and checksum yet.
+fn leaves_to_descriptor(header: &[u8; HEADER]) -> bool {
+    u16_at(header, 6) & DESCRIPTOR != 0
+        && u32_at(header, 14) == 0
+        && matches!(u32_at(header, 18), 0 | 0xffff_ffff)
+        && matches!(u32_at(header, 22), 0 | 0xffff_ffff)
 }
 
 fn difference(header: &[u8; HEADER], name: &[u8], area: &[u8], entry: &Entry) -> Option<&'static str> {
@@ -73,12 +109,7 @@ fn difference(header: &[u8; HEADER], name: &[u8], area: &[u8], entry: &Entry) ->
     if extra.unicode_path.is_some_and(|(_, path)| path != name) {
         return Some("unicode path");
     }
-    // With a descriptor, the writer did not know them yet.
-    let unknown = flags & DESCRIPTOR != 0
-        && crc == 0
-        && (packed == 0 || packed == 0xffff_ffff)
-        && (size == 0 || size == 0xffff_ffff);
-    if unknown {
+    if leaves_to_descriptor(header) {
         return None;
     }
     if extra::widen(&mut [&mut size, &mut packed], extra.zip64).is_none()
