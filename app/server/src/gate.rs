@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, Uri};
 use mpanel_authz::{OpCx, OpCxParts, Permissions, Role};
 use mpanel_config::Rate;
 use mpanel_http::{Admission, Gate, Problem};
-use mpanel_identity::{Authenticated, Identity, Presented, Throttle, is_same_site_for_sure};
+use mpanel_identity::{Authenticated, Guesses, Identity, Presented, Throttle, is_same_site_for_sure};
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::error::{FieldError, Kind};
 use mpanel_kernel::ids::{TenantId, UserId};
@@ -28,6 +28,8 @@ pub struct SessionGate {
     clock: SharedClock,
     /// By the hash of what is presented, so that a flood costs no look-up.
     requests: Throttle<[u8; 32]>,
+    /// By address, so that a flood of made-up credentials costs none either.
+    guesses: Guesses,
 }
 
 impl SessionGate {
@@ -43,6 +45,7 @@ impl SessionGate {
         let refill = Duration::from_secs(1).saturating_mul(burst) / per_second;
         Self {
             requests: Throttle::new(clock.clone(), burst, refill),
+            guesses: Guesses::new(clock.clone(), burst, rate.logins_per_minute_address),
             identity,
             memberships,
             permissions,
@@ -50,17 +53,30 @@ impl SessionGate {
         }
     }
 
-    fn limit(&self, presented: &Presented) -> Result<(), Problem> {
+    /// Whom a credential stands for, if it comes neither too often nor from where too many wrong ones come.
+    async fn authenticate(&self, presented: &Presented, admission: &Admission<'_>) -> Result<Authenticated, Problem> {
         let hash = presented.token().hash();
         let key = hash.as_bytes().try_into().unwrap_or_default();
         self.requests.check(&key).map_err(|seconds| {
-            Problem::new(
-                Kind::RateLimited,
-                "request.too_many",
-                "this credential makes too many requests; slow down",
-            )
-            .retry_after(seconds)
-        })
+            let text = "this credential makes too many requests; slow down";
+            Problem::new(Kind::RateLimited, "request.too_many", text).retry_after(seconds)
+        })?;
+        let address = admission.caller.address;
+        self.guesses.may_look_up(address, &key).map_err(|seconds| {
+            let text = "too many credentials from your address were not valid; wait a moment and try again";
+            Problem::new(Kind::RateLimited, "request.too_many_invalid", text).retry_after(seconds)
+        })?;
+        let host = mpanel_identity::host(admission.headers);
+        let found = self
+            .identity
+            .authenticate(presented, &host, is_stream(admission.uri))
+            .await;
+        match &found {
+            Ok(_) => self.guesses.succeeded(key),
+            Err(mpanel_identity::Error::Credential(_)) => self.guesses.failed(address, &key),
+            Err(_) => {}
+        }
+        Ok(found?)
     }
 
     /// The tenant that is acted for, and by what right. One that the caller may not act for is as
@@ -131,13 +147,8 @@ impl Gate for SessionGate {
         if matches!(presented, Presented::Session(_)) {
             check_origin(admission.method, admission.headers)?;
         }
-        self.limit(&presented)?;
         let named = named_tenant(&admission)?;
-        let host = mpanel_identity::host(admission.headers);
-        let who = self
-            .identity
-            .authenticate(&presented, &host, is_stream(admission.uri))
-            .await?;
+        let who = self.authenticate(&presented, &admission).await?;
         let (tenant, acting) = self.acting(&who, named).await?;
         self.demand_totp(&admission, &who, (tenant, acting)).await?;
         Ok(OpCx::new(OpCxParts {

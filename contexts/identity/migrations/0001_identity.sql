@@ -35,10 +35,10 @@ create table identity.users (
     primary key (tenant_id, id),
     check ((password_hash is null) = (activated_at is null))
 );
--- An address belongs to whoever activates an account for it first. Until then each inviting tenant
--- keeps an account of its own: an activation link handed out by one must not open what another gave.
-create unique index users_email on identity.users (realm_id, email_normalised) where password_hash is not null;
-create unique index users_invited on identity.users (tenant_id, realm_id, email_normalised) where password_hash is null;
+-- Nobody has proven that an address is theirs: each tenant that invites one has an account of its own
+-- for it, so that whoever comes first neither keeps others out nor gets what was meant for them.
+create unique index users_email on identity.users (tenant_id, realm_id, email_normalised);
+create index users_active on identity.users (realm_id, email_normalised) where password_hash is not null;
 select mpanel.protect('identity.users');
 create policy spine on identity.users to mpanel_spine using (true);
 grant select on identity.users to mpanel_spine;

@@ -13,8 +13,12 @@ $$;
 grant execute on function identity.take_claim to mpanel_app;
 select mpanel.definer('identity.take_claim');
 
--- Finds the account that an address has, or makes one that waits for its activation, whose home is
--- the acting tenant or one below it. Where nobody has activated it, `token` becomes its only key.
+-- Finds the account that is meant by an address in `home`, the acting tenant or one below it, or makes
+-- one there that waits for its activation; `token` becomes the only key of one that waits.
+--
+-- Meant is the account of who belongs to the home already, else the home's own for that address, else
+-- that of a tenant above, nearest first, whose people may act for the home anyway. An account that some
+-- other tenant gave for the address may be anybody's.
 create function identity.invite(
     new_id uuid, realm uuid, home uuid, email text, normalised text, name text,
     token bytea, token_expires_at timestamptz, at timestamptz,
@@ -28,16 +32,18 @@ begin
     end if;
     -- One invitation of an address at a time.
     perform pg_advisory_xact_lock(hashtextextended('invite:' || normalised, 5));
-    active := true;
-    select u.id into user_id from identity.users u
-    where u.realm_id = realm and u.email_normalised = normalised and u.password_hash is not null;
-    if found then
+    select u.id, u.password_hash is not null into user_id, active
+    from identity.users u
+    left join tenancy.members m on m.tenant_id = home and m.user_id = u.id
+    left join tenancy.subtree s on s.tenant_id = u.tenant_id and s.descendant = home
+    where u.realm_id = realm and u.email_normalised = normalised
+      and (m.user_id is not null or s.depth = 0 or (s.depth > 0 and u.password_hash is not null))
+    order by m.user_id is null, s.depth nulls last limit 1;
+    if active then
         return;
     end if;
-    active := false;
-    select u.id into user_id from identity.users u
-    where u.tenant_id = home and u.realm_id = realm and u.email_normalised = normalised;
-    if not found then
+    if user_id is null then
+        active := false;
         user_id := new_id;
         insert into identity.users (tenant_id, id, realm_id, email, email_normalised, name, created_at)
         values (home, new_id, realm, invite.email, normalised, invite.name, at);

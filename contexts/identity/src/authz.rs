@@ -1,4 +1,4 @@
-use mpanel_authz::Action::{Create, Delete, List, Modify, Read};
+use mpanel_authz::Action::{Create, Delete, List, ManageAccess, Modify, Read};
 use mpanel_authz::{Action, Resource, Role, RoleRow, TenantKind};
 
 /// The actor's own account: name, second factor.
@@ -13,7 +13,7 @@ impl Resource for Session {
     const NAME: &'static str = "identity.session";
 }
 
-/// The actor's own API tokens for the acting tenant.
+/// API tokens for the acting tenant: the actor's own, and with `manage-access` everybody's.
 pub struct ApiToken;
 impl Resource for ApiToken {
     const NAME: &'static str = "identity.api_token";
@@ -31,6 +31,7 @@ const fn row(role: Role, resource: &'static str, actions: &'static [Action]) -> 
 const ACCOUNT: &[Action] = &[Read, Modify];
 const SESSION: &[Action] = &[List, Delete];
 const API_TOKEN: &[Action] = &[List, Create, Delete];
+const EVERY_API_TOKEN: &[Action] = &[List, Create, Delete, ManageAccess];
 
 /// Everybody looks after what is their own; the table narrows tokens, whose scopes must name it.
 pub const ROLES: &[RoleRow] = &[
@@ -42,7 +43,7 @@ pub const ROLES: &[RoleRow] = &[
     row(Role::Admin, Session::NAME, SESSION),
     row(Role::Developer, Session::NAME, SESSION),
     row(Role::Viewer, Session::NAME, SESSION),
-    row(Role::Owner, ApiToken::NAME, API_TOKEN),
+    row(Role::Owner, ApiToken::NAME, EVERY_API_TOKEN),
     row(Role::Admin, ApiToken::NAME, API_TOKEN),
     row(Role::Developer, ApiToken::NAME, API_TOKEN),
     row(Role::Viewer, ApiToken::NAME, API_TOKEN),

@@ -15,8 +15,6 @@ pub enum Error {
     ClaimGone,
     #[error("this activation link is used or too old; ask whoever invited you for a new one")]
     ActivationGone,
-    #[error("an account with your address exists already; sign in with it and ask to be invited again")]
-    AddressTaken,
     #[error("address or password is wrong")]
     InvalidCredentials,
     #[error("enter the code of your authenticator app, or one of your backup codes")]
@@ -48,14 +46,14 @@ impl Error {
         Self::Invalid(vec![FieldError::new(pointer, code, message)])
     }
 
-    pub(crate) fn weak_password(weak: WeakPassword) -> Self {
+    pub(crate) fn weak_password(pointer: &'static str, weak: WeakPassword) -> Self {
         let code = match weak {
             WeakPassword::TooShort { .. } => "identity.password.too_short",
             WeakPassword::TooLong => "identity.password.too_long",
             WeakPassword::Common => "identity.password.common",
             WeakPassword::Personal => "identity.password.personal",
         };
-        Self::field("/password", code, weak.to_string())
+        Self::field(pointer, code, weak.to_string())
     }
 }
 
@@ -72,10 +70,7 @@ impl From<ScopeError> for Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        match mpanel_pg::constraint(&error) {
-            Some("users_email") => Self::AddressTaken,
-            _ => Self::Spine(error.into()),
-        }
+        Self::Spine(error.into())
     }
 }
 
@@ -92,7 +87,7 @@ impl PublicError for Error {
             Self::NotFound => Kind::NotFound,
             Self::Invalid(_) | Self::TotpWrong => Kind::Invalid,
             Self::ClaimGone | Self::ActivationGone => Kind::Gone,
-            Self::AddressTaken | Self::TotpNotStarted => Kind::Conflict,
+            Self::TotpNotStarted => Kind::Conflict,
             Self::InvalidCredentials | Self::TotpRequired => Kind::Unauthenticated,
             Self::TooMany { .. } => Kind::RateLimited,
             Self::Credential(error) => error.kind(),
@@ -108,7 +103,6 @@ impl PublicError for Error {
             Self::Invalid(_) => "request.invalid",
             Self::ClaimGone => "identity.claim.gone",
             Self::ActivationGone => "identity.activation.gone",
-            Self::AddressTaken => "identity.activation.address_taken",
             Self::InvalidCredentials => "identity.session.invalid_credentials",
             Self::TotpRequired => "identity.session.totp_required",
             Self::TotpWrong => "identity.totp.wrong_code",

@@ -16,6 +16,7 @@ type State = axum::extract::State<Identity>;
 fn router() -> OpenApiRouter<Identity> {
     OpenApiRouter::new()
         .routes(routes!(me::get))
+        .routes(routes!(me::change_password))
         .routes(routes!(me::start_totp, me::disable_totp))
         .routes(routes!(me::confirm_totp))
         .routes(routes!(sessions::list))

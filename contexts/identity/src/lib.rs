@@ -31,7 +31,7 @@ pub use domain::Network;
 pub use error::Error;
 pub use http::api;
 pub use service::Authenticated;
-pub use throttle::Throttle;
+pub use throttle::{Guesses, Throttle};
 
 pub const MIGRATIONS: Migrations = Migrations {
     schema: "identity",

@@ -1,10 +1,12 @@
 //! One use case a function: authorise, load, decide, save, record, commit.
 
+mod accept;
 mod activate;
 mod api_tokens;
 mod authenticate;
 mod claim;
 mod me;
+mod password;
 mod sessions;
 mod sign_in;
 mod totp;
@@ -15,13 +17,16 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{Actor, OpCx, OpCxParts, Role, TenantKind};
+use mpanel_crypto::Verdict;
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::ids::{RequestId, TenantId, UserId};
 use mpanel_kernel::names::EmailAddress;
 
 pub use activate::Activate;
+pub use api_tokens::TokensOf;
 pub use authenticate::Authenticated;
 pub use claim::Claim;
+pub use password::ChangePassword;
 pub use sign_in::{SignIn, SignedIn};
 
 use crate::domain::{Network, Presence};
@@ -58,9 +63,7 @@ impl LoginThrottle {
     }
 
     fn by_address(&self, address: Option<IpAddr>) -> Result<(), Error> {
-        // Without an address it is a process of this machine.
-        let network = Network::of(address.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)));
-        self.address.check(&network).map_err(too_many)
+        self.address.check(&Network::of_caller(address)).map_err(too_many)
     }
 
     fn by_account(&self, email: &str) -> Result<(), Error> {
@@ -70,6 +73,13 @@ impl LoginThrottle {
     fn by_code(&self, user: UserId) -> Result<(), Error> {
         self.code.check(&user).map_err(too_many)
     }
+}
+
+/// An account whose password was shown.
+struct Recognised {
+    person: Secrets,
+    /// Its hash is weaker than new ones are.
+    rehash: bool,
 }
 
 fn too_many(retry_after: u32) -> Error {
@@ -112,8 +122,28 @@ impl Identity {
         found.ok_or(Error::NotFound)
     }
 
-    fn check_password(password: &str, minimum: usize, email: &EmailAddress, name: &str) -> Result<(), Error> {
+    /// Whether a password is fit; `pointer` is the field that holds it.
+    fn check_password(
+        (pointer, password): (&'static str, &str),
+        minimum: usize,
+        email: &EmailAddress,
+        name: &str,
+    ) -> Result<(), Error> {
         mpanel_crypto::check_password(password, minimum, &[email.as_str(), name, "mpanel"])
-            .map_err(Error::weak_password)
+            .map_err(|weak| Error::weak_password(pointer, weak))
+    }
+
+    /// The one of these accounts whose password this is. As much is hashed for no account as for one.
+    async fn whose(&self, accounts: Vec<Secrets>, password: &str) -> Result<Option<Recognised>, Error> {
+        if accounts.is_empty() {
+            self.0.passwords.verify(password, None).await?;
+        }
+        for person in accounts {
+            let stored = person.password_hash.as_deref();
+            if let Verdict::Match { rehash } = self.0.passwords.verify(password, stored).await? {
+                return Ok(Some(Recognised { person, rehash }));
+            }
+        }
+        Ok(None)
     }
 }

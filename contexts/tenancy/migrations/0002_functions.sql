@@ -78,17 +78,22 @@ $$;
 grant execute on function tenancy.update_tenant to mpanel_app;
 select mpanel.definer('tenancy.update_tenant');
 
--- Whoever changes counters holds the root first. Every path to a tenant begins there, so that two
--- transactions never wait for each other, whatever keys they reserve and in whatever order.
-create function tenancy.hold_root() returns void
+-- Whoever changes counters or limits holds the tenants on the way to the one concerned first, from
+-- the root to the leaf, whatever keys are reserved and in whatever order. The platform is left out:
+-- nothing limits it, its figures are summed when somebody asks, and branches below it do not wait
+-- for each other. Names are claimed and everything else is locked after that, never before: of two
+-- transactions in one order none waits for the other in a circle.
+create function tenancy.hold_path(wanted uuid) returns void
     language plpgsql set search_path = pg_catalog
 as $$
 begin
-    perform from tenancy.tenants t where t.kind = 'platform' for no key update;
+    perform from tenancy.subtree s join tenancy.tenants t on t.tenant_id = s.tenant_id
+    where s.descendant = wanted and (t.kind <> 'platform' or s.depth = 0)
+    order by s.depth desc for no key update of t;
 end
 $$;
-revoke all on function tenancy.hold_root from public;
-grant execute on function tenancy.hold_root to mpanel_platform;
+revoke all on function tenancy.hold_path from public;
+grant execute on function tenancy.hold_path to mpanel_platform;
 
 -- Puts a child of the acting tenant on a plan that the acting tenant sells, and sets its limits.
 -- Returns the first key whose limit would pass the seller's without leave to oversell.
@@ -104,7 +109,7 @@ begin
     if not exists (select from tenancy.tenants t where t.tenant_id = wanted and t.parent_id = seller) then
         raise exception 'tenant % is not one that % sells to', wanted, seller using errcode = 'insufficient_privilege';
     end if;
-    perform tenancy.hold_root();
+    perform tenancy.hold_path(wanted);
     -- A key that no plan gives the seller it has none of.
     select l.key into over
     from jsonb_each(limits) l
@@ -144,20 +149,26 @@ declare
     step record;
 begin
     outcome := 'ok';
-    perform tenancy.hold_root();
+    perform tenancy.hold_path(acting);
     if delta > 0 and tenancy.is_suspended() then
         outcome := 'suspended';
         return;
     end if;
     -- A tenant that no plan gives this key has none of it.
     insert into tenancy.counters (tenant_id, key, max_allowed)
-    select s.tenant_id, wanted, 0 from tenancy.subtree s where s.descendant = acting order by s.depth desc
+    select t.tenant_id, wanted, case when t.kind <> 'platform' then 0 end
+    from tenancy.subtree s join tenancy.tenants t on t.tenant_id = s.tenant_id
+    where s.descendant = acting and (t.kind <> 'platform' or s.depth = 0)
+    order by s.depth desc
     on conflict do nothing;
     -- From the root to the leaf, so that the tenant's own limit, looked at last, is the one that is named.
     for step in
         select s.depth, c.used, c.max_allowed
-        from tenancy.subtree s join tenancy.counters c on c.tenant_id = s.tenant_id and c.key = wanted
-        where s.descendant = acting order by s.depth desc for update of c
+        from tenancy.subtree s
+        join tenancy.tenants t on t.tenant_id = s.tenant_id
+        join tenancy.counters c on c.tenant_id = s.tenant_id and c.key = wanted
+        where s.descendant = acting and (t.kind <> 'platform' or s.depth = 0)
+        order by s.depth desc
     loop
         -- Without a limit, what a bigint holds is one.
         if delta > coalesce(step.max_allowed, 9223372036854775807) - step.used and delta > 0 then
@@ -170,8 +181,9 @@ begin
     end loop;
     if outcome = 'ok' then
         update tenancy.counters c set used = c.used + delta
-        from tenancy.subtree s
-        where s.descendant = acting and c.tenant_id = s.tenant_id and c.key = wanted;
+        from tenancy.subtree s join tenancy.tenants t on t.tenant_id = s.tenant_id
+        where s.descendant = acting and (t.kind <> 'platform' or s.depth = 0)
+          and c.tenant_id = s.tenant_id and c.key = wanted;
         own_used := own_used + delta;
     end if;
 end
@@ -187,53 +199,78 @@ as $$
                     when c.max_allowed is null then null
                     else greatest(c.max_allowed - c.used, 0) end)
     from tenancy.subtree s
+    join tenancy.tenants t on t.tenant_id = s.tenant_id
     left join tenancy.counters c on c.tenant_id = s.tenant_id and c.key = wanted
-    where s.descendant = mpanel.tenant()
+    where s.descendant = mpanel.tenant() and t.kind <> 'platform'
 $$;
 grant execute on function tenancy.headroom to mpanel_app;
 select mpanel.definer('tenancy.headroom');
 
+-- The platform's own counters hold what it uses itself; what is used below it stands with its children.
 create function tenancy.usage(wanted uuid) returns table (key text, used bigint, max_allowed bigint)
     language sql stable set search_path = pg_catalog
 as $$
-    select c.key, c.used, c.max_allowed from tenancy.counters c
-    where c.tenant_id = wanted and tenancy.is_within(wanted)
+    select c.key,
+           c.used + coalesce((
+               select sum(below.used) from tenancy.tenants child
+               join tenancy.counters below on below.tenant_id = child.tenant_id and below.key = c.key
+               where t.kind = 'platform' and child.parent_id = t.tenant_id), 0)::bigint,
+           c.max_allowed
+    from tenancy.tenants t join tenancy.counters c on c.tenant_id = t.tenant_id
+    where t.tenant_id = wanted and tenancy.is_within(wanted)
 $$;
 grant execute on function tenancy.usage to mpanel_app;
 select mpanel.definer('tenancy.usage');
 
--- Claims a name for the acting tenant. Returns 'ok', 'taken', 'reserved' or 'below'.
+-- Claims exactly one name for the acting tenant. What stands below another's name needs its holder's
+-- consent; what stands above one does not, or else whoever holds some name below a domain would keep
+-- its owner out. Only zones never stand in each other, since our servers answer them both.
+-- Returns 'ok', 'taken', 'reserved' or 'below'.
 create function tenancy.claim(wanted text, wanted_kind text, above text[]) returns text
     language plpgsql set search_path = pg_catalog
 as $$
 declare
     acting uuid := mpanel.tenant();
 begin
+    if wanted_kind = 'preview' then
+        -- Nothing else is claimed below the previews' domain, and above and below do not matter: of
+        -- two who want the same name at once, the second waits for the first one's row.
+        if exists (select from tenancy.claims c where c.name = wanted and c.kind <> 'preview') then
+            return 'taken';
+        end if;
+        insert into tenancy.claims (name, kind, tenant_id) values (wanted, wanted_kind, acting) on conflict do nothing;
+        if found or exists (select from tenancy.claims c
+                            where c.name = wanted and c.kind = wanted_kind and c.tenant_id = acting) then
+            return 'ok';
+        end if;
+        return 'taken';
+    end if;
+    if exists (select from tenancy.claims c where c.name = wanted and c.kind = wanted_kind and c.tenant_id = acting) then
+        return 'ok';
+    end if;
     -- One claimant of a name or of anything above or below it at a time: the last of `above` is the
     -- shortest, two labels that all of those have in common.
     perform pg_advisory_xact_lock(hashtextextended('claim:' || above[array_length(above, 1)], 3));
-    if wanted_kind <> 'preview' and exists (select from tenancy.reserved_names r where r.name = any(above)) then
+    if exists (select from tenancy.reserved_names r where r.name = any(above)) then
         return 'reserved';
     end if;
     -- Whoever holds a name above a reserved one could answer for that too; only the platform may.
-    if wanted_kind <> 'preview'
-        and exists (select from tenancy.reserved_names r
-                    where tenancy.reversed(r.name) like tenancy.reversed(wanted) || '%')
+    if exists (select from tenancy.reserved_names r
+               where tenancy.reversed(r.name) like tenancy.reversed(wanted) || '%')
         and not exists (select from tenancy.tenants t where t.tenant_id = acting and t.kind = 'platform') then
         return 'reserved';
     end if;
-    if exists (select from tenancy.claims c where c.name = wanted and (c.tenant_id <> acting or wanted_kind = 'preview')
-               and not (c.tenant_id = acting and c.kind = wanted_kind)) then
+    if exists (select from tenancy.claims c where c.name = wanted and c.tenant_id <> acting) then
         return 'taken';
     end if;
-    if wanted_kind <> 'preview' then
-        if exists (select from tenancy.claims c where c.name = any(above) and c.tenant_id <> acting) then
-            return 'below';
-        end if;
-        if exists (select from tenancy.claims c
-                   where tenancy.reversed(c.name) like tenancy.reversed(wanted) || '%' and c.tenant_id <> acting) then
-            return 'taken';
-        end if;
+    if exists (select from tenancy.claims c where c.name = any(above) and c.tenant_id <> acting) then
+        return 'below';
+    end if;
+    if wanted_kind = 'zone' and exists (
+        select from tenancy.claims c
+        where tenancy.reversed(c.name) like tenancy.reversed(wanted) || '%'
+          and c.kind = 'zone' and c.tenant_id <> acting) then
+        return 'taken';
     end if;
     insert into tenancy.claims (name, kind, tenant_id) values (wanted, wanted_kind, acting) on conflict do nothing;
     return 'ok';
@@ -284,6 +321,22 @@ as $$
 $$;
 grant execute on function tenancy.subscribers to mpanel_app;
 select mpanel.definer('tenancy.subscribers');
+
+-- Gives the membership in the acting tenant that an invitation made to the person who accepts it with
+-- an account that they have already; who is a member already keeps the own role.
+create function tenancy.hand_over_membership(from_user uuid, to_user uuid) returns void
+    language plpgsql set search_path = pg_catalog
+as $$
+begin
+    insert into tenancy.members (tenant_id, user_id, role, created_at)
+    select m.tenant_id, to_user, m.role, m.created_at from tenancy.members m
+    where m.tenant_id = mpanel.tenant() and m.user_id = from_user
+    on conflict do nothing;
+    delete from tenancy.members m where m.tenant_id = mpanel.tenant() and m.user_id = from_user;
+end
+$$;
+grant execute on function tenancy.hand_over_membership to mpanel_app;
+select mpanel.definer('tenancy.hand_over_membership');
 
 -- Makes a user a member of the acting tenant or of one below it; false when it is one already.
 create function tenancy.add_member(wanted uuid, new_user uuid, new_role text, at timestamptz) returns boolean

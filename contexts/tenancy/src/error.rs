@@ -25,7 +25,7 @@ pub enum Error {
     Oversold(EntitlementKey),
     #[error("this user is a member already")]
     AlreadyMember,
-    #[error("an owner is removed only by another owner, and the last owner stays")]
+    #[error("an owner is changed or removed only by an owner, and the last owner stays")]
     OwnerStays,
     #[error("somebody changed this meanwhile; load it again and repeat your change")]
     Stale,

@@ -21,7 +21,7 @@ fn router() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(tenants::usage))
         .routes(routes!(tenants::subscribe))
         .routes(routes!(members::list, members::create))
-        .routes(routes!(members::delete))
+        .routes(routes!(members::update, members::delete))
         .routes(routes!(plans::list, plans::create))
         .routes(routes!(plans::get, plans::update))
         .routes(routes!(plans::create_version))

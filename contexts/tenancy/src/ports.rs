@@ -75,4 +75,8 @@ impl Memberships for Tenancy {
         members::add(tx, tenant, user, role, now).await?;
         Ok(())
     }
+
+    async fn hand_over(&self, tx: &mut TenantTx, from: UserId, to: UserId) -> Result<(), mpanel_pg::Error> {
+        members::hand_over(tx, from, to).await
+    }
 }

@@ -144,12 +144,7 @@ impl Claim {
         if self.password_stdin {
             return prompt::secret_from_stdin("password");
         }
-        let password = prompt::secret("Password", "--password-stdin")?;
-        let again = prompt::secret("The same again", "--password-stdin")?;
-        if password.expose() != again.expose() {
-            return Err(Failure::Usage("the passwords differ: nothing was sent".to_owned()));
-        }
-        Ok(password)
+        prompt::new_secret("Password", "--password-stdin")
     }
 }
 

@@ -61,6 +61,8 @@ pub enum Commands {
     Session(With<token::Sessions>),
     /// Who you are and for whom you can act
     Me(On<account::Me>),
+    /// Change your password
+    Password(On<account::Password>),
     /// Who did what
     Audit(With<audit::Command>),
     /// What is going on
@@ -134,6 +136,7 @@ impl Commands {
             Self::Claim(claim) => claim.json,
             Self::Logout(on) => on.global.json,
             Self::Me(on) => on.global.json,
+            Self::Password(on) => on.global.json,
             Self::Tenant(with) => with.global.json,
             Self::Plan(with) => with.global.json,
             Self::Site(with) => with.global.json,
@@ -155,6 +158,7 @@ impl Commands {
             Self::Logout(on) => login::logout(&on.global, &on.args).await,
             Self::Claim(claim) => claim::run(claim).await,
             Self::Me(on) => account::run(&Cx::connect(&on.global).await?).await,
+            Self::Password(on) => account::password(&Cx::connect(&on.global).await?, &on.args).await,
             Self::Tenant(with) => tenant::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Plan(with) => plan::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Site(with) => site::run(&Cx::connect(&with.global).await?, with.command).await,

@@ -39,6 +39,19 @@ pub fn secret(question: &str, option: &str) -> Result<Secret<String>, Failure> {
     Ok(Secret::new(rpassword::prompt_password(format!("{question}: "))?))
 }
 
+/// A new secret, typed twice.
+///
+/// # Errors
+/// When the two differ; without a terminal, `option` says what to give instead.
+pub fn new_secret(question: &str, option: &str) -> Result<Secret<String>, Failure> {
+    let first = secret(question, option)?;
+    let again = secret("The same again", option)?;
+    if first.expose() != again.expose() {
+        return Err(Failure::Usage("the two differ: nothing was sent".to_owned()));
+    }
+    Ok(first)
+}
+
 /// The next line of standard input.
 ///
 /// # Errors

@@ -110,6 +110,15 @@ pub enum Member {
         #[arg(long, value_enum, default_value = "developer")]
         role: Role,
     },
+    /// Give a person another role
+    Role {
+        /// The tenant's id or short name
+        tenant: String,
+        /// E-mail address or user id
+        user: String,
+        #[arg(value_enum)]
+        role: Role,
+    },
     /// Remove a person
     Remove {
         /// The tenant's id or short name
@@ -268,25 +277,36 @@ async fn members(cx: &Cx, member: Member) -> Result<(), Failure> {
             activation(cx, &answer);
             Ok(())
         }
+        Member::Role { tenant, user, role } => {
+            let id = find::id(cx, find::TENANT, &tenant).await?;
+            let user_id = member_id(cx, (&tenant, &id), &user).await?;
+            let body = json!({"role": word(role)});
+            let answer = cx.api.patch(&["tenants", &id, "members", &user_id], &body).await?;
+            cx.done(&answer, &format!("{user} is {} of {tenant}", word(role)))
+        }
         Member::Remove { tenant, user } => {
             let id = find::id(cx, find::TENANT, &tenant).await?;
-            let user_id = if user.contains('@') {
-                let members = cx.all(&["tenants", &id, "members"], &[]).await?;
-                let has_address = |item: &&Value| {
-                    let email = item.get("email").and_then(Value::as_str);
-                    email.is_some_and(|email| email.eq_ignore_ascii_case(&user))
-                };
-                let found = members
-                    .iter()
-                    .find(has_address)
-                    .and_then(|item| item.get("user_id")?.as_str());
-                let missing = || Failure::NotFound(format!("{user} does not belong to {tenant}"));
-                found.ok_or_else(missing)?.to_owned()
-            } else {
-                user.clone()
-            };
+            let user_id = member_id(cx, (&tenant, &id), &user).await?;
             let answer = cx.api.delete(&["tenants", &id, "members", &user_id]).await?;
             cx.done(&answer, &format!("{user} no longer belongs to {tenant}"))
         }
     }
+}
+
+/// The id of a member, who may be named by address.
+async fn member_id(cx: &Cx, (tenant, id): (&str, &str), user: &str) -> Result<String, Failure> {
+    if !user.contains('@') {
+        return Ok(user.to_owned());
+    }
+    let members = cx.all(&["tenants", id, "members"], &[]).await?;
+    let has_address = |item: &&Value| {
+        let email = item.get("email").and_then(Value::as_str);
+        email.is_some_and(|email| email.eq_ignore_ascii_case(user))
+    };
+    let found = members
+        .iter()
+        .find(has_address)
+        .and_then(|item| item.get("user_id")?.as_str());
+    let missing = || Failure::NotFound(format!("{user} does not belong to {tenant}"));
+    Ok(found.ok_or_else(missing)?.to_owned())
 }

@@ -11,7 +11,16 @@ use super::find;
 #[derive(Debug, Subcommand)]
 pub enum Tokens {
     /// List your API tokens
-    List(Page),
+    List {
+        /// Those of this user, by id, for the tenant acted for; owners of the tenant may ask
+        #[arg(long, value_name = "USER", conflicts_with = "everybody")]
+        user: Option<String>,
+        /// Those of everybody for the tenant acted for; owners of the tenant may ask
+        #[arg(long)]
+        everybody: bool,
+        #[command(flatten)]
+        page: Page,
+    },
     /// Make an API token; it is shown once
     Create {
         /// What it is for
@@ -25,7 +34,7 @@ pub enum Tokens {
     },
     /// Revoke an API token at once
     Revoke {
-        /// Its id or name
+        /// Its id or name; that of somebody else's by its id
         token: String,
     },
 }
@@ -46,17 +55,23 @@ pub enum Sessions {
 /// The server's problem.
 pub async fn tokens(cx: &Cx, command: Tokens) -> Result<(), Failure> {
     match command {
-        Tokens::List(page) => {
+        Tokens::List { user, everybody, page } => {
             let fields = [
                 ("NAME", "/name"),
+                ("OWNER", "/user_name"),
                 ("SCOPES", "/scopes"),
                 ("CREATED", "/created_at"),
                 ("EXPIRES", "/expires_at"),
                 ("LAST USED", "/last_used_at"),
                 ("ID", "/id"),
             ];
-            let empty = "you have no API tokens: mpanel token create NAME --scope sites.site:read";
-            cx.list(&["api-tokens"], &[], &page, &fields, empty).await
+            let whose = if everybody { Some("any") } else { user.as_deref() };
+            let filter: Vec<_> = whose.map(|whose| ("filter[user]", whose)).into_iter().collect();
+            let empty = match whose {
+                None => "you have no API tokens: mpanel token create NAME --scope sites.site:read",
+                Some(_) => "there are no such API tokens for this tenant",
+            };
+            cx.list(&["api-tokens"], &filter, &page, &fields, empty).await
         }
         Tokens::Create {
             name,

@@ -14,6 +14,9 @@ use mpanel_pg::{Error, TenantTx};
 pub mod events {
     pub const USER_CLAIMED: &str = "identity.user.claimed.v1";
     pub const USER_ACTIVATED: &str = "identity.user.activated.v1";
+    /// Somebody joined the tenant with an account that they had elsewhere.
+    pub const INVITATION_ACCEPTED: &str = "identity.invitation.accepted.v1";
+    pub const PASSWORD_CHANGED: &str = "identity.password.changed.v1";
     pub const SESSION_STARTED: &str = "identity.session.started.v1";
     pub const SESSION_ENDED: &str = "identity.session.ended.v1";
     pub const API_TOKEN_CREATED: &str = "identity.api_token.created.v1";
@@ -52,9 +55,12 @@ pub struct Activation {
 /// Accounts of people.
 #[async_trait]
 pub trait Accounts: Send + Sync + 'static {
-    /// Finds the activated account of an address, else one of `home` that waits for activation, else
-    /// creates such a one, in the caller's transaction. `home` is the transaction's tenant or one
-    /// below it. An account that waits gets a new token; an earlier one no longer works.
+    /// Finds the account that is meant by an address in `home`, or creates one there that waits for
+    /// its activation, in the caller's transaction. `home` is the transaction's tenant or one below
+    /// it. Meant is the account of a member of `home`, else `home`'s own for that address, else an
+    /// activated one of a tenant above; nobody has proven that an address is theirs, so what other
+    /// tenants gave for it does not count. An account that waits gets a new token; an earlier one no
+    /// longer works.
     ///
     /// # Errors
     /// When the database is away.

@@ -42,6 +42,8 @@ pub struct SessionInfo {
 #[derive(Debug, Clone)]
 pub struct ApiToken {
     pub id: ApiTokenId,
+    /// Whose it is.
+    pub user: UserId,
     pub name: String,
     pub prefix: String,
     pub scopes: Vec<String>,

@@ -1,4 +1,4 @@
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// From where somebody comes, as attempts are counted: an IPv4 address, or the /64 that one
 /// customer of an IPv6 network has for itself.
@@ -6,6 +6,12 @@ use std::net::{IpAddr, Ipv6Addr};
 pub struct Network(IpAddr);
 
 impl Network {
+    /// Of a request's address; without one it is a process of this machine.
+    #[must_use]
+    pub fn of_caller(address: Option<IpAddr>) -> Self {
+        Self::of(address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)))
+    }
+
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {

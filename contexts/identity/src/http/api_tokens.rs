@@ -1,13 +1,15 @@
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
-use mpanel_http::{Cx, Ids, Json, Paging, ProblemDocument, Result};
-use mpanel_kernel::ids::ApiTokenId;
+use mpanel_http::{Cx, Ids, Json, Paging, ProblemDocument, Query, Result};
+use mpanel_kernel::ids::{ApiTokenId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::State;
 use crate::domain::{ApiToken, NewApiToken};
+use crate::error::Error;
+use crate::service::TokensOf;
 
 /// A credential for programs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -15,6 +17,11 @@ use crate::domain::{ApiToken, NewApiToken};
 pub struct ApiTokenDto {
     #[schema(value_type = String, example = "tok_01h2xcejqtf2nbrexx3vqjhp41")]
     id: ApiTokenId,
+    /// Whose it is: it may do what they may.
+    #[schema(value_type = String, example = "usr_01h2xcejqtf2nbrexx3vqjhp41")]
+    user_id: UserId,
+    #[schema(required)]
+    user_name: Option<String>,
     name: String,
     /// Its first characters.
     #[schema(example = "mpk_q3f7x2ab")]
@@ -28,10 +35,12 @@ pub struct ApiTokenDto {
     last_used_at: Option<Timestamp>,
 }
 
-impl From<ApiToken> for ApiTokenDto {
-    fn from(token: ApiToken) -> Self {
+impl From<(ApiToken, Option<String>)> for ApiTokenDto {
+    fn from((token, user_name): (ApiToken, Option<String>)) -> Self {
         Self {
             id: token.id,
+            user_id: token.user,
+            user_name,
             name: token.name,
             prefix: token.prefix,
             scopes: token.scopes,
@@ -68,12 +77,36 @@ pub struct CreatedApiTokenDto {
     token: Option<String>,
 }
 
-/// Lists one's own tokens for the acting tenant.
+#[derive(Debug, Deserialize)]
+pub struct ApiTokenFilter {
+    #[serde(rename = "filter[user]")]
+    user: Option<String>,
+}
+
+/// Lists one's own tokens for the acting tenant; its owners may ask for those of others.
 #[utoipa::path(get, path = "/api-tokens", operation_id = "api_tokens_list", tag = "identity",
-    params(("limit" = Option<u32>, Query), ("cursor" = Option<String>, Query)),
-    responses((status = 200, body = ApiTokenList), (status = 401, body = ProblemDocument)))]
-pub async fn list(identity: State, Cx(cx): Cx, Paging(page): Paging) -> Result<Json<ApiTokenList>> {
-    Ok(Json(identity.list_api_tokens(&cx, page).await?.into()))
+    params(
+        ("limit" = Option<u32>, Query, description = "1 to 200; 50 when absent"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+        ("filter[user]" = Option<String>, Query, description = "a user's id, or `any` for the tokens of everybody"),
+    ),
+    responses((status = 200, body = ApiTokenList), (status = 401, body = ProblemDocument), (status = 403, body = ProblemDocument),
+        (status = 422, body = ProblemDocument)))]
+pub async fn list(
+    identity: State,
+    Cx(cx): Cx,
+    Paging(page): Paging,
+    Query(filter): Query<ApiTokenFilter>,
+) -> Result<Json<ApiTokenList>> {
+    let of = match filter.user.as_deref() {
+        None => TokensOf::Myself,
+        Some("any") => TokensOf::Everybody,
+        Some(id) => TokensOf::User(
+            id.parse::<UserId>()
+                .map_err(|error| Error::field("?filter[user]", "identity.user.bad_id", error.to_string()))?,
+        ),
+    };
+    Ok(Json(identity.list_api_tokens(&cx, of, page).await?.into()))
 }
 
 /// Makes a token for the acting tenant.
@@ -98,7 +131,7 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(dto)))
 }
 
-/// Revokes a token at once.
+/// Revokes a token at once; owners of the tenant revoke anybody's.
 #[utoipa::path(delete, path = "/api-tokens/{token_id}", operation_id = "api_tokens_delete", tag = "identity",
     params(("token_id" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemDocument)))]

@@ -1,6 +1,7 @@
-use axum::http::StatusCode;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{AppendHeaders, IntoResponse};
 use mpanel_authz::{Role, TenantKind};
-use mpanel_crypto::Secret;
+use mpanel_crypto::{Secret, Token};
 use mpanel_http::{Caller, Cx, Json, ProblemDocument, Result};
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_tenancy_contract::{Membership, TenantSummary};
@@ -8,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::State;
-use super::arrival::Current;
+use super::arrival::{Current, set_cookie};
 use crate::domain::MeTenant;
+use crate::service::ChangePassword;
 
 /// The signed-in person.
 #[derive(Debug, Serialize, ToSchema)]
@@ -137,6 +139,40 @@ pub struct DisableTotpDto {
     password: Secret<String>,
 }
 
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = identity::ChangePassword)]
+pub struct ChangePasswordDto {
+    #[schema(value_type = String)]
+    current_password: Secret<String>,
+    /// 8 characters or more; 12 for owners of a reseller or the platform.
+    #[schema(value_type = String)]
+    new_password: Secret<String>,
+}
+
+/// The session that asked goes on under its new token.
+fn renewed(token: Option<Token>) -> Option<AppendHeaders<[(HeaderName, HeaderValue); 1]>> {
+    token.map(|token| AppendHeaders([set_cookie(&token)]))
+}
+
+/// Changes one's own password; other sessions end, API tokens stay.
+#[utoipa::path(post, path = "/me/password", operation_id = "password_change", tag = "identity",
+    request_body = ChangePasswordDto,
+    responses((status = 204), (status = 422, body = ProblemDocument), (status = 429, body = ProblemDocument)))]
+pub async fn change_password(
+    identity: State,
+    Cx(cx): Cx,
+    Current(current): Current,
+    Json(body): Json<ChangePasswordDto>,
+) -> Result<impl IntoResponse + use<>> {
+    let given = ChangePassword {
+        current: body.current_password.expose(),
+        new: body.new_password.expose(),
+    };
+    let token = identity.change_password(&cx, given, current.as_ref()).await?;
+    Ok((StatusCode::NO_CONTENT, renewed(token), ()))
+}
+
 /// Shows who one is.
 #[utoipa::path(get, path = "/me", operation_id = "me_get", tag = "identity",
     responses((status = 200, body = MeDto), (status = 401, body = ProblemDocument)))]
@@ -165,11 +201,12 @@ pub async fn confirm_totp(
     Cx(cx): Cx,
     Current(current): Current,
     Json(body): Json<ConfirmTotpDto>,
-) -> Result<Json<BackupCodesDto>> {
-    let codes = identity.confirm_totp(&cx, body.code.expose(), current.as_ref()).await?;
-    Ok(Json(BackupCodesDto {
+) -> Result<impl IntoResponse + use<>> {
+    let (codes, token) = identity.confirm_totp(&cx, body.code.expose(), current.as_ref()).await?;
+    let dto = BackupCodesDto {
         backup_codes: codes.iter().map(|code| code.to_string()).collect(),
-    }))
+    };
+    Ok((renewed(token), Json(dto)))
 }
 
 /// Switches the second factor off; other sessions end.
@@ -181,9 +218,9 @@ pub async fn disable_totp(
     Cx(cx): Cx,
     Current(current): Current,
     Json(body): Json<DisableTotpDto>,
-) -> Result<StatusCode> {
-    identity
+) -> Result<impl IntoResponse + use<>> {
+    let token = identity
         .disable_totp(&cx, body.password.expose(), current.as_ref())
         .await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok((StatusCode::NO_CONTENT, renewed(token), ()))
 }

@@ -63,9 +63,14 @@ pub struct ActivateDto {
     /// In place of the name that the invitation gave.
     #[serde(default)]
     name: Option<String>,
-    /// 8 characters or more; 12 for owners of a reseller or the platform.
+    /// 8 characters or more; 12 for owners of a reseller or the platform. That of an account which one
+    /// has for the same address already joins with that account.
     #[schema(value_type = String)]
     password: Secret<String>,
+    /// A code of the authenticator app, or a backup code, when that account has a second factor.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    totp: Option<Secret<String>>,
 }
 
 fn created(signed_in: SignedIn) -> impl IntoResponse + use<> {
@@ -121,11 +126,11 @@ pub async fn create_session(
     Ok(created(identity.sign_in(&who, given).await?))
 }
 
-/// Sets the first password of an account and signs in.
+/// Accepts an invitation and signs in: sets the first password of the account that it made, or joins with one that one has.
 #[utoipa::path(post, path = "/activations", operation_id = "activations_create", tag = "identity",
     request_body = ActivateDto,
-    responses((status = 201, body = MeDto), (status = 409, body = ProblemDocument), (status = 410, body = ProblemDocument),
-        (status = 422, body = ProblemDocument)))]
+    responses((status = 201, body = MeDto), (status = 401, body = ProblemDocument), (status = 410, body = ProblemDocument),
+        (status = 422, body = ProblemDocument), (status = 429, body = ProblemDocument)))]
 pub async fn activate(
     identity: State,
     Arrival(who): Arrival,
@@ -135,6 +140,7 @@ pub async fn activate(
         token: body.token.expose(),
         name: body.name.as_deref(),
         password: body.password.expose(),
+        totp: body.totp.as_ref().map(|code| code.expose().as_str()),
     };
     Ok(created(identity.activate(&who, given).await?))
 }

@@ -4,6 +4,7 @@ use mpanel_identity_contract::events;
 use mpanel_kernel::names::EmailAddress;
 use serde_json::json;
 
+use super::accept::Invitation;
 use super::{ACTIVATION_PREFIX, SignedIn};
 use crate::Identity;
 use crate::domain::{Presence, password_minimum, person_name};
@@ -15,10 +16,13 @@ pub struct Activate<'a> {
     /// The name that was given by whoever invited, when absent.
     pub name: Option<&'a str>,
     pub password: &'a str,
+    /// For an account with a second factor that the person has already.
+    pub totp: Option<&'a str>,
 }
 
 impl Identity {
-    /// Sets the first password of an account and signs its owner in.
+    /// Sets the first password of an account and signs its owner in. Who has an account for the same
+    /// address already, and shows its password, joins with that one instead.
     pub async fn activate(&self, who: &Presence, given: Activate<'_>) -> Result<SignedIn, Error> {
         self.admit_stranger(who)?;
         let now = self.0.clock.now();
@@ -34,13 +38,26 @@ impl Identity {
         let name = person_name(given.name.unwrap_or(&account.name)).map_err(|field| Error::Invalid(vec![field]))?;
         let memberships = self.0.memberships.of_user(user).await?;
         let email = EmailAddress::parse(&account.email).map_err(|_| Error::ActivationGone)?;
-        Self::check_password(given.password, password_minimum(&memberships), &email, &name)?;
+        Self::check_password(
+            ("/password", given.password),
+            password_minimum(&memberships),
+            &email,
+            &name,
+        )?;
         if memberships.is_empty() {
             return Err(Error::NoMembership);
         }
+        self.0.throttle.by_account(&account.email)?;
+        if let Some(known) = self.recognise(&email, given.password).await? {
+            let invitation = Invitation {
+                token: &token,
+                invited: user,
+                tenant: home,
+            };
+            return self.accept(who, invitation, known, (given.password, given.totp)).await;
+        }
         let password_hash = self.0.passwords.hash(given.password).await?;
 
-        self.end_presented(who).await?;
         let mut change = self.0.spine.begin(&self.arriving_cx(user, home, who)).await?;
         if !activations::take(change.tx(), &token, now).await? {
             return Err(Error::ActivationGone);
@@ -51,6 +68,7 @@ impl Identity {
             .await?;
         let session = self.start_session(&mut change, user, who).await?;
         change.commit().await?;
+        self.end_presented(who).await?;
         self.signed_in(session, user, who).await
     }
 }

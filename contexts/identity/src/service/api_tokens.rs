@@ -14,7 +14,7 @@ use crate::authz;
 use crate::credential::API_TOKEN_PREFIX;
 use crate::domain::{ApiToken, NewApiToken, person_name};
 use crate::error::Error;
-use crate::store::api_tokens;
+use crate::store::{api_tokens, users};
 
 const DEFAULT_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// A year, also a leap year, from any hour of the day.
@@ -25,10 +25,21 @@ const SHOWN_CHARS: usize = 12;
 
 #[derive(Debug)]
 pub struct CreatedApiToken {
-    pub token: ApiToken,
+    pub token: Owned,
     /// Shown once: a replay of the request has none.
     pub secret: Option<Token>,
 }
+
+/// Whose tokens are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokensOf {
+    Myself,
+    User(UserId),
+    Everybody,
+}
+
+/// A token and the name of whose it is.
+pub type Owned = (ApiToken, Option<String>);
 
 /// What a replay of the creation tells.
 #[derive(Serialize, Deserialize)]
@@ -37,14 +48,46 @@ struct Created {
 }
 
 impl Identity {
-    /// The actor's own tokens for the acting tenant.
-    pub async fn list_api_tokens(&self, cx: &OpCx, page: PageRequest) -> Result<Page<ApiToken>, Error> {
+    /// Tokens for the acting tenant: the actor's own, or those of others for who manages access there.
+    pub async fn list_api_tokens(&self, cx: &OpCx, of: TokensOf, page: PageRequest) -> Result<Page<Owned>, Error> {
         cx.authorize::<authz::ApiToken, _>(actions::List)?;
-        let user = person(cx)?;
+        let me = person(cx)?;
+        let user = match of {
+            TokensOf::Myself => Some(me),
+            TokensOf::User(user) => Some(user),
+            TokensOf::Everybody => None,
+        };
+        if user != Some(me) {
+            cx.authorize::<authz::ApiToken, _>(actions::ManageAccess)?;
+        }
         let mut tx = self.0.spine.db().tenant(cx.tenant()).await?;
         let rows = api_tokens::list(&mut tx, user, page).await?;
-        tx.commit().await?;
-        Ok(Page::cut(page, rows, |token| token.id.uuid()))
+        tx.end_read();
+        let page = Page::cut(page, rows, |token| token.id.uuid());
+        let items = self.with_names(page.items).await?;
+        Ok(Page {
+            items,
+            next_cursor: page.next_cursor,
+        })
+    }
+
+    async fn with_names(&self, tokens: Vec<ApiToken>) -> Result<Vec<Owned>, Error> {
+        let people: Vec<UserId> = tokens.iter().map(|token| token.user).collect();
+        let mut tx = self.0.spine.db().spine().await?;
+        let profiles = users::profiles(&mut tx, &people).await?;
+        tx.end_read();
+        let name = |user: &UserId| profiles.get(user).map(|profile| profile.name.clone());
+        let owned = tokens.into_iter().map(|token| {
+            let name = name(&token.user);
+            (token, name)
+        });
+        Ok(owned.collect())
+    }
+
+    async fn created(&self, token: ApiToken, secret: Option<Token>) -> Result<CreatedApiToken, Error> {
+        let mut owned = self.with_names(vec![token]).await?;
+        let token = owned.pop().ok_or(Error::NotFound)?;
+        Ok(CreatedApiToken { token, secret })
     }
 
     /// A new token of the actor for the acting tenant.
@@ -59,13 +102,15 @@ impl Identity {
             Begin::Run(change) => change,
             Begin::Replay(Created { id }) => {
                 let mut tx = self.0.spine.db().tenant(cx.tenant()).await?;
-                let token = api_tokens::get(&mut tx, user, id).await?.ok_or(Error::NotFound)?;
-                return Ok(CreatedApiToken { token, secret: None });
+                let token = api_tokens::get(&mut tx, id).await?.ok_or(Error::NotFound)?;
+                tx.end_read();
+                return self.created(token, None).await;
             }
         };
         let secret = Token::generate(API_TOKEN_PREFIX);
         let token = ApiToken {
             id: ApiTokenId::generate(),
+            user,
             name,
             prefix: secret.reveal().chars().take(SHOWN_CHARS).collect(),
             scopes,
@@ -73,24 +118,26 @@ impl Identity {
             expires_at,
             last_used_at: None,
         };
-        api_tokens::create(change.tx(), &allowed, user, &token, &secret.hash()).await?;
+        api_tokens::create(change.tx(), &allowed, &token, &secret.hash()).await?;
         let facts = json!({"user": user, "scopes": token.scopes, "expires_at": expires_at});
         change
             .record(Record::new(events::API_TOKEN_CREATED, token.id, facts.clone()).after(facts))
             .await?;
         change.commit_with(&Created { id: token.id }).await?;
-        Ok(CreatedApiToken {
-            token,
-            secret: Some(secret),
-        })
+        self.created(token, Some(secret)).await
     }
 
+    /// Revokes a token of the actor, or anybody's for who manages access.
     pub async fn delete_api_token(&self, cx: &OpCx, id: ApiTokenId) -> Result<(), Error> {
-        let user = person(cx)?;
+        let me = person(cx)?;
         let mut change = self.0.spine.begin(cx).await?;
-        let token = api_tokens::get(change.tx(), user, id).await?.ok_or(Error::NotFound)?;
+        let token = api_tokens::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
+        let user = token.user;
+        if user != me && cx.authorize::<authz::ApiToken, _>(actions::ManageAccess).is_err() {
+            return Err(Error::NotFound);
+        }
         let allowed = cx.authorize::<authz::ApiToken, _>(actions::Delete)?;
-        if !api_tokens::delete(change.tx(), &allowed, user, id).await? {
+        if !api_tokens::delete(change.tx(), &allowed, id).await? {
             return Err(Error::NotFound);
         }
         let before = json!({"user": user, "scopes": token.scopes, "expires_at": token.expires_at});

@@ -92,7 +92,12 @@ impl Identity {
             return Err(Error::ClaimGone);
         }
         let name = person_name(&claim.name).map_err(|field| Error::Invalid(vec![field]))?;
-        Self::check_password(claim.password, MIN_OWNER_PASSWORD_CHARS, &claim.email, &name)?;
+        Self::check_password(
+            ("/password", claim.password),
+            MIN_OWNER_PASSWORD_CHARS,
+            &claim.email,
+            &name,
+        )?;
         let password_hash = self.0.passwords.hash(claim.password).await?;
 
         let (user, platform) = (UserId::generate(), self.0.memberships.platform());

@@ -1,13 +1,16 @@
 use jiff::SignedDuration;
-use mpanel_crypto::{Place, Token, TotpSecret, Verdict};
+use mpanel_authz::{Allowed, actions};
+use mpanel_crypto::{Place, Token, TokenHash, TotpSecret};
 use mpanel_events::{Change, Record};
 use mpanel_identity_contract::events;
 use mpanel_kernel::ids::{SessionId, UserId};
 use mpanel_kernel::names::EmailAddress;
+use mpanel_pg::TenantTx;
 use serde_json::json;
 
-use super::after;
+use super::{Recognised, after};
 use crate::Identity;
+use crate::authz;
 use crate::credential::SESSION_PREFIX;
 use crate::domain::{Account, MeTenant, Presence};
 use crate::error::Error;
@@ -55,29 +58,43 @@ impl Identity {
     pub async fn sign_in(&self, who: &Presence, given: SignIn<'_>) -> Result<SignedIn, Error> {
         self.admit_stranger(who)?;
         self.0.throttle.by_account(given.email.as_str())?;
-        let mut tx = self.0.spine.db().spine().await?;
-        let found = users::by_email(&mut tx, self.0.realm, &given.email).await?;
-        tx.commit().await?;
-        // For an address that nobody has, the same work is done on a hash that nothing matches.
-        let stored = found.as_ref().and_then(|user| user.password_hash.as_deref());
-        let verdict = self.0.passwords.verify(given.password, stored).await?;
-        let (Verdict::Match { rehash }, Some(user), Some(stored)) = (verdict, &found, stored) else {
-            let user = found.as_ref().map(|user| user.account.id);
-            tracing::warn!(?user, address = ?who.address, "sign-in refused: wrong address or password");
+        let Some(known) = self.recognise(&given.email, given.password).await? else {
+            tracing::warn!(address = ?who.address, "sign-in refused: wrong address or password");
             return Err(Error::InvalidCredentials);
         };
-        let account = &user.account;
-        let factor = self.second_factor(account, given.totp).await?;
-        if self.0.memberships.of_user(account.id).await?.is_empty() {
+        let user = known.person.account.id;
+        if self.0.memberships.of_user(user).await?.is_empty() {
             return Err(Error::NoMembership);
         }
+        let session = self.enter(who, known, (given.password, given.totp)).await?;
+        self.end_presented(who).await?;
+        self.signed_in(session, user, who).await
+    }
+
+    /// The account of this address that has this password: nobody has proven an address to be theirs,
+    /// so there may be several, given by tenants that know nothing of each other.
+    pub(super) async fn recognise(&self, email: &EmailAddress, password: &str) -> Result<Option<Recognised>, Error> {
+        let mut tx = self.0.spine.db().spine().await?;
+        let accounts = users::by_email(&mut tx, self.0.realm, email).await?;
+        tx.end_read();
+        self.whose(accounts, password).await
+    }
+
+    /// Checks and uses up the second factor, and starts a session.
+    pub(super) async fn enter(
+        &self,
+        who: &Presence,
+        Recognised { person, rehash }: Recognised,
+        (password, totp): (&str, Option<&str>),
+    ) -> Result<Token, Error> {
+        let account = &person.account;
+        let factor = self.second_factor(account, totp).await?;
         let renewed = if rehash {
-            Some(self.0.passwords.hash(given.password).await?)
+            Some(self.0.passwords.hash(password).await?)
         } else {
             None
         };
-
-        self.end_presented(who).await?;
+        let stored = person.password_hash.as_deref().unwrap_or_default();
         let cx = self.arriving_cx(account.id, account.home, who);
         let mut change = self.0.spine.begin(&cx).await?;
         // The password may have changed since it was checked, and the second factor been switched on.
@@ -90,7 +107,7 @@ impl Identity {
         }
         let session = self.start_session(&mut change, account.id, who).await?;
         change.commit().await?;
-        self.signed_in(session, account.id, who).await
+        Ok(session)
     }
 
     /// Sorts out which kind of second factor is shown. Backup codes are compared here, before any
@@ -171,9 +188,13 @@ impl Identity {
 
     /// A browser that signs in has done with the session whose cookie it brings (ASVS 7.2.4).
     pub(super) async fn end_presented(&self, who: &Presence) -> Result<(), Error> {
-        let Some(token) = &who.old_session else {
-            return Ok(());
-        };
+        match &who.old_session {
+            Some(token) => self.end_by_token(who, token).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn end_by_token(&self, who: &Presence, token: &TokenHash) -> Result<(), Error> {
         let mut tx = self.0.spine.db().spine().await?;
         let found = sessions::by_token(&mut tx, token).await?;
         tx.commit().await?;
@@ -187,6 +208,24 @@ impl Identity {
             change.commit().await?;
         }
         Ok(())
+    }
+
+    /// What a change of how one signs in does to sessions (ASVS 7.2.4, 7.4.3): the user's others end, and
+    /// the one that asks, if a session does, goes on under the new token that is returned.
+    pub(super) async fn renew_sessions(
+        &self,
+        tx: &mut TenantTx,
+        allowed: &Allowed<authz::Account, actions::Modify>,
+        user: UserId,
+        session: Option<&TokenHash>,
+    ) -> Result<(u64, Option<Token>), Error> {
+        let ended = sessions::end_others(tx, allowed, user, session, self.0.clock.now()).await?;
+        let Some(old) = session else {
+            return Ok((ended, None));
+        };
+        let token = Token::generate(SESSION_PREFIX);
+        let renewed = sessions::renew(tx, allowed, user, (old, &token.hash())).await?;
+        Ok((ended, renewed.then_some(token)))
     }
 
     pub(super) async fn signed_in(&self, token: Token, user: UserId, who: &Presence) -> Result<SignedIn, Error> {

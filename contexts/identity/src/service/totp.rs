@@ -1,5 +1,5 @@
 use mpanel_authz::{OpCx, actions};
-use mpanel_crypto::{Place, TokenHash, TotpSecret, Verdict, generate_backup_codes};
+use mpanel_crypto::{Place, Token, TokenHash, TotpSecret, Verdict, generate_backup_codes};
 use mpanel_events::{Change, Record};
 use mpanel_identity_contract::events;
 use mpanel_kernel::ids::UserId;
@@ -10,7 +10,6 @@ use super::sign_in::secret_place;
 use crate::Identity;
 use crate::authz;
 use crate::error::Error;
-use crate::store::sessions;
 use crate::store::users::{self, Secrets};
 
 const ISSUER: &str = "mPanel";
@@ -31,10 +30,10 @@ impl Identity {
     /// use, if any, stays.
     pub async fn start_totp(&self, cx: &OpCx, password: &str) -> Result<TotpStarted, Error> {
         cx.authorize::<authz::Account, _>(actions::Modify)?;
-        let person = self.reentered(cx, password).await?;
+        let person = self.reentered(cx, ("/password", password)).await?;
         let user = person.account.id;
         let secret = TotpSecret::generate();
-        let mut change = self.confirmed(cx, &person).await?;
+        let mut change = self.confirmed(cx, &person, None).await?;
         let sealer = self.0.spine.vault().tenant(change.tx()).await?;
         let sealed = sealer.seal(&pending_place(user), secret.as_bytes());
         users::set_totp_pending(change.tx(), user, &sealed).await?;
@@ -48,14 +47,14 @@ impl Identity {
         })
     }
 
-    /// Makes the new secret the second factor; returns fresh backup codes, shown once. Other sessions
-    /// of the user end.
+    /// Makes the new secret the second factor; returns fresh backup codes, shown once, and the new
+    /// token of the session that asks, if a session does. Other sessions of the user end.
     pub async fn confirm_totp(
         &self,
         cx: &OpCx,
         code: &str,
         current: Option<&TokenHash>,
-    ) -> Result<Vec<Zeroizing<String>>, Error> {
+    ) -> Result<(Vec<Zeroizing<String>>, Option<Token>), Error> {
         let allowed = cx.authorize::<authz::Account, _>(actions::Modify)?;
         if code.len() > LONGEST_CODE {
             return Err(Error::field("/code", "identity.totp.bad_code", "a code has six digits"));
@@ -77,37 +76,47 @@ impl Identity {
             .ok_or(Error::TotpWrong)?;
         let sealed = sealer.seal(&secret_place(user), secret.as_bytes());
         users::set_totp(change.tx(), user, Some((&sealed, step)), &hashes).await?;
-        let ended = sessions::end_others(change.tx(), &allowed, user, current, self.0.clock.now()).await?;
+        let (ended, token) = self.renew_sessions(change.tx(), &allowed, user, current).await?;
         let facts = json!({"user": user, "sessions_ended": ended});
         change
             .record(Record::new(events::TOTP_ENABLED, user, facts.clone()).after(facts))
             .await?;
         change.commit().await?;
-        Ok(codes)
+        Ok((codes, token))
     }
 
-    /// Takes the second factor and its backup codes away. Other sessions of the user end.
-    pub async fn disable_totp(&self, cx: &OpCx, password: &str, current: Option<&TokenHash>) -> Result<(), Error> {
+    /// Takes the second factor and its backup codes away; returns the new token of the session that
+    /// asks, if a session does. Other sessions of the user end.
+    pub async fn disable_totp(
+        &self,
+        cx: &OpCx,
+        password: &str,
+        current: Option<&TokenHash>,
+    ) -> Result<Option<Token>, Error> {
         let allowed = cx.authorize::<authz::Account, _>(actions::Modify)?;
-        let person = self.reentered(cx, password).await?;
+        let person = self.reentered(cx, ("/password", password)).await?;
         let user = person.account.id;
-        let mut change = self.confirmed(cx, &person).await?;
+        let mut change = self.confirmed(cx, &person, None).await?;
         let totp = users::totp_locked(change.tx(), user).await?.ok_or(Error::NotFound)?;
         if totp.secret.is_none() {
             return Err(Error::NotFound);
         }
         users::set_totp(change.tx(), user, None, &[]).await?;
-        let ended = sessions::end_others(change.tx(), &allowed, user, current, self.0.clock.now()).await?;
+        let (ended, token) = self.renew_sessions(change.tx(), &allowed, user, current).await?;
         let facts = json!({"user": user, "sessions_ended": ended});
         change
             .record(Record::new(events::TOTP_DISABLED, user, facts.clone()).before(facts))
             .await?;
         change.commit().await?;
-        Ok(())
+        Ok(token)
     }
 
-    /// The person behind the request, who has typed the password again (ASVS 7.5.1).
-    async fn reentered(&self, cx: &OpCx, password: &str) -> Result<Secrets, Error> {
+    /// The person behind the request, who has typed the password again (ASVS 7.5.1) into the field `pointer`.
+    pub(super) async fn reentered(
+        &self,
+        cx: &OpCx,
+        (pointer, password): (&'static str, &str),
+    ) -> Result<Secrets, Error> {
         let person = self.person(cx).await?;
         self.0.throttle.by_account(&person.account.email)?;
         match self
@@ -120,7 +129,7 @@ impl Identity {
             Verdict::Mismatch => {
                 tracing::warn!(user = %person.account.id, address = ?cx.address(), "password entered again is wrong");
                 Err(Error::field(
-                    "/password",
+                    pointer,
                     "identity.password.wrong",
                     "this is not your password",
                 ))
@@ -128,11 +137,12 @@ impl Identity {
         }
     }
 
-    /// A change of the own account, with the password that was just checked still in place.
-    async fn confirmed(&self, cx: &OpCx, person: &Secrets) -> Result<Change, Error> {
+    /// A change of the own account, with the password that was just checked still in place; with
+    /// `new`, that hash takes its place.
+    pub(super) async fn confirmed(&self, cx: &OpCx, person: &Secrets, new: Option<&str>) -> Result<Change, Error> {
         let mut change = self.0.spine.begin(&self.home_cx(cx, person.account.home)).await?;
         let seen = person.password_hash.as_deref().unwrap_or_default();
-        if !users::confirm_password(change.tx(), person.account.id, seen, None).await? {
+        if !users::confirm_password(change.tx(), person.account.id, seen, new).await? {
             return Err(Error::InvalidCredentials);
         }
         Ok(change)

@@ -51,7 +51,6 @@ pub async fn find(
 pub async fn create(
     tx: &mut TenantTx,
     _allowed: &Allowed<authz::ApiToken, actions::Create>,
-    user: UserId,
     token: &ApiToken,
     hash: &TokenHash,
 ) -> Result<(), Error> {
@@ -61,7 +60,7 @@ pub async fn create(
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         tx.tenant().uuid(),
         token.id.uuid(),
-        user.uuid(),
+        token.user.uuid(),
         token.name,
         token.prefix,
         hash.as_bytes(),
@@ -74,29 +73,31 @@ pub async fn create(
     Ok(())
 }
 
-/// The user's tokens for the transaction's tenant.
-pub async fn list(tx: &mut TenantTx, user: UserId, page: PageRequest) -> Result<Vec<ApiToken>, Error> {
+/// Tokens for the transaction's tenant; only those of `user`, if given.
+pub async fn list(tx: &mut TenantTx, user: Option<UserId>, page: PageRequest) -> Result<Vec<ApiToken>, Error> {
     select(tx, user, None, page).await
 }
 
-pub async fn get(tx: &mut TenantTx, user: UserId, id: ApiTokenId) -> Result<Option<ApiToken>, Error> {
-    Ok(select(tx, user, Some(id), PageRequest::default()).await?.pop())
+/// A token for the transaction's tenant, whosever it is.
+pub async fn get(tx: &mut TenantTx, id: ApiTokenId) -> Result<Option<ApiToken>, Error> {
+    Ok(select(tx, None, Some(id), PageRequest::default()).await?.pop())
 }
 
 async fn select(
     tx: &mut TenantTx,
-    user: UserId,
+    user: Option<UserId>,
     only: Option<ApiTokenId>,
     page: PageRequest,
 ) -> Result<Vec<ApiToken>, Error> {
     let rows = sqlx::query!(
-        r#"select id, name, prefix, scopes, created_at as "created_at: Ts", expires_at as "expires_at: Ts",
+        r#"select id, user_id, name, prefix, scopes, created_at as "created_at: Ts", expires_at as "expires_at: Ts",
                   last_used_at as "last_used_at: Ts"
            from identity.api_tokens
-           where tenant_id = $1 and user_id = $2 and ($3::uuid is null or id = $3) and ($4::uuid is null or id > $4)
+           where tenant_id = $1 and ($2::uuid is null or user_id = $2)
+             and ($3::uuid is null or id = $3) and ($4::uuid is null or id > $4)
            order by id limit $5"#,
         tx.tenant().uuid(),
-        user.uuid(),
+        user.map(UserId::uuid) as _,
         only.map(ApiTokenId::uuid) as _,
         page.after,
         page.fetch(),
@@ -105,6 +106,7 @@ async fn select(
     .await?;
     let tokens = rows.into_iter().map(|row| ApiToken {
         id: ApiTokenId::from_uuid(row.id),
+        user: UserId::from_uuid(row.user_id),
         name: row.name,
         prefix: row.prefix,
         scopes: row.scopes,
@@ -115,17 +117,15 @@ async fn select(
     Ok(tokens.collect())
 }
 
-/// Removes a token of the user; `false` when there is none such.
+/// Removes a token; `false` when there is none such.
 pub async fn delete(
     tx: &mut TenantTx,
     _allowed: &Allowed<authz::ApiToken, actions::Delete>,
-    user: UserId,
     id: ApiTokenId,
 ) -> Result<bool, Error> {
     let done = sqlx::query!(
-        "delete from identity.api_tokens where tenant_id = $1 and user_id = $2 and id = $3",
+        "delete from identity.api_tokens where tenant_id = $1 and id = $2",
         tx.tenant().uuid(),
-        user.uuid(),
         id.uuid(),
     )
     .execute(tx.conn())

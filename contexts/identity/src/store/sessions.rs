@@ -182,6 +182,26 @@ pub async fn end_replaced(tx: &mut TenantTx, user: UserId, session: SessionId, n
     Ok(done.rows_affected() == 1)
 }
 
+/// Gives a living session of the user another token; `false` when there is none such.
+pub async fn renew(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::Account, actions::Modify>,
+    user: UserId,
+    (old, new): (&TokenHash, &TokenHash),
+) -> Result<bool, Error> {
+    let done = sqlx::query!(
+        "update identity.sessions set token_hash = $4
+         where tenant_id = $1 and user_id = $2 and token_hash = $3 and ended_at is null",
+        tx.tenant().uuid(),
+        user.uuid(),
+        old.as_bytes(),
+        new.as_bytes(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Ends all of the user's sessions but the one with this token; returns how many.
 pub async fn end_others(
     tx: &mut TenantTx,

@@ -23,17 +23,26 @@ pub struct Totp {
     pub last_step: Option<u64>,
 }
 
-/// The activated account of an address.
-pub async fn by_email(tx: &mut SpineTx, realm: RealmId, email: &EmailAddress) -> Result<Option<Secrets>, Error> {
-    let row = sqlx::query!(
-        r#"select id, tenant_id, email, name, password_hash, totp_secret is not null as "totp!"
-           from identity.users where realm_id = $1 and email_normalised = $2 and password_hash is not null"#,
+/// Accounts of one address that are tried when somebody signs in: each costs as much as a password does.
+const TRIED: i64 = 8;
+
+/// The activated accounts of an address, those first to which somebody signed in last.
+pub async fn by_email(tx: &mut SpineTx, realm: RealmId, email: &EmailAddress) -> Result<Vec<Secrets>, Error> {
+    let rows = sqlx::query!(
+        r#"select u.id, u.tenant_id, u.email, u.name, u.password_hash, u.totp_secret is not null as "totp!"
+           from identity.users u
+           where u.realm_id = $1 and u.email_normalised = $2 and u.password_hash is not null
+           order by greatest(u.activated_at, (
+               select max(s.last_seen_at) from identity.sessions s
+               where s.tenant_id = u.tenant_id and s.user_id = u.id)) desc, u.id
+           limit $3"#,
         realm.uuid(),
         email.normalised(),
+        TRIED,
     )
-    .fetch_optional(tx.conn())
+    .fetch_all(tx.conn())
     .await?;
-    Ok(row.map(|row| Secrets {
+    let accounts = rows.into_iter().map(|row| Secrets {
         account: Account {
             id: UserId::from_uuid(row.id),
             home: TenantId::from_uuid(row.tenant_id),
@@ -42,7 +51,8 @@ pub async fn by_email(tx: &mut SpineTx, realm: RealmId, email: &EmailAddress) ->
             totp_enabled: row.totp,
         },
         password_hash: row.password_hash,
-    }))
+    });
+    Ok(accounts.collect())
 }
 
 pub async fn by_id(tx: &mut SpineTx, user: UserId) -> Result<Option<Secrets>, Error> {
@@ -126,6 +136,18 @@ pub async fn activate(
         name,
         password_hash,
         Ts(now) as _,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Removes an account of the transaction's tenant that nobody has activated.
+pub async fn forget_invited(tx: &mut TenantTx, user: UserId) -> Result<(), Error> {
+    sqlx::query!(
+        "delete from identity.users where tenant_id = $1 and id = $2 and password_hash is null",
+        tx.tenant().uuid(),
+        user.uuid(),
     )
     .execute(tx.conn())
     .await?;

@@ -8,6 +8,7 @@ use mpanel_kernel::paging::PageRequest;
 use super::store::memberships::{audited, everything};
 use super::support::{HOST, World, code};
 use crate::domain::NewApiToken;
+use crate::service::TokensOf;
 use crate::{Authenticated, Error, Presented};
 
 fn new(scopes: &[&str]) -> NewApiToken {
@@ -40,7 +41,7 @@ async fn a_token_is_shown_once_and_only_its_hash_is_stored() {
         .await
         .unwrap();
     let secret = created.secret.unwrap();
-    assert!(secret.reveal().starts_with("mpk_") && secret.reveal().starts_with(&created.token.prefix));
+    assert!(secret.reveal().starts_with("mpk_") && secret.reveal().starts_with(&created.token.0.prefix));
     assert!(!everything(&world.db).await.contains(secret.reveal()));
     let who = authenticate(&world, secret.reveal()).await.unwrap();
     assert_eq!((who.user, who.tenant, who.bound), (ada, customer, true));
@@ -50,13 +51,13 @@ async fn a_token_is_shown_once_and_only_its_hash_is_stored() {
     );
     let list = world
         .identity
-        .list_api_tokens(&cx, PageRequest::default())
+        .list_api_tokens(&cx, TokensOf::Myself, PageRequest::default())
         .await
         .unwrap()
         .items;
     assert_eq!(list.len(), 1);
-    assert_eq!(list[0].last_used_at, Some(world.clock.now()));
-    let life = list[0].expires_at.duration_since(world.clock.now());
+    assert_eq!(list[0].0.last_used_at, Some(world.clock.now()));
+    let life = list[0].0.expires_at.duration_since(world.clock.now());
     assert_eq!(life, SignedDuration::from_hours(90 * 24), "by default");
     assert_eq!(audited(&world.db, "identity.api_token.created").await, 1);
 }
@@ -77,7 +78,7 @@ async fn a_token_ends_when_it_expires_and_at_once_when_it_is_revoked() {
         "identity.credential.invalid"
     );
     assert!(authenticate(&world, long_secret.reveal()).await.is_ok());
-    world.identity.delete_api_token(&cx, long.token.id).await.unwrap();
+    world.identity.delete_api_token(&cx, long.token.0.id).await.unwrap();
     assert_eq!(
         code(authenticate(&world, long_secret.reveal()).await),
         "identity.credential.invalid"
@@ -124,7 +125,7 @@ async fn v8_3_1_a_token_makes_no_token_that_could_do_more_or_lives_longer() {
         .await
         .unwrap();
     let actor = Actor::Token {
-        token: first.token.id,
+        token: first.token.0.id,
         user: ada,
     };
     let cx = world.cx_as(actor, customer, Some(&scopes));
@@ -137,14 +138,14 @@ async fn v8_3_1_a_token_makes_no_token_that_could_do_more_or_lives_longer() {
         .create_api_token(&cx, new(&["identity.session:list", "identity.session:*"]))
         .await
         .unwrap();
-    assert_eq!(second.token.expires_at, ends);
+    assert_eq!(second.token.0.expires_at, ends);
     let mut longer = new(&["identity.session:list"]);
     longer.expires_at = Some(ends + SignedDuration::from_secs(1));
     let refused = world.identity.create_api_token(&cx, longer).await;
     assert_eq!(code(refused), "identity.api_token.bad_expiry");
     let nothing = world.cx_as(
         Actor::Token {
-            token: first.token.id,
+            token: first.token.0.id,
             user: ada,
         },
         customer,
@@ -176,11 +177,11 @@ async fn v8_2_2_tokens_belong_to_one_person_in_one_tenant() {
     for cx in [world.cx(bob, customer), world.cx(ada, other)] {
         let list = world
             .identity
-            .list_api_tokens(&cx, PageRequest::default())
+            .list_api_tokens(&cx, TokensOf::Myself, PageRequest::default())
             .await
             .unwrap();
         assert!(list.items.is_empty());
-        for id in [created.token.id, ApiTokenId::generate()] {
+        for id in [created.token.0.id, ApiTokenId::generate()] {
             assert_eq!(
                 code(world.identity.delete_api_token(&cx, id).await),
                 "request.not_found"
@@ -215,6 +216,49 @@ async fn a_repeated_request_makes_one_token_and_shows_its_secret_once() {
     let cx = once(&world.cx(ada, customer));
     let first = world.identity.create_api_token(&cx, new(&["*"])).await.unwrap();
     let second = world.identity.create_api_token(&cx, new(&["*"])).await.unwrap();
-    assert_eq!(first.token.id, second.token.id);
+    assert_eq!(first.token.0.id, second.token.0.id);
     assert!(first.secret.is_some() && second.secret.is_none());
+}
+
+#[tokio::test]
+async fn owners_of_a_tenant_see_and_revoke_the_tokens_of_others_there() {
+    let world = World::claimed().await;
+    let (ada, customer) = somebody(&world).await;
+    let bob = world.member("bob@example.com", customer, Role::Viewer).await;
+    let bob = bob.me.account.id;
+    let of_bob = world.cx(bob, customer);
+    let created = world.identity.create_api_token(&of_bob, new(&["*"])).await.unwrap();
+    let (id, secret) = (created.token.0.id, created.secret.unwrap());
+    let list = async |cx: &OpCx, of: TokensOf| {
+        let page = world.identity.list_api_tokens(cx, of, PageRequest::default()).await?;
+        Ok::<_, Error>(page.items)
+    };
+    // Not for those who do not manage access, nor for owners elsewhere.
+    let developer = world.cx(ada, customer);
+    for of in [TokensOf::Everybody, TokensOf::User(bob)] {
+        assert_eq!(code(list(&developer, of).await), "request.forbidden");
+    }
+    assert_eq!(list(&of_bob, TokensOf::User(bob)).await.unwrap().len(), 1);
+    let elsewhere = world.owner_cx(ada, world.customer().await);
+    assert!(list(&elsewhere, TokensOf::Everybody).await.unwrap().is_empty());
+    for cx in [&developer, &elsewhere] {
+        let refused = world.identity.delete_api_token(cx, id).await;
+        assert_eq!(code(refused), "request.not_found");
+    }
+
+    let owner = world.owner_cx(ada, customer);
+    assert!(list(&owner, TokensOf::Myself).await.unwrap().is_empty());
+    for of in [TokensOf::Everybody, TokensOf::User(bob)] {
+        let listed = list(&owner, of).await.unwrap();
+        assert_eq!(
+            (listed.len(), listed[0].0.user, listed[0].1.as_deref()),
+            (1, bob, Some("Ada"))
+        );
+    }
+    world.identity.delete_api_token(&owner, id).await.unwrap();
+    assert_eq!(
+        code(authenticate(&world, secret.reveal()).await),
+        "identity.credential.invalid"
+    );
+    assert_eq!(audited(&world.db, "identity.api_token.revoked").await, 1);
 }

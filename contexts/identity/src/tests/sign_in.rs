@@ -1,7 +1,7 @@
 use mpanel_authz::Role;
 
 use super::store::memberships::{audited, everything, password_hash, set_password_hash};
-use super::support::{OWNER, PASSWORD, World, code, presence, presence_at, sign_in};
+use super::support::{OWNER, PASSWORD, World, activate, code, presence, presence_at, sign_in};
 
 /// argon2id, 7 MiB, 5 passes, made by the reference implementation, and what it is of.
 const OLD_HASH: &str =
@@ -134,6 +134,48 @@ async fn v7_2_4_signing_in_ends_the_session_that_the_browser_had() {
 }
 
 #[tokio::test]
+async fn v7_2_4_a_wrong_code_ends_no_session_and_neither_does_a_used_link() {
+    let world = World::claimed().await;
+    let customer = world.customer().await;
+    let old = world.member("bob@example.com", customer, Role::Owner).await;
+    let ada = world.member("ada@example.com", customer, Role::Owner).await;
+    let codes = super::totp::enrol(&world, &ada, customer).await;
+    let token = world
+        .invite("eve@example.com", customer, Role::Viewer)
+        .await
+        .activation
+        .unwrap()
+        .token;
+    let mut who = presence();
+    who.old_session = Some(old.token.hash());
+    let attempt = async |totp: &str| {
+        let given = sign_in("ada@example.com", PASSWORD, Some(totp));
+        code(world.identity.sign_in(&who, given).await)
+    };
+    for totp in ["000000", "not-a-code"] {
+        assert_eq!(attempt(totp).await, "identity.session.invalid_credentials");
+    }
+    let mut weak = activate(token.reveal());
+    weak.password = "short";
+    let refused = world.identity.activate(&who, weak).await;
+    assert_eq!(code(refused), "identity.password.too_short");
+    let elsewhere = presence();
+    world
+        .identity
+        .activate(&elsewhere, activate(token.reveal()))
+        .await
+        .unwrap();
+    let used = world.identity.activate(&who, activate(token.reveal())).await;
+    assert_eq!(code(used), "identity.activation.gone");
+    assert!(world.authenticate(&old.token).await.is_ok());
+    assert_eq!(attempt(&codes[0]).await, "ok");
+    assert_eq!(
+        code(world.authenticate(&old.token).await),
+        "identity.credential.invalid"
+    );
+}
+
+#[tokio::test]
 async fn v11_4_2_a_hash_under_old_parameters_is_renewed_when_its_owner_signs_in() {
     let world = World::claimed().await;
     let user = world.sign_in(OWNER, PASSWORD, None).await.unwrap().me.account.id;
@@ -162,9 +204,11 @@ async fn who_left_the_home_tenant_belongs_where_a_membership_is_left() {
     let world = World::claimed().await;
     let (home, other) = (world.customer().await, world.customer().await);
     let ada = world.member("ada@example.com", home, Role::Owner).await;
-    let again = world.invite("ada@example.com", other, Role::Viewer).await;
-    assert_eq!(again.user, ada.me.account.id);
-    assert!(again.activation.is_none(), "the account is active");
+    let joined = world.member("ada@example.com", other, Role::Viewer).await;
+    assert_eq!(
+        joined.me.account.id, ada.me.account.id,
+        "the account with this password"
+    );
     world.memberships.leave(home, ada.me.account.id).await;
     let signed_in = world.sign_in("ada@example.com", PASSWORD, None).await.unwrap();
     assert_eq!(signed_in.me.home.tenant.id, other);

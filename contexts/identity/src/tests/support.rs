@@ -164,12 +164,21 @@ impl World {
         self.cx_as(Actor::User(user), tenant, None)
     }
 
+    /// What the gate makes for an owner of the tenant.
+    pub fn owner_cx(&self, user: UserId, tenant: TenantId) -> OpCx {
+        self.cx_with(Actor::User(user), tenant, Role::Owner, None)
+    }
+
     pub fn cx_as(&self, actor: Actor, tenant: TenantId, scopes: Option<&[&str]>) -> OpCx {
+        self.cx_with(actor, tenant, Role::Developer, scopes)
+    }
+
+    fn cx_with(&self, actor: Actor, tenant: TenantId, role: Role, scopes: Option<&[&str]>) -> OpCx {
         OpCx::new(OpCxParts {
             actor,
             tenant,
             tenant_kind: TenantKind::Customer,
-            role: Role::Developer,
+            role,
             scopes: scopes.map(|list| Scopes::stored(list.iter().map(ToString::to_string).collect())),
             assumed_from: None,
             request_id: RequestId::generate(),
@@ -220,6 +229,7 @@ pub fn activate(token: &str) -> Activate<'_> {
         token,
         name: None,
         password: PASSWORD,
+        totp: None,
     }
 }
 

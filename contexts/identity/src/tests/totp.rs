@@ -1,6 +1,7 @@
 use aws_lc_rs::hmac;
 use jiff::SignedDuration;
 use mpanel_kernel::clock::Clock as _;
+use mpanel_kernel::ids::TenantId;
 
 use super::store::memberships::{audited, everything, number};
 use super::support::{OWNER, PASSWORD, World, code};
@@ -18,6 +19,15 @@ fn app(world: &World, secret: &str, steps: i64) -> String {
     format!("{:06}", word % 1_000_000)
 }
 
+/// Sets a second factor up for somebody; returns backup codes.
+pub async fn enrol(world: &World, who: &SignedIn, tenant: TenantId) -> Vec<String> {
+    let cx = world.cx(who.me.account.id, tenant);
+    let started = world.identity.start_totp(&cx, PASSWORD).await.unwrap();
+    let code = app(world, &started.secret, 0);
+    let (codes, _) = world.identity.confirm_totp(&cx, &code, None).await.unwrap();
+    codes.iter().map(|code| code.to_string()).collect()
+}
+
 struct Enrolled {
     world: World,
     owner: SignedIn,
@@ -28,13 +38,14 @@ struct Enrolled {
 impl Enrolled {
     async fn new() -> Self {
         let world = World::new().await;
-        let owner = world.claim().await;
+        let mut owner = world.claim().await;
         let cx = world.cx(owner.me.account.id, world.platform());
         let started = world.identity.start_totp(&cx, PASSWORD).await.unwrap();
         let secret = started.secret.to_string();
         let code = app(&world, &secret, 0);
         let hash = owner.token.hash();
-        let codes = world.identity.confirm_totp(&cx, &code, Some(&hash)).await.unwrap();
+        let (codes, token) = world.identity.confirm_totp(&cx, &code, Some(&hash)).await.unwrap();
+        owner.token = token.unwrap();
         // The code that confirmed is used.
         world.clock.advance(SignedDuration::from_mins(5));
         Self {
@@ -216,12 +227,24 @@ async fn v7_4_3_changing_the_second_factor_ends_the_other_sessions() {
         .to_string();
     let now = app(&world, &secret, 0);
     let hash = owner.token.hash();
-    world.identity.confirm_totp(&cx, &now, Some(&hash)).await.unwrap();
-    assert!(world.authenticate(&owner.token).await.is_ok());
-    assert_eq!(
-        code(world.authenticate(&other.token).await),
-        "identity.credential.invalid"
+    let (_, renewed) = world.identity.confirm_totp(&cx, &now, Some(&hash)).await.unwrap();
+    let renewed = renewed.unwrap();
+    for ended in [&owner.token, &other.token] {
+        assert_eq!(code(world.authenticate(ended).await), "identity.credential.invalid");
+    }
+    assert!(
+        world.authenticate(&renewed).await.is_ok(),
+        "ASVS 7.2.4: under another token"
     );
+    let hash = renewed.hash();
+    let again = world
+        .identity
+        .disable_totp(&cx, PASSWORD, Some(&hash))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(code(world.authenticate(&renewed).await), "identity.credential.invalid");
+    assert!(world.authenticate(&again).await.is_ok());
 }
 
 #[tokio::test]

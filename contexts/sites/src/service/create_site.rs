@@ -35,6 +35,9 @@ impl Sites {
             Begin::Replay(id) => return self.get_site(cx, id).await,
         };
         let id = SiteId::generate();
+        // Before all that is locked: see the order in `Entitlements::reserve`.
+        let entitlements = &self.ports.entitlements;
+        entitlements.reserve(change.tx(), EntitlementKey::Sites, 1).await?;
         let tx = change.tx();
         let (label, preview) = self.claim_preview(tx, id, &slug).await?;
         let node = self.ports.nodes.local();
@@ -58,9 +61,6 @@ impl Sites {
             };
             self.attach(cx, change.tx(), (id, node), &domain, "/domain").await?;
         }
-        // Counters come last: whoever holds them keeps the tenants above waiting.
-        let entitlements = &self.ports.entitlements;
-        entitlements.reserve(change.tx(), EntitlementKey::Sites, 1).await?;
         self.publish(change.tx(), id, &[]).await?;
         change
             .record(Record::new(events::SITE_CREATED, id, json!({"slug": label})).after(facts))

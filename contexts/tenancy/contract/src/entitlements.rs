@@ -107,7 +107,11 @@ impl PublicError for EntitlementError {
 #[async_trait]
 pub trait Entitlements: Send + Sync + 'static {
     /// Adds `delta` (which may be negative) to the use of the transaction's tenant and all its
-    /// ancestors, locked from the root to the leaf. Growth past a limit changes nothing.
+    /// ancestors. Growth past a limit changes nothing.
+    ///
+    /// The tenants on that path are locked, from the root to the leaf, to the end of the transaction.
+    /// Reserve first, and claim names, point hosts and want certificates after that: transactions
+    /// that all keep to this order never wait for each other in a circle.
     ///
     /// # Errors
     /// [`EntitlementError::Exceeded`] and [`EntitlementError::ExceededAbove`].

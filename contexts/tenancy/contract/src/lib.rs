@@ -18,6 +18,7 @@ pub mod events {
     pub const TENANT_CHANGED: &str = "tenancy.tenant.changed.v1";
     pub const SUBSCRIPTION_CHANGED: &str = "tenancy.subscription.changed.v1";
     pub const MEMBER_ADDED: &str = "tenancy.member.added.v1";
+    pub const MEMBER_CHANGED: &str = "tenancy.member.changed.v1";
     pub const MEMBER_REMOVED: &str = "tenancy.member.removed.v1";
     /// The use of a key that is measured has passed the limit; once for each time that it does.
     pub const ENTITLEMENT_EXCEEDED: &str = "tenancy.entitlement.exceeded.v1";

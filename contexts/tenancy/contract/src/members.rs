@@ -53,4 +53,11 @@ pub trait Memberships: Send + Sync + 'static {
     /// # Errors
     /// When the database is away.
     async fn join(&self, tx: &mut TenantTx, user: UserId, role: Role, now: Timestamp) -> Result<(), Error>;
+
+    /// Gives the membership that `from` has in the transaction's tenant to `to`, who keeps the own
+    /// role when there is one; in the caller's transaction, and the caller records the event.
+    ///
+    /// # Errors
+    /// When the database is away.
+    async fn hand_over(&self, tx: &mut TenantTx, from: UserId, to: UserId) -> Result<(), Error>;
 }

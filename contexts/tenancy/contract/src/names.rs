@@ -76,8 +76,11 @@ impl PublicError for NameError {
 /// Names that exist once in the whole installation.
 #[async_trait]
 pub trait NameClaims: Send + Sync + 'static {
-    /// Claims a name for the transaction's tenant; again for the same kind is no change. A tenant
-    /// may hold a name as a zone and as a site at once.
+    /// Claims exactly this name for the transaction's tenant; again for the same kind is no change. A
+    /// tenant may hold a name as a zone and as a site at once. What stands below a name that another
+    /// tenant holds is refused, what stands above one is not, except a zone above another's zone.
+    ///
+    /// Claims come after reservations of entitlements and before anything else that is locked.
     ///
     /// # Errors
     /// [`NameError`]; the transaction stays usable.

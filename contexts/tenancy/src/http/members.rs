@@ -102,6 +102,30 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(dto)))
 }
 
+/// Another role.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = tenancy::MemberPatch)]
+pub struct MemberPatchDto {
+    /// `owner`, `admin`, `developer` or `viewer`.
+    #[schema(value_type = String)]
+    role: Role,
+}
+
+/// Gives a member another role; an owner's is for owners to give and to take.
+#[utoipa::path(patch, path = "/tenants/{tenant_id}/members/{user_id}", operation_id = "members_update", tag = "tenancy",
+    params(("tenant_id" = String, Path), ("user_id" = String, Path)), request_body = MemberPatchDto,
+    responses((status = 200, body = MemberDto), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument),
+        (status = 422, body = ProblemDocument)))]
+pub async fn update(
+    service: State,
+    Cx(cx): Cx,
+    Ids((tenant, user)): Ids<(TenantId, UserId)>,
+    Json(body): Json<MemberPatchDto>,
+) -> Result<Json<MemberDto>> {
+    Ok(Json(service.update_member(&cx, tenant, user, body.role).await?.into()))
+}
+
 /// Ends a membership; the account stays.
 #[utoipa::path(delete, path = "/tenants/{tenant_id}/members/{user_id}", operation_id = "members_delete", tag = "tenancy",
     params(("tenant_id" = String, Path), ("user_id" = String, Path)),

@@ -81,23 +81,16 @@ impl Service {
         let (cx, _allowed) = &self
             .reach::<authz::Member, _>(cx, tenant, actions::ManageAccess)
             .await?;
-        // Nobody hands out more than they have.
-        if new.role == Role::Owner && cx.role() != Role::Owner {
-            return Err(Error::field(
-                "/role",
-                "tenancy.member.owner_by_owner",
-                "only an owner makes another owner",
-            ));
+        if new.role == Role::Owner {
+            may_make_owner(cx)?;
         }
         let name = title("/name", &new.name).map_err(|field| Error::Invalid(vec![field]))?;
         let now = cx.clock().now();
         let mut change = match self.tenancy.spine.begin_once(cx, "members_create").await? {
             Begin::Run(change) => change,
             Begin::Replay(Added { user }) => {
-                let mut members = self.list_members(cx, tenant).await?;
-                let at = members.iter().position(|m| m.user == user).ok_or(Error::NotFound)?;
                 return Ok(AddedMember {
-                    member: members.swap_remove(at),
+                    member: self.member(cx, tenant, user).await?,
                     activation: None,
                 });
             }
@@ -108,10 +101,7 @@ impl Service {
             .await?;
         let added = store::members::add(change.tx(), tenant, invited.user, new.role, now).await?;
         let rows = store::members::lock(change.tx()).await?;
-        let role = rows
-            .iter()
-            .find(|(user, _)| *user == invited.user)
-            .map_or(new.role, |(_, role)| *role);
+        let role = role_of(&rows, invited.user).unwrap_or(new.role);
         // One who has never signed in may have lost the link: asking again makes a new one, and changes nothing else.
         // Whoever holds an owner's link becomes the owner, so an owner's is for owners to ask for.
         let may_ask_again = invited.activation.is_some() && (role != Role::Owner || cx.role() == Role::Owner);
@@ -137,18 +127,43 @@ impl Service {
         })
     }
 
+    /// Gives a member another role. An owner's role is for owners to give and to take, and one owner stays.
+    pub async fn update_member(&self, cx: &OpCx, tenant: TenantId, user: UserId, role: Role) -> Result<Member, Error> {
+        let (cx, allowed) = &self
+            .reach::<authz::Member, _>(cx, tenant, actions::ManageAccess)
+            .await?;
+        let mut change = self.tenancy.spine.begin(cx).await?;
+        let rows = store::members::lock(change.tx()).await?;
+        let before = role_of(&rows, user).ok_or(Error::NotFound)?;
+        if role == Role::Owner {
+            may_make_owner(cx)?;
+        }
+        if before == Role::Owner && role != Role::Owner {
+            may_lose_owner(cx, &rows)?;
+        }
+        store::members::set_role(change.tx(), allowed, user, role).await?;
+        let facts = |role: Role| json!({"user": user, "role": role});
+        let record = Record::new(events::MEMBER_CHANGED, user, facts(role));
+        change.record(record.before(facts(before)).after(facts(role))).await?;
+        change.commit().await?;
+        self.member(cx, tenant, user).await
+    }
+
+    async fn member(&self, cx: &OpCx, tenant: TenantId, user: UserId) -> Result<Member, Error> {
+        let members = self.list_members(cx, tenant).await?;
+        members
+            .into_iter()
+            .find(|member| member.user == user)
+            .ok_or(Error::NotFound)
+    }
+
     pub async fn remove_member(&self, cx: &OpCx, tenant: TenantId, user: UserId) -> Result<(), Error> {
         let (cx, allowed) = &self.reach::<authz::Member, _>(cx, tenant, actions::Delete).await?;
         let mut change = self.tenancy.spine.begin(cx).await?;
         let rows = store::members::lock(change.tx()).await?;
-        let role = rows
-            .iter()
-            .find(|(member, _)| *member == user)
-            .ok_or(Error::NotFound)?
-            .1;
-        let owners = rows.iter().filter(|(_, role)| *role == Role::Owner).count();
-        if role == Role::Owner && (owners == 1 || cx.role() != Role::Owner) {
-            return Err(Error::OwnerStays);
+        let role = role_of(&rows, user).ok_or(Error::NotFound)?;
+        if role == Role::Owner {
+            may_lose_owner(cx, &rows)?;
         }
         store::members::remove(change.tx(), allowed, user).await?;
         let facts = json!({"user": user, "role": role});
@@ -157,5 +172,31 @@ impl Service {
             .await?;
         change.commit().await?;
         Ok(())
+    }
+}
+
+fn role_of(rows: &[(UserId, Role)], user: UserId) -> Option<Role> {
+    rows.iter().find(|(member, _)| *member == user).map(|(_, role)| *role)
+}
+
+/// Nobody hands out more than they have.
+fn may_make_owner(cx: &OpCx) -> Result<(), Error> {
+    if cx.role() == Role::Owner {
+        return Ok(());
+    }
+    Err(Error::field(
+        "/role",
+        "tenancy.member.owner_by_owner",
+        "only an owner makes another owner",
+    ))
+}
+
+/// Whether one of the owners may become something less, or leave.
+fn may_lose_owner(cx: &OpCx, rows: &[(UserId, Role)]) -> Result<(), Error> {
+    let owners = rows.iter().filter(|(_, role)| *role == Role::Owner).count();
+    if owners > 1 && cx.role() == Role::Owner {
+        Ok(())
+    } else {
+        Err(Error::OwnerStays)
     }
 }

@@ -34,6 +34,31 @@ pub async fn add(
     Ok(added)
 }
 
+/// Gives a membership in the transaction's tenant to another user.
+pub async fn hand_over(tx: &mut TenantTx, from: UserId, to: UserId) -> Result<(), mpanel_pg::Error> {
+    sqlx::query!("select tenancy.hand_over_membership($1, $2)", from.uuid(), to.uuid())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+pub async fn set_role(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::Member, actions::ManageAccess>,
+    user: UserId,
+    role: Role,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "update tenancy.members set role = $3 where tenant_id = $1 and user_id = $2",
+        tx.tenant().uuid(),
+        user.uuid(),
+        role.as_str(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 pub async fn remove(
     tx: &mut TenantTx,
     _allowed: &Allowed<authz::Member, actions::Delete>,

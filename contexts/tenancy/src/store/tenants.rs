@@ -17,9 +17,24 @@ pub async fn plant_platform(tx: &mut PlatformTx, now: Timestamp) -> Result<Tenan
     let found = sqlx::query_scalar!("select tenant_id from tenancy.tenants where kind = 'platform'")
         .fetch_optional(tx.conn())
         .await?;
-    if let Some(id) = found {
-        return Ok(TenantId::from_uuid(id));
+    let id = match found {
+        Some(id) => TenantId::from_uuid(id),
+        None => plant(tx, now).await?,
+    };
+    // The platform itself has no limits, of keys that came with a newer version neither.
+    for key in mpanel_tenancy_contract::EntitlementKey::ALL {
+        sqlx::query!(
+            "insert into tenancy.counters (tenant_id, key) values ($1, $2) on conflict do nothing",
+            id.uuid(),
+            key.as_str()
+        )
+        .execute(tx.conn())
+        .await?;
     }
+    Ok(id)
+}
+
+async fn plant(tx: &mut PlatformTx, now: Timestamp) -> Result<TenantId, Error> {
     let id = TenantId::generate();
     sqlx::query!(
         "insert into tenancy.tenants (tenant_id, kind, name, slug, created_at) values ($1, 'platform', 'Platform', 'platform', $2)",
@@ -34,16 +49,6 @@ pub async fn plant_platform(tx: &mut PlatformTx, now: Timestamp) -> Result<Tenan
     )
     .execute(tx.conn())
     .await?;
-    // The platform itself has no limits.
-    for key in mpanel_tenancy_contract::EntitlementKey::ALL {
-        sqlx::query!(
-            "insert into tenancy.counters (tenant_id, key) values ($1, $2)",
-            id.uuid(),
-            key.as_str()
-        )
-        .execute(tx.conn())
-        .await?;
-    }
     Ok(id)
 }
 

@@ -98,7 +98,7 @@ async fn no_function_reaches_another_tenant() {
         // Look-ups for signing in are the spine's.
         "select * from tenancy.acting(gen_random_uuid(), $1, array['owner'])",
         "select * from tenancy.memberships($1)",
-        "select tenancy.hold_root() where $1 is not null",
+        "select tenancy.hold_path($1)",
         "select tenancy.is_suspended() where $1 is not null",
     ] {
         assert!(scene.rows(query).await.is_err(), "{query}");

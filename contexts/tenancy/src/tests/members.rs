@@ -155,6 +155,98 @@ async fn an_admin_makes_no_owner_and_removes_none() {
 }
 
 #[tokio::test]
+async fn a_members_role_is_changed_and_recorded() {
+    let world = World::new().await;
+    let customer = world.customer("C").await;
+    let own = world.owner(&customer);
+    world.join(&customer, "one@example.com", Role::Owner).await;
+    let dev = world.join(&customer, "dev@example.com", Role::Developer).await;
+    let changed = world.service.update_member(&own, customer.id, dev, Role::Admin).await;
+    let changed = changed.unwrap();
+    assert_eq!((changed.user, changed.role), (dev, Role::Admin));
+    let entry = world.audit(customer.id).await.pop().unwrap();
+    assert_eq!(entry.action, "tenancy.member.changed");
+    assert_eq!(
+        (&entry.before.unwrap()["role"], &entry.after.unwrap()["role"]),
+        (&json!("developer"), &json!("admin"))
+    );
+    let (of, event) = world.events().await.pop().unwrap();
+    assert_eq!(
+        (of, &event["type"], &event["data"]["role"]),
+        (Some(customer.id), &json!("tenancy.member.changed.v1"), &json!("admin"))
+    );
+    // From above, and with effect.
+    let changed = world
+        .service
+        .update_member(&world.root(), customer.id, dev, Role::Viewer)
+        .await;
+    assert_eq!(changed.unwrap().role, Role::Viewer);
+    let acting = world.tenancy.acting(dev, customer.id).await.unwrap().unwrap();
+    assert_eq!(acting.role, Role::Viewer);
+    let stranger = UserId::generate();
+    let gone = world
+        .service
+        .update_member(&own, customer.id, stranger, Role::Admin)
+        .await;
+    assert!(matches!(gone, Err(Error::NotFound)));
+    let other = world.customer("D").await;
+    let elsewhere = world
+        .service
+        .update_member(&world.owner(&other), customer.id, dev, Role::Admin)
+        .await;
+    assert!(matches!(elsewhere, Err(Error::NotFound)));
+}
+
+#[tokio::test]
+async fn owners_are_made_and_unmade_by_owners_and_one_stays() {
+    let world = World::new().await;
+    let customer = world.customer("C").await;
+    let own = world.owner(&customer);
+    let one = world.join(&customer, "one@example.com", Role::Owner).await;
+    let dev = world.join(&customer, "dev@example.com", Role::Developer).await;
+    let last = world.service.update_member(&own, customer.id, one, Role::Admin).await;
+    assert!(matches!(last, Err(Error::OwnerStays)));
+    world
+        .service
+        .update_member(&own, customer.id, one, Role::Owner)
+        .await
+        .expect("an owner stays an owner");
+    for admin in [
+        world.cx(customer.id, TenantKind::Customer, Role::Admin),
+        world.cx(world.tenancy.platform(), TenantKind::Platform, Role::Admin),
+    ] {
+        let above = world.service.update_member(&admin, customer.id, dev, Role::Owner).await;
+        assert_eq!(above.err().unwrap().fields()[0].code, "tenancy.member.owner_by_owner");
+        let unmade = world
+            .service
+            .update_member(&admin, customer.id, one, Role::Viewer)
+            .await;
+        assert!(matches!(unmade, Err(Error::OwnerStays)));
+        world
+            .service
+            .update_member(&admin, customer.id, dev, Role::Admin)
+            .await
+            .unwrap();
+    }
+    for role in [Role::Developer, Role::Viewer] {
+        let cx = world.cx(customer.id, TenantKind::Customer, role);
+        let error = world.service.update_member(&cx, customer.id, dev, Role::Viewer).await;
+        assert_eq!(error.err().unwrap().kind(), Kind::Forbidden);
+    }
+    // Two owners step down at once: one of them stays.
+    world
+        .service
+        .update_member(&own, customer.id, dev, Role::Owner)
+        .await
+        .unwrap();
+    let (first, second) = tokio::join!(
+        world.service.update_member(&own, customer.id, one, Role::Viewer),
+        world.service.update_member(&own, customer.id, dev, Role::Viewer),
+    );
+    assert_eq!(usize::from(first.is_ok()) + usize::from(second.is_ok()), 1);
+}
+
+#[tokio::test]
 async fn a_change_below_stands_in_the_log_of_the_tenant_below_with_its_origin() {
     let world = World::new().await;
     let reseller = world.reseller("R").await;

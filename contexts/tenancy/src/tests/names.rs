@@ -68,32 +68,53 @@ async fn a_name_is_held_by_one_tenant_and_so_is_what_stands_below() {
     world.claim(two, "example.co", ClaimKind::Site).await.unwrap();
 }
 
+/// Whoever serves some name below a domain does not keep its owner from it; see also the zones below.
 #[tokio::test]
-async fn what_stands_above_anothers_name_is_not_free() {
+async fn what_stands_above_anothers_name_is_free() {
     let world = World::new().await;
     let (one, two) = (world.customer("One").await.id, world.customer("Two").await.id);
     world.claim(one, "a.b.example.org", ClaimKind::Site).await.unwrap();
-    for above in ["b.example.org", "example.org"] {
-        assert!(
-            matches!(world.claim(two, above, ClaimKind::Zone).await, Err(NameError::Taken(_))),
-            "{above}"
-        );
-        world.claim(one, above, ClaimKind::Zone).await.unwrap();
+    for kind in [ClaimKind::Site, ClaimKind::Zone] {
+        world.claim(two, "example.org", kind).await.unwrap();
     }
-    world.release(one, "a.b.example.org", ClaimKind::Site).await;
-    world.release(one, "b.example.org", ClaimKind::Zone).await;
-    world.release(two, "example.org", ClaimKind::Zone).await;
+    // What is claimed already stays, and nothing more is claimed below.
+    let taken = world.claim(two, "a.b.example.org", ClaimKind::Site).await.unwrap_err();
+    assert!(matches!(taken, NameError::Taken(_)), "{taken:?}");
+    world
+        .claim(one, "a.b.example.org", ClaimKind::Site)
+        .await
+        .expect("again is no change");
+    let below = world.claim(one, "c.example.org", ClaimKind::Site).await.unwrap_err();
+    assert!(matches!(below, NameError::BelowAnothers(_)), "{below:?}");
+
+    world.release(one, "example.org", ClaimKind::Zone).await;
     assert!(
-        world.claim(two, "example.org", ClaimKind::Zone).await.is_err(),
+        world.claim(one, "example.org", ClaimKind::Zone).await.is_err(),
         "only the holder releases"
     );
-    world.release(one, "example.org", ClaimKind::Site).await;
+    world.release(two, "example.org", ClaimKind::Site).await;
     assert!(
-        world.claim(two, "example.org", ClaimKind::Zone).await.is_err(),
+        world.claim(one, "example.org", ClaimKind::Site).await.is_err(),
         "only the kind that is held"
     );
-    world.release(one, "example.org", ClaimKind::Zone).await;
-    world.claim(two, "example.org", ClaimKind::Zone).await.unwrap();
+    world.release(two, "example.org", ClaimKind::Zone).await;
+    world.claim(one, "example.org", ClaimKind::Zone).await.unwrap();
+}
+
+/// Our servers would answer them both, and the inner one for names of the outer one's owner.
+#[tokio::test]
+async fn zones_of_two_tenants_never_stand_in_each_other() {
+    let world = World::new().await;
+    let (one, two) = (world.customer("One").await.id, world.customer("Two").await.id);
+    world.claim(one, "lab.example.org", ClaimKind::Zone).await.unwrap();
+    let above = world.claim(two, "example.org", ClaimKind::Zone).await.unwrap_err();
+    assert!(matches!(above, NameError::Taken(_)), "{above:?}");
+    world.claim(one, "example.org", ClaimKind::Zone).await.unwrap();
+    let below = world
+        .claim(two, "x.lab.example.org", ClaimKind::Zone)
+        .await
+        .unwrap_err();
+    assert!(matches!(below, NameError::BelowAnothers(_)), "{below:?}");
 }
 
 #[tokio::test]
@@ -194,9 +215,9 @@ async fn a_refusal_leaves_the_transaction_usable() {
     assert_eq!(world.count("select count(*) from tenancy.claims").await, 2);
 }
 
-/// Tenants race for names above and below each other, round after round; in each, one has it all.
+/// Tenants race for zones above and below each other, round after round; in each, one has it all.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_those_who_claim_an_apex_and_names_below_at_once_one_wins() {
+async fn of_those_who_claim_zones_above_and_below_each_other_at_once_one_wins() {
     let world = Arc::new(World::new().await);
     let mut tenants = Vec::new();
     for n in 0..4 {
@@ -215,7 +236,7 @@ async fn of_those_who_claim_an_apex_and_names_below_at_once_one_wins() {
             let text = format!("{prefix}race{round}.co.uk");
             racers.spawn(async move {
                 world
-                    .claim(tenant, &text, ClaimKind::Site)
+                    .claim(tenant, &text, ClaimKind::Zone)
                     .await
                     .is_ok()
                     .then_some((tenant, text))
@@ -232,5 +253,24 @@ async fn of_those_who_claim_an_apex_and_names_below_at_once_one_wins() {
                 );
             }
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_those_who_want_the_same_preview_at_once_one_has_it() {
+    let world = Arc::new(World::with_reserved(&["preview.provider.net"]).await);
+    let mut tenants = Vec::new();
+    for n in 0..4 {
+        tenants.push(world.customer(&format!("T{n}")).await.id);
+    }
+    for round in 0..10 {
+        let mut racers = JoinSet::new();
+        for tenant in tenants.clone() {
+            let world = world.clone();
+            let text = format!("shop{round}.preview.provider.net");
+            racers.spawn(async move { world.claim(tenant, &text, ClaimKind::Preview).await.is_ok() });
+        }
+        let won = racers.join_all().await.into_iter().filter(|won| *won).count();
+        assert_eq!(won, 1, "round {round}");
     }
 }

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use mpanel_authz::TenantKind;
 use mpanel_kernel::ids::TenantId;
 use mpanel_pg::{Reason, Tx as _};
-use mpanel_tenancy_contract::{EntitlementError, EntitlementKey, Entitlements as _};
+use mpanel_tenancy_contract::{
+    ClaimKind, EntitlementError, EntitlementKey, Entitlements as _, NameClaims as _, NameError,
+};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -67,6 +69,7 @@ async fn write(world: Arc<World>, tenants: Arc<Vec<TenantId>>, ledger: Ledger, s
         let mut moves = Vec::new();
         // Both keys in either order within one transaction.
         let first = random.below(2) as usize;
+        let growth = random.below(3) == 0;
         for key in [KEYS[first], KEYS[1 - first]] {
             let have = held.get(&(tenant, key)).copied().unwrap_or(0);
             let delta = if have > 0 && random.below(3) == 0 {
@@ -77,6 +80,15 @@ async fn write(world: Arc<World>, tenants: Arc<Vec<TenantId>>, ledger: Ledger, s
             match world.tenancy.reserve(&mut tx, key, delta).await {
                 Ok(()) => moves.push((key, delta)),
                 Err(EntitlementError::Exceeded { .. } | EntitlementError::ExceededAbove { .. }) => refused += 1,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        // Names come after counters; neighbours in one domain wait for each other there too.
+        if growth {
+            let name = format!("n{seed}.domain{}.com", random.below(3)).parse().unwrap();
+            match world.tenancy.claim(&mut tx, &name, ClaimKind::Site).await {
+                Ok(()) if random.below(2) == 0 => world.tenancy.release(&mut tx, &name, ClaimKind::Site).await.unwrap(),
+                Ok(()) | Err(NameError::Taken(_)) => {}
                 Err(error) => panic!("{error}"),
             }
         }
@@ -150,4 +162,46 @@ async fn counters_equal_a_recount_and_pass_no_limit() {
             );
         }
     }
+}
+
+/// A branch that is held does not hold up another, nor the platform's own use.
+#[tokio::test]
+async fn branches_below_the_platform_do_not_wait_for_each_other() {
+    let world = World::new().await;
+    let plan = world.plan(&world.root(), "P", json!({"sites": 10}), false).await;
+    let one = world
+        .child(&world.root(), TenantKind::Customer, "One", Some(plan))
+        .await
+        .id;
+    let two = world
+        .child(&world.root(), TenantKind::Customer, "Two", Some(plan))
+        .await
+        .id;
+    let mut held = world.tenant_tx(one).await;
+    world
+        .tenancy
+        .reserve(&mut held, EntitlementKey::Sites, 3)
+        .await
+        .unwrap();
+    for tenant in [two, world.tenancy.platform()] {
+        let mut tx = world.tenant_tx(tenant).await;
+        sqlx::query("set local lock_timeout = '5s'")
+            .execute(tx.conn())
+            .await
+            .unwrap();
+        world.tenancy.reserve(&mut tx, EntitlementKey::Sites, 2).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    held.commit().await.unwrap();
+    let usage = world
+        .service
+        .usage(&world.root(), world.tenancy.platform())
+        .await
+        .unwrap();
+    let sites = usage.iter().find(|(key, _, _)| *key == EntitlementKey::Sites);
+    assert_eq!(
+        sites,
+        Some(&(EntitlementKey::Sites, 7, None)),
+        "its own and everybody's"
+    );
 }

@@ -30,6 +30,12 @@ pub fn table() -> BTreeMap<&'static str, Call> {
     let of = |resource, action| Some((resource, action));
     let (account, session, token) = ("identity.account", "identity.session", "identity.api_token");
     add("me_get", None, Body::None);
+    // The same again is refused, and leaves those who are asked for in the next calls as they are.
+    add(
+        "password_change",
+        of(account, Modify),
+        Body::Json(|_| json!({"current_password": PASSWORD, "new_password": PASSWORD})),
+    );
     add(
         "totp_start",
         of(account, Modify),
@@ -80,6 +86,11 @@ pub fn table() -> BTreeMap<&'static str, Call> {
         "members_create",
         of(member, ManageAccess),
         Body::Json(|_| json!({"email": format!("walk{}@member.example", unique()), "name": "Walk", "role": "viewer"})),
+    );
+    add(
+        "members_update",
+        of(member, ManageAccess),
+        Body::Json(|_| json!({"role": "viewer"})),
     );
     add("members_delete", of(member, Delete), Body::None);
     add("plans_list", of(plan, List), Body::None);

@@ -98,6 +98,15 @@ impl Memberships for TestMemberships {
         Ok(memberships.collect())
     }
 
+    async fn hand_over(&self, tx: &mut TenantTx, from: UserId, to: UserId) -> Result<(), mpanel_pg::Error> {
+        sqlx::query("select tenancy.hand_over_membership($1, $2)")
+            .bind(from.uuid())
+            .bind(to.uuid())
+            .execute(tx.conn())
+            .await?;
+        Ok(())
+    }
+
     async fn join(&self, tx: &mut TenantTx, user: UserId, role: Role, now: Timestamp) -> Result<(), mpanel_pg::Error> {
         let tenant = tx.tenant();
         sqlx::query("select tenancy.add_member($1, $2, $3, $4)")
