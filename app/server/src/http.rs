@@ -12,6 +12,7 @@ use mpanel_authz::{OpCx, Resource, Role, RoleRow, TenantKind};
 use mpanel_events::{Spine, Tail};
 use mpanel_http::{Api, Gate, Result, Routes};
 use mpanel_pg::TenantTx;
+use tokio::sync::watch;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -61,6 +62,8 @@ pub struct SpineState {
     pub tail: Tail,
     pub gate: Arc<dyn Gate>,
     pub streams: events::StreamLimits,
+    /// Turns true when the server is to end.
+    pub stopping: watch::Receiver<bool>,
 }
 
 impl SpineState {

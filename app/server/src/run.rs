@@ -16,6 +16,7 @@ use mpanel_kernel::clock::{SharedClock, SystemClock};
 use mpanel_pg::PgConnectOptions;
 use mpanel_telemetry::spawn_named;
 use tokio::net::UnixListener;
+use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::contexts::{Contexts, permissions};
@@ -95,10 +96,23 @@ pub async fn run(options: Options, stop: impl Future<Output = ()> + Send + 'stat
         clock.clone(),
         &config.rate,
     ));
-    let app = app(&config, &contexts, &spine, &tail, &clock, gate, pages)?;
+    let (stopping, stopped) = watch::channel(false);
+    let state = SpineState {
+        spine,
+        tail,
+        gate,
+        streams: StreamLimits::new(&config.rate),
+        stopping: stopped,
+    };
+    let app = app(&config, &contexts, state, &clock, pages)?;
     listeners.serve.set_nonblocking(true)?;
     let listener = UnixListener::from_std(listeners.serve)?;
     tracing::info!("ready");
+    // Streams would never end by themselves, and the server waits for all requests.
+    let stop = async move {
+        stop.await;
+        stopping.send_replace(true);
+    };
     axum::serve(listener, app).with_graceful_shutdown(stop).await?;
     Ok(())
 }
@@ -107,22 +121,15 @@ pub async fn run(options: Options, stop: impl Future<Output = ()> + Send + 'stat
 fn app(
     config: &Config,
     contexts: &Contexts,
-    spine: &Spine,
-    tail: &Tail,
+    state: SpineState,
     clock: &SharedClock,
-    gate: Arc<dyn Gate>,
     pages: Router,
 ) -> anyhow::Result<Router> {
-    let mut routes = spine_routes(Arc::new(SpineState {
-        spine: spine.clone(),
-        tail: tail.clone(),
-        gate: gate.clone(),
-        streams: StreamLimits::new(&config.rate),
-    }));
+    let (spine, gate) = (state.spine.clone(), state.gate.clone());
     let mut public = OpenApiRouter::new();
     let mut runtime = Runtime {
         spine: spine.clone(),
-        tail: tail.clone(),
+        tail: state.tail.clone(),
         clock: clock.clone(),
         operations: Vec::new(),
         reconcilers: vec![Arc::new(Retention {
@@ -132,6 +139,7 @@ fn app(
         jobs: Vec::new(),
         tuning: Tuning::default(),
     };
+    let mut routes = spine_routes(Arc::new(state));
     for module in contexts.modules() {
         routes = routes.merge(module.routes);
         public = public.merge(module.public_routes);
@@ -145,11 +153,8 @@ fn app(
     let (routes, _) = nest(routes).split_for_parts();
     let (public, _) = nest(public).split_for_parts();
     let document = openapi::document();
-    let system = System {
-        db: spine.db().clone(),
-        metrics_token: config.metrics_token.clone(),
-        openapi: serde_json::to_string(&document)?,
-    };
+    let openapi = serde_json::to_vec(&document)?.into();
+    let system = System::new(spine.db().clone(), config.metrics_token.clone(), openapi);
     let parameters = Arc::new(KnownParameters::of(&document));
     let parameters = middleware::from_fn_with_state(parameters, mpanel_http::known_parameters);
     let uploads = Slots::new(config.rate.uploads_per_credential);

@@ -56,7 +56,13 @@ pub async fn stream(state: State, Cx(cx): Cx, caller: Caller, request: Request) 
         sender,
         _places: places,
     };
-    spawn_named("events.stream", session.run(after));
+    let mut stopping = state.stopping.clone();
+    spawn_named("events.stream", async move {
+        tokio::select! {
+            () = session.run(after) => {}
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+        }
+    });
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
     Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive))
 }

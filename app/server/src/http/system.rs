@@ -1,5 +1,7 @@
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -11,14 +13,45 @@ use mpanel_kernel::error::Kind;
 use mpanel_pg::Db;
 use mpanel_telemetry::metrics;
 use serde_json::json;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// For so long an answer of the database is believed: whoever asks, and how often, it is asked no more than that.
+const BELIEVED: Duration = Duration::from_millis(250);
 
 /// What the server tells about itself.
 pub struct System {
-    pub db: Db,
+    db: Db,
+    /// Whether the database answered at last, and when that was.
+    up: Mutex<Option<(Instant, bool)>>,
     /// Lets collectors from elsewhere read the metrics.
-    pub metrics_token: Option<Secret<String>>,
+    metrics_token: Option<Secret<String>>,
     /// The OpenAPI document, as it is served.
-    pub openapi: String,
+    openapi: Bytes,
+}
+
+impl System {
+    pub fn new(db: Db, metrics_token: Option<Secret<String>>, openapi: Bytes) -> Self {
+        Self {
+            db,
+            up: Mutex::new(None),
+            metrics_token,
+            openapi,
+        }
+    }
+
+    async fn is_up(&self) -> bool {
+        // Held while the database is asked: the others wait for the same answer.
+        let mut last = self.up.lock().await;
+        if let Some((at, up)) = *last
+            && at.elapsed() < BELIEVED
+        {
+            return up;
+        }
+        let up = self.db.is_up().await;
+        *last = Some((Instant::now(), up));
+        up
+    }
 }
 
 pub fn routes(system: Arc<System>) -> Router {
@@ -32,7 +65,7 @@ pub fn routes(system: Arc<System>) -> Router {
 
 /// Ready means that a change can be made now.
 async fn ready(State(system): State<Arc<System>>) -> Response {
-    if system.db.is_up().await {
+    if system.is_up().await {
         Json(json!({"status": "ready"})).into_response()
     } else {
         let text = "the database does not answer; sites and DNS are served all the same";

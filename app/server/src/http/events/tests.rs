@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::middleware;
 use axum::response::Response;
 use http::{Request, StatusCode};
+use http_body_util::BodyExt;
 use mpanel_authz::OpCx;
 use mpanel_config::Rate;
 use mpanel_crypto::MasterKey;
@@ -17,6 +18,7 @@ use mpanel_kernel::clock::SystemClock;
 use mpanel_kernel::ids::{RequestId, TenantId};
 use mpanel_pg::Db;
 use mpanel_testkit::database::migrated;
+use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::StreamLimits;
@@ -48,7 +50,8 @@ impl Gate for Two {
     }
 }
 
-async fn app() -> Router {
+/// The routes, and what tells them that the server is to end.
+async fn app_and_end() -> (Router, watch::Sender<bool>) {
     let modules = [
         mpanel_pg::FOUNDATION,
         mpanel_events::MIGRATIONS,
@@ -58,14 +61,17 @@ async fn app() -> Router {
     let folder = tempfile::tempdir().unwrap();
     let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
     let gate: Arc<dyn Gate> = Arc::new(Two);
+    let (end, stopping) = watch::channel(false);
     let state = SpineState {
         spine: Spine::new(db, Arc::new(Vault::new(master))),
         tail: Tail::default(),
         gate: gate.clone(),
         streams: StreamLimits::new(&RATE),
+        stopping,
     };
     let (router, _) = spine_routes(Arc::new(state)).split_for_parts();
-    router.layer(middleware::from_fn_with_state(gate, mpanel_http::admit))
+    let router = router.layer(middleware::from_fn_with_state(gate, mpanel_http::admit));
+    (router, end)
 }
 
 async fn stream(app: &Router, fields: &[&str], address: Option<&str>) -> Response {
@@ -100,7 +106,7 @@ async fn opens_soon(app: &Router, fields: &[&str], address: Option<&str>) -> Res
 
 #[tokio::test]
 async fn streams_of_one_credential_are_bounded_until_one_is_closed() {
-    let app = app().await;
+    let (app, _end) = app_and_end().await;
     let first = stream(&app, &[], None).await;
     let second = stream(&app, &[], None).await;
     assert_eq!((first.status(), second.status()), (StatusCode::OK, StatusCode::OK));
@@ -115,7 +121,7 @@ async fn streams_of_one_credential_are_bounded_until_one_is_closed() {
 
 #[tokio::test]
 async fn streams_from_one_network_are_bounded_whoever_opens_them() {
-    let app = app().await;
+    let (app, _end) = app_and_end().await;
     let address = |last: u32| format!("2001:db8::{last}");
     let mut open = Vec::new();
     for (n, fields) in [&[][..], &[], &["other"]].into_iter().enumerate() {
@@ -131,4 +137,14 @@ async fn streams_from_one_network_are_bounded_whoever_opens_them() {
     open.pop();
     drop(elsewhere);
     opens_soon(&app, &["other"], Some(&address(9))).await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_server() {
+    let (app, end) = app_and_end().await;
+    let open = stream(&app, &[], None).await;
+    assert_eq!(open.status(), StatusCode::OK);
+    end.send_replace(true);
+    let body = tokio::time::timeout(Duration::from_secs(30), open.into_body().collect()).await;
+    assert!(body.unwrap().unwrap().to_bytes().is_empty());
 }
