@@ -107,6 +107,7 @@ impl Contexts {
         let agent: Arc<dyn Agent> = Arc::new(UnixAgent::new(config.data.join("run/agent.sock")));
         let ports = mpanel_sites::Ports {
             entitlements: Arc::new(tenancy.clone()),
+            metering: Arc::new(tenancy.clone()),
             claims: Arc::new(tenancy.clone()),
             certificates: Arc::new(certificates.clone()),
             records: Arc::new(dns.clone()),

@@ -184,7 +184,7 @@ fn serve_feed(
         tail: tail.clone(),
         board: board.clone(),
         nodes: Arc::new(Directory::new(contexts.fleet.clone(), peers)),
-        usage: None,
+        usage: Some(Arc::new(contexts.sites.clone())),
         clock: clock.clone(),
     };
     spawn_named(

@@ -3,6 +3,7 @@
 mod domains;
 mod releases;
 mod sites;
+mod traffic;
 mod uploads;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ fn router() -> OpenApiRouter<Arc<Sites>> {
     OpenApiRouter::new()
         .routes(routes!(sites::list, sites::create))
         .routes(routes!(sites::get, sites::update, sites::delete))
+        .routes(routes!(traffic::get))
         .routes(routes!(domains::list, domains::create))
         .routes(routes!(domains::delete))
         .routes(routes!(uploads::create))

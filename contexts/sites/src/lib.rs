@@ -9,9 +9,11 @@ mod error;
 mod http;
 mod observe;
 mod ops;
+mod pause;
 mod reconcile;
 mod service;
 mod store;
+mod usage;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,7 +29,7 @@ use mpanel_http::Module;
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::Migrations;
-use mpanel_tenancy_contract::{Entitlements, NameClaims};
+use mpanel_tenancy_contract::{Entitlements, Metering, NameClaims};
 
 pub use authz::ROLES;
 pub use error::Error;
@@ -35,13 +37,17 @@ pub use http::api;
 
 pub const MIGRATIONS: Migrations = Migrations {
     schema: "sites",
-    files: &[("0001_sites", include_str!("../migrations/0001_sites.sql"))],
+    files: &[
+        ("0001_sites", include_str!("../migrations/0001_sites.sql")),
+        ("0002_traffic", include_str!("../migrations/0002_traffic.sql")),
+    ],
 };
 
 /// What sites need of the rest of the platform.
 #[derive(Clone)]
 pub struct Ports {
     pub entitlements: Arc<dyn Entitlements>,
+    pub metering: Arc<dyn Metering>,
     pub claims: Arc<dyn NameClaims>,
     pub certificates: Arc<dyn Certificates>,
     pub records: Arc<dyn HostRecords>,
@@ -107,7 +113,10 @@ pub fn module(sites: Sites) -> Module {
         roles: ROLES.to_vec(),
         routes: http::routes(Arc::new(sites.clone())),
         operations: ops::all(&sites),
-        reconcilers: vec![Arc::new(reconcile::Converge::new(sites))],
+        reconcilers: vec![
+            Arc::new(reconcile::Converge::new(sites.clone())),
+            Arc::new(pause::Pause::new(sites)),
+        ],
         ..Module::default()
     }
 }

@@ -6,6 +6,7 @@ mod domains;
 mod publish;
 mod releases;
 mod sites;
+mod traffic;
 mod uploads;
 
 pub use create_site::CreateSite;
@@ -13,4 +14,5 @@ pub use domains::AddDomain;
 pub(crate) use domains::name_error;
 pub use releases::{Deploying, NewRelease};
 pub use sites::{SettingsPatch, SitePatch};
+pub use traffic::SiteTraffic;
 pub use uploads::NewUpload;

@@ -4,4 +4,5 @@ pub mod domains;
 pub mod due;
 pub mod releases;
 pub mod sites;
+pub mod traffic;
 pub mod uploads;

@@ -14,5 +14,6 @@ mod sites;
 mod space;
 mod store;
 mod support;
+mod traffic;
 mod undo;
 mod uploads;

@@ -6,6 +6,10 @@ pub mod events {
     pub const SITE_CHANGED: &str = "sites.site.changed.v1";
     /// What is known of how a site does; it has no entry in the audit log.
     pub const SITE_STATUS_CHANGED: &str = "sites.site.status_changed.v1";
+    /// A calm page is shown in place of the site, because its traffic is used up.
+    pub const SITE_PAUSED: &str = "sites.site.paused.v1";
+    /// The site is shown again.
+    pub const SITE_RESUMED: &str = "sites.site.resumed.v1";
     /// A site is withdrawn and its files are being removed.
     pub const SITE_DELETING: &str = "sites.site.deleting.v1";
     /// Its removal was cancelled in time: the site is as it was.

@@ -1,4 +1,5 @@
 use aws_lc_rs::digest::{SHA256, digest as sha256};
+use jiff::Timestamp;
 use mpanel_feed::topics::{EdgeHost, EdgeTarget};
 use mpanel_kernel::ids::{ReleaseId, TenantId};
 
@@ -8,19 +9,32 @@ use crate::error::Error;
 /// A host name and what the edge does with requests for it.
 pub type Host = (String, EdgeHost);
 
-/// Every host of a site as its rows say. `active` is the active release, and whether it has a
-/// `404.html` of its own.
+/// What the hosts of a site show.
+#[derive(Debug, Clone, Copy)]
+pub enum Content {
+    /// Nothing yet.
+    None,
+    /// A release, and whether it has a `404.html` of its own.
+    Release((ReleaseId, bool)),
+    /// A page that says until when at the latest: the traffic is used up.
+    Paused(Timestamp),
+}
+
+/// Every host of a site as its rows say.
 ///
 /// # Errors
 /// When what is stored is not understood, which is a bug.
-pub fn hosts(
-    tenant: TenantId,
-    site: &Site,
-    active: Option<(ReleaseId, bool)>,
-    address: Address,
-) -> Result<Vec<Host>, Error> {
-    let content = match active {
-        Some((release, has_404)) => EdgeTarget::Site {
+pub fn hosts(tenant: TenantId, site: &Site, content: Content, address: Address) -> Result<Vec<Host>, Error> {
+    let page = |title: &str, text: String, status, retry_at| EdgeTarget::Placeholder {
+        site: site.id.to_string(),
+        tenant: tenant.to_string(),
+        title: title.to_owned(),
+        text,
+        status,
+        retry_at,
+    };
+    let content = match content {
+        Content::Release((release, has_404)) => EdgeTarget::Site {
             site: site.id.to_string(),
             tenant: tenant.to_string(),
             root: format!("{}/releases/{release}", site.id),
@@ -32,14 +46,17 @@ pub fn hosts(
                 .or_else(|| has_404.then(|| "404.html".to_owned())),
             https_redirect: site.settings.https_redirect,
         },
-        None => EdgeTarget::Placeholder {
-            site: site.id.to_string(),
-            tenant: tenant.to_string(),
-            title: site.name.clone(),
-            text: "this site has no release yet".to_owned(),
-            status: 200,
-            retry_at: None,
-        },
+        Content::None => page(&site.name, "this site has no release yet".to_owned(), 200, None),
+        // Not 200, or search engines would take this page for the site.
+        Content::Paused(until) => page(
+            "This site is taking a break",
+            format!(
+                "It has had more visitors this month than its plan allows. It is back on {} at the latest.",
+                until.strftime("%-d %B %Y")
+            ),
+            503,
+            Some(until.to_string()),
+        ),
     };
     let own = address.of(site.primary_host.as_deref().unwrap_or(&site.preview_host));
     let mut hosts = vec![(

@@ -3,7 +3,7 @@ use mpanel_feed::topics::EDGE_HOST;
 use mpanel_kernel::ids::{ReleaseId, SiteId};
 use mpanel_pg::TenantTx;
 
-use crate::domain::{Address, Host, Site, digest, hosts};
+use crate::domain::{Address, Content, Host, Site, digest, hosts};
 use crate::error::Error;
 use crate::{Sites, store};
 
@@ -14,8 +14,11 @@ impl Sites {
 
     /// Every host of a site as its rows say.
     pub(crate) async fn hosts(&self, tx: &mut TenantTx, site: &Site) -> Result<Vec<Host>, Error> {
-        let active = self.active(tx, site).await?;
-        hosts(tx.tenant(), site, active, self.address())
+        let content = match store::traffic::paused(tx).await? {
+            Some(until) => Content::Paused(until),
+            None => self.active(tx, site).await?.map_or(Content::None, Content::Release),
+        };
+        hosts(tx.tenant(), site, content, self.address())
     }
 
     async fn active(&self, tx: &mut TenantTx, site: &Site) -> Result<Option<(ReleaseId, bool)>, Error> {

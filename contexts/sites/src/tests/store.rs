@@ -191,3 +191,12 @@ pub async fn set_upload(db: &Db, upload: UploadId, state: &str) {
         .unwrap();
     tx.commit().await.unwrap();
 }
+
+/// Rows of traffic, of all tenants.
+pub async fn traffic_rows(db: &Db) -> i64 {
+    let mut tx = db.platform(Reason::Administer("test")).await.unwrap();
+    sqlx::query_scalar("select count(*) from sites.traffic")
+        .fetch_one(tx.conn())
+        .await
+        .unwrap()
+}

@@ -28,6 +28,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::store::{TestTenancy, plant};
+use super::traffic::TestMetering;
 use crate::domain::{Release, Site, Upload};
 use crate::service::{CreateSite, NewRelease, NewUpload};
 use crate::{Error, Ports, ROLES, Settings, Sites, ops};
@@ -133,6 +134,7 @@ pub struct World {
     pub agent: Arc<FakeAgent>,
     pub records: Arc<TestRecords>,
     pub certificates: Arc<TestCertificates>,
+    pub metering: Arc<TestMetering>,
     pub tenant: TenantId,
     pub permissions: Arc<Permissions>,
     pub folder: TempDir,
@@ -172,8 +174,10 @@ impl World {
         let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
         let spine = Spine::new(db.clone(), Arc::new(Vault::new(master)));
         let (agent, records, certificates) = (Arc::new(FakeAgent::new()), Arc::default(), Arc::default());
+        let metering = Arc::<TestMetering>::default();
         let ports = Ports {
             entitlements: Arc::new(TestTenancy),
+            metering: metering.clone(),
             claims: Arc::new(TestTenancy),
             certificates: Arc::clone(&certificates) as Arc<TestCertificates>,
             records: Arc::clone(&records) as Arc<TestRecords>,
@@ -204,6 +208,7 @@ impl World {
             agent,
             records,
             certificates,
+            metering,
             tenant,
             permissions: Arc::new(Permissions::new(ROLES.iter().copied()).unwrap()),
             folder,

@@ -11,4 +11,5 @@ mod server;
 mod states;
 mod streams;
 mod support;
+mod usage;
 mod vault;

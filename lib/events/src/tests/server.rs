@@ -12,7 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::support::{Fixture, TOPIC, until};
-use crate::{FeedServer, NodeDirectory, Refused, ServedBoard};
+use crate::{FeedServer, NodeDirectory, Refused, ServedBoard, UsageSink};
 
 struct OneNode;
 
@@ -34,6 +34,11 @@ pub(super) struct Serving {
 
 /// Everything a server runs about the feed, on the socket `feed.sock`.
 pub(super) async fn serve(fixture: &Fixture, folder: &Path) -> Serving {
+    serve_with(fixture, folder, None).await
+}
+
+/// The same with somebody who keeps usage.
+pub(super) async fn serve_with(fixture: &Fixture, folder: &Path, usage: Option<Arc<dyn UsageSink>>) -> Serving {
     let mut tasks: Vec<_> = fixture.live().await.into();
     let board = ServedBoard::default();
     let server = FeedServer {
@@ -41,7 +46,7 @@ pub(super) async fn serve(fixture: &Fixture, folder: &Path) -> Serving {
         tail: fixture.tail.clone(),
         board: board.clone(),
         nodes: Arc::new(OneNode),
-        usage: None,
+        usage,
         clock: fixture.clock.clone(),
     };
     let path = folder.join("feed.sock");

@@ -108,6 +108,7 @@ fn value(kind: &str) -> &'static str {
         "bytea" => "'\\x00'",
         "inet" => "'127.0.0.1'",
         "timestamp with time zone" => "now()",
+        "date" => "current_date",
         "text[]" => "'{}'",
         other => panic!("say how a value of the type {other} is made"),
     }

@@ -129,6 +129,7 @@ fn sites(add: Add<'_>) {
     let (site, domain, upload, release) = ("sites.site", "sites.domain", "sites.upload", "sites.release");
     add("sites_list", of(site, List), Body::None);
     add("sites_get", of(site, Read), Body::None);
+    add("sites_traffic", of(site, Read), Body::None);
     add(
         "sites_create",
         of(site, Create),

@@ -1,0 +1,174 @@
+//! Traffic of sites, and whose sites are paused because of it.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use mpanel_kernel::ids::{NodeId, SiteId, TenantId};
+use mpanel_pg::{PlatformTx, TenantTx, Ts, Tx};
+
+use crate::domain::{Day, Report, Traffic};
+use crate::error::Error;
+
+/// Lets reports of a node follow each other: what one has added is seen by the next.
+pub async fn hold(tx: &mut PlatformTx, node: NodeId) -> Result<(), Error> {
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended(concat('traffic:', $1::uuid), 7))",
+        node.uuid(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Keeps the figures of a report where they are higher than what is known. Those of sites that this node never had are
+/// left out. Returns by how much the bytes sent have grown, by tenant; the caller holds the node.
+pub async fn keep(tx: &mut PlatformTx, report: &Report) -> Result<Vec<(TenantId, i64)>, Error> {
+    let column = |value: fn(&Traffic) -> i64| -> Vec<i64> { report.sites.iter().map(|s| value(&s.traffic)).collect() };
+    let tenants: Vec<_> = report.sites.iter().map(|reported| reported.tenant.uuid()).collect();
+    let sites: Vec<_> = report.sites.iter().map(|reported| reported.site.uuid()).collect();
+    let rows = sqlx::query!(
+        r#"with given as (
+               select g.* from unnest($4::uuid[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[])
+                   as g (tenant_id, site_id, requests, bytes_in, bytes_out)
+               where exists (select from sites.sites s
+                             where s.tenant_id = g.tenant_id and s.id = g.site_id and s.node_id = $1)
+                  or exists (select from sites.traffic t
+                             where t.tenant_id = g.tenant_id and t.site_id = g.site_id and t.node_id = $1)
+           ), known as (
+               select t.tenant_id, t.site_id, t.bytes_out
+               from sites.traffic t join given g using (tenant_id, site_id)
+               where t.day = $3::text::date and t.node_id = $1 and t.boot = $2
+           ), kept as (
+               insert into sites.traffic as t
+                   (tenant_id, site_id, day, node_id, boot, requests, bytes_in, bytes_out)
+               select tenant_id, site_id, $3::text::date, $1, $2, requests, bytes_in, bytes_out from given
+               on conflict (tenant_id, site_id, day, node_id, boot) do update
+               set requests = greatest(t.requests, excluded.requests),
+                   bytes_in = greatest(t.bytes_in, excluded.bytes_in),
+                   bytes_out = greatest(t.bytes_out, excluded.bytes_out)
+           )
+           select g.tenant_id as "tenant_id!", sum(greatest(g.bytes_out - coalesce(k.bytes_out, 0), 0))::bigint as "grown!"
+           from given g left join known k using (tenant_id, site_id)
+           group by g.tenant_id"#,
+        report.node.uuid(),
+        report.boot,
+        report.day.to_string(),
+        &tenants,
+        &sites,
+        &column(|traffic| traffic.requests),
+        &column(|traffic| traffic.bytes_in),
+        &column(|traffic| traffic.bytes_out),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let rows = rows.into_iter().filter(|row| row.grown > 0);
+    Ok(rows
+        .map(|row| (TenantId::from_uuid(row.tenant_id), row.grown))
+        .collect())
+}
+
+/// A site's traffic from a day on, by day; days without any are left out.
+pub async fn by_day(tx: &mut TenantTx, site: SiteId, from: Date) -> Result<Vec<Day>, Error> {
+    let rows = sqlx::query!(
+        r#"select day::text as "day!", sum(requests)::bigint as "requests!", sum(bytes_in)::bigint as "bytes_in!",
+                  sum(bytes_out)::bigint as "bytes_out!"
+           from sites.traffic where tenant_id = $1 and site_id = $2 and day >= $3::text::date
+           group by day order by day"#,
+        tx.tenant().uuid(),
+        site.uuid(),
+        from.to_string(),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let day = |text: String| text.parse().map_err(|_| Error::Stored(text));
+    rows.into_iter()
+        .map(|row| {
+            Ok(Day {
+                day: day(row.day)?,
+                traffic: Traffic {
+                    requests: row.requests,
+                    bytes_in: row.bytes_in,
+                    bytes_out: row.bytes_out,
+                },
+            })
+        })
+        .collect()
+}
+
+/// Forgets what is older than a day.
+pub async fn forget_before(tx: &mut PlatformTx, day: Date) -> Result<u64, Error> {
+    let done = sqlx::query!("delete from sites.traffic where day < $1::text::date", day.to_string())
+        .execute(tx.conn())
+        .await?;
+    Ok(done.rows_affected())
+}
+
+/// Until when the tenant's sites are paused, if they are.
+pub async fn paused(tx: &mut TenantTx) -> Result<Option<Timestamp>, Error> {
+    let until = sqlx::query_scalar!(
+        r#"select until as "until: Ts" from sites.paused where tenant_id = $1"#,
+        tx.tenant().uuid(),
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(until.map(Timestamp::from))
+}
+
+/// Pauses the tenant's sites, or no longer.
+pub async fn set_paused(tx: &mut TenantTx, until: Option<Timestamp>) -> Result<(), Error> {
+    let tenant = tx.tenant().uuid();
+    match until {
+        Some(until) => {
+            sqlx::query!(
+                "insert into sites.paused (tenant_id, until) values ($1, $2)
+                 on conflict (tenant_id) do update set until = excluded.until",
+                tenant,
+                Ts(until) as _,
+            )
+            .execute(tx.conn())
+            .await?
+        }
+        None => {
+            sqlx::query!("delete from sites.paused where tenant_id = $1", tenant)
+                .execute(tx.conn())
+                .await?
+        }
+    };
+    Ok(())
+}
+
+/// Whose sites are to be paused until a moment and are not, of these tenants; and whose are paused and are not to be.
+pub async fn differing(
+    tx: &mut PlatformTx,
+    exceeded: &[TenantId],
+    until: Timestamp,
+) -> Result<(Vec<TenantId>, Vec<TenantId>), Error> {
+    let exceeded: Vec<_> = exceeded.iter().map(|tenant| tenant.uuid()).collect();
+    let rows = sqlx::query!(
+        r#"select tenant_id as "tenant_id!", true as "pause!"
+           from unnest($1::uuid[]) as e (tenant_id)
+           where exists (select from sites.sites s where s.tenant_id = e.tenant_id)
+             and not exists (select from sites.paused p where p.tenant_id = e.tenant_id and p.until = $2)
+           union all
+           select p.tenant_id, false from sites.paused p where p.tenant_id <> all($1)"#,
+        &exceeded,
+        Ts(until) as _,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let of = |pause: bool| {
+        let rows = rows.iter().filter(|row| row.pause == pause);
+        rows.map(|row| TenantId::from_uuid(row.tenant_id)).collect()
+    };
+    Ok((of(true), of(false)))
+}
+
+/// The tenant's sites, in one order for all who lock them.
+pub async fn sites(tx: &mut TenantTx) -> Result<Vec<SiteId>, Error> {
+    let rows = sqlx::query_scalar!(
+        "select id from sites.sites where tenant_id = $1 and state = 'active' order by id for update",
+        tx.tenant().uuid(),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(SiteId::from_uuid).collect())
+}
