@@ -16,6 +16,7 @@ mod query;
 mod slots;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod words;
 
 pub use admit::{Admission, Gate, admit};
 pub use axum;
@@ -28,6 +29,7 @@ pub use query::{KnownParameters, Paging, Query, known_parameters};
 pub use slots::{Slot, Slots, limit_uploads, too_many};
 pub use utoipa;
 pub use utoipa_axum;
+pub use words::{RoleWord, TenantKindWord};
 
 /// A context's routes: paths, handlers and their part of the OpenAPI document.
 pub type Routes = utoipa_axum::router::OpenApiRouter;

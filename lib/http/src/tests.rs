@@ -1,5 +1,6 @@
 mod admission;
 mod queries;
+mod words;
 
 use axum::body::Body;
 use axum::response::IntoResponse;
