@@ -2,6 +2,7 @@
 //! [`calls`] does not know fails the tests by name.
 
 mod bad_input;
+mod bad_query;
 mod calls;
 mod cross_tenant;
 pub mod estate;

@@ -8,8 +8,11 @@ use crate::harness::holds::Hold;
 use crate::harness::{eventually, website};
 use crate::main_job::api::dig;
 
-/// What is killed together: the agent and those that serve have nothing to do with each other.
-const VICTIMS: [&[&str]; 4] = [&["serve"], &["postgres"], &["agent", "edge", "dns-1", "dns-2"], &["up"]];
+/// What is killed together before a step, in turns, so that in three rounds each dies before each. Those that die together have
+/// nothing to do with each other.
+const BEFORE: [&[&str]; 3] = [&["up", "serve"], &["postgres", "dns-1"], &["agent", "edge"]];
+/// After a step only its worker can miss that it is done.
+const AFTER: &[&str] = &["serve"];
 
 /// An operation, and how it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,11 +50,7 @@ impl Way {
     fn points(self) -> Vec<String> {
         let steps: &[(&str, &[&str])] = match self {
             Self::Deploy => &[("check unpack account activate served tidy", FORTH)],
-            Self::RefusedDeploy => &[
-                ("check", FORTH),
-                ("unpack", &["before", "failed"]),
-                ("unpack check", BACK),
-            ],
+            Self::RefusedDeploy => &[("unpack", &["before", "failed"]), ("unpack check", BACK)],
             Self::CancelledDeploy => &[("served", &["before"]), ("served activate account unpack check", BACK)],
             Self::Activate => &[("activate served", FORTH)],
             Self::CancelledActivate => &[("served", &["before"]), ("served activate", BACK)],
@@ -74,26 +73,24 @@ impl Way {
 const FORTH: &[&str] = &["before", "after"];
 const BACK: &[&str] = &["undo-before", "undo-after"];
 
-/// What is killed at the points of one way in a round: at each point another, so that a process has a moment's peace between two
-/// deaths, and in four rounds each at each. What neither writes nor is waited for is not killed a second time between two steps.
+/// What is killed at the points of one way in a round. Nothing dies often in a row: whoever brings it back would wait longer and
+/// longer.
 fn plan(points: &[String], round: usize) -> Vec<(&str, &'static [&'static str])> {
-    let (mut before, mut after) = (round, round);
+    let mut turn = round;
     let victims = points.iter().filter_map(|point| {
-        let place = if point.ends_with("after") {
-            after += 1;
-            (round < 2).then_some(after % 2)
+        if point.ends_with("before") {
+            turn = (turn + 1) % BEFORE.len();
+            Some((point.as_str(), BEFORE[turn]))
         } else {
-            before += 1;
-            Some(before % VICTIMS.len())
-        };
-        Some((point.as_str(), VICTIMS[place?]))
+            (turn == BEFORE.len() - 1).then_some((point.as_str(), AFTER))
+        }
     });
     victims.collect()
 }
 
 async fn walk(world: &mut World, way: Way) {
     let points = way.points();
-    for round in 0..VICTIMS.len() {
+    for round in 0..BEFORE.len() {
         let ready = prepare(world, way).await;
         let plan = plan(&points, round);
         let mut holds: Vec<(Hold, &[&str])> = Vec::new();
@@ -259,20 +256,23 @@ async fn judge(world: &mut World, way: Way, begun: Begun) {
 #[tokio::test]
 async fn deploys_survive_the_death_of_each_process_at_every_step() {
     let mut world = World::new().await;
-    for way in [Way::Deploy, Way::RefusedDeploy, Way::CancelledDeploy] {
+    for way in [Way::Deploy, Way::RefusedDeploy] {
         walk(&mut world, way).await;
     }
 }
 
 #[tokio::test]
-async fn changes_of_releases_and_sites_survive_the_death_of_each_process_at_every_step() {
+async fn cancellations_survive_the_death_of_each_process_at_every_step() {
     let mut world = World::new().await;
-    for way in [
-        Way::Activate,
-        Way::CancelledActivate,
-        Way::DeleteRelease,
-        Way::DeleteSite,
-    ] {
+    for way in [Way::CancelledDeploy, Way::CancelledActivate] {
+        walk(&mut world, way).await;
+    }
+}
+
+#[tokio::test]
+async fn switches_and_deletions_survive_the_death_of_each_process_at_every_step() {
+    let mut world = World::new().await;
+    for way in [Way::Activate, Way::DeleteRelease, Way::DeleteSite] {
         walk(&mut world, way).await;
     }
 }
