@@ -6,6 +6,8 @@
 //! only reported, so a file that is older than the last report changes nothing.
 
 mod spool;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;

@@ -110,11 +110,11 @@ async fn welcomed(listener: &UnixListener) -> UnixStream {
         node: "node_1".into(),
         position: at(10),
         mode: if hello.position.is_some() {
-        usage: false,
             Mode::Resume
         } else {
             Mode::Snapshot
         },
+        usage: false,
     };
     frame::write(&mut stream, &welcome).await.unwrap();
     stream

@@ -1,5 +1,6 @@
 mod conversion;
 mod process;
+mod reports;
 
 use std::path::Path;
 

@@ -16,12 +16,12 @@ use crate::edge::{serve, subscription};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Node {
+pub(super) struct Node {
     folder: TempDir,
 }
 
 impl Node {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         for name in ["edge", "run", "sites/one", "sites/two"] {
             std::fs::create_dir_all(folder.path().join(name)).unwrap();
@@ -32,16 +32,16 @@ impl Node {
         Self { folder }
     }
 
-    fn snapshot(&self) -> PathBuf {
+    pub(super) fn snapshot(&self) -> PathBuf {
         self.folder.path().join("edge/snapshot.json")
     }
 
-    fn feed(&self) -> UnixListener {
+    pub(super) fn feed(&self) -> UnixListener {
         UnixListener::bind(self.folder.path().join("run/feed.sock")).unwrap()
     }
 
     /// Runs a process beside the test's own steps; it ends with them, as if killed.
-    async fn run<T>(&self, steps: impl AsyncFnOnce(SocketAddr, SocketAddr) -> T) -> T {
+    pub(super) async fn run<T>(&self, steps: impl AsyncFnOnce(SocketAddr, SocketAddr) -> T) -> T {
         let (http, https) = (
             TcpListener::bind("127.0.0.1:0").unwrap(),
             TcpListener::bind("127.0.0.1:0").unwrap(),
@@ -63,7 +63,7 @@ impl Node {
     }
 }
 
-async fn get(address: SocketAddr) -> String {
+pub(super) async fn get(address: SocketAddr) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -72,7 +72,11 @@ async fn get(address: SocketAddr) -> String {
     answer
 }
 
-async fn welcomed(listener: &UnixListener) -> (tokio::net::UnixStream, frame::Hello) {
+pub(super) async fn welcomed(listener: &UnixListener) -> (tokio::net::UnixStream, frame::Hello) {
+    welcomed_with(listener, false).await
+}
+
+pub(super) async fn welcomed_with(listener: &UnixListener, usage: bool) -> (tokio::net::UnixStream, frame::Hello) {
     let (mut stream, _) = listener.accept().await.unwrap();
     let ClientFrame::Hello(hello) = frame::read(&mut stream).await.unwrap() else {
         panic!("no hello")
@@ -87,7 +91,7 @@ async fn welcomed(listener: &UnixListener) -> (tokio::net::UnixStream, frame::He
         node: NODE.into(),
         position: at(10),
         mode,
-        usage: false,
+        usage,
     };
     frame::write(&mut stream, &welcome).await.unwrap();
     (stream, hello)
