@@ -8,9 +8,9 @@ use mpanel_feed::topics::EDGE_HOST;
 use mpanel_kernel::ids::TenantId;
 use tokio::time::Instant;
 
-use crate::Sites;
 use crate::domain::{Condition, Observation, Site, assess, keep_times, misses_files};
 use crate::error::Error;
+use crate::{Sites, store};
 
 impl Sites {
     /// Whether the edges serve these hosts as of `generation`, waiting for it for at most `within`.
@@ -51,6 +51,7 @@ impl Sites {
             dns.push((name.to_string(), self.ports.records.status(&mut tx, name).await?));
         }
         let certificates = self.ports.certificates.status(&mut tx, &hosts).await?;
+        let paused_until = store::traffic::paused(&mut tx).await?;
         tx.commit().await?;
 
         let names: Vec<String> = hosts.iter().map(ToString::to_string).collect();
@@ -65,6 +66,7 @@ impl Sites {
             edge,
             addresses: addresses.iter().map(ToString::to_string).collect(),
             files,
+            paused_until,
         };
         let (conditions, ready, summary) = assess(site, &seen, self.address(), self.clock.now());
         let conditions = keep_times(conditions, &old);

@@ -11,4 +11,5 @@ mod kills;
 mod main_job;
 mod starts;
 mod streams;
+mod traffic;
 mod walk;

@@ -10,6 +10,8 @@ use super::connection::{Cx, Page};
 use super::failure::Failure;
 use super::{deploy, find, operation, prompt, view};
 
+mod traffic;
+
 /// Commands of `site`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -59,6 +61,8 @@ pub enum Command {
         #[arg(long, value_name = "RELEASE")]
         to: Option<String>,
     },
+    /// Show what visitors of a website have used, this month and day by day
+    Traffic(traffic::Traffic),
     /// Domains of a website
     #[command(subcommand)]
     Domain(Domain),
@@ -192,6 +196,7 @@ pub async fn run(cx: &Cx, command: Command) -> Result<(), Failure> {
             cx.list(&["sites", &id, "releases"], &[], &page, &RELEASE, &empty).await
         }
         Command::Rollback { site, to } => rollback(cx, &site, to.as_deref()).await,
+        Command::Traffic(args) => traffic::run(cx, &args).await,
         Command::Domain(domain) => domains(cx, domain).await,
     }
 }

@@ -20,7 +20,7 @@ pub enum Truth {
 /// One thing that must be right for a site to be reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
-    /// `release`, `dns`, `certificate` or `edge`.
+    /// `traffic` when it is used up, `release`, `dns`, `certificate` or `edge`.
     #[serde(rename = "type")]
     pub kind: String,
     pub status: Truth,
@@ -44,11 +44,14 @@ pub struct Observation {
     pub addresses: Vec<String>,
     /// Whether the active release's files are where they should be; `None` when nobody looked.
     pub files: Option<bool>,
+    /// Until when at the latest visitors see another page, because the traffic is used up.
+    pub paused_until: Option<Timestamp>,
 }
 
 /// What follows: the conditions, whether the site is ready, and one sentence.
 pub fn assess(site: &Site, seen: &Observation, address: Address, now: Timestamp) -> (Vec<Condition>, bool, String) {
-    let mut conditions = vec![release(site, seen)];
+    let mut conditions: Vec<Finding> = seen.paused_until.map(paused).into_iter().collect();
+    conditions.push(release(site, seen));
     if !seen.dns.is_empty() {
         conditions.push(dns(seen));
     }
@@ -106,6 +109,14 @@ fn release(site: &Site, seen: &Observation) -> Finding {
         (Some(_), _) => (Truth::True, "active", "a release is active".to_owned()),
     };
     ("release", truth, reason, message)
+}
+
+fn paused(until: Timestamp) -> Finding {
+    let message = format!(
+        "the traffic of the plan is used up; visitors see a page that says so until {} or until the plan allows more",
+        until.strftime("%-d %B %Y")
+    );
+    ("traffic", Truth::False, "used_up", message)
 }
 
 fn dns(seen: &Observation) -> Finding {

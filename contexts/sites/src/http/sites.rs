@@ -18,7 +18,7 @@ use crate::service::{CreateSite, SettingsPatch, SitePatch};
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = sites::Condition)]
 pub struct ConditionDto {
-    /// `release`, `dns`, `certificate` or `edge`.
+    /// `traffic` when it is used up, `release`, `dns`, `certificate` or `edge`.
     #[serde(rename = "type")]
     kind: String,
     /// `true`, `false`, or `unknown` for not yet or not for us to know.

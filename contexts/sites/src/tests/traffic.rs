@@ -298,6 +298,8 @@ async fn who_is_over_the_limit_is_paused_until_the_month_turns() {
         let (_, target) = published(&world.db, host).await.unwrap();
         assert_eq!(target.unwrap()["status"], 503, "{host}");
     }
+    let seen = world.get(shop).await;
+    assert!(!seen.ready && seen.summary.contains("used up"), "{}", seen.summary);
     let mut tx = world.db.tenant(stranger).await.unwrap();
     assert_eq!(store::traffic::paused(&mut tx).await.unwrap(), None);
     drop(tx);
@@ -306,6 +308,7 @@ async fn who_is_over_the_limit_is_paused_until_the_month_turns() {
     assert_eq!(pause.pass().await.unwrap().changed, 1);
     let (_, target) = published(&world.db, "shop.example.com").await.unwrap();
     assert_eq!(target.unwrap()["kind"], "site");
+    assert!(!world.get(shop).await.summary.contains("used up"));
     assert_eq!(pause.pass().await.unwrap().changed, 0);
 }
 

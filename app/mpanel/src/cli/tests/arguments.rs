@@ -35,6 +35,7 @@ fn what_the_documentation_shows_is_understood() {
         "--help-is-not-here",
         "site deploy handbook website.zip --note first --no-activate --json",
         "site rollback handbook --to 3",
+        "site traffic handbook --days 7 --json",
         "site releases handbook --all",
         "site delete handbook --yes",
         "site domain add handbook old.example.com --kind redirect --target https://example.com --status 308",
