@@ -32,7 +32,7 @@ impl Spool {
     }
 
     /// What is there, the oldest first: the UUIDs begin with the time. What cannot be read stays for somebody to look at.
-    pub fn load(&mut self) -> Vec<(Uuid, Usage)> {
+    pub(super) fn load(&mut self) -> Vec<(Uuid, Usage)> {
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let path = entry.path();
@@ -54,7 +54,7 @@ impl Spool {
     }
 
     /// How the file of a window is written anew; [`Spool::note`] is told when it was.
-    pub fn write(&self, boot: Uuid, usage: &Usage) -> Write {
+    pub(super) fn write(&self, boot: Uuid, usage: &Usage) -> Write {
         Write {
             boot,
             folder: self.folder.clone(),
@@ -63,12 +63,12 @@ impl Spool {
         }
     }
 
-    pub fn note(&mut self, boot: Uuid) {
+    pub(super) fn note(&mut self, boot: Uuid) {
         self.files.insert(boot);
     }
 
     /// Removes the file of a window if there is one.
-    pub fn remove(&mut self, boot: Uuid) {
+    pub(super) fn remove(&mut self, boot: Uuid) {
         if !self.files.remove(&boot) {
             return;
         }
