@@ -1194,7 +1194,10 @@ export interface components {
         "sites.Release": {
             /** Format: date-time */
             activated_at: string | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Of its unpacked files; `null` until it is unpacked.
+             */
             bytes: number | null;
             /** Format: date-time */
             created_at: string;
@@ -1268,7 +1271,7 @@ export interface components {
             created_at: string;
             /**
              * Format: int64
-             * @description Of the files of all releases.
+             * @description The sum of `bytes` of all its releases. The plan also counts archives, until they have become releases.
              */
             disk_bytes: number;
             /** @description The primary one first. */
@@ -3740,6 +3743,15 @@ export interface operations {
             };
             /** @description A problem; `code` tells which */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -38,6 +38,7 @@ pub struct ReleaseDto {
     /// `null` until it is unpacked.
     #[schema(required)]
     files: Option<i64>,
+    /// Of its unpacked files; `null` until it is unpacked.
     #[schema(required)]
     bytes: Option<i64>,
     source: SourceDto,

@@ -79,7 +79,7 @@ pub struct SiteDto {
     #[schema(value_type = Option<String>, required)]
     active_release_id: Option<ReleaseId>,
     settings: SettingsDto,
-    /// Of the files of all releases.
+    /// The sum of `bytes` of all its releases. The plan also counts archives, until they have become releases.
     disk_bytes: i64,
     created_at: Timestamp,
     /// Grows with each change of name and settings; also the `ETag`.

@@ -119,6 +119,7 @@ pub async fn get(
         (status = 204, headers(("Upload-Offset" = i64, description = "bytes that have arrived"))),
         (status = 404, body = ProblemDocument),
         (status = 409, body = ProblemDocument, headers(("Upload-Offset" = i64, description = "bytes that have arrived"))),
+        (status = 410, body = ProblemDocument),
         (status = 413, body = ProblemDocument),
         (status = 422, body = ProblemDocument),
         (status = 503, body = ProblemDocument),

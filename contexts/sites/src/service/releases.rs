@@ -150,17 +150,9 @@ impl Sites {
                 Ok(_) => Err(Error::UploadInterrupted),
                 Err(error) => Err(error),
             };
-            let unused = match &result {
-                // A request that came again was answered with the release that it made before.
-                Ok(_) => {
-                    let now = sites.get_upload(&cx, site, upload.id).await;
-                    now.is_ok_and(|upload| upload.state == UploadState::Finished)
-                }
-                Err(_) => true,
-            };
-            if unused
-                && let Err(error) = sites.abandon_upload(&cx, site, upload.id).await
-            {
+            // Whether a release is made of it is for the database to say: an answer may have been lost, and a request that
+            // came again was answered with the release that it made before.
+            if let Err(error) = sites.abandon_upload(&cx, site, upload.id).await {
                 tracing::warn!(upload = %upload.id, %error, "upload without a release is left to the reconciler");
             }
             result

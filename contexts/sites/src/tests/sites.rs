@@ -1,4 +1,6 @@
+use jiff::SignedDuration;
 use mpanel_authz::Role;
+use mpanel_jobs::Reconciler;
 use mpanel_kernel::error::{Kind, PublicError};
 use mpanel_kernel::paging::PageRequest;
 use serde_json::json;
@@ -7,6 +9,7 @@ use super::store::{audited, claims, plant, published, rows, used};
 use super::support::World;
 use crate::Error;
 use crate::domain::Condition;
+use crate::reconcile::Converge;
 use crate::service::{CreateSite, SettingsPatch, SitePatch};
 
 #[tokio::test]
@@ -174,4 +177,34 @@ async fn others_see_nothing_and_roles_reach_as_far_as_they_say() {
         .unwrap();
     let denied = world.sites.delete_site(&developer, site.id).await;
     assert!(matches!(denied, Err(Error::Denied(_))));
+}
+
+#[tokio::test]
+async fn what_a_site_takes_is_the_sum_of_what_its_releases_show() {
+    let world = World::new().await;
+    let _server = world.serve();
+    let site = world.site("Shop", None).await.id;
+    let same = async || {
+        Converge::new(world.sites.clone()).pass().await.unwrap();
+        world.clock.advance(SignedDuration::from_hours(7));
+        let page = PageRequest::default();
+        let releases = world.sites.list_releases(&world.owner(), site, page).await.unwrap();
+        let sum: i64 = releases.items.iter().filter_map(|release| release.bytes).sum();
+        assert_eq!(world.get(site).await.disk_bytes, sum);
+        sum
+    };
+    assert_eq!(same().await, 0);
+    let first = world
+        .deployed(site, &[("index.html", "hello"), ("a/b.html", "world")])
+        .await;
+    assert_eq!(same().await, 10);
+    world.deployed(site, &[("index.html", "one")]).await;
+    let (operation, _) = world.begin(site, b"no archive", true).await;
+    world.ended(operation).await;
+    // An archive on its way counts for the plan, and not here.
+    world.uploaded(site, b"some bytes").await;
+    assert_eq!(same().await, 13);
+    let operation = world.sites.delete_release(&world.owner(), site, first).await.unwrap();
+    world.ended(operation).await;
+    assert_eq!(same().await, 3);
 }
