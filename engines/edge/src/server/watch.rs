@@ -26,6 +26,9 @@ pub(crate) enum Order {
 
 /// The most bytes of a head that are looked at; more than the longest one that is served.
 const KEPT: usize = 128 * 1024;
+/// What an idle connection may keep of a buffer for heads: enough for the next ordinary one, and little when thousands
+/// of clients have sent long ones.
+const KEPT_IDLE: usize = 4 * 1024;
 
 /// One connection's state; lives on one thread.
 pub(crate) struct Watch {
@@ -277,6 +280,10 @@ impl Drop for OpenRequest {
         if open == 0 {
             self.0.idle_since.set(self.0.clock.get());
             self.0.body_wait_since.set(None);
+            let mut head = self.0.head.borrow_mut();
+            if head.bytes.capacity() > KEPT_IDLE {
+                head.bytes = Vec::new();
+            }
         }
     }
 }
