@@ -52,6 +52,7 @@ pub struct CertificateDto {
     names: Vec<String>,
     issuer: String,
     /// `valid` or `expired`.
+    #[schema(value_type = StateWord)]
     state: &'static str,
     not_before: Timestamp,
     not_after: Timestamp,
@@ -60,6 +61,11 @@ pub struct CertificateDto {
     /// Leaf first, PEM.
     chain_pem: String,
 }
+
+mpanel_http::words!(
+    /// Whether a certificate may be shown to visitors now.
+    StateWord as "certificates.CertificateState" = ["valid", "expired"]
+);
 
 mpanel_http::list!(CertificateList of CertificateDto as certificates::CertificateList);
 

@@ -39,6 +39,7 @@ pub fn api() -> Api {
 #[schema(as = fleet::Process)]
 pub struct ProcessDto {
     /// `edge` or `dns`.
+    #[schema(value_type = ProcessRoleWord)]
     role: &'static str,
     process: String,
     version: String,
@@ -68,14 +69,31 @@ pub struct NodeDto {
     #[schema(value_type = String, example = "node_01h2xcejqtf2nbrexx3vqjhp41")]
     id: NodeId,
     name: String,
+    #[schema(value_type = Vec<NodeRoleWord>)]
     roles: Vec<String>,
     /// `ready` when all of its processes are connected, else `degraded`; sites are served in both.
+    #[schema(value_type = NodeStateWord)]
     state: &'static str,
     version: String,
     created_at: Timestamp,
     last_seen_at: Timestamp,
     processes: Vec<ProcessDto>,
 }
+
+mpanel_http::words!(
+    /// What a process does.
+    ProcessRoleWord as "fleet.ProcessRole" = ["edge", "dns"]
+);
+
+mpanel_http::words!(
+    /// What a machine is for.
+    NodeRoleWord as "fleet.NodeRole" = ["panel", "edge", "dns", "sites"]
+);
+
+mpanel_http::words!(
+    /// Whether all of a machine's processes are connected.
+    NodeStateWord as "fleet.NodeState" = ["ready", "degraded"]
+);
 
 mpanel_http::list!(NodeList of NodeDto as fleet::NodeList);
 

@@ -20,6 +20,16 @@ pub struct ProgressDto {
     unit: String,
 }
 
+mpanel_http::words!(
+    /// Where a step is.
+    StepStateWord as "spine.StepState" = [StepState::Pending, StepState::Running, StepState::Done, StepState::Failed, StepState::Undone, StepState::Skipped].map(StepState::as_str)
+);
+
+mpanel_http::words!(
+    /// Where an operation is.
+    OperationStateWord as "spine.OperationState" = [OperationState::Pending, OperationState::Running, OperationState::Undoing, OperationState::Succeeded, OperationState::Failed, OperationState::Cancelled].map(OperationState::as_str)
+);
+
 /// A step of an operation.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = spine::OperationStep)]
@@ -27,7 +37,7 @@ pub struct StepDto {
     key: String,
     title: String,
     /// `pending`, `running`, `done`, `failed`, `undone` or `skipped`.
-    #[schema(value_type = String)]
+    #[schema(value_type = StepStateWord)]
     state: StepState,
     #[schema(required)]
     started_at: Option<Timestamp>,
@@ -56,7 +66,7 @@ pub struct OperationDto {
     /// What it changes, by id.
     subject: String,
     /// `pending`, `running`, `undoing`, `succeeded`, `failed` or `cancelled`.
-    #[schema(value_type = String)]
+    #[schema(value_type = OperationStateWord)]
     state: OperationState,
     #[schema(required)]
     progress: Option<ProgressDto>,

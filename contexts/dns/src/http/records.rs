@@ -1,5 +1,6 @@
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use mpanel_engine_dns::RecordType;
 use mpanel_http::{Cx, Ids, IfMatch, Json, Paging, ProblemDocument, Result, etag};
 use mpanel_kernel::ids::{RecordId, ZoneId};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ pub struct RecordDto {
     /// Absolute, without the final dot.
     name: String,
     #[serde(rename = "type")]
+    #[schema(value_type = TypeWord)]
     rtype: String,
     /// Seconds.
     ttl: i32,
@@ -44,6 +46,11 @@ impl From<Record> for RecordDto {
     }
 }
 
+mpanel_http::words!(
+    /// The types of record that a zone may hold.
+    TypeWord as "dns.RecordType" = RecordType::ALL.map(RecordType::as_str)
+);
+
 mpanel_http::list!(RecordList of RecordDto as dns::RecordList);
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -55,7 +62,7 @@ pub struct CreateRecordDto {
     name: String,
     /// A, AAAA, CNAME, MX, TXT, NS, CAA or SRV.
     #[serde(rename = "type")]
-    #[schema(example = "A")]
+    #[schema(value_type = TypeWord)]
     rtype: String,
     /// Seconds.
     #[serde(default = "default_ttl")]
@@ -75,6 +82,7 @@ pub struct RecordPatchDto {
     #[serde(default)]
     name: Option<String>,
     #[serde(default, rename = "type")]
+    #[schema(value_type = Option<TypeWord>)]
     rtype: Option<String>,
     #[serde(default)]
     ttl: Option<i64>,

@@ -2,7 +2,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse};
 use mpanel_authz::{Role, TenantKind};
 use mpanel_crypto::{Secret, Token};
-use mpanel_http::{Caller, Cx, Json, ProblemDocument, Result};
+use mpanel_http::{Caller, Cx, Json, ProblemDocument, Result, RoleWord, TenantKindWord};
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_tenancy_contract::{Membership, TenantSummary};
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ pub struct TenantRefDto {
     id: TenantId,
     name: String,
     /// `platform`, `reseller` or `customer`.
-    #[schema(value_type = String)]
+    #[schema(value_type = TenantKindWord)]
     kind: TenantKind,
     slug: String,
 }
@@ -54,7 +54,7 @@ impl From<TenantSummary> for TenantRefDto {
 pub struct MembershipDto {
     tenant: TenantRefDto,
     /// `owner`, `admin`, `developer` or `viewer`.
-    #[schema(value_type = String)]
+    #[schema(value_type = RoleWord)]
     role: Role,
 }
 

@@ -18,6 +18,7 @@ pub struct DomainDto {
     #[schema(value_type = String, example = "www.example.com")]
     name: DomainName,
     /// `primary`, `alias` (serves the same) or `redirect`.
+    #[schema(value_type = KindWord)]
     kind: &'static str,
     /// Where a redirect leads; `null` for the site's own address.
     #[schema(required)]
@@ -40,6 +41,11 @@ impl From<Domain> for DomainDto {
     }
 }
 
+mpanel_http::words!(
+    /// What a domain does for its site.
+    KindWord as "sites.DomainKind" = [DomainKind::Primary, DomainKind::Alias, DomainKind::Redirect].map(DomainKind::as_str)
+);
+
 /// All domains of a site.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = sites::DomainList)]
@@ -57,7 +63,7 @@ pub struct AddDomainDto {
     #[schema(value_type = String, example = "www.example.com")]
     name: DomainName,
     /// `primary` (the one before becomes an alias), `alias` or `redirect`.
-    #[schema(value_type = String)]
+    #[schema(value_type = KindWord)]
     kind: DomainKind,
     /// Of a redirect: a host such as `https://example.com`; the site's own address when absent.
     #[serde(default)]

@@ -2,7 +2,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
 use mpanel_authz::Role;
-use mpanel_http::{Cx, Ids, Json, ProblemDocument, Result};
+use mpanel_http::{Cx, Ids, Json, ProblemDocument, Result, RoleWord};
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_kernel::names::EmailAddress;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub struct MemberDto {
     email: String,
     name: String,
     /// `owner`, `admin`, `developer` or `viewer`.
-    #[schema(value_type = String)]
+    #[schema(value_type = RoleWord)]
     role: Role,
     /// Whether they have set a password.
     active: bool,
@@ -55,7 +55,7 @@ pub struct AddMemberDto {
     email: EmailAddress,
     name: String,
     /// `owner`, `admin`, `developer` or `viewer`.
-    #[schema(value_type = String)]
+    #[schema(value_type = RoleWord)]
     role: Role,
 }
 
@@ -108,7 +108,7 @@ pub async fn create(
 #[schema(as = tenancy::MemberPatch)]
 pub struct MemberPatchDto {
     /// `owner`, `admin`, `developer` or `viewer`.
-    #[schema(value_type = String)]
+    #[schema(value_type = RoleWord)]
     role: Role,
 }
 

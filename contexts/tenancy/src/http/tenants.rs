@@ -2,7 +2,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
 use mpanel_authz::TenantKind;
-use mpanel_http::{Cx, Ids, IfMatch, Json, Paging, ProblemDocument, Query, Result, etag};
+use mpanel_http::{Cx, Ids, IfMatch, Json, Paging, ProblemDocument, Query, Result, TenantKindWord, etag};
 use mpanel_kernel::ids::{PlanId, TenantId};
 use mpanel_kernel::names::{EmailAddress, Slug};
 use mpanel_tenancy_contract::{EntitlementKey, Month};
@@ -34,10 +34,12 @@ pub struct TenantDto {
     #[schema(value_type = Option<String>, required)]
     parent_id: Option<TenantId>,
     /// `platform`, `reseller` or `customer`.
+    #[schema(value_type = TenantKindWord)]
     kind: &'static str,
     name: String,
     slug: String,
     /// `active` or `suspended`.
+    #[schema(value_type = StateWord)]
     state: &'static str,
     #[schema(required)]
     plan: Option<TenantPlanDto>,
@@ -65,6 +67,21 @@ impl From<Tenant> for TenantDto {
         }
     }
 }
+
+mpanel_http::words!(
+    /// Whether a tenant works.
+    StateWord as "tenancy.TenantState" = [TenantState::Active, TenantState::Suspended].map(TenantState::as_str)
+);
+
+mpanel_http::words!(
+    /// What can be below a seller.
+    SoldKindWord as "tenancy.SoldKind" = [TenantKind::Reseller, TenantKind::Customer].map(TenantKind::as_str)
+);
+
+mpanel_http::words!(
+    /// What a limit counts.
+    UnitWord as "tenancy.Unit" = ["count", "bytes"]
+);
 
 mpanel_http::list!(TenantList of TenantDto as tenancy::TenantList);
 
@@ -100,7 +117,7 @@ pub struct OwnerDto {
 #[schema(as = tenancy::CreateTenant)]
 pub struct CreateTenantDto {
     /// `reseller` or `customer`.
-    #[schema(value_type = String, example = "customer")]
+    #[schema(value_type = SoldKindWord)]
     kind: TenantKind,
     /// 1 to 100 characters.
     name: String,
@@ -134,6 +151,7 @@ pub struct TenantPatchDto {
     name: Option<String>,
     /// `active` or `suspended`.
     #[serde(default)]
+    #[schema(value_type = Option<StateWord>)]
     state: Option<String>,
 }
 
@@ -144,7 +162,7 @@ pub struct UsageDto {
     #[schema(value_type = String, example = "disk_bytes")]
     key: EntitlementKey,
     /// `count` or `bytes`.
-    #[schema(value_type = String)]
+    #[schema(value_type = UnitWord)]
     unit: mpanel_tenancy_contract::Unit,
     used: i64,
     /// `null` for unlimited.
