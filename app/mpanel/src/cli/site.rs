@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::api::Answer;
 use super::connection::{Cx, Page};
 use super::failure::Failure;
 use super::{deploy, find, operation, prompt, view};
 
+pub mod releases;
 mod traffic;
+mod update;
 
 /// Commands of `site`.
 #[derive(Debug, Subcommand)]
@@ -35,6 +37,8 @@ pub enum Command {
     },
     /// Publish a website: a .zip or .tar.gz, or a folder
     Deploy(Deploy),
+    /// Rename a website or change how it is served
+    Update(update::Update),
     /// Delete a website with all its releases
     Delete {
         /// Its id or name
@@ -61,6 +65,12 @@ pub enum Command {
         #[arg(long, value_name = "RELEASE")]
         to: Option<String>,
     },
+    /// Look at a release, publish it or remove it
+    #[command(subcommand)]
+    Release(releases::Release),
+    /// Uploads that are on their way
+    #[command(subcommand)]
+    Upload(releases::Upload),
     /// Show what visitors of a website have used, this month and day by day
     Traffic(traffic::Traffic),
     /// Domains of a website
@@ -130,7 +140,7 @@ pub enum DomainKind {
     Redirect,
 }
 
-const FIELDS: [view::Field; 9] = [
+const FIELDS: [view::Field; 13] = [
     ("Id", "/id"),
     ("Name", "/name"),
     ("Status", "/status/summary"),
@@ -138,19 +148,12 @@ const FIELDS: [view::Field; 9] = [
     ("Preview", "/preview_url"),
     ("Domains", "/domains"),
     ("Release", "/active_release_id"),
+    ("HTTPS redirect", "/settings/https_redirect"),
+    ("SPA fallback", "/settings/spa_fallback"),
+    ("Not found page", "/settings/not_found_page"),
+    ("Keeps releases", "/settings/keep_releases"),
     ("Disk", "/disk_bytes"),
     ("Created", "/created_at"),
-];
-
-const RELEASE: [view::Field; 8] = [
-    ("NUMBER", "/number"),
-    ("STATE", "/state"),
-    ("FILES", "/files"),
-    ("SIZE", "/bytes"),
-    ("FROM", "/source/filename"),
-    ("NOTE", "/note"),
-    ("CREATED", "/created_at"),
-    ("ID", "/id"),
 ];
 
 /// # Errors
@@ -190,12 +193,11 @@ pub async fn run(cx: &Cx, command: Command) -> Result<(), Failure> {
         }
         Command::Deploy(args) => deploy::run(cx, args).await,
         Command::Delete { site, yes, no_wait } => delete(cx, &site, yes, no_wait).await,
-        Command::Releases { site, page } => {
-            let id = find::id(cx, find::SITE, &site).await?;
-            let empty = format!("nothing is published yet: mpanel site deploy {site} FILE");
-            cx.list(&["sites", &id, "releases"], &[], &page, &RELEASE, &empty).await
-        }
-        Command::Rollback { site, to } => rollback(cx, &site, to.as_deref()).await,
+        Command::Update(update) => update::run(cx, &update).await,
+        Command::Releases { site, page } => releases::list(cx, &site, &page).await,
+        Command::Release(release) => releases::run(cx, release).await,
+        Command::Upload(upload) => releases::uploads(cx, upload).await,
+        Command::Rollback { site, to } => releases::rollback(cx, &site, to.as_deref()).await,
         Command::Traffic(args) => traffic::run(cx, &args).await,
         Command::Domain(domain) => domains(cx, domain).await,
     }
@@ -225,49 +227,6 @@ pub async fn finish(cx: &Cx, answer: Answer, no_wait: bool) -> Result<Answer, Fa
         Some(id) if !no_wait => operation::follow(cx, id).await,
         _ => Ok(answer),
     }
-}
-
-async fn rollback(cx: &Cx, site: &str, to: Option<&str>) -> Result<(), Failure> {
-    let id = find::id(cx, find::SITE, site).await?;
-    let releases = cx.all(&["sites", &id, "releases"], &[]).await?;
-    let (release, number) = release_to_activate(&releases, to)?;
-    let path = ["sites", &id, "releases", &release, "activate"];
-    let answer = cx.api.post(&path, &json!({})).await?;
-    let answer = finish(cx, answer, false).await?;
-    cx.done(&answer, &format!("release {number} is published"))
-}
-
-/// The release named by id or number, or the newest usable one before the active one.
-///
-/// # Errors
-/// When there is none.
-pub fn release_to_activate(releases: &[Value], to: Option<&str>) -> Result<(String, u64), Failure> {
-    let field = |release: &Value, name: &str| release.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let number = |release: &Value| release.get("number").and_then(Value::as_u64).unwrap_or_default();
-    let found = match to {
-        Some(to) => releases
-            .iter()
-            .find(|release| field(release, "id") == to || number(release).to_string() == to.trim_start_matches('#')),
-        None => {
-            let active = releases
-                .iter()
-                .find(|release| field(release, "state") == "active")
-                .map(number);
-            releases
-                .iter()
-                .filter(|release| {
-                    field(release, "state") == "ready" && active.is_none_or(|active| number(release) < active)
-                })
-                .max_by_key(|release| number(release))
-        }
-    };
-    let missing = || match to {
-        Some(to) => Failure::NotFound(format!("there is no release {to}: see `mpanel site releases`")),
-        None => Failure::NotFound("there is no earlier release to go back to: see `mpanel site releases`".to_owned()),
-    };
-    found
-        .map(|release| (field(release, "id"), number(release)))
-        .ok_or_else(missing)
 }
 
 async fn domains(cx: &Cx, domain: Domain) -> Result<(), Failure> {

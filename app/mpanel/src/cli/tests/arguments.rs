@@ -7,7 +7,7 @@ use crate::cli::connection::Global;
 use crate::cli::find::{self, pick};
 use crate::cli::plan::{amount, limit};
 use crate::cli::profiles::{Profile, Profiles};
-use crate::cli::site::release_to_activate;
+use crate::cli::site::releases::release_to_activate;
 
 #[test]
 fn the_command_line_is_consistent() {
@@ -38,6 +38,13 @@ fn what_the_documentation_shows_is_understood() {
         "site traffic handbook --days 7 --json",
         "site releases handbook --all",
         "site delete handbook --yes",
+        "site update handbook --name Handbook --spa-fallback on --not-found-page errors/404.html --json",
+        "site update handbook --https-redirect off --keep-releases 5",
+        "site release show handbook 3 --json",
+        "site release activate handbook rel_1 --no-wait",
+        "site release delete handbook 2",
+        "site upload show handbook upl_1 --json",
+        "site upload delete handbook upl_1",
         "site domain add handbook old.example.com --kind redirect --target https://example.com --status 308",
         "zone create example.com",
         "record add example.com @ MX 10 mail.example.com. --ttl 300",
