@@ -47,7 +47,7 @@ await journey('day-to-day', async ({ page, shot }) => {
   await shot('sessions');
 
   await page.getByRole('link', { name: 'Audit log' }).click();
-  await page.getByRole('button', { name: 'DNS record changed' }).first().click();
+  await page.getByRole('button', { name: /changed the record shop\.provider\.example A/ }).first().click();
   await page.getByRole('dialog').getByText('203.0.113.21').waitFor();
   await shot('audit');
 });

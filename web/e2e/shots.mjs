@@ -63,6 +63,7 @@ async function places(page) {
     ['site-new', `${theirs}/sites/new`],
     ['site', site],
     ['site-domains', site && `${site}/domains`],
+    ['site-traffic', site && `${site}/traffic`],
     ['site-settings', site && `${site}/settings`],
     ['zones', `${theirs}/zones`],
     ['zone-new', `${theirs}/zones/new`],

@@ -35,8 +35,10 @@ describe('the audit log', () => {
     expect(who('usr_other', 'tnt_unseen')).toBe('Your provider');
     expect(who('usr_other', null)).toBe('Somebody who is no longer a member');
     expect(who('tok_1', null)).toBe('An API token');
-    expect(jobOf('system:sites.release.deploy')).toBe('Publish a release');
-    expect(jobOf('system:some.thing')).toBeNull();
+    const job = (actor: string, kind?: string) => jobOf({ actor, via: kind ? { kind, operation_id: 'op_1', step: 'unpack' } : null });
+    expect(job('usr_ada', 'sites.release.deploy')).toBe('Publish a release');
+    expect(job('system:certificates.issue')).toBe('Issue certificates');
+    expect(job('usr_ada')).toBeNull();
   });
 
   it('shows only what differs', () => {

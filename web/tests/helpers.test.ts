@@ -3,10 +3,12 @@ import { eventType, stalePaths } from '@/api/events';
 import { checklist } from '@/features/overview/components/checklist';
 import { device } from '@/features/identity/components/device';
 import { strength } from '@/features/identity/components/strength';
+import { rolesFor } from '@/features/tenancy/components/roles';
+import { bars, dayName } from '@/features/sites/components/traffic';
 import { joinUnit, splitUnit } from '@/features/tenancy/components/units';
 import { zoneOf } from '@/features/sites/components/zoneOf';
 import { cliCommand, curlCommand, shellQuote } from '@/ui/ApiPanel';
-import { bytes, quantity } from '@/ui/format';
+import { bytes, duration, quantity } from '@/ui/format';
 import { tenantPaths } from '@/ui/paths';
 
 describe('events', () => {
@@ -35,6 +37,10 @@ describe('amounts', () => {
     expect(quantity(null, 'bytes')).toBe('unlimited');
   });
 
+  it('of time are whole numbers of the largest unit that fits', () => {
+    expect([300, 3600, 86_400, 90, 5400].map(duration)).toEqual(['5 minutes', '1 hour', '1 day', '90 seconds', '90 minutes']);
+  });
+
   it('keep their value through number and unit', () => {
     for (const value of [0, 500e6, 10e9, 1e12, 1_500e6]) {
       const { number, unit } = splitUnit(value);
@@ -53,6 +59,32 @@ describe('password strength', () => {
     ['kettlecopper', 2],
     ['copper kettle rains often', 3],
   ])('%s is %i', (password, level) => expect(strength(password, ['Ada Petersen'])).toBe(level));
+
+  it('is measured by what the account needs', () => {
+    expect(strength('rain-Kettle', [], 8)).toBe(2);
+    expect(strength('rain-Kettle', [], 12)).toBe(0);
+  });
+});
+
+describe('roles', () => {
+  it('owners are made by owners only', () => {
+    expect(rolesFor('owner')).toContain('owner');
+    expect(rolesFor('admin')).toEqual(['admin', 'developer', 'viewer']);
+    expect(rolesFor(null)).not.toContain('owner');
+  });
+});
+
+describe('the picture of traffic', () => {
+  const day = (name: string, bytes_out: number) => ({ day: name, bytes_out, bytes_in: 0, requests: 3 });
+
+  it('draws each day as a part of the highest', () => {
+    expect(bars([day('2026-11-22', 50), day('2026-11-23', 200)], 'bytes_out').map(({ share }) => share)).toEqual([0.25, 1]);
+    expect(bars([day('2026-11-22', 0)], 'bytes_in')).toEqual([{ day: '2026-11-22', value: 0, share: 0 }]);
+  });
+
+  it('names days as the server counts them, whatever the zone of the viewer', () => {
+    expect(dayName('2026-11-01')).toMatch(/\b1\b/);
+  });
 });
 
 describe('small helpers', () => {

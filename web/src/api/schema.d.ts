@@ -13,7 +13,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sets the first password of an account and signs in. */
+        /** Accepts an invitation and signs in: sets the first password of the account that it made, or joins with one that one has. */
         post: operations["activations_create"];
         delete?: never;
         options?: never;
@@ -28,7 +28,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists one's own tokens for the acting tenant. */
+        /** Lists one's own tokens for the acting tenant; its owners may ask for those of others. */
         get: operations["api_tokens_list"];
         put?: never;
         /** Makes a token for the acting tenant. */
@@ -49,7 +49,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Revokes a token at once. */
+        /** Revokes a token at once; owners of the tenant revoke anybody's. */
         delete: operations["api_tokens_delete"];
         options?: never;
         head?: never;
@@ -173,6 +173,23 @@ export interface paths {
         get: operations["me_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes one's own password; other sessions end, API tokens stay. */
+        post: operations["password_change"];
         delete?: never;
         options?: never;
         head?: never;
@@ -549,6 +566,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{site_id}/traffic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the traffic of a site in this month (UTC) and day by day. */
+        get: operations["sites_traffic"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sites/{site_id}/uploads": {
         parameters: {
             query?: never;
@@ -656,7 +690,8 @@ export interface paths {
         delete: operations["members_delete"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Gives a member another role; an owner's is for owners to give and to take. */
+        patch: operations["members_update"];
         trace?: never;
     };
     "/api/v1/tenants/{tenant_id}/subscription": {
@@ -784,7 +819,7 @@ export interface components {
             /** Format: date-time */
             not_before: string;
             /** @description `valid` or `expired`. */
-            state: string;
+            state: components["schemas"]["certificates.CertificateState"];
         };
         /** @description One page of the list. */
         "certificates.CertificateList": {
@@ -792,6 +827,8 @@ export interface components {
             /** @description Pass as `cursor` for the next page; `null` at the end. */
             next_cursor: string | null;
         };
+        /** @enum {string} */
+        "certificates.CertificateState": "valid" | "expired";
         "dns.CreateRecord": {
             /** @example 192.0.2.1 */
             data: string;
@@ -805,11 +842,8 @@ export interface components {
              * @description Seconds.
              */
             ttl?: number;
-            /**
-             * @description A, AAAA, CNAME, MX, TXT, NS, CAA or SRV.
-             * @example A
-             */
-            type: string;
+            /** @description A, AAAA, CNAME, MX, TXT, NS, CAA or SRV. */
+            type: components["schemas"]["dns.RecordType"];
         };
         "dns.CreateZone": {
             /**
@@ -824,7 +858,10 @@ export interface components {
             data: string;
             /** @example rec_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
-            /** @description Kept by the platform for a site's domain; changed by changing the site. */
+            /**
+             * @description Kept by the platform: an address of a site's domain, changed by changing the site, or the
+             *     zone's own name servers.
+             */
             managed: boolean;
             /** @description Absolute, without the final dot. */
             name: string;
@@ -833,7 +870,7 @@ export interface components {
              * @description Seconds.
              */
             ttl: number;
-            type: string;
+            type: components["schemas"]["dns.RecordType"];
             /**
              * Format: int64
              * @description Grows with each change; also the `ETag`.
@@ -851,8 +888,10 @@ export interface components {
             name?: string | null;
             /** Format: int64 */
             ttl?: number | null;
-            type?: string | null;
+            type?: components["schemas"]["dns.RecordType"] | null;
         };
+        /** @enum {string} */
+        "dns.RecordType": "A" | "AAAA" | "CAA" | "CNAME" | "MX" | "NS" | "SRV" | "TXT";
         /** @description A DNS zone. */
         "dns.Zone": {
             apex: string;
@@ -890,9 +929,9 @@ export interface components {
             last_seen_at: string;
             name: string;
             processes: components["schemas"]["fleet.Process"][];
-            roles: string[];
+            roles: components["schemas"]["fleet.NodeRole"][];
             /** @description `ready` when all of its processes are connected, else `degraded`; sites are served in both. */
-            state: string;
+            state: components["schemas"]["fleet.NodeState"];
             version: string;
         };
         /** @description One page of the list. */
@@ -901,6 +940,10 @@ export interface components {
             /** @description Pass as `cursor` for the next page; `null` at the end. */
             next_cursor: string | null;
         };
+        /** @enum {string} */
+        "fleet.NodeRole": "panel" | "edge" | "dns" | "sites";
+        /** @enum {string} */
+        "fleet.NodeState": "ready" | "degraded";
         /** @description A data-plane process on a node. */
         "fleet.Process": {
             /**
@@ -913,16 +956,23 @@ export interface components {
             last_seen_at: string;
             process: string;
             /** @description `edge` or `dns`. */
-            role: string;
+            role: components["schemas"]["fleet.ProcessRole"];
             version: string;
         };
+        /** @enum {string} */
+        "fleet.ProcessRole": "edge" | "dns";
         "identity.Activate": {
             /** @description In place of the name that the invitation gave. */
             name?: string | null;
-            /** @description 8 characters or more; 12 for owners of a reseller or the platform. */
+            /**
+             * @description 8 characters or more; 12 for owners of a reseller or the platform. That of an account which one
+             *     has for the same address already joins with that account.
+             */
             password: string;
             /** @description The fragment of the activation link. */
             token: string;
+            /** @description A code of the authenticator app, or a backup code, when that account has a second factor. */
+            totp?: string | null;
         };
         /** @description A credential for programs. */
         "identity.ApiToken": {
@@ -945,6 +995,12 @@ export interface components {
             prefix: string;
             /** @description `*`, `resource:*` or `resource:action`, such as `sites.site:read`. */
             scopes: string[];
+            /**
+             * @description Whose it is: it may do what they may.
+             * @example usr_01h2xcejqtf2nbrexx3vqjhp41
+             */
+            user_id: string;
+            user_name: string | null;
         };
         /** @description One page of the list. */
         "identity.ApiTokenList": {
@@ -955,6 +1011,11 @@ export interface components {
         "identity.BackupCodes": {
             /** @description Each signs in once in place of the app; shown only now. */
             backup_codes: string[];
+        };
+        "identity.ChangePassword": {
+            current_password: string;
+            /** @description 8 characters or more; 12 for owners of a reseller or the platform. */
+            new_password: string;
         };
         "identity.Claim": {
             /** @example ada@example.com */
@@ -1010,7 +1071,7 @@ export interface components {
         };
         "identity.Membership": {
             /** @description `owner`, `admin`, `developer` or `viewer`. */
-            role: string;
+            role: components["schemas"]["Role"];
             tenant: components["schemas"]["identity.TenantRef"];
         };
         /** @description A signed-in browser. */
@@ -1060,7 +1121,7 @@ export interface components {
             /** @example tnt_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
             /** @description `platform`, `reseller` or `customer`. */
-            kind: string;
+            kind: components["schemas"]["TenantKind"];
             name: string;
             slug: string;
         };
@@ -1103,9 +1164,11 @@ export interface components {
             /** @description JSON pointer into the body, `?name` for a query parameter, `#Name` for a header. */
             pointer: string;
         };
+        /** @enum {string} */
+        Role: "owner" | "admin" | "developer" | "viewer";
         "sites.AddDomain": {
             /** @description `primary` (the one before becomes an alias), `alias` or `redirect`. */
-            kind: string;
+            kind: components["schemas"]["sites.DomainKind"];
             /** @example www.example.com */
             name: string;
             /**
@@ -1128,10 +1191,12 @@ export interface components {
             /** @description One word for programs. */
             reason: string;
             /** @description `true`, `false`, or `unknown` for not yet or not for us to know. */
-            status: string;
-            /** @description `release`, `dns`, `certificate` or `edge`. */
-            type: string;
+            status: components["schemas"]["sites.Truth"];
+            /** @description `traffic` when it is used up, `release`, `dns`, `certificate` or `edge`. */
+            type: components["schemas"]["sites.ConditionType"];
         };
+        /** @enum {string} */
+        "sites.ConditionType": "traffic" | "release" | "dns" | "certificate" | "edge";
         "sites.CreateRelease": {
             /** @description Whether it becomes the active release when it is ready. */
             activate?: boolean;
@@ -1173,7 +1238,7 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             /** @description `primary`, `alias` (serves the same) or `redirect`. */
-            kind: string;
+            kind: components["schemas"]["sites.DomainKind"];
             /** @example www.example.com */
             name: string;
             /**
@@ -1184,6 +1249,8 @@ export interface components {
             /** @description Where a redirect leads; `null` for the site's own address. */
             target: string | null;
         };
+        /** @enum {string} */
+        "sites.DomainKind": "primary" | "alias" | "redirect";
         /** @description All domains of a site. */
         "sites.DomainList": {
             items: components["schemas"]["sites.Domain"][];
@@ -1220,7 +1287,7 @@ export interface components {
             problem: string | null;
             source: components["schemas"]["sites.ReleaseSource"];
             /** @description `unpacking`, `ready`, `active`, `failed` or `deleting`. */
-            state: string;
+            state: components["schemas"]["sites.ReleaseState"];
         };
         /** @description One page of the list. */
         "sites.ReleaseList": {
@@ -1239,6 +1306,8 @@ export interface components {
              */
             size: number;
         };
+        /** @enum {string} */
+        "sites.ReleaseState": "unpacking" | "ready" | "active" | "failed" | "deleting";
         "sites.Settings": {
             /** @description Whether plain HTTP is redirected to HTTPS. */
             https_redirect: boolean;
@@ -1284,7 +1353,7 @@ export interface components {
             settings: components["schemas"]["sites.Settings"];
             slug: string;
             /** @description `active` or `deleting`. */
-            state: string;
+            state: components["schemas"]["sites.SiteState"];
             status: components["schemas"]["sites.Status"];
             /** @description At its primary domain; `null` without one. */
             url: string | null;
@@ -1305,6 +1374,8 @@ export interface components {
             name?: string | null;
             settings?: components["schemas"]["sites.SettingsPatch"] | null;
         };
+        /** @enum {string} */
+        "sites.SiteState": "active" | "deleting";
         /** @description What was asked for has begun. */
         "sites.Started": {
             /**
@@ -1320,6 +1391,47 @@ export interface components {
             /** @description In plain words. */
             summary: string;
         };
+        /** @description Traffic of a site, as the edges have reported it: a few seconds old at most while they are connected. */
+        "sites.Traffic": {
+            /** @description Each day, today the last. */
+            days: components["schemas"]["sites.TrafficDay"][];
+            this_month: components["schemas"]["sites.TrafficMonth"];
+        };
+        /** @description What a site's visitors have used. */
+        "sites.TrafficAmount": {
+            /**
+             * Format: int64
+             * @description Bytes that visitors sent, with the heads of their requests.
+             */
+            bytes_in: number;
+            /**
+             * Format: int64
+             * @description Bytes that visitors were sent, with the heads of the answers. These count towards `traffic_bytes_month`.
+             */
+            bytes_out: number;
+            /** Format: int64 */
+            requests: number;
+        };
+        /** @description One day's traffic. */
+        "sites.TrafficDay": components["schemas"]["sites.TrafficAmount"] & {
+            /**
+             * Format: date
+             * @description In UTC.
+             * @example 2026-11-23
+             */
+            day: string;
+        };
+        /** @description A month's traffic until now. */
+        "sites.TrafficMonth": components["schemas"]["sites.TrafficAmount"] & {
+            /**
+             * Format: date
+             * @description Its first day, in UTC.
+             * @example 2026-11-01
+             */
+            begins_on: string;
+        };
+        /** @enum {string} */
+        "sites.Truth": "true" | "false" | "unknown";
         /** @description An archive on its way in. */
         "sites.Upload": {
             /** Format: date-time */
@@ -1342,8 +1454,10 @@ export interface components {
             /** Format: int64 */
             size: number;
             /** @description `open`, `finished` or `used`. */
-            state: string;
+            state: components["schemas"]["sites.UploadState"];
         };
+        /** @enum {string} */
+        "sites.UploadState": "open" | "finished" | "used" | "deleting";
         /** @description One line of the audit log. */
         "spine.AuditEntry": {
             /** @description Such as `sites.site.created`. */
@@ -1359,12 +1473,21 @@ export interface components {
             subject: string;
             /** Format: date-time */
             time: string;
+            via: components["schemas"]["spine.AuditVia"] | null;
         };
         /** @description One page of the list. */
         "spine.AuditList": {
             items: components["schemas"]["spine.AuditEntry"][];
             /** @description Pass as `cursor` for the next page; `null` at the end. */
             next_cursor: string | null;
+        };
+        /** @description A step of an operation. */
+        "spine.AuditVia": {
+            /** @description Such as `sites.release.deploy`. */
+            kind: string;
+            operation_id: string;
+            /** @description The step's key, or `finished`. */
+            step: string;
         };
         /** @description A change with steps that can be watched. */
         "spine.Operation": {
@@ -1382,7 +1505,7 @@ export interface components {
             /** Format: date-time */
             started_at: string | null;
             /** @description `pending`, `running`, `undoing`, `succeeded`, `failed` or `cancelled`. */
-            state: string;
+            state: components["schemas"]["spine.OperationState"];
             steps: components["schemas"]["spine.OperationStep"][];
             /** @description What it changes, by id. */
             subject: string;
@@ -1398,6 +1521,8 @@ export interface components {
             /** @description Pass as `cursor` for the next page; `null` at the end. */
             next_cursor: string | null;
         };
+        /** @enum {string} */
+        "spine.OperationState": "pending" | "running" | "undoing" | "succeeded" | "failed" | "cancelled";
         /** @description A step of an operation. */
         "spine.OperationStep": {
             /** @description Why it failed, or is tried again. */
@@ -1408,7 +1533,7 @@ export interface components {
             /** Format: date-time */
             started_at: string | null;
             /** @description `pending`, `running`, `done`, `failed`, `undone` or `skipped`. */
-            state: string;
+            state: components["schemas"]["spine.StepState"];
             title: string;
         };
         /** @description How far an operation's step at work is. */
@@ -1423,6 +1548,8 @@ export interface components {
             /** @description In the plural: `bytes`, `files`. */
             unit: string;
         };
+        /** @enum {string} */
+        "spine.StepState": "pending" | "running" | "done" | "failed" | "undone" | "skipped";
         /** @description Where a new account's owner sets a password; shown once. */
         "tenancy.Activation": {
             /** Format: date-time */
@@ -1439,7 +1566,7 @@ export interface components {
             email: string;
             name: string;
             /** @description `owner`, `admin`, `developer` or `viewer`. */
-            role: string;
+            role: components["schemas"]["Role"];
         };
         "tenancy.CreatedTenant": {
             activation: components["schemas"]["tenancy.Activation"] | null;
@@ -1461,11 +1588,8 @@ export interface components {
             oversell?: boolean;
         };
         "tenancy.CreateTenant": {
-            /**
-             * @description `reseller` or `customer`.
-             * @example customer
-             */
-            kind: string;
+            /** @description `reseller` or `customer`. */
+            kind: components["schemas"]["tenancy.SoldKind"];
             /** @description 1 to 100 characters. */
             name: string;
             owner?: components["schemas"]["tenancy.Owner"] | null;
@@ -1483,12 +1607,17 @@ export interface components {
             email: string;
             name: string;
             /** @description `owner`, `admin`, `developer` or `viewer`. */
-            role: string;
+            role: components["schemas"]["Role"];
             /** @example usr_01h2xcejqtf2nbrexx3vqjhp41 */
             user_id: string;
         };
         "tenancy.MemberList": {
             items: components["schemas"]["tenancy.Member"][];
+        };
+        /** @description Another role. */
+        "tenancy.MemberPatch": {
+            /** @description `owner`, `admin`, `developer` or `viewer`. */
+            role: components["schemas"]["Role"];
         };
         "tenancy.Owner": {
             /** @example ada@example.com */
@@ -1541,6 +1670,8 @@ export interface components {
             archived?: boolean | null;
             name?: string | null;
         };
+        /** @enum {string} */
+        "tenancy.SoldKind": "reseller" | "customer";
         "tenancy.Subscribe": {
             /** @description Limits that differ from the plan's. */
             overrides?: {
@@ -1555,14 +1686,14 @@ export interface components {
             /** @example tnt_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
             /** @description `platform`, `reseller` or `customer`. */
-            kind: string;
+            kind: components["schemas"]["TenantKind"];
             name: string;
             /** @description The seller directly above; `null` for the platform. */
             parent_id: string | null;
             plan: components["schemas"]["tenancy.TenantPlan"] | null;
             slug: string;
             /** @description `active` or `suspended`. */
-            state: string;
+            state: components["schemas"]["tenancy.TenantState"];
             /**
              * Format: int64
              * @description Grows with each change; also the `ETag`.
@@ -1577,8 +1708,7 @@ export interface components {
         };
         "tenancy.TenantPatch": {
             name?: string | null;
-            /** @description `active` or `suspended`. */
-            state?: string | null;
+            state?: components["schemas"]["tenancy.TenantState"] | null;
         };
         /** @description The plan that a tenant is on. */
         "tenancy.TenantPlan": {
@@ -1588,6 +1718,10 @@ export interface components {
             /** Format: int32 */
             version: number;
         };
+        /** @enum {string} */
+        "tenancy.TenantState": "active" | "suspended";
+        /** @enum {string} */
+        "tenancy.Unit": "count" | "bytes";
         /** @description Use of one entitlement. */
         "tenancy.Usage": {
             /** @example disk_bytes */
@@ -1597,19 +1731,36 @@ export interface components {
              * @description `null` for unlimited.
              */
             limit: number | null;
+            /**
+             * Format: date-time
+             * @description When counting begins anew, of what is counted by month; else `null`.
+             */
+            resets_at: string | null;
             /** @description `count` or `bytes`. */
-            unit: string;
+            unit: components["schemas"]["tenancy.Unit"];
             /** Format: int64 */
             used: number;
         };
         "tenancy.UsageList": {
             items: components["schemas"]["tenancy.Usage"][];
         };
+        /** @enum {string} */
+        TenantKind: "platform" | "reseller" | "customer";
     };
     responses: never;
-    parameters: never;
+    parameters: {
+        /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+        "Idempotency-Key": string;
+        /** @description The `ETag` of the version that the change is meant for; answers 412 when there is a newer one */
+        "If-Match": string;
+        /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+        "Mpanel-Tenant": string;
+    };
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description The version of what is shown, for `If-Match` */
+        ETag: string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -1636,7 +1787,7 @@ export interface operations {
                 };
             };
             /** @description A problem; `code` tells which */
-            409: {
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1646,6 +1797,80 @@ export interface operations {
             };
             /** @description A problem; `code` tells which */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    api_tokens_list: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+                /** @description a user's id, or `any` for the tokens of everybody */
+                "filter[user]"?: string;
+                /** @description 1 to 200; 50 when absent */
+                limit?: number;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.ApiTokenList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1673,50 +1898,15 @@ export interface operations {
             };
         };
     };
-    api_tokens_list: {
-        parameters: {
-            query?: {
-                cursor?: string;
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["identity.ApiTokenList"];
-                };
-            };
-            /** @description A problem; `code` tells which */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A problem; `code` tells which */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     api_tokens_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -1766,7 +1956,10 @@ export interface operations {
     api_tokens_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 token_id: string;
             };
@@ -1814,7 +2007,10 @@ export interface operations {
                 /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -1893,7 +2089,10 @@ export interface operations {
                 /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -1930,7 +2129,10 @@ export interface operations {
     certificates_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 certificate_id: string;
             };
@@ -2034,6 +2236,8 @@ export interface operations {
             header?: {
                 /** @description the last number that was seen */
                 "Last-Event-ID"?: number | null;
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
             };
             path?: never;
             cookie?: never;
@@ -2058,6 +2262,15 @@ export interface operations {
                 };
             };
             /** @description A problem; `code` tells which */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -2071,7 +2284,10 @@ export interface operations {
     me_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2105,10 +2321,64 @@ export interface operations {
             };
         };
     };
+    password_change: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["identity.ChangePassword"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     totp_start: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2158,7 +2428,10 @@ export interface operations {
     totp_disable: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2206,7 +2479,10 @@ export interface operations {
     totp_confirm: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2261,7 +2537,10 @@ export interface operations {
                 /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2298,7 +2577,10 @@ export interface operations {
     nodes_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 node_id: string;
             };
@@ -2348,7 +2630,10 @@ export interface operations {
                 /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2385,7 +2670,10 @@ export interface operations {
     operations_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 operation_id: string;
             };
@@ -2424,7 +2712,10 @@ export interface operations {
     operations_cancel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 operation_id: string;
             };
@@ -2477,7 +2768,10 @@ export interface operations {
                 /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2514,7 +2808,12 @@ export interface operations {
     plans_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2564,7 +2863,10 @@ export interface operations {
     plans_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 plan_id: string;
             };
@@ -2574,6 +2876,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2603,7 +2906,12 @@ export interface operations {
     plans_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the version that the change is meant for; answers 412 when there is a newer one */
+                "If-Match"?: components["parameters"]["If-Match"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 plan_id: string;
             };
@@ -2617,6 +2925,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2655,7 +2964,12 @@ export interface operations {
     plans_create_version: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 plan_id: string;
             };
@@ -2707,7 +3021,10 @@ export interface operations {
     sessions_list: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2794,7 +3111,10 @@ export interface operations {
     sessions_end: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 session_id: string;
             };
@@ -2831,7 +3151,10 @@ export interface operations {
     sessions_end_current: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2917,7 +3240,10 @@ export interface operations {
                 /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2954,7 +3280,12 @@ export interface operations {
     sites_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3004,7 +3335,10 @@ export interface operations {
     sites_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 site_id: string;
             };
@@ -3014,6 +3348,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3043,7 +3378,10 @@ export interface operations {
     sites_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 site_id: string;
             };
@@ -3091,7 +3429,12 @@ export interface operations {
     sites_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the version that the change is meant for; answers 412 when there is a newer one */
+                "If-Match"?: components["parameters"]["If-Match"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 site_id: string;
             };
@@ -3105,6 +3448,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3152,7 +3496,10 @@ export interface operations {
     domains_list: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 site_id: string;
             };
@@ -3191,7 +3538,12 @@ export interface operations {
     domains_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 site_id: string;
             };
@@ -3252,7 +3604,10 @@ export interface operations {
     domains_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 name: string;
                 site_id: string;
@@ -3295,7 +3650,10 @@ export interface operations {
                 /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 site_id: string;
             };
@@ -3339,7 +3697,12 @@ export interface operations {
                 /** @description at most 500 characters */
                 note?: string;
             };
-            header?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 site_id: string;
             };
@@ -3422,7 +3785,10 @@ export interface operations {
     releases_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 release_id: string;
                 site_id: string;
@@ -3462,7 +3828,10 @@ export interface operations {
     releases_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 release_id: string;
                 site_id: string;
@@ -3511,7 +3880,12 @@ export interface operations {
     releases_activate: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 release_id: string;
                 site_id: string;
@@ -3557,10 +3931,69 @@ export interface operations {
             };
         };
     };
+    sites_traffic: {
+        parameters: {
+            query?: {
+                /** @description how many days to list, today included: 1 to 400; 31 when absent */
+                days?: number;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["sites.Traffic"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     uploads_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 site_id: string;
             };
@@ -3621,7 +4054,10 @@ export interface operations {
     uploads_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 site_id: string;
                 upload_id: string;
@@ -3661,7 +4097,10 @@ export interface operations {
     uploads_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 site_id: string;
                 upload_id: string;
@@ -3709,6 +4148,8 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
                 /** @description bytes that have arrived before this request */
                 "Upload-Offset": number;
             };
@@ -3807,7 +4248,10 @@ export interface operations {
                 /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3844,7 +4288,12 @@ export interface operations {
     tenants_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3885,7 +4334,10 @@ export interface operations {
     tenants_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 tenant_id: string;
             };
@@ -3895,6 +4347,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3924,7 +4377,12 @@ export interface operations {
     tenants_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the version that the change is meant for; answers 412 when there is a newer one */
+                "If-Match"?: components["parameters"]["If-Match"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 tenant_id: string;
             };
@@ -3938,6 +4396,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3976,7 +4435,10 @@ export interface operations {
     members_list: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 tenant_id: string;
             };
@@ -4015,7 +4477,12 @@ export interface operations {
     members_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 tenant_id: string;
             };
@@ -4067,7 +4534,10 @@ export interface operations {
     members_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 tenant_id: string;
                 user_id: string;
@@ -4111,10 +4581,78 @@ export interface operations {
             };
         };
     };
+    members_update: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["tenancy.MemberPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.Member"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     tenants_subscribe: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 tenant_id: string;
             };
@@ -4166,7 +4704,10 @@ export interface operations {
     tenants_usage: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 tenant_id: string;
             };
@@ -4210,7 +4751,10 @@ export interface operations {
                 /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -4247,7 +4791,12 @@ export interface operations {
     zones_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -4297,7 +4846,10 @@ export interface operations {
     zones_get: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 zone_id: string;
             };
@@ -4336,7 +4888,10 @@ export interface operations {
     zones_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 zone_id: string;
             };
@@ -4378,7 +4933,10 @@ export interface operations {
                 /** @description 1 to 200; 50 when absent */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 zone_id: string;
             };
@@ -4417,7 +4975,12 @@ export interface operations {
     records_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 zone_id: string;
             };
@@ -4469,7 +5032,10 @@ export interface operations {
     records_delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 record_id: string;
                 zone_id: string;
@@ -4525,7 +5091,12 @@ export interface operations {
     records_update: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the version that the change is meant for; answers 412 when there is a newer one */
+                "If-Match"?: components["parameters"]["If-Match"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
             path: {
                 record_id: string;
                 zone_id: string;
@@ -4540,6 +5111,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {

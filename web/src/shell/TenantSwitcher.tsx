@@ -3,7 +3,7 @@ import { useNavigate, useRouterState } from '@tanstack/react-router';
 import { ChevronsUpDown, Search } from 'lucide-react';
 import { useState } from 'react';
 import { useActing } from '@/api/acting';
-import { t, tOr } from '@/i18n';
+import { t } from '@/i18n';
 import { Dropdown } from '@/ui/Dropdown';
 import { switchTenantPath } from '@/ui/paths';
 import classes from './Shell.module.css';
@@ -12,7 +12,7 @@ import { useTenantSearch } from './tenants';
 
 export function TenantSwitcher() {
   const { tenant } = useActing();
-  const kind = tOr(`shell.kind.${tenant.kind}`, tenant.kind);
+  const kind = t(`shell.kind.${tenant.kind}`);
   return (
     <Dropdown
       kind="dialog"
@@ -71,7 +71,7 @@ function Choice({ close }: { close: () => void }) {
           <li key={tenant.id} role="none">
             <button type="button" className={classes.option} aria-current={tenant.id === id} {...keys.option(index)}>
               <span className={classes.optionText}>{tenant.name}</span>
-              <small>{tOr(`shell.kind.${tenant.kind}`, tenant.kind)}</small>
+              <small>{t(`shell.kind.${tenant.kind}`)}</small>
             </button>
           </li>
         ))}

@@ -11,7 +11,6 @@ type Step = Operation['steps'][number];
 function StepIcon({ state }: { state: Step['state'] }) {
   switch (state) {
     case 'running':
-    case 'undoing':
       return <Loader size={15} aria-hidden />;
     case 'done':
       return <CircleCheck size={16} color="var(--mp-ok)" aria-hidden />;
@@ -19,7 +18,8 @@ function StepIcon({ state }: { state: Step['state'] }) {
       return <CircleX size={16} color="var(--mp-bad)" aria-hidden />;
     case 'undone':
       return <Undo2 size={16} color="var(--mp-warn)" aria-hidden />;
-    default:
+    case 'pending':
+    case 'skipped':
       return <Circle size={16} color="var(--mp-border-strong)" aria-hidden />;
   }
 }
@@ -39,7 +39,7 @@ export function OperationSteps({ operation }: { operation: Operation }) {
             <StepIcon state={step.state} />
             <div>
               {step.title}
-              <span className={classes.srOnly}> ({tOr(`ui.state.${step.state}`, step.state)})</span>
+              <span className={classes.srOnly}> ({t(`ui.state.${step.state}`)})</span>
               {step.error && <div className={classes.error}>{sentence(step.error)}</div>}
             </div>
           </li>

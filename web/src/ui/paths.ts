@@ -9,6 +9,7 @@ export function tenantPaths(tenant: string) {
     newSite: `${root}/sites/new`,
     site: (id: string) => `${root}/sites/${segment(id)}`,
     siteDomains: (id: string) => `${root}/sites/${segment(id)}/domains`,
+    siteTraffic: (id: string) => `${root}/sites/${segment(id)}/traffic`,
     siteSettings: (id: string) => `${root}/sites/${segment(id)}/settings`,
     zones: `${root}/zones`,
     newZone: `${root}/zones/new`,

@@ -4,7 +4,8 @@ import * as z from 'zod/mini';
 export const required = () => z.string().check(z.trim(), z.minLength(1, 'ui.rule.required'));
 export const optional = () => z.string().check(z.trim());
 export const email = () => z.string().check(z.trim(), z.minLength(1, 'ui.rule.required'), z.regex(/^[^\s@]+@[^\s@]+$/, 'ui.rule.email'));
-export const newPassword = () => z.string().check(z.minLength(12, 'ui.rule.password'), z.maxLength(256, 'ui.rule.passwordLong'));
+/** Who could change other people's things needs the longer one; the server has the last word. */
+export const newPassword = (minimum: number) => z.string().check(z.minLength(minimum, minimum > 8 ? 'ui.rule.passwordOwner' : 'ui.rule.password'), z.maxLength(256, 'ui.rule.passwordLong'));
 export const code = () => z.string().check(z.trim(), z.minLength(6, 'ui.rule.code'));
 
 /** A host name as people type it: case and a trailing dot do not matter, a pasted address is not a name. */

@@ -2,14 +2,18 @@ import { Progress } from '@mantine/core';
 import { CircleCheck, CircleDashed, CircleX } from 'lucide-react';
 import type { CSSProperties, ReactNode } from 'react';
 import type { Condition } from '@/api/types';
-import { t, tOr } from '@/i18n';
+import { t } from '@/i18n';
+import type en from '@/i18n/en';
 import classes from './feedback.module.css';
 import { TextLink } from './links';
 import { quantity, relativeTime, absoluteTime, sentence } from './format';
 
 export type Tone = 'ok' | 'warn' | 'bad' | 'busy' | 'idle';
 
-const TONES: Record<string, Tone> = {
+/** Every state that has a name. */
+export type State = keyof typeof en.ui.state;
+
+const TONES: Partial<Record<State, Tone>> = {
   active: 'ok',
   ready: 'idle',
   succeeded: 'ok',
@@ -30,7 +34,7 @@ const TONES: Record<string, Tone> = {
 };
 
 /** A state as a word with a colour; the colour never speaks alone. */
-export function StateBadge({ state, tone, children }: { state: string; tone?: Tone; children?: ReactNode }) {
+export function StateBadge({ state, tone, children }: { state: State; tone?: Tone; children?: ReactNode }) {
   const look = tone ?? TONES[state] ?? 'idle';
   const style =
     look === 'idle'
@@ -38,7 +42,7 @@ export function StateBadge({ state, tone, children }: { state: string; tone?: To
       : { '--state-bg': `var(--mp-${look}-bg)`, '--state-fg': `var(--mp-${look})` };
   return (
     <span className={`${classes.state} ${look === 'busy' ? classes.busy : ''}`} style={style as CSSProperties}>
-      {children ?? tOr(`ui.state.${state}`, state)}
+      {children ?? t(`ui.state.${state}`)}
     </span>
   );
 }
@@ -59,9 +63,11 @@ interface MeterProps {
   kind: string;
   /** What is behind the number. */
   to?: string;
+  /** When counting begins anew. */
+  resets?: string | null;
 }
 
-export function Meter({ label, used, limit, kind, to }: MeterProps) {
+export function Meter({ label, used, limit, kind, to, resets }: MeterProps) {
   const share = limit === null ? 0 : limit === 0 ? 100 : Math.min(100, (used / limit) * 100);
   const color = share >= 95 ? 'red' : share >= 80 ? 'yellow' : 'brand';
   const text = limit === null ? t('ui.usedUnlimited', { used: quantity(used, kind) }) : t('ui.usedOf', { used: quantity(used, kind), limit: quantity(limit, kind) });
@@ -72,11 +78,12 @@ export function Meter({ label, used, limit, kind, to }: MeterProps) {
         <span className="mp-num mp-dim">{text}</span>
       </div>
       {limit !== null && <Progress value={share} color={color} size={6} aria-label={`${label}: ${text}`} />}
+      {resets && limit !== null && used > 0 && <div className={classes.meterNote}>{t('ui.resets', { when: relativeTime(resets) })}</div>}
     </div>
   );
 }
 
-const ICONS: Record<string, ReactNode> = {
+const ICONS: Record<Condition['status'], ReactNode> = {
   true: <CircleCheck size={16} color="var(--mp-ok)" aria-hidden />,
   false: <CircleX size={16} color="var(--mp-bad)" aria-hidden />,
   unknown: <CircleDashed size={16} color="var(--mp-busy)" aria-hidden />,
@@ -88,9 +95,9 @@ export function Conditions({ items }: { items: Condition[] }) {
     <ul className={classes.conditions}>
       {items.map((item) => (
         <li key={item.type} className={classes.condition}>
-          {ICONS[item.status] ?? ICONS['unknown']}
+          {ICONS[item.status]}
           <div>
-            <div className={classes.conditionTitle}>{tOr(`ui.condition.${item.type}`, item.type)}</div>
+            <div className={classes.conditionTitle}>{t(`ui.condition.${item.type}`)}</div>
             <div className={classes.conditionMessage}>{sentence(item.message)}</div>
           </div>
         </li>

@@ -16,10 +16,10 @@ export function whoOf({ actor, assumed_from }: Pick<Told, 'actor' | 'assumed_fro
   return provider === undefined ? t('ui.story.provider') : t('ui.story.from', { name: provider });
 }
 
-/** The job of the platform during which it acted by itself: `system:sites.release.deploy` → "Publish a release". */
-export function jobOf(actor: string): string | null {
-  if (!actor.startsWith('system:')) return null;
-  return tOr(`ui.operation.${actor.slice('system:'.length).replaceAll('.', '_')}`, '') || null;
+/** During which operation it was done for whoever started that, or in which job of its own the platform did it. */
+export function jobOf({ actor, via }: Pick<AuditEntry, 'actor' | 'via'>): string | null {
+  const job = via?.kind ?? (actor.startsWith('system:') ? actor.slice('system:'.length) : null);
+  return job === null ? null : tOr(`ui.operation.${job.replaceAll('.', '_')}`, job);
 }
 
 /** To what it was done, by the name it had. */

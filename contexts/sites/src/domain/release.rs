@@ -16,7 +16,7 @@ pub enum ReleaseState {
 }
 
 impl ReleaseState {
-    const ALL: [Self; 5] = [Self::Unpacking, Self::Ready, Self::Active, Self::Failed, Self::Deleting];
+    pub const ALL: [Self; 5] = [Self::Unpacking, Self::Ready, Self::Active, Self::Failed, Self::Deleting];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::uploads::content_length;
 use super::{StartedDto, State, location};
-use crate::domain::Release;
+use crate::domain::{Release, ReleaseState};
 use crate::service::{Deploying, NewRelease, NewUpload};
 
 /// Of what a release was made.
@@ -25,6 +25,11 @@ pub struct SourceDto {
     size: i64,
 }
 
+mpanel_http::words!(
+    /// Where a release is in its life.
+    StateWord as "sites.ReleaseState" = ReleaseState::ALL.map(ReleaseState::as_str)
+);
+
 /// One version of a site's files.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = sites::Release)]
@@ -34,6 +39,7 @@ pub struct ReleaseDto {
     /// Counts up within the site.
     number: i32,
     /// `unpacking`, `ready`, `active`, `failed` or `deleting`.
+    #[schema(value_type = StateWord)]
     state: &'static str,
     /// `null` until it is unpacked.
     #[schema(required)]

@@ -10,9 +10,24 @@ use utoipa::ToSchema;
 
 use super::domains::DomainDto;
 use super::{StartedDto, State, location};
-use crate::domain::{Address, Site};
+use crate::domain::{Address, Site, SiteState};
 use crate::error::Error;
 use crate::service::{CreateSite, SettingsPatch, SitePatch};
+
+mpanel_http::words!(
+    /// Whether a site is there to stay.
+    StateWord as "sites.SiteState" = [SiteState::Active, SiteState::Deleting].map(SiteState::as_str)
+);
+
+mpanel_http::words!(
+    /// Whether something is as it must be.
+    TruthWord as "sites.Truth" = ["true", "false", "unknown"]
+);
+
+mpanel_http::words!(
+    /// What must be right for a site to be reached.
+    ConditionWord as "sites.ConditionType" = ["traffic", "release", "dns", "certificate", "edge"]
+);
 
 /// One thing that must be right for a site to be reached. Documents JSON that is passed on as it is stored.
 #[derive(Debug, Serialize, ToSchema)]
@@ -20,8 +35,10 @@ use crate::service::{CreateSite, SettingsPatch, SitePatch};
 pub struct ConditionDto {
     /// `traffic` when it is used up, `release`, `dns`, `certificate` or `edge`.
     #[serde(rename = "type")]
+    #[schema(value_type = ConditionWord)]
     kind: String,
     /// `true`, `false`, or `unknown` for not yet or not for us to know.
+    #[schema(value_type = TruthWord)]
     status: String,
     /// One word for programs.
     reason: String,
@@ -66,6 +83,7 @@ pub struct SiteDto {
     name: String,
     slug: String,
     /// `active` or `deleting`.
+    #[schema(value_type = StateWord)]
     state: &'static str,
     status: StatusDto,
     /// At its primary domain; `null` without one.

@@ -9,12 +9,17 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::State;
-use crate::domain::Upload;
+use crate::domain::{Upload, UploadState};
 use crate::error::Error;
 use crate::service::NewUpload;
 
 /// How many bytes of an upload have arrived.
 pub const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+
+mpanel_http::words!(
+    /// Where an upload is in its life.
+    StateWord as "sites.UploadState" = [UploadState::Open, UploadState::Finished, UploadState::Used, UploadState::Deleting].map(UploadState::as_str)
+);
 
 /// An archive on its way in.
 #[derive(Debug, Serialize, ToSchema)]
@@ -27,6 +32,7 @@ pub struct UploadDto {
     offset: i64,
     size: i64,
     /// `open`, `finished` or `used`.
+    #[schema(value_type = StateWord)]
     state: &'static str,
     /// Hexadecimal; once it is finished.
     #[schema(required)]

@@ -3,10 +3,12 @@ import type { Schemas } from '@/api/types';
 
 export type Zone = Schemas['dns.Zone'];
 export type DnsRecord = Schemas['dns.Record'];
+export type RecordType = Schemas['dns.RecordType'];
 export type CreateRecord = Schemas['dns.CreateRecord'];
 
 export const ZONES = ['/api/v1/zones'] as const;
-export const RECORD_TYPES = ['A', 'AAAA', 'CNAME', 'MX', 'TXT', 'NS', 'CAA', 'SRV'] as const;
+/** In the order in which they are offered. */
+export const RECORD_TYPES = ['A', 'AAAA', 'CNAME', 'MX', 'TXT', 'NS', 'CAA', 'SRV'] as const satisfies readonly RecordType[];
 
 export const createZone = (api: Api, body: Schemas['dns.CreateZone']) => unwrap(api.POST('/api/v1/zones', { body }));
 

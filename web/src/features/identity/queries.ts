@@ -19,6 +19,8 @@ export const confirmTotp = (code: string) => unwrap(api().POST('/api/v1/me/totp/
 
 export const disableTotp = (password: string) => unwrap(api().DELETE('/api/v1/me/totp', { body: { password }, headers }));
 
+export const changePassword = (body: Schemas['identity.ChangePassword']) => unwrap(api().POST('/api/v1/me/password', { body }));
+
 export const endSession = (id: string) => unwrap(api().DELETE('/api/v1/sessions/{session_id}', { params: { path: { session_id: id } } }));
 
 export const createToken = (client: Api, body: CreateApiToken) => unwrap(client.POST('/api/v1/api-tokens', { body }));

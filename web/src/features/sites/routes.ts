@@ -6,5 +6,6 @@ export const siteRoutes = (tenant: AnyRoute) => [
   page(tenant, 'sites/new', () => import('./pages/NewSitePage'), 'NewSitePage'),
   page(tenant, 'sites/$site', () => import('./pages/SitePage'), 'SitePage'),
   page(tenant, 'sites/$site/domains', () => import('./pages/SiteDomainsPage'), 'SiteDomainsPage'),
+  page(tenant, 'sites/$site/traffic', () => import('./pages/SiteTrafficPage'), 'SiteTrafficPage'),
   page(tenant, 'sites/$site/settings', () => import('./pages/SiteSettingsPage'), 'SiteSettingsPage'),
 ];

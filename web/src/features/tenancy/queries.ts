@@ -1,4 +1,5 @@
 import { ifMatch, unwrap, type Api } from '@/api/client';
+import type { Role } from '@/api/access';
 import type { Schemas, Tenant } from '@/api/types';
 
 export type { Tenant };
@@ -25,6 +26,9 @@ export const subscribe = (api: Api, id: string, plan_id: string) =>
 
 export const addMember = (api: Api, id: string, body: AddMember) =>
   unwrap(api.POST('/api/v1/tenants/{tenant_id}/members', { params: { path: { tenant_id: id } }, body }));
+
+export const changeRole = (api: Api, id: string, user_id: string, role: Role) =>
+  unwrap(api.PATCH('/api/v1/tenants/{tenant_id}/members/{user_id}', { params: { path: { tenant_id: id, user_id } }, body: { role } }));
 
 export const removeMember = (api: Api, id: string, user_id: string) =>
   unwrap(api.DELETE('/api/v1/tenants/{tenant_id}/members/{user_id}', { params: { path: { tenant_id: id, user_id } } }));

@@ -2,15 +2,15 @@ import { NumberInput, Select, Stack, TextInput } from '@mantine/core';
 import { Controller } from 'react-hook-form';
 import { useActing } from '@/api/acting';
 import { useWrite } from '@/api/query';
-import { t, tOr } from '@/i18n';
+import { t } from '@/i18n';
 import { Dialog } from '@/ui/Dialog';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
 import { required, z } from '@/ui/rules';
 import { relativeName } from '../components/recordName';
-import { RECORD_TYPES, ZONES, createRecord, updateRecord, type DnsRecord, type Zone } from '../queries';
+import { RECORD_TYPES, ZONES, createRecord, updateRecord, type DnsRecord, type RecordType, type Zone } from '../queries';
 
-const EXAMPLES: Record<string, string> = {
+const EXAMPLES: Record<RecordType, string> = {
   A: '203.0.113.10',
   AAAA: '2001:db8::10',
   CNAME: 'www.example.net.',
@@ -24,14 +24,14 @@ const MAX_TTL = 604_800;
 
 interface Values {
   name: string;
-  type: string;
+  type: RecordType;
   ttl: number;
   data: string;
 }
 
 const schema = z.object({
   name: required(),
-  type: z.string(),
+  type: z.enum(RECORD_TYPES),
   ttl: z.int('ui.rule.ttl').check(z.gte(60, 'ui.rule.ttl'), z.lte(MAX_TTL, 'ui.rule.ttl')),
   data: required(),
 });
@@ -61,7 +61,7 @@ export function RecordForm({ zone, record, close }: { zone: Zone; record?: DnsRe
             control={form.control}
             name="type"
             render={({ field }) => (
-              <Select label={t('dns.record.type')} description={tOr(`dns.typeHint.${field.value}`, '')} allowDeselect={false} disabled={record !== undefined} data={[...RECORD_TYPES]} value={field.value} onChange={field.onChange} error={form.error('type')} />
+              <Select label={t('dns.record.type')} description={t(`dns.typeHint.${field.value}`)} allowDeselect={false} disabled={record !== undefined} data={[...RECORD_TYPES]} value={field.value} onChange={field.onChange} error={form.error('type')} />
             )}
           />
           <TextInput

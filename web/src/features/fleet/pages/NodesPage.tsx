@@ -2,7 +2,7 @@ import { Group } from '@mantine/core';
 import { useActing } from '@/api/acting';
 import { usePages } from '@/api/query';
 import { Server } from 'lucide-react';
-import { t, tOr } from '@/i18n';
+import { t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
@@ -47,7 +47,7 @@ export function NodesPage() {
             }
             columns={[
               { key: 'process', header: t('fleet.process'), main: true, cell: ({ process }) => process },
-              { key: 'role', header: t('fleet.role'), cell: ({ role }) => tOr(`fleet.roles.${role}`, role) },
+              { key: 'role', header: t('fleet.role'), cell: ({ role }) => t(`fleet.roles.${role}`) },
               { key: 'state', header: t('fleet.state'), cell: ({ connected }) => <StateBadge state={connected ? 'connected' : 'disconnected'} /> },
               { key: 'seq', header: t('fleet.seq'), align: 'end', wideOnly: true, cell: ({ acked_seq }) => count(acked_seq) },
               { key: 'seen', header: t('fleet.seen'), cell: ({ last_seen_at }) => <Time iso={last_seen_at} /> },

@@ -10,18 +10,20 @@ interface Props {
   field: UseFormRegisterReturn;
   value: string;
   personal: string[];
+  minimum: number;
+  label?: string;
   error?: string;
 }
 
-export function NewPassword({ field, value, personal, error }: Props) {
-  const level = strength(value, personal);
+export function NewPassword({ field, value, personal, minimum, label, error }: Props) {
+  const level = strength(value, personal, minimum);
   const word = WORDS[level] ?? 'identity.strength.short';
   return (
     <div>
-      <PasswordInput label={t('identity.field.newPassword')} autoComplete="new-password" error={error} {...field} />
+      <PasswordInput label={label ?? t('identity.field.newPassword')} autoComplete="new-password" error={error} {...field} />
       <Progress value={value === '' ? 0 : 15 + level * 28} color={COLORS[level]} size={4} mt={8} aria-hidden />
       <Text size="sm" c="dimmed" mt={4} aria-live="polite">
-        {t(word)}
+        {t(word, { count: minimum })}
       </Text>
     </div>
   );

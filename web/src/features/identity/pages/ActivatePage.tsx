@@ -1,16 +1,17 @@
-import { Stack, Text } from '@mantine/core';
+import { Stack, Text, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useSyncExternalStore } from 'react';
+import { useState, useSyncExternalStore } from 'react';
 import { forgetSecret, readSecret, subscribeSecret } from '@/api/fragment';
 import { ApiError } from '@/api/problem';
 import { setMe } from '@/api/session';
 import { t } from '@/i18n';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
 import { ButtonLink } from '@/ui/links';
-import { newPassword, z } from '@/ui/rules';
+import { newPassword, optional, z } from '@/ui/rules';
 import { Gate } from '../components/Gate';
 import { NewPassword } from '../components/NewPassword';
+import { MIN_PASSWORD } from '../components/strength';
 import { activate } from '../queries';
 
 export function ActivatePage() {
@@ -33,17 +34,20 @@ export function ActivatePage() {
 function ActivateForm({ token }: { token: string }) {
   const client = useQueryClient();
   const navigate = useNavigate();
+  const [second, setSecond] = useState(false);
   const form = useApiForm({
-    schema: z.object({ password: newPassword() }),
-    defaults: { password: '' },
-    submit: async ({ password }) => {
+    schema: z.object({ password: newPassword(MIN_PASSWORD), totp: optional() }),
+    defaults: { password: '', totp: '' },
+    submit: async ({ password, totp }) => {
       try {
-        const me = await activate({ token, password });
+        const me = await activate({ token, password, totp: second && totp ? totp.replace(/\s/g, '') : null });
         client.clear();
         setMe(client, me);
         await navigate({ to: me.totp_setup_required ? '/secure' : '/', replace: true });
         forgetSecret();
       } catch (error) {
+        // The password is that of an account which exists already, and which has a second factor.
+        if (error instanceof ApiError && error.code === 'identity.session.totp_required') return setSecond(true);
         if (error instanceof ApiError && error.status === 410) throw new ApiError({ status: 410, code: 'identity.activation.gone', detail: t('identity.activate.gone') });
         throw error;
       }
@@ -54,7 +58,10 @@ function ActivateForm({ token }: { token: string }) {
       <form onSubmit={form.send} noValidate>
         <Stack gap="sm">
           <FormProblem messages={form.problem} />
-          <NewPassword field={form.register('password')} value={form.watch('password')} personal={[]} error={form.error('password')} />
+          <NewPassword field={form.register('password')} value={form.watch('password')} personal={[]} minimum={MIN_PASSWORD} error={form.error('password')} />
+          {second && (
+            <TextInput label={t('identity.field.code')} description={t('identity.activate.codeText')} autoComplete="one-time-code" autoFocus error={form.error('totp')} {...form.register('totp')} />
+          )}
           <FormButtons label={t('identity.activate.submit')} busy={form.formState.isSubmitting} />
         </Stack>
       </form>

@@ -11,6 +11,7 @@ import { ButtonLink } from '@/ui/links';
 import { email, newPassword, required, z } from '@/ui/rules';
 import { Gate } from '../components/Gate';
 import { NewPassword } from '../components/NewPassword';
+import { MIN_OWNER_PASSWORD } from '../components/strength';
 import { claim } from '../queries';
 
 export function ClaimPage() {
@@ -38,7 +39,7 @@ export function ClaimPage() {
   return <ClaimForm token={token} />;
 }
 
-const schema = z.object({ email: email(), name: required(), password: newPassword() });
+const schema = z.object({ email: email(), name: required(), password: newPassword(MIN_OWNER_PASSWORD) });
 
 function ClaimForm({ token }: { token: string }) {
   const client = useQueryClient();
@@ -69,7 +70,7 @@ function ClaimForm({ token }: { token: string }) {
           <FormProblem messages={form.problem} />
           <TextInput label={t('identity.field.name')} autoComplete="name" autoFocus error={form.error('name')} {...form.register('name')} />
           <TextInput label={t('identity.field.email')} type="email" autoComplete="username" error={form.error('email')} {...form.register('email')} />
-          <NewPassword field={form.register('password')} value={password} personal={[name, mail]} error={form.error('password')} />
+          <NewPassword field={form.register('password')} value={password} personal={[name, mail]} minimum={MIN_OWNER_PASSWORD} error={form.error('password')} />
           <FormButtons label={t('identity.claim.submit')} busy={form.formState.isSubmitting} />
         </Stack>
       </form>

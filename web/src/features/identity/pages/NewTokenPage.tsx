@@ -54,7 +54,7 @@ export function NewTokenPage() {
         <form onSubmit={form.send} noValidate>
           <Stack gap="md">
             <FormProblem messages={form.problem} />
-            <TextInput label={t('identity.tokens.name')} description={t('identity.tokens.nameHint')} autoComplete="off" error={form.error('name')} {...form.register('name')} />
+            <TextInput label={t('identity.tokens.name')} description={t('identity.tokens.nameHint')} autoComplete="off" autoFocus error={form.error('name')} {...form.register('name')} />
             <Controller
               control={form.control}
               name="scopes"

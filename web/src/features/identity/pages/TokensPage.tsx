@@ -1,4 +1,4 @@
-import { Badge, Button, Group } from '@mantine/core';
+import { Badge, Button, Group, SegmentedControl } from '@mantine/core';
 import { KeyRound, Plus } from 'lucide-react';
 import { useState } from 'react';
 import { useActing } from '@/api/acting';
@@ -16,7 +16,8 @@ import { deleteToken, type ApiToken } from '../queries';
 
 export function TokensPage() {
   const { id: tenant, api, paths, can } = useActing();
-  const tokens = usePages(tenant, '/api/v1/api-tokens');
+  const [all, setAll] = useState(false);
+  const tokens = usePages(tenant, '/api/v1/api-tokens', all ? { query: { 'filter[user]': 'any' } } : undefined);
   const [doomed, setDoomed] = useState<ApiToken | null>(null);
   const remove = useWrite((token: ApiToken) => deleteToken(api, token.id), ['/api/v1/api-tokens']);
   const create = can('tokens:write') && (
@@ -25,7 +26,19 @@ export function TokensPage() {
     </ButtonLink>
   );
   return (
-    <Page title={t('identity.tokens.title')} description={t('identity.tokens.text')} actions={tokens.items?.length ? create : undefined}>
+    <Page title={t('identity.tokens.title')} description={t('identity.tokens.text')} actions={all || tokens.items?.length ? create : undefined}>
+      {can('tokens:manage') && (
+        <SegmentedControl
+          mb="md"
+          aria-label={t('identity.tokens.shown')}
+          data={[
+            { value: 'mine', label: t('identity.tokens.mine') },
+            { value: 'all', label: t('identity.tokens.everybody') },
+          ]}
+          value={all ? 'all' : 'mine'}
+          onChange={(value) => setAll(value === 'all')}
+        />
+      )}
       <Section flush>
         <DataTable
           label={t('identity.tokens.title')}
@@ -37,12 +50,13 @@ export function TokensPage() {
           loadMore={tokens.loadMore}
           loadingMore={tokens.loadingMore}
           empty={
-            <Empty icon={KeyRound} title={t('identity.tokens.emptyTitle')} action={create}>
-              {t('identity.tokens.emptyText')}
+            <Empty icon={KeyRound} title={t(all ? 'identity.tokens.noneTitle' : 'identity.tokens.emptyTitle')} action={all ? undefined : create}>
+              {t(all ? 'identity.tokens.noneText' : 'identity.tokens.emptyText')}
             </Empty>
           }
           columns={[
             { key: 'name', header: t('identity.tokens.name'), main: true, sort: ({ name }) => name, cell: ({ name }) => name },
+            ...(all ? [{ key: 'whose', header: t('identity.tokens.whose'), sort: whose, cell: whose }] : []),
             { key: 'prefix', header: t('identity.tokens.prefix'), wideOnly: true, cell: ({ prefix }) => <span className="mp-mono">{prefix}…</span> },
             {
               key: 'scopes',
@@ -65,13 +79,15 @@ export function TokensPage() {
           ]}
         />
       </Section>
-      <ApiPanel tenant={tenant} example={{ method: 'GET', path: '/api/v1/api-tokens', cli: ['token', 'list'] }} />
+      <ApiPanel tenant={tenant} example={{ method: 'GET', path: all ? '/api/v1/api-tokens?filter[user]=any' : '/api/v1/api-tokens', cli: ['token', 'list', ...(all ? ['--everybody'] : [])] }} />
       <ConfirmDelete opened={doomed !== null} close={() => setDoomed(null)} title={t('identity.tokens.revokeTitle')} action={t('identity.tokens.revoke')} run={async () => doomed && remove.mutateAsync(doomed)}>
         {rich('identity.tokens.revokeText', { name: <strong>{doomed?.name}</strong> })}
       </ConfirmDelete>
     </Page>
   );
 }
+
+const whose = ({ user_name }: ApiToken) => user_name ?? t('identity.tokens.nobody');
 
 function May({ scopes }: { scopes: string[] }) {
   const { presets, rest } = describe(scopes);

@@ -4,7 +4,7 @@ import { useMemo } from 'react';
 import { useActing } from '@/api/acting';
 import { getQuery } from '@/api/query';
 import type { AuditEntry, Schemas } from '@/api/types';
-import { t, tOr } from '@/i18n';
+import { t } from '@/i18n';
 import { Page, Section } from '@/ui/Page';
 import { useDirectory } from '@/ui/directory';
 import { ErrorNotice, Loading } from '@/ui/feedback';
@@ -22,12 +22,12 @@ type Site = Schemas['sites.Site'];
 
 const SHOWN = 8;
 
-/** What people did and what went wrong; the platform's own steps in between stand in the audit log. */
-function isNews({ actor, action }: AuditEntry): boolean {
-  return action.endsWith('.failed') || !(actor.startsWith('system:') || UPLOAD.test(action));
+/** What people did and what went wrong; logins, uploads and the platform's own steps stand in the audit log. */
+function isNews({ actor, action, via }: AuditEntry): boolean {
+  return action.endsWith('.failed') || !(via || actor.startsWith('system:') || ROUTINE.test(action));
 }
 
-const UPLOAD = /^sites\.upload\./;
+const ROUTINE = /^(sites\.upload|identity\.session)\./;
 
 export function OverviewPage() {
   const { id, tenant, paths, can } = useActing();
@@ -53,7 +53,7 @@ export function OverviewPage() {
   const live = sites.data.items.filter((site) => site.active_release_id && site.status.ready).length;
 
   return (
-    <Page title={title} description={tenant.name === tOr(`shell.kind.${tenant.kind}`, '') ? undefined : tenant.name}>
+    <Page title={title} description={tenant.name === t(`shell.kind.${tenant.kind}`) ? undefined : tenant.name}>
       {open && <Checklist steps={steps} />}
       <div className={classes.figures}>
         {sells && <Figure label={t('overview.customers')} value={customers.length} more={tenants.data?.next_cursor} note={suspendedNote(customers)} to={paths.customers} />}
@@ -179,8 +179,8 @@ function Usage() {
   return (
     <Section title={t('overview.usage')} hint={can('customers:read') ? t('overview.usageTree') : undefined}>
       <div className={classes.meters}>
-        {usage.data.items.map(({ key, unit, used, limit }) => (
-          <Meter key={key} label={entitlement(key).label} used={used} limit={limit} kind={unit} to={behind(key)} />
+        {usage.data.items.map(({ key, unit, used, limit, resets_at }) => (
+          <Meter key={key} label={entitlement(key).label} used={used} limit={limit} kind={unit} resets={resets_at} to={behind(key)} />
         ))}
       </div>
     </Section>
@@ -198,7 +198,7 @@ function Nodes() {
           <li key={node.id}>
             <span>
               {node.name}
-              <div className="mp-dim">{node.roles.map((role) => tOr(`overview.role.${role}`, role)).join(' · ')}</div>
+              <div className="mp-dim">{node.roles.map((role) => t(`overview.role.${role}`)).join(' · ')}</div>
             </span>
             <StateBadge state={node.state} tone={node.state === 'ready' ? 'ok' : undefined} />
           </li>

@@ -5,7 +5,7 @@ import { Globe, Plus } from 'lucide-react';
 import { Suspense, useState } from 'react';
 import { useActing } from '@/api/acting';
 import { getQuery, useWrite } from '@/api/query';
-import { rich, t, tOr } from '@/i18n';
+import { rich, t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { ConfirmDelete } from '@/ui/ConfirmDelete';
 import { Section } from '@/ui/Page';
@@ -66,7 +66,7 @@ function OneDomain({ domain, remove }: { domain: Domain; remove: () => void }) {
   return (
     <Section
       title={domain.name}
-      hint={domain.kind === 'redirect' ? t('sites.domain.redirectsTo', { target: domain.target ?? t('sites.domain.mainAddress'), status: String(domain.status ?? 301) }) : tOr(`sites.domain.kind.${domain.kind}`, domain.kind)}
+      hint={domain.kind === 'redirect' ? t('sites.domain.redirectsTo', { target: domain.target ?? t('sites.domain.mainAddress'), status: String(domain.status ?? 301) }) : t(`sites.domain.kind.${domain.kind}`)}
       actions={
         can('sites:delete') && (
           <Button variant="default" size="compact-sm" onClick={remove} aria-label={t('sites.domain.removeWhat', { name: domain.name })}>

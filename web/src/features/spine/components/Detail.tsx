@@ -21,7 +21,7 @@ interface Props {
 export function Detail({ entry, directory, narrow }: Props) {
   const path = directory.path(entry.subject);
   const what = whatOf(entry, directory);
-  const job = jobOf(entry.actor);
+  const job = jobOf(entry);
   return (
     <Stack gap="lg">
       <p className={classes.sentence}>{storyOf(entry, directory)}</p>
@@ -51,6 +51,7 @@ export function Detail({ entry, directory, narrow }: Props) {
             [t('spine.audit.action'), <Code key="action" value={entry.action} label={t('spine.audit.action')} />],
             [t('spine.audit.actor'), <Code key="actor" value={entry.actor} label={t('spine.audit.actor')} />],
             [t('spine.audit.subject'), <Code key="subject" value={entry.subject} label={t('spine.audit.subject')} />],
+            [t('spine.audit.operation'), entry.via && <Code key="operation" value={entry.via.operation_id} label={t('spine.audit.operation')} />],
             [t('spine.audit.request'), <Code key="request" value={entry.request_id} label={t('spine.audit.request')} />],
           ]}
         />

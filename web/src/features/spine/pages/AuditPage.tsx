@@ -12,7 +12,7 @@ import { Page, Section } from '@/ui/Page';
 import { useDirectory } from '@/ui/directory';
 import { Empty } from '@/ui/feedback';
 import { Time } from '@/ui/state';
-import { storyOf } from '@/ui/story';
+import { jobOf, storyOf } from '@/ui/story';
 import { Detail, addressOf } from '../components/Detail';
 import classes from '../components/audit.module.css';
 
@@ -38,7 +38,7 @@ export function AuditPage() {
       cell: (entry) => (
         <button type="button" className={classes.open} onClick={() => setOpen(entry)}>
           <span>{storyOf(entry, directory)}</span>
-          <span className={classes.under}>{entry.action}</span>
+          <span className={classes.under}>{[entry.action, entry.via && jobOf(entry)].filter(Boolean).join(' · ')}</span>
         </button>
       ),
     },

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { t } from '@/i18n';
 import { entitlement } from '@/ui/format';
 import { UNITS, joinUnit, splitUnit, type Unit } from './units';
-import classes from './entitlements.module.css';
+import classes from './tenancy.module.css';
 
 interface Props {
   name: string;

@@ -5,14 +5,16 @@ import { Suspense, useState, type ReactNode } from 'react';
 import { useActing } from '@/api/acting';
 import { useWhole, useWrite } from '@/api/query';
 import { useMe } from '@/api/session';
-import { rich, t, tOr } from '@/i18n';
+import { rich, t } from '@/i18n';
 import { ConfirmDelete } from '@/ui/ConfirmDelete';
 import { DataTable } from '@/ui/DataTable';
 import { Empty } from '@/ui/feedback';
 import { lazyDialog } from '@/ui/lazyDialog';
 import { StateBadge } from '@/ui/state';
+import classes from './tenancy.module.css';
 import { TENANTS, removeMember, type Member } from '../queries';
 
+const RoleForm = lazyDialog(() => import('../forms/RoleForm'), 'RoleForm');
 const MemberForm = lazyDialog(() => import('../forms/MemberForm'), 'MemberForm');
 
 interface Props {
@@ -22,14 +24,16 @@ interface Props {
 }
 
 export function Members({ tenant, children }: Props) {
-  const { id, api, can } = useActing();
+  const { id, api, can, tenant: acting } = useActing();
   const me = useMe();
   const members = useWhole(id, '/api/v1/tenants/{tenant_id}/members', { path: { tenant_id: tenant } });
   const [adding, addingControl] = useDisclosure(false);
   const [invited, setInvited] = useState<Member | null>(null);
+  const [changed, setChanged] = useState<Member | null>(null);
   const [doomed, setDoomed] = useState<Member | null>(null);
   const remove = useWrite((member: Member) => removeMember(api, tenant, member.user_id), TENANTS);
   const may = can('members:write');
+  const canChange = ({ role }: Member) => role !== 'owner' || acting.role === 'owner';
   const add = may && (
     <Button leftSection={<UserPlus size={16} />} onClick={addingControl.open}>
       {t('tenancy.member.add')}
@@ -51,7 +55,7 @@ export function Members({ tenant, children }: Props) {
         columns={[
           { key: 'name', header: t('tenancy.member.name'), main: true, sort: ({ name }) => name, cell: ({ name }) => name },
           { key: 'email', header: t('tenancy.member.email'), cell: ({ email }) => <span className="mp-break">{email}</span> },
-          { key: 'role', header: t('tenancy.member.role'), cell: ({ role }) => tOr(`identity.role.${role}`, role) },
+          { key: 'role', header: t('tenancy.member.role'), cell: ({ role }) => t(`identity.role.${role}`) },
           { key: 'state', header: t('tenancy.member.state'), cell: ({ active }) => <StateBadge state={active ? 'active' : 'invited'} /> },
           {
             key: 'remove',
@@ -60,15 +64,22 @@ export function Members({ tenant, children }: Props) {
             align: 'end',
             cell: (member) =>
               may && member.user_id !== me.user.id ? (
-                <Group gap={6} wrap="nowrap" justify="flex-end">
+                <Group gap={6} justify="flex-end" className={classes.actions}>
                   {!member.active && (
                     <Button size="compact-sm" variant="default" onClick={() => setInvited(member)} aria-label={t('tenancy.member.inviteAgainWhat', { name: member.name })}>
                       {t('tenancy.member.inviteAgain')}
                     </Button>
                   )}
-                  <Button size="compact-sm" variant="default" onClick={() => setDoomed(member)} aria-label={t('tenancy.member.removeWhat', { name: member.name })}>
-                    {t('ui.action.remove')}
-                  </Button>
+                  {canChange(member) && (
+                    <Button size="compact-sm" variant="default" onClick={() => setChanged(member)} aria-label={t('tenancy.member.changeRoleWhat', { name: member.name })}>
+                      {t('tenancy.member.changeRole')}
+                    </Button>
+                  )}
+                  {canChange(member) && (
+                    <Button size="compact-sm" variant="default" onClick={() => setDoomed(member)} aria-label={t('tenancy.member.removeWhat', { name: member.name })}>
+                      {t('ui.action.remove')}
+                    </Button>
+                  )}
                 </Group>
               ) : null,
           },
@@ -76,6 +87,7 @@ export function Members({ tenant, children }: Props) {
       />
       <Suspense fallback={null}>
         {adding && <MemberForm tenant={tenant} close={addingControl.close} />}
+        {changed && <RoleForm tenant={tenant} member={changed} close={() => setChanged(null)} />}
         {invited && <MemberForm tenant={tenant} again={invited} close={() => setInvited(null)} />}
       </Suspense>
       <ConfirmDelete opened={doomed !== null} close={() => setDoomed(null)} title={t('tenancy.member.removeTitle')} action={t('ui.action.remove')} run={async () => doomed && remove.mutateAsync(doomed)}>

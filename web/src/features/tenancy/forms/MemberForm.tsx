@@ -1,6 +1,7 @@
-import { Select, Stack, Text, TextInput } from '@mantine/core';
+import { Stack, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { Controller } from 'react-hook-form';
+import type { Role } from '@/api/access';
 import { useActing } from '@/api/acting';
 import { useWrite } from '@/api/query';
 import { t } from '@/i18n';
@@ -8,15 +9,16 @@ import { Dialog } from '@/ui/Dialog';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
 import { email, required, z } from '@/ui/rules';
 import { ActivationLink } from '../components/ActivationLink';
+import { RoleSelect } from '../components/RoleSelect';
+import { ROLES } from '../components/roles';
 import { TENANTS, addMember, type Activation, type AddMember, type Member } from '../queries';
 
-const ROLES = ['owner', 'admin', 'developer', 'viewer'] as const;
 const schema = z.object({ name: required(), email: email(), role: z.enum(ROLES) });
 
 interface Values {
   name: string;
   email: string;
-  role: (typeof ROLES)[number];
+  role: Role;
 }
 
 /** `again`: somebody who never used the link; asking with the same address makes a new one. */
@@ -26,7 +28,7 @@ export function MemberForm({ tenant, again, close }: { tenant: string; again?: M
   const write = useWrite((body: AddMember) => addMember(api, tenant, body), TENANTS);
   const form = useApiForm<Values>({
     schema,
-    defaults: again ? { name: again.name, email: again.email, role: again.role as Values['role'] } : { name: '', email: '', role: 'developer' },
+    defaults: again ? { name: again.name, email: again.email, role: again.role } : { name: '', email: '', role: 'developer' },
     submit: async (values) => {
       const { activation } = await write.mutateAsync(values);
       // Somebody who has an account already needs no link.
@@ -45,23 +47,7 @@ export function MemberForm({ tenant, again, close }: { tenant: string; again?: M
             <FormProblem messages={form.problem} />
             <TextInput data-autofocus label={t('tenancy.member.name')} readOnly={again !== undefined} autoComplete="off" error={form.error('name')} {...form.register('name')} />
             <TextInput label={t('tenancy.member.email')} readOnly={again !== undefined} type="email" autoComplete="off" error={form.error('email')} {...form.register('email')} />
-            {!again && (
-            <Controller
-              control={form.control}
-              name="role"
-              render={({ field }) => (
-                <Select
-                  label={t('tenancy.member.role')}
-                  description={t(`tenancy.roleHint.${field.value}`)}
-                  allowDeselect={false}
-                  data={ROLES.map((role) => ({ value: role, label: t(`identity.role.${role}`) }))}
-                  value={field.value}
-                  onChange={field.onChange}
-                  error={form.error('role')}
-                />
-              )}
-            />
-            )}
+            {!again && <Controller control={form.control} name="role" render={({ field }) => <RoleSelect value={field.value} onChange={field.onChange} error={form.error('role')} />} />}
             <FormButtons label={t(again ? 'tenancy.member.inviteAgain' : 'tenancy.member.add')} busy={form.formState.isSubmitting} cancel={close} />
           </Stack>
         </form>

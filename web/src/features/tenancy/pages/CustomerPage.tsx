@@ -5,7 +5,7 @@ import { LogIn } from 'lucide-react';
 import { useState } from 'react';
 import { useActing } from '@/api/acting';
 import { getQuery, useWrite } from '@/api/query';
-import { rich, t, tOr } from '@/i18n';
+import { rich, t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { ConfirmDelete } from '@/ui/ConfirmDelete';
 import { Page, Section } from '@/ui/Page';
@@ -17,7 +17,7 @@ import { useParam } from '@/ui/route';
 import { Meter, StateBadge, Time } from '@/ui/state';
 import { toast } from '@/ui/toast';
 import { Members } from '../components/Members';
-import classes from '../components/entitlements.module.css';
+import classes from '../components/tenancy.module.css';
 import { TENANTS, setTenantState, subscribe, type Tenant } from '../queries';
 
 export function CustomerPage() {
@@ -43,7 +43,7 @@ export function CustomerPage() {
           {customer.name} <StateBadge state={customer.state} />
         </Group>
       }
-      description={rich('tenancy.customer.sub', { kind: tOr(`shell.kind.${customer.kind}`, customer.kind), since: <Time iso={customer.created_at} /> })}
+      description={rich('tenancy.customer.sub', { kind: t(`shell.kind.${customer.kind}`), since: <Time iso={customer.created_at} /> })}
       back={back}
       actions={
         <>
@@ -129,8 +129,8 @@ function Plan({ customer }: { customer: Tenant }) {
         {change.error && <ErrorNotice error={change.error} />}
         {usage.error && <ErrorNotice error={usage.error} retry={() => void usage.refetch()} />}
         <div className={classes.grid}>
-          {usage.data?.items.map(({ key, unit, used, limit }) => (
-            <Meter key={key} label={entitlement(key).label} used={used} limit={limit} kind={unit} to={customer.kind === 'customer' ? usagePath(tenantPaths(customer.id), key) : tenantPaths(customer.id).customers} />
+          {usage.data?.items.map(({ key, unit, used, limit, resets_at }) => (
+            <Meter key={key} label={entitlement(key).label} used={used} limit={limit} kind={unit} resets={resets_at} to={customer.kind === 'customer' ? usagePath(tenantPaths(customer.id), key) : tenantPaths(customer.id).customers} />
           ))}
         </div>
       </Stack>

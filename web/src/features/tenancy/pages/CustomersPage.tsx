@@ -2,7 +2,7 @@ import { Building2, Plus } from 'lucide-react';
 import { useActing } from '@/api/acting';
 import { usePages } from '@/api/query';
 import type { Tenant } from '@/api/types';
-import { t, tOr } from '@/i18n';
+import { t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
@@ -42,7 +42,7 @@ export function CustomersPage() {
           }
           columns={[
             { key: 'name', header: t('tenancy.customer.name'), main: true, sort: ({ name }) => name.toLowerCase(), cell: ({ id, name }) => <TextLink to={paths.customer(id)}>{name}</TextLink> },
-            { key: 'kind', header: t('tenancy.customer.kind'), sort: ({ kind }) => kind, cell: ({ kind }) => tOr(`shell.kind.${kind}`, kind) },
+            { key: 'kind', header: t('tenancy.customer.kind'), sort: ({ kind }) => kind, cell: ({ kind }) => t(`shell.kind.${kind}`) },
             ...(nested ? [{ key: 'seller', header: t('tenancy.customer.seller'), sort: seller, cell: (row: Tenant) => (row.parent_id === tenant ? <span className="mp-dim">{t('tenancy.customer.direct')}</span> : seller(row)) }] : []),
             {
               key: 'plan',

@@ -78,7 +78,7 @@ export function NewCustomerPage() {
                 </div>
               )}
             />
-            <TextInput label={t('tenancy.customer.name')} description={t('tenancy.customer.nameHint')} autoComplete="organization" error={form.error('name')} {...form.register('name')} />
+            <TextInput label={t('tenancy.customer.name')} description={t('tenancy.customer.nameHint')} autoComplete="organization" autoFocus error={form.error('name')} {...form.register('name')} />
             <Controller
               control={form.control}
               name="plan_id"

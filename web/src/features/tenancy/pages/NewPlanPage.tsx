@@ -39,7 +39,7 @@ export function NewPlanPage() {
         <form onSubmit={form.send} noValidate>
           <Stack gap="md">
             <FormProblem messages={form.problem} />
-            <TextInput label={t('tenancy.plan.name')} description={t('tenancy.plan.nameHint')} autoComplete="off" error={form.error('name')} {...form.register('name')} />
+            <TextInput label={t('tenancy.plan.name')} description={t('tenancy.plan.nameHint')} autoComplete="off" autoFocus error={form.error('name')} {...form.register('name')} />
             <div>
               <Text fw={600} size="md" mb="xs">
                 {t('tenancy.plan.limits')}
