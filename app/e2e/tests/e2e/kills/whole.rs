@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::harness::system::tree;
 use crate::harness::{Account, System, eventually};
 
 /// Looks at everything of the one customer of an installation. What was withdrawn is cleared away a moment later, so it waits.
@@ -45,10 +44,15 @@ async fn faults(system: &System, customer: &Account) -> Vec<String> {
         }
     }
     // Of each site its releases and what describes them; sites that are no more have no folder.
-    let on_disk: BTreeSet<String> = tree(&system.data().join("sites"))
-        .into_iter()
-        .filter(|path| path.matches('/').count() == 2)
-        .collect();
+    let folders_on_disk = names(system, "sites");
+    let mut on_disk = BTreeSet::new();
+    for part in folders_on_disk
+        .iter()
+        .flat_map(|site| [format!("{site}/releases"), format!("{site}/manifests")])
+    {
+        let inside = names(system, &format!("sites/{part}")).into_iter();
+        on_disk.extend(inside.map(|name| format!("{part}/{name}")));
+    }
     if on_disk != folders {
         let (more, less) = (on_disk.difference(&folders), folders.difference(&on_disk));
         found.push(format!(
@@ -57,12 +61,12 @@ async fn faults(system: &System, customer: &Account) -> Vec<String> {
             less.collect::<Vec<_>>()
         ));
     }
-    let known = |name: &String| sites.iter().any(|site| site["id"] == name.as_str());
-    let strangers: Vec<String> = top(system, "sites").into_iter().filter(|name| !known(name)).collect();
+    let known = |name: &&String| sites.iter().any(|site| site["id"] == name.as_str());
+    let strangers: Vec<&String> = folders_on_disk.iter().filter(|name| !known(name)).collect();
     if !strangers.is_empty() {
         found.push(format!("folders of no site: {strangers:?}"));
     }
-    let uploads = top(system, "blobs/uploads");
+    let uploads = names(system, "blobs/uploads");
     if !uploads.is_empty() {
         found.push(format!("uploads are left: {uploads:?}"));
     }
@@ -88,7 +92,13 @@ async fn faults(system: &System, customer: &Account) -> Vec<String> {
     found
 }
 
-fn top(system: &System, folder: &str) -> Vec<String> {
-    let names = tree(&system.data().join(folder)).into_iter();
-    names.filter(|name| !name.contains('/')).collect()
+/// What lies in a folder of the data folder; nothing when it is gone.
+fn names(system: &System, folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(system.data().join(folder))
+        .into_iter()
+        .flatten()
+        .flatten();
+    entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
 }

@@ -56,8 +56,8 @@ impl World {
         let folder = self.system.scratch().join(&text);
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join("index.html"), &text).unwrap();
-        for number in 0..2000 {
-            std::fs::write(folder.join(format!("{number}.txt")), vec![b'x'; 4096]).unwrap();
+        for number in 0..1000 {
+            std::fs::write(folder.join(format!("{number}.txt")), vec![b'x'; 1024]).unwrap();
         }
         (text, folder)
     }
