@@ -180,3 +180,12 @@ pub fn registrable(host: &DomainName) -> DomainName {
         .and_then(|domain| DomainName::parse(domain).ok())
         .unwrap_or_else(|| host.clone())
 }
+
+/// The domain that somebody means who asks for a site at this name: the one that is registered, for
+/// itself and for its customary `www`. Of other names below a domain nothing follows for the domain.
+#[must_use]
+pub fn meant(host: &DomainName) -> Option<DomainName> {
+    let domain = registrable(host);
+    let is_meant = *host == domain || host.as_str().strip_prefix("www.") == Some(domain.as_str());
+    is_meant.then_some(domain)
+}

@@ -6,7 +6,7 @@ use mpanel_kernel::ids::{RecordId, ZoneId};
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::TenantTx;
 
-use crate::domain::{CheckedRecord, MANAGED_TTL, Record, registrable};
+use crate::domain::{CheckedRecord, MANAGED_TTL, Record, meant};
 use crate::error::Error;
 use crate::{Dns, store};
 
@@ -89,19 +89,18 @@ impl HostRecords for Dns {
         create_zone: bool,
     ) -> Result<HostDns, DnsPortError> {
         store::zones::lock_hosts(tx).await?;
-        let zone = match covering(tx, host).await? {
-            Some(zone) => zone,
-            // Of a name below a domain nothing more is known than that somebody asked for it: the domain is not theirs by that.
-            None if create_zone && registrable(host) == *host => {
-                match self.add_zone(tx, host, self.clock.now()).await {
-                    Ok(id) => (id, host.clone()),
+        let zone = match (covering(tx, host).await?, meant(host)) {
+            (Some(zone), _) => zone,
+            (None, Some(apex)) if create_zone => {
+                match self.add_zone(tx, &apex, self.clock.now()).await {
+                    Ok(id) => (id, apex),
                     // Somebody else's domain, or the platform's: its DNS is not ours to answer.
                     Err(Error::Name(mpanel_tenancy_contract::NameError::Db(error))) => return Err(error.into()),
                     Err(Error::Name(_)) => return Ok(HostDns::Elsewhere),
                     Err(other) => return Err(other.into()),
                 }
             }
-            None => return Ok(HostDns::Elsewhere),
+            (None, _) => return Ok(HostDns::Elsewhere),
         };
         Ok(self.point_within(tx, zone, host, addresses).await?)
     }

@@ -335,8 +335,8 @@ begin
     delete from tenancy.members m where m.tenant_id = mpanel.tenant() and m.user_id = from_user;
 end
 $$;
+revoke all on function tenancy.hand_over_membership from public;
 grant execute on function tenancy.hand_over_membership to mpanel_app;
-select mpanel.definer('tenancy.hand_over_membership');
 
 -- Makes a user a member of the acting tenant or of one below it; false when it is one already.
 create function tenancy.add_member(wanted uuid, new_user uuid, new_role text, at timestamptz) returns boolean

@@ -15,7 +15,8 @@ use mpanel_fleet_contract::{EdgeKey, Nodes};
 use mpanel_jobs::{BoxError, PassReport, Reconciler as _};
 use mpanel_kernel::clock::{Clock as _, ManualClock};
 use mpanel_kernel::ids::{NodeId, TenantId};
-use mpanel_pg::{Db, Migrations, Reason, Tx as _};
+use mpanel_pg::{Db, Reason, Tx as _};
+use mpanel_testkit::tenants::{self, Tenants};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::aws_lc_rs;
@@ -27,15 +28,6 @@ use serde_json::Value;
 
 use crate::reconcile::Issue;
 use crate::{CertificateStore, MIGRATIONS};
-
-/// The tables that certificates refer to, as they are; the context itself is none of ours.
-const TENANCY: Migrations = Migrations {
-    schema: "tenancy",
-    files: &[(
-        "0001_tenancy",
-        include_str!("../../../tenancy/migrations/0001_tenancy.sql"),
-    )],
-};
 
 /// An edge with its key.
 pub(crate) struct Edge {
@@ -116,28 +108,22 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let modules = [mpanel_pg::FOUNDATION, mpanel_events::MIGRATIONS, TENANCY, MIGRATIONS];
+        let modules = [
+            mpanel_pg::FOUNDATION,
+            mpanel_events::MIGRATIONS,
+            tenants::TABLES,
+            MIGRATIONS,
+        ];
         let database = mpanel_testkit::database::migrated(&modules).await;
         let db = Db::connect(database.panel, 8).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
         let spine = Spine::new(db, Arc::new(Vault::new(master)));
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
-        let (platform, tenant) = (TenantId::generate(), TenantId::generate());
-        let mut tx = spine.db().platform(Reason::Administer("test")).await.unwrap();
-        for (id, kind, parent) in [(platform, "platform", None), (tenant, "customer", Some(platform))] {
-            sqlx::query(
-                "insert into tenancy.tenants (tenant_id, kind, parent_id, name, slug, created_at)
-                 values ($1, $2, $3, 'T', 't', now())",
-            )
-            .bind(id.uuid())
-            .bind(kind)
-            .bind(parent.map(TenantId::uuid))
-            .execute(tx.conn())
-            .await
-            .unwrap();
-        }
-        tx.commit().await.unwrap();
+        let Tenants {
+            platform,
+            customer: tenant,
+        } = Tenants::plant(spine.db()).await;
         let (nodes, edge) = (Arc::new(FakeNodes::default()), Edge::new());
         nodes.set(&[&edge]);
         let store = CertificateStore::open(spine.clone(), clock.clone(), nodes.clone(), platform)

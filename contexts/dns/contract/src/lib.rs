@@ -58,9 +58,9 @@ impl PublicError for DnsPortError {
 #[async_trait]
 pub trait HostRecords: Send + Sync + 'static {
     /// Lets `host` answer with `addresses`, in the caller's transaction: in the tenant's zone that
-    /// covers it; without one, a zone for `host` itself is created if `create_zone`, it is a domain
-    /// that one registers, not a name below one, and it can be claimed. Asking again brings the
-    /// addresses up to date.
+    /// covers it; without one, a zone is created if `create_zone`, `host` is a domain that one
+    /// registers or its `www`, not another name below one, and the domain can be claimed. Asking
+    /// again brings the addresses up to date.
     ///
     /// Calls for one tenant wait for each other to the end of their transactions.
     ///

@@ -133,6 +133,11 @@ async fn a_domain_gets_a_zone_if_it_is_to_be_and_can_be() {
         world.point("shop.localhost", &["127.0.0.1"], true).await.unwrap(),
         managed("shop.localhost")
     );
+    // By its www people mean the domain.
+    assert_eq!(
+        world.point("www.example.org", &["192.0.2.1"], true).await.unwrap(),
+        managed("example.org")
+    );
     // The domain's own host goes without its name servers.
     world.withdraw("example.co.uk").await;
     let servers = pairs(&[("NS", "ns1.provider.net."), ("NS", "ns2.provider.net.")]);
@@ -164,7 +169,7 @@ async fn a_domain_gets_a_zone_if_it_is_to_be_and_can_be() {
 #[tokio::test]
 async fn a_name_below_a_domain_takes_no_more_than_itself() {
     let world = World::new().await;
-    for host in ["shop.example.com", "a.b.example.com", "blog.example.co.uk"] {
+    for host in ["shop.example.com", "www.b.example.com", "blog.example.co.uk"] {
         assert_eq!(
             world.point(host, &["192.0.2.1"], true).await.unwrap(),
             HostDns::Elsewhere

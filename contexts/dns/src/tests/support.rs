@@ -15,22 +15,14 @@ use mpanel_kernel::clock::ManualClock;
 use mpanel_kernel::ids::{RequestId, TenantId, UserId, Uuid, ZoneId};
 use mpanel_kernel::names::DomainName;
 use mpanel_kernel::paging::PageRequest;
-use mpanel_pg::{Db, Migrations, Reason, TenantTx, Tx};
+use mpanel_pg::{Db, TenantTx, Tx};
 use mpanel_tenancy_contract::{ClaimKind, NameClaims, NameError};
+use mpanel_testkit::tenants::{self, Tenants};
 use serde_json::Value;
 
 use crate::domain::{NewRecord, Record, Zone};
 use crate::error::Error;
 use crate::{Dns, MIGRATIONS, ROLES};
-
-/// The tables that zones refer to, as they are; the context itself is none of ours.
-const TENANCY: Migrations = Migrations {
-    schema: "tenancy",
-    files: &[(
-        "0001_tenancy",
-        include_str!("../../../tenancy/migrations/0001_tenancy.sql"),
-    )],
-};
 
 /// Claims in memory: a name belongs to who claimed it first.
 #[derive(Default)]
@@ -88,7 +80,12 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let modules = [mpanel_pg::FOUNDATION, mpanel_events::MIGRATIONS, TENANCY, MIGRATIONS];
+        let modules = [
+            mpanel_pg::FOUNDATION,
+            mpanel_events::MIGRATIONS,
+            tenants::TABLES,
+            MIGRATIONS,
+        ];
         let database = mpanel_testkit::database::migrated(&modules).await;
         let db = Db::connect(database.panel, 12).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -97,33 +94,16 @@ impl World {
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let claims = Arc::new(FakeClaims::default());
         let dns = open(&spine, &clock, &claims, &["ns1.provider.net", "ns2.provider.net"]);
-        let world = Self {
+        let planted = Tenants::plant(spine.db()).await;
+        Self {
             dns: Arc::new(dns),
             claims,
             clock,
             spine,
-            tenant: TenantId::generate(),
-            other: TenantId::generate(),
+            tenant: planted.customer,
+            other: planted.platform,
             permissions: Arc::new(Permissions::new(ROLES.to_vec()).unwrap()),
-        };
-        let mut tx = world.db().platform(Reason::Administer("test")).await.unwrap();
-        for (id, kind, parent) in [
-            (world.other, "platform", None),
-            (world.tenant, "customer", Some(world.other)),
-        ] {
-            sqlx::query(
-                "insert into tenancy.tenants (tenant_id, kind, parent_id, name, slug, created_at)
-                 values ($1, $2, $3, 'T', 't', now())",
-            )
-            .bind(id.uuid())
-            .bind(kind)
-            .bind(parent.map(TenantId::uuid))
-            .execute(tx.conn())
-            .await
-            .unwrap();
         }
-        tx.commit().await.unwrap();
-        world
     }
 
     /// After another start with other name servers.

@@ -9,18 +9,10 @@ use mpanel_feed::frame::{Hello, PROTOCOL, Role};
 use mpanel_kernel::clock::ManualClock;
 use mpanel_kernel::ids::TenantId;
 use mpanel_kernel::paging::PageRequest;
-use mpanel_pg::{Db, Migrations, Reason, Tx as _};
+use mpanel_pg::{Db, Reason, Tx as _};
+use mpanel_testkit::tenants::{self, Tenants};
 
 use crate::{AllowedPeers, Directory, Fleet, MIGRATIONS};
-
-/// The tables that nodes refer to, as they are; the context itself is none of ours.
-const TENANCY: Migrations = Migrations {
-    schema: "tenancy",
-    files: &[(
-        "0001_tenancy",
-        include_str!("../../../tenancy/migrations/0001_tenancy.sql"),
-    )],
-};
 
 pub(crate) const EDGE_UID: u32 = 991;
 pub(crate) const DNS_UID: u32 = 992;
@@ -35,28 +27,19 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let modules = [mpanel_pg::FOUNDATION, mpanel_events::MIGRATIONS, TENANCY, MIGRATIONS];
+        let modules = [
+            mpanel_pg::FOUNDATION,
+            mpanel_events::MIGRATIONS,
+            tenants::TABLES,
+            MIGRATIONS,
+        ];
         let database = mpanel_testkit::database::migrated(&modules).await;
         let db = Db::connect(database.panel, 4).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
         let spine = Spine::new(db, Arc::new(Vault::new(master)));
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
-        let (platform, customer) = (TenantId::generate(), TenantId::generate());
-        let mut tx = spine.db().platform(Reason::Administer("test")).await.unwrap();
-        for (id, kind, parent) in [(platform, "platform", None), (customer, "customer", Some(platform))] {
-            sqlx::query(
-                "insert into tenancy.tenants (tenant_id, kind, parent_id, name, slug, created_at)
-                 values ($1, $2, $3, 'T', 't', now())",
-            )
-            .bind(id.uuid())
-            .bind(kind)
-            .bind(parent.map(TenantId::uuid))
-            .execute(tx.conn())
-            .await
-            .unwrap();
-        }
-        tx.commit().await.unwrap();
+        let Tenants { platform, customer } = Tenants::plant(spine.db()).await;
         let fleet = open(&spine, &clock, platform).await;
         Self {
             fleet,
