@@ -126,7 +126,7 @@ async fn visits_are_booked_once_whoever_is_killed_meanwhile() {
     );
 
     // Everything starts anew: nothing comes twice.
-    system.power_cut();
+    system.power_cut().await;
     system.up().await;
     let back = |account: &Account| Account {
         api: system.api().with(account.api.credential.clone()),
