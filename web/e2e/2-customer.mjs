@@ -23,7 +23,7 @@ await journey('customer', async ({ page, context, shot }) => {
   await logIn(page, CUSTOMER);
   check((await page.getByRole('link', { name: 'Customers' }).count()) === 0, 'a customer is offered customers');
 
-  await page.getByRole('link', { name: 'Sites', exact: true }).click();
+  await page.getByRole('navigation', { name: 'Main menu' }).getByRole('link', { name: 'Sites' }).click();
   await page.getByRole('link', { name: 'Bakery', exact: true }).click();
   await publish(page, 1);
   await shot('live');

@@ -30,10 +30,10 @@ macro_rules! words {
 
 words!(
     /// What a member may do.
-    RoleWord as "Role" = Role::ALL.map(Role::as_str)
+    RoleWord as "tenancy.Role" = Role::ALL.map(Role::as_str)
 );
 
 words!(
     /// What a tenant is in the tree.
-    TenantKindWord as "TenantKind" = TenantKind::ALL.map(TenantKind::as_str)
+    TenantKindWord as "tenancy.TenantKind" = TenantKind::ALL.map(TenantKind::as_str)
 );

@@ -1071,7 +1071,7 @@ export interface components {
         };
         "identity.Membership": {
             /** @description `owner`, `admin`, `developer` or `viewer`. */
-            role: components["schemas"]["Role"];
+            role: components["schemas"]["tenancy.Role"];
             tenant: components["schemas"]["identity.TenantRef"];
         };
         /** @description A signed-in browser. */
@@ -1121,7 +1121,7 @@ export interface components {
             /** @example tnt_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
             /** @description `platform`, `reseller` or `customer`. */
-            kind: components["schemas"]["TenantKind"];
+            kind: components["schemas"]["tenancy.TenantKind"];
             name: string;
             slug: string;
         };
@@ -1164,8 +1164,6 @@ export interface components {
             /** @description JSON pointer into the body, `?name` for a query parameter, `#Name` for a header. */
             pointer: string;
         };
-        /** @enum {string} */
-        Role: "owner" | "admin" | "developer" | "viewer";
         "sites.AddDomain": {
             /** @description `primary` (the one before becomes an alias), `alias` or `redirect`. */
             kind: components["schemas"]["sites.DomainKind"];
@@ -1566,7 +1564,7 @@ export interface components {
             email: string;
             name: string;
             /** @description `owner`, `admin`, `developer` or `viewer`. */
-            role: components["schemas"]["Role"];
+            role: components["schemas"]["tenancy.Role"];
         };
         "tenancy.CreatedTenant": {
             activation: components["schemas"]["tenancy.Activation"] | null;
@@ -1607,7 +1605,7 @@ export interface components {
             email: string;
             name: string;
             /** @description `owner`, `admin`, `developer` or `viewer`. */
-            role: components["schemas"]["Role"];
+            role: components["schemas"]["tenancy.Role"];
             /** @example usr_01h2xcejqtf2nbrexx3vqjhp41 */
             user_id: string;
         };
@@ -1617,7 +1615,7 @@ export interface components {
         /** @description Another role. */
         "tenancy.MemberPatch": {
             /** @description `owner`, `admin`, `developer` or `viewer`. */
-            role: components["schemas"]["Role"];
+            role: components["schemas"]["tenancy.Role"];
         };
         "tenancy.Owner": {
             /** @example ada@example.com */
@@ -1671,6 +1669,8 @@ export interface components {
             name?: string | null;
         };
         /** @enum {string} */
+        "tenancy.Role": "owner" | "admin" | "developer" | "viewer";
+        /** @enum {string} */
         "tenancy.SoldKind": "reseller" | "customer";
         "tenancy.Subscribe": {
             /** @description Limits that differ from the plan's. */
@@ -1686,7 +1686,7 @@ export interface components {
             /** @example tnt_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
             /** @description `platform`, `reseller` or `customer`. */
-            kind: components["schemas"]["TenantKind"];
+            kind: components["schemas"]["tenancy.TenantKind"];
             name: string;
             /** @description The seller directly above; `null` for the platform. */
             parent_id: string | null;
@@ -1700,6 +1700,8 @@ export interface components {
              */
             version: number;
         };
+        /** @enum {string} */
+        "tenancy.TenantKind": "platform" | "reseller" | "customer";
         /** @description One page of the list. */
         "tenancy.TenantList": {
             items: components["schemas"]["tenancy.Tenant"][];
@@ -1744,8 +1746,6 @@ export interface components {
         "tenancy.UsageList": {
             items: components["schemas"]["tenancy.Usage"][];
         };
-        /** @enum {string} */
-        TenantKind: "platform" | "reseller" | "customer";
     };
     responses: never;
     parameters: {

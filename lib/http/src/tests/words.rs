@@ -17,12 +17,12 @@ struct Thing {
 fn a_field_refers_to_its_words_and_keeps_its_description() {
     let schema = serde_json::to_value(Thing::schema()).unwrap();
     let role = &schema["properties"]["role"];
-    assert_eq!(role["$ref"], "#/components/schemas/Role");
+    assert_eq!(role["$ref"], "#/components/schemas/tenancy.Role");
     assert_eq!(role["description"], "Who it is for.");
     assert!(
         schema["properties"]["other"]
             .to_string()
-            .contains("#/components/schemas/Role")
+            .contains("#/components/schemas/tenancy.Role")
     );
 }
 
@@ -37,7 +37,7 @@ fn the_words_are_those_that_are_sent() {
     let mut schemas = Vec::new();
     Thing::schemas(&mut schemas);
     assert!(
-        schemas.iter().any(|(name, _)| name == "Role"),
+        schemas.iter().any(|(name, _)| name == "tenancy.Role"),
         "it is part of the document"
     );
 }
