@@ -1,5 +1,6 @@
 //! Requests through the layers, on real contexts and a real PostgreSQL.
 
+mod claim;
 mod guesses;
 mod support;
 

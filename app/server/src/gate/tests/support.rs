@@ -137,13 +137,22 @@ impl World {
 
     /// The owner of the platform, who claims it.
     pub async fn owner(&self) -> Person {
-        let path = self.folder.path().join("claim");
-        assert!(self.identity.renew_claim(&path).await.unwrap());
-        let token = std::fs::read_to_string(path).unwrap();
-        let body = json!({"token": token.trim(), "email": "olga@example.com", "name": "Olga", "password": PASSWORD});
-        let answer = self.request(Method::POST, "/claim").json(body).send().await;
+        let token = self.claim_token().await;
+        let answer = self.claim(&token).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
         self.sign_in_owner().await
+    }
+
+    /// What each start leaves for the one who shall own the platform.
+    pub async fn claim_token(&self) -> String {
+        let path = self.folder.path().join("claim");
+        assert!(self.identity.renew_claim(&path).await.unwrap());
+        std::fs::read_to_string(path).unwrap().trim().to_owned()
+    }
+
+    pub async fn claim(&self, token: &str) -> Answer {
+        let body = json!({"token": token, "email": "olga@example.com", "name": "Olga", "password": PASSWORD});
+        self.request(Method::POST, "/claim").json(body).send().await
     }
 
     pub async fn sign_in_owner(&self) -> Person {
