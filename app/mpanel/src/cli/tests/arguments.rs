@@ -74,6 +74,22 @@ fn what_the_documentation_shows_is_understood() {
 }
 
 #[test]
+fn completion_scripts_know_every_command_and_its_options() {
+    for shell in [
+        clap_complete::Shell::Bash,
+        clap_complete::Shell::Zsh,
+        clap_complete::Shell::Fish,
+    ] {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "mpanel", &mut script);
+        let script = String::from_utf8(script).unwrap();
+        for word in ["rollback", "keep-releases", "no-activate", "domain", "redirect"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+}
+
+#[test]
 fn an_argument_is_not_taken_for_the_option_of_its_name() {
     let parse = |line: &str| match Cli::try_parse_from(line.split(' ')).unwrap().command {
         crate::Commands::Client(Commands::Tenant(with)) => with.global,
