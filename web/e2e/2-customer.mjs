@@ -45,6 +45,11 @@ await journey('customer', async ({ page, context, shot }) => {
   await shows(1);
   await shot('rolled-back');
 
+  await page.getByRole('link', { name: 'Traffic' }).click();
+  // What the web server counted arrives within seconds.
+  await page.getByRole('cell', { name: /^[1-9]/ }).first().waitFor({ state: 'attached', timeout: 60_000 });
+  await shot('traffic');
+
   await page.getByRole('button', { name: /operation/i }).first().click();
   await page.getByRole('dialog', { name: 'Operations' }).getByText('Switch the release').first().waitFor();
   await shot('operations');

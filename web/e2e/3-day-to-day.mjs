@@ -1,5 +1,7 @@
-// The provider edits a zone, makes an API token, ends a session, and finds it all in the audit log.
+// The provider edits a zone, makes an API token, ends a session, finds it all in the audit log, and changes the password.
 import { OWNER, check, env, journey, logIn, readState, totp } from './lib.mjs';
+
+const NEXT_PASSWORD = 'marble orchard telegraph 9';
 
 await journey('day-to-day', async ({ page, shot }) => {
   await logIn(page, OWNER);
@@ -50,6 +52,21 @@ await journey('day-to-day', async ({ page, shot }) => {
   await page.getByRole('button', { name: /changed the record shop\.provider\.example A/ }).first().click();
   await page.getByRole('dialog').getByText('203.0.113.21').waitFor();
   await shot('audit');
+  await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
+
+  await page.getByRole('link', { name: 'Profile' }).click();
+  await page.getByLabel('Current password', { exact: true }).fill('not this one at all');
+  await page.getByLabel('New password', { exact: true }).fill(NEXT_PASSWORD);
+  await page.getByRole('button', { name: 'Change password' }).click();
+  await page.getByText('This is not your password').waitFor();
+  await page.getByLabel('Current password', { exact: true }).fill(OWNER.password);
+  await page.getByRole('button', { name: 'Change password' }).click();
+  await page.getByText('Password changed').waitFor();
+  await shot('password');
+  await page.getByRole('button', { name: 'Your account' }).click();
+  await page.getByRole('menuitem', { name: 'Log out' }).click();
+  await page.getByRole('heading', { name: 'Log in' }).waitFor();
+  await logIn(page, { ...OWNER, password: NEXT_PASSWORD });
 });
 
 /** Somebody logged in elsewhere with the same account. */
