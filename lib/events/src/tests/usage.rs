@@ -19,7 +19,7 @@ struct Kept(Mutex<Vec<(String, Usage)>>);
 #[async_trait]
 impl UsageSink for Kept {
     async fn keep(&self, node: &str, usage: &Usage) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        if usage.seq % 2 == 0 {
+        if usage.seq.is_multiple_of(2) {
             return Err("the database is away".into());
         }
         self.0.lock().unwrap().push((node.to_owned(), usage.clone()));
