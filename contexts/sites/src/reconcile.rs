@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::OpCx;
 use mpanel_jobs::{BoxError, PassReport, Reconciler};
-use mpanel_kernel::ids::TenantId;
+use mpanel_kernel::ids::{SiteId, TenantId};
 use mpanel_pg::Reason;
 use mpanel_sites_contract::events;
 
@@ -154,7 +154,7 @@ impl Reconciler for Converge {
 
 impl Sites {
     /// Has the reconciler look at a site soon.
-    pub(crate) async fn look_soon(&self, tenant: TenantId, site: mpanel_kernel::ids::SiteId) -> Result<(), Error> {
+    pub(crate) async fn look_soon(&self, tenant: TenantId, site: SiteId) -> Result<(), Error> {
         let mut tx = self.spine.db().tenant(tenant).await?;
         due::now(&mut tx, site, self.clock.now()).await?;
         Ok(tx.commit().await?)
