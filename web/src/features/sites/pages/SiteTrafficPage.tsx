@@ -68,7 +68,7 @@ function Traffic({ site }: { site: Site }) {
 /** What all sites have used of the plan: one site's number alone says nothing about the limit. */
 function Allowance() {
   const { id: tenant } = useActing();
-  const usage = useQuery(getQuery(tenant, '/api/v1/tenants/{tenant_id}/usage', { path: { tenant_id: tenant } }));
+  const usage = useQuery({ ...getQuery(tenant, '/api/v1/tenants/{tenant_id}/usage', { path: { tenant_id: tenant } }), refetchInterval: POLL_MS });
   const item = usage.data?.items.find(({ key }) => key === KEY);
   if (!item) return null;
   return <Meter label={t('sites.traffic.plan', { what: entitlement(KEY).label })} used={item.used} limit={item.limit} kind={item.unit} resets={item.resets_at} />;
