@@ -86,11 +86,11 @@ impl Window {
         }
     }
 
-    fn unreported(&self) -> impl Iterator<Item = (&Box<str>, Traffic)> {
+    fn unreported(&self) -> impl Iterator<Item = (&str, Traffic)> {
         self.sites
             .iter()
             .filter(|(_, counted)| counted.total != counted.taken)
-            .map(|(label, counted)| (label, counted.total))
+            .map(|(label, counted)| (&**label, counted.total))
     }
 
     fn is_reported(&self) -> bool {
@@ -108,7 +108,7 @@ impl Window {
     }
 
     fn report(&self, seq: u64, most: usize) -> Usage {
-        let site = |(label, total): (&Box<str>, Traffic)| {
+        let site = |(label, total): (&str, Traffic)| {
             let (tenant, site) = label.split_once('/')?;
             Some(SiteUsage {
                 tenant: tenant.to_owned(),
@@ -285,7 +285,7 @@ impl Reports for Meter {
         let window = state.windows().find(|window| !window.is_reported())?;
         let usage = window.report(seq, REPORTED);
         let sites = window.unreported().take(REPORTED);
-        let sites = sites.map(|(label, total)| (label.clone(), total)).collect();
+        let sites = sites.map(|(label, total)| (label.into(), total)).collect();
         let boot = window.boot;
         state.seq = seq;
         state.on_its_way = Some(OnItsWay { seq, boot, sites });
