@@ -106,7 +106,7 @@ openapi: $(WEB_STAMP)
 bench: build
 	@deploy/deps bench
 	cargo build --locked --release -p mpanel -p mpanel-agent
-	cargo run --locked --release -p mpanel-bench
+	cargo run --locked --release -p mpanel-bench -- $(ONLY)
 
 SECONDS_EACH ?= 60
 fuzz:

@@ -1,6 +1,7 @@
 //! Measures a whole mPanel against its budgets, and beside its peers in the same run. `make bench` builds and runs it.
 //!
 //! Prints a table and writes `target/bench/<group>.json`; a figure that misses its goal is marked, and is no failure.
+//! Groups named on the command line are measured alone: `make bench ONLY="list memory"`.
 
 #![forbid(unsafe_code)]
 
@@ -51,7 +52,8 @@ fn limited() -> Result<()> {
         .tempdir()?;
     let (done, ended) = mpsc::channel();
     let path = folder.path().to_owned();
-    thread::spawn(move || done.send(measure(&path)));
+    let only: Vec<String> = std::env::args().skip(1).collect();
+    thread::spawn(move || done.send(measure(&path, &only)));
     let result = ended
         .recv_timeout(LIMIT)
         .context("not finished within 8 minutes, or given up by a panic");
@@ -59,20 +61,33 @@ fn limited() -> Result<()> {
     result?
 }
 
-fn measure(folder: &Path) -> Result<()> {
+fn measure(folder: &Path, only: &[String]) -> Result<()> {
     let output = Path::new(OUTPUT);
+    let wanted = |group: &str| only.is_empty() || only.iter().any(|named| named == group);
     let mut system = System::new(folder)?;
     print!("{}", report::heading());
     system.start()?;
     let api = seed::claim(&system)?;
+    // All the others measure among these sites.
     publish(output, "create", &seed::sites(&api)?)?;
     system.settle()?;
-    publish(output, "start", &figures::start::measure(&mut system)?)?;
-    let mut memory = figures::memory::idle(&system)?;
-    memory.extend(figures::memory::after_calls(&system, &api)?);
-    publish(output, "memory", &memory)?;
-    publish(output, "list", &figures::list::measure(&system, &api, folder)?)?;
-    publish(output, "served", &figures::served::measure(&system, &api)?)?;
+    if wanted("start") {
+        publish(output, "start", &figures::start::measure(&mut system)?)?;
+    }
+    if wanted("memory") {
+        let mut memory = figures::memory::idle(&system)?;
+        memory.extend(figures::memory::after_calls(&system, &api)?);
+        publish(output, "memory", &memory)?;
+    }
+    if wanted("list") {
+        publish(output, "list", &figures::list::measure(&system, &api, folder)?)?;
+    }
+    if wanted("served") {
+        publish(output, "served", &figures::served::measure(&system, &api)?)?;
+    }
     system.stop();
-    publish(output, "static", &figures::statics::measure(&system, folder)?)
+    if wanted("static") {
+        publish(output, "static", &figures::statics::measure(&system, folder)?)?;
+    }
+    Ok(())
 }

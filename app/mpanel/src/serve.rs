@@ -40,9 +40,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         true => (account::effective_uid(), account::effective_uid()),
         false => (uid("mpanel-edge")?, uid("mpanel-dns")?),
     };
-    // Two threads carry thousands of requests a second; each one more costs memory at all times.
+    // A thread carries thousands of requests a second, and those of the database and the edge want the other half of
+    // the machine: with more, each request wakes threads in turn. Each one more costs memory at all times.
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(std::thread::available_parallelism().map_or(2, usize::from).min(4))
+        .worker_threads((std::thread::available_parallelism().map_or(2, usize::from) / 2).clamp(1, 4))
         .max_blocking_threads(16)
         .thread_keep_alive(std::time::Duration::from_secs(5))
         .enable_all()

@@ -91,7 +91,7 @@ pub(crate) static KEYS: &[Key] = &[
     key(
         "log.filter",
         Kind::Text,
-        "Which messages are logged, in `tracing` filter syntax, such as `info,mpanel_dns=debug`.",
+        "Which messages are logged, a level or `target=level`, several with commas, such as `info,mpanel_dns=debug`.",
     ),
     key(
         "log.format",

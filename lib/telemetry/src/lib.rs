@@ -9,7 +9,7 @@ mod otlp;
 mod process;
 mod task;
 
-pub use log::{Format, Guard, Options, init};
+pub use log::{Format, Guard, Options, filter, init};
 pub use task::spawn_named;
 
 /// Why telemetry cannot start.

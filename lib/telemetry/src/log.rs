@@ -4,11 +4,12 @@ use std::io::{self, IsTerminal};
 use std::panic;
 
 use tracing::Subscriber;
+use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+use tracing_subscriber::{Layer, Registry, fmt};
 
 use crate::Error;
 use crate::escape::{SafeJson, text_fields};
@@ -27,7 +28,7 @@ pub enum Format {
 pub struct Options<'a> {
     /// The process's name in traces, such as `mpanel-serve`.
     pub service: &'static str,
-    /// `tracing` filter directives, such as `info,mpanel_dns=debug`.
+    /// As [`filter`] reads it, such as `info,mpanel_dns=debug`.
     pub filter: &'a str,
     pub format: Format,
     /// OTLP/HTTP address for traces; `None` sends nothing anywhere.
@@ -82,8 +83,13 @@ pub fn init(options: &Options<'_>) -> Result<Guard, Error> {
     Ok(guard)
 }
 
-pub(crate) fn filter(directives: &str) -> Result<EnvFilter, Error> {
-    EnvFilter::builder().parse(directives).map_err(|error| Error::Filter {
+/// Reads a filter: a level, or `target=level`, several with commas.
+///
+/// # Errors
+/// [`Error::Filter`] with what is wrong.
+// Not `EnvFilter`, which can tell spans apart as well and is asked each time one is entered.
+pub fn filter(directives: &str) -> Result<Targets, Error> {
+    directives.parse().map_err(|error: ParseError| Error::Filter {
         filter: directives.to_owned(),
         reason: error.to_string(),
     })

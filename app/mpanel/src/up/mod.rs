@@ -25,6 +25,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use mpanel_config::{Config, Sources};
 use mpanel_pg::server;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use accounts::Accounts;
 
@@ -70,10 +72,12 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<()> {
     let (bin_dir, demo) = (args.bin_dir.clone(), args.demo);
     let config = Config::load(&args.sources())?;
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_new(&config.log.filter)?)
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_writer(std::io::stderr)
+        .with_writer(std::io::stderr);
+    tracing_subscriber::registry()
+        .with(mpanel_telemetry::filter(&config.log.filter)?)
+        .with(lines)
         .init();
     let programs = match bin_dir {
         Some(folder) => std::path::absolute(folder)?,
