@@ -13,6 +13,7 @@ use mpanel_identity::{Authenticated, Guesses, Identity, Presented, Throttle, is_
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::error::{FieldError, Kind};
 use mpanel_kernel::ids::{TenantId, UserId};
+use mpanel_pg::{Db, SpineTx};
 use mpanel_tenancy_contract::{Acting, Memberships};
 
 use crate::openapi::PREFIX;
@@ -22,6 +23,7 @@ const CSRF_HEADER: &str = "mpanel-csrf";
 
 /// Admits requests with a session's cookie or an API token.
 pub struct SessionGate {
+    db: Db,
     identity: Identity,
     memberships: Arc<dyn Memberships>,
     permissions: Arc<Permissions>,
@@ -35,6 +37,7 @@ pub struct SessionGate {
 impl SessionGate {
     #[must_use]
     pub fn new(
+        db: Db,
         identity: Identity,
         memberships: Arc<dyn Memberships>,
         permissions: Arc<Permissions>,
@@ -44,6 +47,7 @@ impl SessionGate {
         let (burst, per_second) = (rate.requests_burst.max(1), rate.requests_per_second.max(1));
         let refill = Duration::from_secs(1).saturating_mul(burst) / per_second;
         Self {
+            db,
             requests: Throttle::new(clock.clone(), burst, refill),
             guesses: Guesses::new(clock.clone(), burst, rate.logins_per_minute_address),
             identity,
@@ -53,8 +57,13 @@ impl SessionGate {
         }
     }
 
-    /// Whom a credential stands for, if it comes neither too often nor from where too many wrong ones come.
-    async fn authenticate(&self, presented: &Presented, admission: &Admission<'_>) -> Result<Authenticated, Problem> {
+    /// Whom a credential stands for, if it comes neither too often nor from where too many wrong ones come; with the
+    /// transaction of the look-up, in which the membership is asked for as well.
+    async fn authenticate(
+        &self,
+        presented: &Presented,
+        admission: &Admission<'_>,
+    ) -> Result<(SpineTx, Authenticated), Problem> {
         let hash = presented.token().hash();
         let key = hash.as_bytes().try_into().unwrap_or_default();
         self.requests.check(&key).map_err(|seconds| {
@@ -67,30 +76,34 @@ impl SessionGate {
             Problem::new(Kind::RateLimited, "request.too_many_invalid", text).retry_after(seconds)
         })?;
         let host = mpanel_identity::host(admission.headers);
-        let found = self
-            .identity
-            .authenticate(presented, &host, is_stream(admission.uri))
-            .await;
+        let passive = is_stream(admission.uri);
+        let mut tx = self.db.spine().await?;
+        let found = self.identity.authenticate(&mut tx, presented, &host, passive).await;
         match &found {
             Ok(_) => self.guesses.succeeded(key),
             Err(mpanel_identity::Error::Credential(_)) => self.guesses.failed(address, &key),
             Err(_) => {}
         }
-        Ok(found?)
+        Ok((tx, found?))
     }
 
-    /// The tenant that is acted for, and by what right. One that the caller may not act for is as
-    /// good as not there.
-    async fn acting(&self, who: &Authenticated, named: Option<TenantId>) -> Result<(TenantId, Acting), Problem> {
+    /// The tenant that is acted for, and by what right; `None` when the own home is not open any more. One that
+    /// the caller may not act for is as good as not there.
+    async fn acting(
+        &self,
+        tx: &mut SpineTx,
+        who: &Authenticated,
+        named: Option<TenantId>,
+    ) -> Result<Option<(TenantId, Acting)>, Problem> {
         let tenant = named.unwrap_or(who.tenant);
-        let acting = self.memberships.acting(who.user, tenant).await?;
+        let acting = self.memberships.acting(tx, who.user, tenant).await?;
         match acting {
             // A token acts where it was made for, and where its owner reaches from there.
             Some(acting) if who.bound && tenant != who.tenant && acting.assumed_from != Some(who.tenant) => {
                 Err(no_tenant())
             }
-            Some(acting) => Ok((tenant, acting)),
-            None if named.is_none() && !who.bound => self.elsewhere(who.user).await,
+            Some(acting) => Ok(Some((tenant, acting))),
+            None if named.is_none() && !who.bound => Ok(None),
             None => Err(no_tenant()),
         }
     }
@@ -148,8 +161,16 @@ impl Gate for SessionGate {
             check_origin(admission.method, admission.headers)?;
         }
         let named = named_tenant(&admission)?;
-        let who = self.authenticate(&presented, &admission).await?;
-        let (tenant, acting) = self.acting(&who, named).await?;
+        let (mut tx, who) = self.authenticate(&presented, &admission).await?;
+        let acting = self.acting(&mut tx, &who, named).await?;
+        match who.marked {
+            true => tx.commit().await?,
+            false => tx.end_read(),
+        }
+        let (tenant, acting) = match acting {
+            Some(acting) => acting,
+            None => self.elsewhere(who.user).await?,
+        };
         self.demand_totp(&admission, &who, (tenant, acting)).await?;
         Ok(OpCx::new(OpCxParts {
             actor: who.actor,

@@ -90,6 +90,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()> + Send + 'stat
     )?;
 
     let gate: Arc<dyn Gate> = Arc::new(SessionGate::new(
+        db.clone(),
         contexts.identity.clone(),
         Arc::new(contexts.tenancy.clone()),
         permissions()?,

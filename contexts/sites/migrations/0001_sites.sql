@@ -37,6 +37,9 @@ create table sites.sites (
     ready boolean not null default false,
     summary text not null default '',
     conditions json not null default '[]',
+    -- The types of those that are false: it waits for somebody, not for time.
+    blocked_by jsonb not null
+        generated always as (jsonb_path_query_array(conditions::jsonb, '$[*] ? (@.status == "false").type')) stored,
     -- SHA-256 of what is published under `generation`.
     published text not null default '',
     -- When the reconciler looks again, how often in a row it could not, and when it last looked at the files.

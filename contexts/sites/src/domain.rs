@@ -13,6 +13,6 @@ pub(crate) use hosts::hex;
 pub use hosts::{Content, Host, digest, hosts};
 pub use names::{archive_format, redirect_target, title};
 pub use release::{Release, ReleaseState};
-pub use site::{Address, Domain, DomainKind, Site, SiteSettings, SiteState};
+pub use site::{Address, Domain, DomainKind, Site, SiteSettings, SiteState, SiteSummary};
 pub use traffic::{Day, KEPT_DAYS, Report, Traffic, series, today};
 pub use upload::{Upload, UploadState};

@@ -2,6 +2,7 @@
 
 mod domains;
 mod releases;
+mod site_list;
 mod sites;
 mod traffic;
 mod uploads;
@@ -23,7 +24,7 @@ type State = axum::extract::State<Arc<Sites>>;
 
 fn router() -> OpenApiRouter<Arc<Sites>> {
     OpenApiRouter::new()
-        .routes(routes!(sites::list, sites::create))
+        .routes(routes!(site_list::list, sites::create))
         .routes(routes!(sites::get, sites::update, sites::delete))
         .routes(routes!(traffic::get))
         .routes(routes!(domains::list, domains::create))

@@ -288,16 +288,21 @@ grant execute on function tenancy.release to mpanel_app;
 select mpanel.definer('tenancy.release');
 
 -- By what right a user acts for a tenant: its own membership, else the nearest ancestor's whose role reaches down.
+-- In plpgsql, which keeps its plans: one in SQL is planned anew with each request.
 create function tenancy.acting(user_id uuid, wanted uuid, reaching text[])
     returns table (kind text, role text, holder uuid)
-    language sql stable set search_path = pg_catalog
+    language plpgsql stable set search_path = pg_catalog
 as $$
+#variable_conflict use_column
+begin
+    return query
     select t.kind, m.role, s.tenant_id
     from tenancy.subtree s
     join tenancy.members m on m.tenant_id = s.tenant_id and m.user_id = acting.user_id
     join tenancy.tenants t on t.tenant_id = wanted
     where s.descendant = wanted and (s.depth = 0 or m.role = any(reaching))
-    order by s.depth limit 1
+    order by s.depth limit 1;
+end
 $$;
 grant execute on function tenancy.acting to mpanel_spine;
 select mpanel.definer('tenancy.acting');

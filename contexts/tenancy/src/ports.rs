@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use mpanel_authz::Role;
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_kernel::names::DomainName;
-use mpanel_pg::TenantTx;
+use mpanel_pg::{SpineTx, TenantTx};
 use mpanel_tenancy_contract::{
     Acting, ClaimKind, EntitlementError, EntitlementKey, Entitlements, Membership, Memberships, NameClaims, NameError,
 };
@@ -56,11 +56,13 @@ impl Memberships for Tenancy {
         self.platform
     }
 
-    async fn acting(&self, user: UserId, tenant: TenantId) -> Result<Option<Acting>, mpanel_pg::Error> {
-        let mut tx = self.spine.db().spine().await?;
-        let acting = members::acting(&mut tx, user, tenant).await?;
-        tx.end_read();
-        Ok(acting)
+    async fn acting(
+        &self,
+        tx: &mut SpineTx,
+        user: UserId,
+        tenant: TenantId,
+    ) -> Result<Option<Acting>, mpanel_pg::Error> {
+        members::acting(tx, user, tenant).await
     }
 
     async fn of_user(&self, user: UserId) -> Result<Vec<Membership>, mpanel_pg::Error> {

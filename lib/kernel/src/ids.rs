@@ -1,13 +1,14 @@
 //! Typed ids. A `uuid` v7 in the database; on the wire a TypeID: the kind's prefix, `_`, and the
 //! 128 bits in 26 characters of lower-case Crockford base32 (TypeID specification v0.3.0).
 
-use std::fmt;
 
 /// Re-exported for the code that [`define_ids!`](crate::define_ids) writes in other crates.
 pub use uuid::Uuid;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const ENCODED_LEN: usize = 26;
+/// Of a prefix of at most 13 letters, `_` and the digits.
+const MAX_LEN: usize = 40;
 
 /// The text is no id of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,15 +17,33 @@ pub struct ParseIdError {
     pub expected: &'static str,
 }
 
-/// Writes the 26 characters of an id, most significant bits first.
-pub fn encode(uuid: Uuid, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let value = uuid.as_u128();
-    let mut text = [0u8; ENCODED_LEN];
-    for (i, c) in text.iter_mut().enumerate() {
+/// An id as it goes over the wire, without the heap: lists are full of ids.
+pub struct Text {
+    bytes: [u8; MAX_LEN],
+    len: usize,
+}
+
+impl Text {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.len]).expect("prefixes and digits are ASCII")
+    }
+}
+
+/// Writes the prefix, `_` and the 26 characters of an id, most significant bits first.
+#[must_use]
+pub fn encode(prefix: &'static str, uuid: Uuid) -> Text {
+    let (value, at) = (uuid.as_u128(), prefix.len() + 1);
+    let mut bytes = [b'_'; MAX_LEN];
+    bytes[..prefix.len()].copy_from_slice(prefix.as_bytes());
+    for (i, c) in bytes[at..at + ENCODED_LEN].iter_mut().enumerate() {
         let shift = 5 * (ENCODED_LEN - 1 - i);
         *c = ALPHABET[((value >> shift) & 31) as usize];
     }
-    f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+    Text {
+        bytes,
+        len: at + ENCODED_LEN,
+    }
 }
 
 /// Reads what [`encode`] wrote; the prefix is checked first.
@@ -82,8 +101,7 @@ macro_rules! define_ids {
 
         impl ::std::fmt::Display for $name {
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-                f.write_str(concat!($prefix, "_"))?;
-                $crate::ids::encode(self.0, f)
+                f.write_str($crate::ids::encode($prefix, self.0).as_str())
             }
         }
 
@@ -102,7 +120,7 @@ macro_rules! define_ids {
 
         impl ::serde::Serialize for $name {
             fn serialize<S: ::serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                s.collect_str(self)
+                s.serialize_str($crate::ids::encode($prefix, self.0).as_str())
             }
         }
 

@@ -1,6 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{Actor, Role, Scopes};
 use mpanel_kernel::ids::{TenantId, UserId};
+use mpanel_pg::SpineTx;
 
 use super::after;
 use super::sign_in::IDLE_LIFE;
@@ -23,23 +24,30 @@ pub struct Authenticated {
     pub bound: bool,
     pub scopes: Option<Scopes>,
     pub totp_enabled: bool,
+    /// The look-up marked the credential as seen, which lasts only when its transaction is committed.
+    pub marked: bool,
 }
 
 impl Identity {
-    /// Looks a credential up, in one query; `host` is where the request arrived. A request that
-    /// nobody made by hand, such as a stream's, is `passive`: it does not keep a session from idling.
+    /// Looks a credential up, in one query of the caller's transaction; `host` is where the request arrived. A
+    /// request that nobody made by hand, such as a stream's, is `passive`: it does not keep a session from idling.
     ///
     /// # Errors
     /// [`CredentialError::Invalid`] for one that is unknown, ended, expired or bound to another
     /// host; otherwise when the database is away.
-    pub async fn authenticate(&self, presented: &Presented, host: &str, passive: bool) -> Result<Authenticated, Error> {
+    pub async fn authenticate(
+        &self,
+        tx: &mut SpineTx,
+        presented: &Presented,
+        host: &str,
+        passive: bool,
+    ) -> Result<Authenticated, Error> {
         let now = self.0.clock.now();
         let seen_before = if passive {
             Timestamp::UNIX_EPOCH
         } else {
             after(now, -SEEN_EVERY)
         };
-        let mut tx = self.0.spine.db().spine().await?;
         let found = match presented {
             Presented::Session(token) => {
                 let at = sessions::Moments {
@@ -47,7 +55,7 @@ impl Identity {
                     seen_before,
                     idle_expires_at: after(now, IDLE_LIFE),
                 };
-                let found = sessions::find(&mut tx, self.0.realm, &token.hash(), host, at).await?;
+                let found = sessions::find(tx, self.0.realm, &token.hash(), host, at).await?;
                 found.map(|session| Authenticated {
                     actor: Actor::User(session.user),
                     user: session.user,
@@ -55,10 +63,11 @@ impl Identity {
                     bound: false,
                     scopes: None,
                     totp_enabled: session.totp_enabled,
+                    marked: session.marked,
                 })
             }
             Presented::ApiToken(token) => {
-                let found = api_tokens::find(&mut tx, &token.hash(), now, seen_before).await?;
+                let found = api_tokens::find(tx, &token.hash(), now, seen_before).await?;
                 found.map(|token| Authenticated {
                     actor: Actor::Token {
                         token: token.id,
@@ -69,10 +78,10 @@ impl Identity {
                     bound: true,
                     scopes: Some(Scopes::stored(token.scopes)),
                     totp_enabled: token.totp_enabled,
+                    marked: token.marked,
                 })
             }
         };
-        tx.commit().await?;
         found.ok_or(Error::Credential(CredentialError::Invalid))
     }
 
@@ -82,7 +91,9 @@ impl Identity {
     /// When the database is away.
     pub async fn owns_platform(&self, user: UserId) -> Result<bool, Error> {
         let platform = self.0.memberships.platform();
-        let acting = self.0.memberships.acting(user, platform).await?;
+        let mut tx = self.0.spine.db().spine().await?;
+        let acting = self.0.memberships.acting(&mut tx, user, platform).await?;
+        tx.end_read();
         Ok(acting.is_some_and(|acting| acting.role == Role::Owner))
     }
 }

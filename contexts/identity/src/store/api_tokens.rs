@@ -16,6 +16,8 @@ pub struct Found {
     pub tenant: TenantId,
     pub scopes: Vec<String>,
     pub totp_enabled: bool,
+    /// It was not used for a while, and now is.
+    pub marked: bool,
 }
 
 /// Looks a token up and marks it as used: the one query of each request of a program.
@@ -29,8 +31,10 @@ pub async fn find(
         r#"with used as (
                update identity.api_tokens set last_used_at = $2
                where token_hash = $1 and expires_at > $2 and (last_used_at is null or last_used_at <= $3)
+               returning 1
            )
-           select t.id, t.user_id, t.tenant_id, t.scopes, u.totp_secret is not null as "totp!"
+           select t.id, t.user_id, t.tenant_id, t.scopes, u.totp_secret is not null as "totp!",
+                  exists(select from used) as "marked!"
            from identity.api_tokens t join identity.users u on u.id = t.user_id
            where t.token_hash = $1 and t.expires_at > $2"#,
         token.as_bytes(),
@@ -45,6 +49,7 @@ pub async fn find(
         tenant: TenantId::from_uuid(row.tenant_id),
         scopes: row.scopes,
         totp_enabled: row.totp,
+        marked: row.marked,
     }))
 }
 

@@ -34,6 +34,8 @@ pub struct Found {
     pub user: UserId,
     pub home: TenantId,
     pub totp_enabled: bool,
+    /// It was not seen for a while, and now is.
+    pub marked: bool,
 }
 
 /// Looks a session up by its token and marks it as seen: the one query of each request of a browser.
@@ -50,8 +52,9 @@ pub async fn find(
                set last_seen_at = $4, idle_expires_at = least($6, expires_at)
                where token_hash = $2 and realm_id = $1 and host = $3 and ended_at is null
                  and idle_expires_at > $4 and expires_at > $4 and last_seen_at <= $5
+               returning 1
            )
-           select s.user_id, s.tenant_id, u.totp_secret is not null as "totp!"
+           select s.user_id, s.tenant_id, u.totp_secret is not null as "totp!", exists(select from seen) as "marked!"
            from identity.sessions s
            join identity.users u on u.tenant_id = s.tenant_id and u.id = s.user_id
            where s.token_hash = $2 and s.realm_id = $1 and s.host = $3 and s.ended_at is null
@@ -69,6 +72,7 @@ pub async fn find(
         user: UserId::from_uuid(row.user_id),
         home: TenantId::from_uuid(row.tenant_id),
         totp_enabled: row.totp,
+        marked: row.marked,
     }))
 }
 

@@ -6,7 +6,7 @@ use mpanel_kernel::ids::{ApiTokenId, TenantId, UserId};
 use mpanel_kernel::paging::PageRequest;
 
 use super::store::memberships::{audited, everything};
-use super::support::{HOST, World, code};
+use super::support::{World, code};
 use crate::domain::NewApiToken;
 use crate::service::TokensOf;
 use crate::{Authenticated, Error, Presented};
@@ -27,7 +27,7 @@ async fn somebody(world: &World) -> (UserId, TenantId) {
 
 async fn authenticate(world: &World, secret: &str) -> Result<Authenticated, Error> {
     let presented = Presented::ApiToken(Token::parse("mpk", secret).unwrap());
-    world.identity.authenticate(&presented, HOST, false).await
+    world.look_up(&presented, false).await
 }
 
 #[tokio::test]

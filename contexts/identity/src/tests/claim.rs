@@ -113,6 +113,8 @@ async fn the_owner_owns_the_platform() {
     let world = World::new().await;
     let user = world.claim().await.me.account.id;
     assert!(world.identity.owns_platform(user).await.unwrap());
-    let acting = world.memberships.acting(user, world.platform()).await.unwrap().unwrap();
+    let mut tx = world.db.spine().await.unwrap();
+    let acting = world.memberships.acting(&mut tx, user, world.platform());
+    let acting = acting.await.unwrap().unwrap();
     assert_eq!(acting.role, Role::Owner);
 }

@@ -4,7 +4,7 @@ use mpanel_crypto::Token;
 use mpanel_kernel::ids::SessionId;
 
 use super::store::memberships::audited;
-use super::support::{HOST, OWNER, PASSWORD, World, code};
+use super::support::{OWNER, PASSWORD, World, code};
 use crate::Presented;
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn v7_3_1_a_stream_that_stays_open_is_no_use_of_the_session() {
     let session = world.sign_in(OWNER, PASSWORD, None).await.unwrap().token;
     world.clock.advance(SignedDuration::from_hours(11));
     let presented = Presented::Session(Token::parse("mps", session.reveal()).unwrap());
-    assert!(world.identity.authenticate(&presented, HOST, true).await.is_ok());
+    assert!(world.look_up(&presented, true).await.is_ok());
     world.clock.advance(SignedDuration::from_hours(1));
     assert_eq!(code(world.authenticate(&session).await), "identity.credential.invalid");
 }
@@ -66,12 +66,12 @@ async fn a_session_works_only_at_the_host_where_it_was_started() {
     let world = World::claimed().await;
     let session = world.sign_in(OWNER, PASSWORD, None).await.unwrap().token;
     let presented = Presented::Session(session);
-    assert!(world.identity.authenticate(&presented, HOST, false).await.is_ok());
+    assert!(world.look_up(&presented, false).await.is_ok());
+    let mut tx = world.db.spine().await.unwrap();
     let elsewhere = world
         .identity
-        .authenticate(&presented, "other.example.com", false)
-        .await;
-    assert_eq!(code(elsewhere), "identity.credential.invalid");
+        .authenticate(&mut tx, &presented, "other.example.com", false);
+    assert_eq!(code(elsewhere.await), "identity.credential.invalid");
 }
 
 #[tokio::test]

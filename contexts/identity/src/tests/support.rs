@@ -156,7 +156,14 @@ impl World {
 
     pub async fn authenticate(&self, token: &Token) -> Result<Authenticated, Error> {
         let presented = Presented::Session(Token::parse("mps", token.reveal()).unwrap());
-        self.identity.authenticate(&presented, HOST, false).await
+        self.look_up(&presented, false).await
+    }
+
+    pub async fn look_up(&self, presented: &Presented, passive: bool) -> Result<Authenticated, Error> {
+        let mut tx = self.identity.0.spine.db().spine().await?;
+        let found = self.identity.authenticate(&mut tx, presented, HOST, passive).await?;
+        tx.commit().await?;
+        Ok(found)
     }
 
     /// What the gate makes for a signed-in person.

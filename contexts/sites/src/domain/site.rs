@@ -100,6 +100,26 @@ pub struct Site {
     pub created_at: Timestamp,
 }
 
+/// What a list shows of a site. Texts that go over the wire as they are stored stay texts: lists are long.
+#[derive(Debug, Clone)]
+pub struct SiteSummary {
+    pub id: SiteId,
+    pub name: String,
+    pub slug: String,
+    pub preview_host: String,
+    pub primary_host: Option<String>,
+    pub state: SiteState,
+    pub active_release: Option<ReleaseId>,
+    pub ready: bool,
+    /// JSON list of the types of conditions that are false: it waits for somebody, not for time.
+    pub blocked_by: String,
+    pub summary: String,
+    pub disk_bytes: i64,
+    /// JSON list of [`Domain`]s.
+    pub domain_list: String,
+    pub created_at: Timestamp,
+}
+
 impl Site {
     /// The site, for changes that one which is being deleted no longer takes.
     ///

@@ -1,7 +1,7 @@
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
-use mpanel_http::{Cx, Ids, IfMatch, Json, Paging, ProblemDocument, Result, etag};
+use mpanel_http::{Cx, Ids, IfMatch, Json, ProblemDocument, Result, etag};
 use mpanel_kernel::ids::{ReleaseId, SiteId};
 use mpanel_kernel::names::{DomainName, RelPath, Slug};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -134,16 +134,6 @@ impl SiteDto {
     }
 }
 
-/// One page of the list.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = sites::SiteList)]
-pub struct SiteList {
-    items: Vec<SiteDto>,
-    /// Pass as `cursor` for the next page; `null` at the end.
-    #[schema(required)]
-    next_cursor: Option<String>,
-}
-
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = sites::CreateSite)]
@@ -192,23 +182,6 @@ pub struct SitePatchDto {
     name: Option<String>,
     #[serde(default)]
     settings: Option<SettingsPatchDto>,
-}
-
-/// Lists sites, with what was last seen of them.
-#[utoipa::path(get, path = "/sites", operation_id = "sites_list", tag = "sites",
-    params(
-        ("limit" = Option<u32>, Query, description = "1 to 200; 50 when absent"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-    ),
-    responses((status = 200, body = SiteList), (status = 422, body = ProblemDocument)))]
-pub async fn list(sites: State, Cx(cx): Cx, Paging(page): Paging) -> Result<Json<SiteList>> {
-    let page = sites.list_sites(&cx, page).await?;
-    let address = sites.address();
-    let items = page.items.into_iter().map(|site| SiteDto::new(site, address));
-    Ok(Json(SiteList {
-        items: items.collect::<std::result::Result<_, _>>()?,
-        next_cursor: page.next_cursor,
-    }))
 }
 
 /// Creates a site, which answers at its preview address at once.

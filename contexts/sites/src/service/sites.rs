@@ -6,7 +6,7 @@ use mpanel_kernel::paging::{Page, PageRequest};
 use mpanel_sites_contract::events;
 use serde_json::{Value, json};
 
-use crate::domain::{Site, SiteState, title};
+use crate::domain::{Site, SiteState, SiteSummary, title};
 use crate::error::Error;
 use crate::ops::{DELETE_SITE, DeleteSiteInput};
 use crate::{Sites, authz, store};
@@ -43,7 +43,7 @@ impl Sites {
     }
 
     /// Sites with what the reconciler has last seen of them.
-    pub async fn list_sites(&self, cx: &OpCx, page: PageRequest) -> Result<Page<Site>, Error> {
+    pub async fn list_sites(&self, cx: &OpCx, page: PageRequest) -> Result<Page<SiteSummary>, Error> {
         cx.authorize::<authz::Site, _>(actions::List)?;
         let mut tx = self.spine.db().tenant(cx.tenant()).await?;
         let rows = store::sites::list(&mut tx, page).await?;

@@ -6,7 +6,7 @@ use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::{TenantTx, Ts, Tx};
 
 use crate::authz;
-use crate::domain::{Site, SiteSettings, SiteState};
+use crate::domain::{Site, SiteSettings, SiteState, SiteSummary};
 use crate::error::Error;
 
 /// What a site begins with.
@@ -230,32 +230,20 @@ pub async fn group(tx: &mut TenantTx) -> Result<i32, Error> {
     )
 }
 
+/// The site with what is known of it; `None` when the tenant has no such site.
 pub async fn get(tx: &mut TenantTx, id: SiteId) -> Result<Option<Site>, Error> {
-    Ok(select(tx, Some(id), PageRequest { limit: 1, after: None }).await?.pop())
-}
-
-/// A page, oldest first.
-pub async fn list(tx: &mut TenantTx, page: PageRequest) -> Result<Vec<Site>, Error> {
-    select(tx, None, page).await
-}
-
-async fn select(tx: &mut TenantTx, only: Option<SiteId>, page: PageRequest) -> Result<Vec<Site>, Error> {
-    let rows = sqlx::query!(
+    let row = sqlx::query!(
         r#"select id, name, slug, preview_host, primary_host, state, uid, node_id, spa_fallback, not_found_page,
                   https_redirect, keep_releases, active_release_id, generation, observed_generation, ready, summary,
                   conditions::text as "conditions!", disk_bytes, domain_list::text as "domain_list!", version,
                   created_at as "created_at: Ts"
-           from sites.sites
-           where tenant_id = $1 and ($2::uuid is null or id = $2) and ($3::uuid is null or id > $3)
-           order by id limit $4"#,
+           from sites.sites where tenant_id = $1 and id = $2"#,
         tx.tenant().uuid(),
-        only.map(SiteId::uuid),
-        page.after,
-        page.fetch(),
+        id.uuid(),
     )
-    .fetch_all(tx.conn())
+    .fetch_optional(tx.conn())
     .await?;
-    let rows = rows.into_iter().map(|row| Site {
+    Ok(row.map(|row| Site {
         id: SiteId::from_uuid(row.id),
         name: row.name,
         slug: row.slug,
@@ -279,6 +267,35 @@ async fn select(tx: &mut TenantTx, only: Option<SiteId>, page: PageRequest) -> R
         disk_bytes: row.disk_bytes,
         domain_list: row.domain_list,
         version: row.version,
+        created_at: row.created_at.0,
+    }))
+}
+
+/// A page, oldest first.
+pub async fn list(tx: &mut TenantTx, page: PageRequest) -> Result<Vec<SiteSummary>, Error> {
+    let rows = sqlx::query!(
+        r#"select id, name, slug, preview_host, primary_host, state, active_release_id, ready,
+                  blocked_by::text as "blocked_by!", summary, disk_bytes, domain_list::text as "domain_list!", created_at as "created_at: Ts"
+           from sites.sites where tenant_id = $1 and id > $2 order by id limit $3"#,
+        tx.tenant().uuid(),
+        page.after.unwrap_or_default(),
+        page.fetch(),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let rows = rows.into_iter().map(|row| SiteSummary {
+        id: SiteId::from_uuid(row.id),
+        name: row.name,
+        slug: row.slug,
+        preview_host: row.preview_host,
+        primary_host: row.primary_host,
+        state: SiteState::stored(&row.state),
+        active_release: row.active_release_id.map(ReleaseId::from_uuid),
+        ready: row.ready,
+        blocked_by: row.blocked_by,
+        summary: row.summary,
+        disk_bytes: row.disk_bytes,
+        domain_list: row.domain_list,
         created_at: row.created_at.0,
     });
     Ok(rows.collect())

@@ -9,9 +9,18 @@ use crate::domain::{Condition, ReleaseState, Site, Truth};
 use crate::reconcile::Converge;
 use crate::{Sites, store};
 
+/// The first site as its row says, with what lists show of it.
 async fn listed(world: &World) -> Site {
-    let page = world.sites.list_sites(&world.owner(), PageRequest::default()).await;
-    page.unwrap().items.remove(0)
+    let cx = world.owner();
+    let page = world.sites.list_sites(&cx, PageRequest::default()).await.unwrap();
+    let mut tx = world.sites.spine.db().tenant(cx.tenant()).await.unwrap();
+    let site = store::sites::get(&mut tx, page.items[0].id).await.unwrap().unwrap();
+    assert_eq!((page.items[0].ready, &page.items[0].summary), (site.ready, &site.summary));
+    let conditions: Vec<Condition> = serde_json::from_str(&site.conditions).unwrap();
+    let blocked_by: Vec<String> = serde_json::from_str(&page.items[0].blocked_by).unwrap();
+    let wrong = conditions.iter().filter(|c| c.status == Truth::False);
+    assert_eq!(blocked_by, wrong.map(|c| c.kind.to_owned()).collect::<Vec<_>>());
+    site
 }
 
 fn truth(site: &Site, kind: &str) -> (Truth, String) {

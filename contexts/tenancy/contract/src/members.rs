@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use mpanel_authz::{Role, TenantKind};
 use mpanel_kernel::ids::{TenantId, UserId};
-use mpanel_pg::{Error, TenantTx};
+use mpanel_pg::{Error, SpineTx, TenantTx};
 
 /// A tenant as its members see it in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,11 +35,12 @@ pub trait Memberships: Send + Sync + 'static {
     /// The root tenant, which exists from the first start.
     fn platform(&self) -> TenantId;
 
-    /// By what right `user` may act for `tenant` now, if at all.
+    /// By what right `user` may act for `tenant` now, if at all; in the look-up of the credential, since every
+    /// request asks for both.
     ///
     /// # Errors
     /// When the database is away.
-    async fn acting(&self, user: UserId, tenant: TenantId) -> Result<Option<Acting>, Error>;
+    async fn acting(&self, tx: &mut SpineTx, user: UserId, tenant: TenantId) -> Result<Option<Acting>, Error>;
 
     /// The tenants of which the user is a member, by name.
     ///

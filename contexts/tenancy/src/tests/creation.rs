@@ -176,7 +176,7 @@ async fn an_owners_activation_is_shown_once_even_to_a_replay() {
     assert_eq!(error.code(), "spine.idempotency.key_reused");
 
     let ada = world.accounts.activate("ada@example.com");
-    let acting = world.tenancy.acting(ada, first.tenant.id).await.unwrap().unwrap();
+    let acting = world.acting(ada, first.tenant.id).await.unwrap();
     assert_eq!(
         (acting.role, acting.kind, acting.assumed_from),
         (Role::Owner, TenantKind::Customer, None)

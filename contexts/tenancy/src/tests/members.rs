@@ -181,7 +181,7 @@ async fn a_members_role_is_changed_and_recorded() {
         .update_member(&world.root(), customer.id, dev, Role::Viewer)
         .await;
     assert_eq!(changed.unwrap().role, Role::Viewer);
-    let acting = world.tenancy.acting(dev, customer.id).await.unwrap().unwrap();
+    let acting = world.acting(dev, customer.id).await.unwrap();
     assert_eq!(acting.role, Role::Viewer);
     let stranger = UserId::generate();
     let gone = world
@@ -305,7 +305,7 @@ async fn a_right_to_act_is_ones_own_or_reaches_down_from_the_nearest() {
         .child(&world.owner(&reseller), TenantKind::Customer, "C", None)
         .await;
     let other = world.customer("Other").await;
-    let acting = async |user, tenant: &Tenant| world.tenancy.acting(user, tenant.id).await.unwrap();
+    let acting = async |user, tenant: &Tenant| world.acting(user, tenant.id).await;
     let right = |role, kind, assumed_from| {
         Some(Acting {
             kind,

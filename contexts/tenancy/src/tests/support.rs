@@ -14,6 +14,7 @@ use mpanel_kernel::ids::{PlanId, RequestId, TenantId, UserId};
 use mpanel_kernel::names::{DomainName, EmailAddress};
 use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::{Db, Reason, TenantTx, Tx};
+use mpanel_tenancy_contract::{Acting, Memberships as _};
 use serde_json::{Value, json};
 
 use crate::domain::{Limits, Tenant};
@@ -85,6 +86,11 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn new() -> Self {
         Self::with_reserved(&[]).await
+    }
+
+    pub(crate) async fn acting(&self, user: UserId, tenant: TenantId) -> Option<Acting> {
+        let mut tx = self.spine.db().spine().await.unwrap();
+        self.tenancy.acting(&mut tx, user, tenant).await.unwrap()
     }
 
     pub(crate) async fn with_reserved(reserved: &[&str]) -> Self {

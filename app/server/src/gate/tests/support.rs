@@ -69,7 +69,7 @@ impl World {
         let db = Db::connect(migrated(&modules).await.panel, 6).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
-        let spine = Spine::new(db, Arc::new(Vault::new(master)));
+        let spine = Spine::new(db.clone(), Arc::new(Vault::new(master)));
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let shared: SharedClock = clock.clone();
         let tenancy = Tenancy::open(spine.clone(), &*clock, &[]).await.unwrap();
@@ -92,6 +92,7 @@ impl World {
             uploads_per_credential: 1,
         };
         let gate: Arc<dyn Gate> = Arc::new(SessionGate::new(
+            db,
             identity.clone(),
             Arc::new(tenancy.clone()),
             Arc::new(Permissions::new(roles).unwrap()),

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use mpanel_authz::{Role, TenantKind};
 use mpanel_kernel::ids::{TenantId, UserId};
-use mpanel_pg::{Db, Reason, TenantTx, Ts, Tx};
+use mpanel_pg::{Db, Reason, SpineTx, TenantTx, Ts, Tx};
 use mpanel_tenancy_contract::{Acting, Membership, Memberships, TenantSummary};
 use sqlx::Row;
 
@@ -63,8 +63,12 @@ impl Memberships for TestMemberships {
         self.platform
     }
 
-    async fn acting(&self, user: UserId, tenant: TenantId) -> Result<Option<Acting>, mpanel_pg::Error> {
-        let mut tx = self.db.spine().await?;
+    async fn acting(
+        &self,
+        tx: &mut SpineTx,
+        user: UserId,
+        tenant: TenantId,
+    ) -> Result<Option<Acting>, mpanel_pg::Error> {
         let row = sqlx::query("select kind, role, holder from tenancy.acting($1, $2, array['owner', 'admin'])")
             .bind(user.uuid())
             .bind(tenant.uuid())
