@@ -1363,7 +1363,7 @@ export interface components {
         };
         /** @description One page of the list. */
         "sites.SiteList": {
-            items: components["schemas"]["sites.Site"][];
+            items: components["schemas"]["sites.SiteSummary"][];
             /** @description Pass as `cursor` for the next page; `null` at the end. */
             next_cursor: string | null;
         };
@@ -1374,6 +1374,30 @@ export interface components {
         };
         /** @enum {string} */
         "sites.SiteState": "active" | "deleting";
+        /** @description A website in a list; settings and conditions are in the site itself. */
+        "sites.SiteSummary": {
+            active_release_id: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description Of the files of all releases.
+             */
+            disk_bytes: number;
+            /** @description The primary one first. */
+            domains: components["schemas"]["sites.Domain"][];
+            /** @example site_01h2xcejqtf2nbrexx3vqjhp41 */
+            id: string;
+            name: string;
+            /** @description Works before any domain is owned. */
+            preview_url: string;
+            slug: string;
+            /** @description `active` or `deleting`. */
+            state: components["schemas"]["sites.SiteState"];
+            status: components["schemas"]["sites.StatusSummary"];
+            /** @description At its primary domain; `null` without one. */
+            url: string | null;
+        };
         /** @description What was asked for has begun. */
         "sites.Started": {
             /**
@@ -1385,6 +1409,14 @@ export interface components {
         /** @description How a site does. */
         "sites.Status": {
             conditions: components["schemas"]["sites.Condition"][];
+            ready: boolean;
+            /** @description In plain words. */
+            summary: string;
+        };
+        /** @description How a site does, in short. */
+        "sites.StatusSummary": {
+            /** @description Types of the conditions that are false: it waits for somebody rather than for time. */
+            blocked_by: components["schemas"]["sites.ConditionType"][];
             ready: boolean;
             /** @description In plain words. */
             summary: string;

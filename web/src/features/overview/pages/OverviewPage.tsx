@@ -18,7 +18,7 @@ import { Checklist } from '../components/Checklist';
 import { checklist } from '../components/checklist';
 import classes from '../components/overview.module.css';
 
-type Site = Schemas['sites.Site'];
+type Site = Schemas['sites.SiteSummary'];
 
 const SHOWN = 8;
 
