@@ -1,7 +1,6 @@
 //! Typed ids. A `uuid` v7 in the database; on the wire a TypeID: the kind's prefix, `_`, and the
 //! 128 bits in 26 characters of lower-case Crockford base32 (TypeID specification v0.3.0).
 
-
 /// Re-exported for the code that [`define_ids!`](crate::define_ids) writes in other crates.
 pub use uuid::Uuid;
 

@@ -15,7 +15,10 @@ async fn listed(world: &World) -> Site {
     let page = world.sites.list_sites(&cx, PageRequest::default()).await.unwrap();
     let mut tx = world.sites.spine.db().tenant(cx.tenant()).await.unwrap();
     let site = store::sites::get(&mut tx, page.items[0].id).await.unwrap().unwrap();
-    assert_eq!((page.items[0].ready, &page.items[0].summary), (site.ready, &site.summary));
+    assert_eq!(
+        (page.items[0].ready, &page.items[0].summary),
+        (site.ready, &site.summary)
+    );
     let conditions: Vec<Condition> = serde_json::from_str(&site.conditions).unwrap();
     let blocked_by: Vec<String> = serde_json::from_str(&page.items[0].blocked_by).unwrap();
     let wrong = conditions.iter().filter(|c| c.status == Truth::False);
