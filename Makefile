@@ -8,6 +8,10 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 # Queries are checked against the committed .sqlx data; `cargo xtask sqlx` renews it.
 export SQLX_OFFLINE := true
 unexport DATABASE_URL
+# A clean checkout is built once: what helps the next build after an edit would only fill the disk.
+ifdef CI
+export CARGO_INCREMENTAL := 0
+endif
 
 # A folder that the processes' own users can reach: a checkout below root's home is closed to them.
 DATA ?= $(shell deploy/data-dir)

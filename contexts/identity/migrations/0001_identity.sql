@@ -38,7 +38,7 @@ create table identity.users (
 -- Nobody has proven that an address is theirs: each tenant that invites one has an account of its own
 -- for it, so that whoever comes first neither keeps others out nor gets what was meant for them.
 create unique index users_email on identity.users (tenant_id, realm_id, email_normalised);
-create index users_active on identity.users (realm_id, email_normalised) where password_hash is not null;
+create index users_address on identity.users (realm_id, email_normalised);
 select mpanel.protect('identity.users');
 create policy spine on identity.users to mpanel_spine using (true);
 grant select on identity.users to mpanel_spine;

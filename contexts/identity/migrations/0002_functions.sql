@@ -17,8 +17,8 @@ select mpanel.definer('identity.take_claim');
 -- one there that waits for its activation; `token` becomes the only key of one that waits.
 --
 -- Meant is the account of who belongs to the home already, else the home's own for that address, else
--- that of a tenant above, nearest first, whose people may act for the home anyway. An account that some
--- other tenant gave for the address may be anybody's.
+-- that of a member of a tenant above, nearest first, who may act for the home anyway. An account that
+-- some other tenant gave for the address may be anybody's.
 create function identity.invite(
     new_id uuid, realm uuid, home uuid, email text, normalised text, name text,
     token bytea, token_expires_at timestamptz, at timestamptz,
@@ -37,8 +37,11 @@ begin
     left join tenancy.members m on m.tenant_id = home and m.user_id = u.id
     left join tenancy.subtree s on s.tenant_id = u.tenant_id and s.descendant = home
     where u.realm_id = realm and u.email_normalised = normalised
-      and (m.user_id is not null or s.depth = 0 or (s.depth > 0 and u.password_hash is not null))
-    order by m.user_id is null, s.depth nulls last limit 1;
+      and (m.user_id is not null or s.depth = 0 or (s.depth > 0 and u.password_hash is not null and exists (
+          select from tenancy.members above where above.tenant_id = u.tenant_id and above.user_id = u.id)))
+    order by m.user_id is null, s.depth nulls last limit 1
+    -- One that is being activated is waited for: it must not get a link once it has a password.
+    for update of u;
     if active then
         return;
     end if;

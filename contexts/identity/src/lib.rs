@@ -7,6 +7,7 @@ mod credential;
 mod domain;
 mod error;
 mod http;
+mod metrics;
 mod ports;
 mod service;
 mod store;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub logins_per_minute_address: u32,
     /// `rate.logins_per_minute_account`.
     pub logins_per_minute_account: u32,
+    /// Credentials that are none, at once from one address: `rate.requests_burst`.
+    pub guesses_burst: u32,
 }
 
 /// The context: its services and the ports that others use. Cheap to clone.
@@ -64,11 +67,18 @@ struct Inner {
     realm: RealmId,
     passwords: Passwords,
     throttle: LoginThrottle,
+    guesses: Guesses,
     /// Where the claim token lies in clear, once it was written.
     claim_file: Mutex<Option<PathBuf>>,
 }
 
 impl Identity {
+    /// Who may have a credential looked up; what this context gives out is known to it as good.
+    #[must_use]
+    pub fn guesses(&self) -> &Guesses {
+        &self.0.guesses
+    }
+
     /// Opens the context; at the very first start it makes the realm.
     ///
     /// # Errors
@@ -83,6 +93,11 @@ impl Identity {
         let realm = store::realms::plant(&mut tx, clock.now()).await?;
         tx.commit().await?;
         let throttle = LoginThrottle::new(&clock, &settings);
+        let guesses = Guesses::new(
+            clock.clone(),
+            settings.guesses_burst,
+            settings.logins_per_minute_address,
+        );
         Ok(Self(Arc::new(Inner {
             spine,
             clock,
@@ -91,6 +106,7 @@ impl Identity {
             // More at once than there are cores would only take memory.
             passwords: Passwords::new(std::thread::available_parallelism().map_or(1, usize::from)),
             throttle,
+            guesses,
             claim_file: Mutex::default(),
             settings,
         })))

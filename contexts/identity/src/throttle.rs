@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use mpanel_crypto::Token;
 use mpanel_kernel::clock::SharedClock;
 
 use crate::domain::Network;
@@ -82,8 +83,8 @@ fn nanoseconds(count: u128) -> u64 {
 
 /// Credentials that turn out to be none: each costs a look-up, so an address has only so many.
 ///
-/// Credentials that were good a while ago are let through from an address that has none left, or
-/// else one guest in a house could lock everybody in it out.
+/// Credentials that were given out or good a while ago are let through from an address that has none
+/// left, or else one guest in a house could lock everybody in it out.
 pub struct Guesses {
     failures: Throttle<Network>,
     good: Mutex<Generations<[u8; 32], ()>>,
@@ -117,6 +118,13 @@ impl Guesses {
     /// The credential was good.
     pub fn succeeded(&self, hash: [u8; 32]) {
         self.good.lock().unwrap_or_else(PoisonError::into_inner).put(hash, ());
+    }
+
+    /// The credential was just given out.
+    pub(crate) fn gave(&self, token: &Token) {
+        if let Ok(hash) = token.hash().as_bytes().try_into() {
+            self.succeeded(hash);
+        }
     }
 
     /// The credential was none, or is none any more.

@@ -11,6 +11,7 @@ mod epoch;
 mod error;
 mod idempotency;
 mod leader;
+mod metrics;
 mod outbox;
 mod served;
 mod server;

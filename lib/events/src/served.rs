@@ -8,7 +8,7 @@ use mpanel_pg::{Db, Tx};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::{Error, Tail};
+use crate::{Error, Tail, metrics};
 
 /// One data-plane process as the feed sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +85,7 @@ impl ServedBoard {
         let key = (status.node.clone(), status.process.clone());
         let mut consumers = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
         let number = consumers.get(&key).map_or(0, |(number, _)| number + 1);
+        metrics::consumer(&status);
         consumers.insert(key.clone(), (number, status));
         drop(consumers);
         self.changed.send_modify(|n| *n += 1);
@@ -98,6 +99,7 @@ impl ServedBoard {
         {
             status.last_seen = at;
             f(status);
+            metrics::consumer(status);
         }
         drop(consumers);
         self.changed.send_modify(|n| *n += 1);

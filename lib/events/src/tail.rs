@@ -8,7 +8,7 @@ use serde_json::Value;
 use sqlx::postgres::PgListener;
 use tokio::sync::{broadcast, watch};
 
-use crate::Error;
+use crate::{Error, metrics};
 
 const BATCH: i64 = 500;
 /// Bytes of values after which a batch takes no further row.
@@ -86,6 +86,7 @@ impl Tail {
                     // No subscriber is no error.
                     let _ = self.rows.send(Arc::new(row));
                     self.last.send_replace(seq);
+                    metrics::reached(seq);
                 }
                 if !more {
                     break;

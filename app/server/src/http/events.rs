@@ -54,6 +54,7 @@ pub async fn stream(state: State, Cx(cx): Cx, caller: Caller, request: Request) 
         uri: request.uri().clone(),
         headers: request.headers().clone(),
         sender,
+        unsure: false,
         _places: places,
     };
     let mut stopping = state.stopping.clone();
@@ -116,6 +117,8 @@ struct Stream {
     uri: Uri,
     headers: HeaderMap,
     sender: mpsc::Sender<std::result::Result<SseEvent, Infallible>>,
+    /// The last look at the rights was refused for too many requests.
+    unsure: bool,
     _places: Places,
 }
 
@@ -218,12 +221,17 @@ impl Stream {
         match self.state.gate.admit(admission).await {
             // Without the membership, a request that names no tenant would be for another one.
             Ok(cx) if cx.tenant() == self.cx.tenant() => {
-                self.cx = cx;
+                (self.cx, self.unsure) = (cx, false);
                 self.cx.authorize::<Event, _>(actions::List).is_ok()
             }
             Ok(_) => false,
-            // A database that is away takes nobody's rights, nor do too many requests of the same credential.
-            Err(problem) => matches!(problem.kind(), Kind::Unavailable | Kind::RateLimited),
+            // A database that is away takes nobody's rights, nor do too many requests of the same credential; unless
+            // it goes on, which is how one that was revoked would keep its stream.
+            Err(problem) if problem.kind() == Kind::RateLimited && !self.unsure => {
+                self.unsure = true;
+                true
+            }
+            Err(problem) => problem.kind() == Kind::Unavailable,
         }
     }
 }

@@ -49,6 +49,9 @@ impl Identity {
         }
         self.0.throttle.by_account(&account.email)?;
         if let Some(known) = self.recognise(&email, given.password).await? {
+            if known.person.account.id == user {
+                return Err(Error::ActivationGone);
+            }
             let invitation = Invitation {
                 token: &token,
                 invited: user,
@@ -62,7 +65,10 @@ impl Identity {
         if !activations::take(change.tx(), &token, now).await? {
             return Err(Error::ActivationGone);
         }
-        users::activate(change.tx(), user, (&name, &password_hash), now).await?;
+        // A link that outlived the activation is nobody's key to the account.
+        if !users::activate(change.tx(), user, (&name, &password_hash), now).await? {
+            return Err(Error::ActivationGone);
+        }
         change
             .record(Record::new(events::USER_ACTIVATED, user, json!({"user": user})))
             .await?;

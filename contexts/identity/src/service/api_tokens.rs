@@ -108,6 +108,7 @@ impl Identity {
             }
         };
         let secret = Token::generate(API_TOKEN_PREFIX);
+        self.0.guesses.gave(&secret);
         let token = ApiToken {
             id: ApiTokenId::generate(),
             user,

@@ -9,12 +9,11 @@ use mpanel_pg::TenantTx;
 use serde_json::json;
 
 use super::{Recognised, after};
-use crate::Identity;
-use crate::authz;
 use crate::credential::SESSION_PREFIX;
 use crate::domain::{Account, MeTenant, Presence};
 use crate::error::Error;
 use crate::store::{sessions, users};
+use crate::{Identity, authz, metrics};
 
 /// A session nobody uses ends (ASVS 7.3.1).
 pub const IDLE_LIFE: SignedDuration = SignedDuration::from_hours(12);
@@ -56,6 +55,12 @@ impl Identity {
     }
 
     pub async fn sign_in(&self, who: &Presence, given: SignIn<'_>) -> Result<SignedIn, Error> {
+        let outcome = self.try_sign_in(who, given).await;
+        metrics::sign_in(&outcome);
+        outcome
+    }
+
+    async fn try_sign_in(&self, who: &Presence, given: SignIn<'_>) -> Result<SignedIn, Error> {
         self.admit_stranger(who)?;
         self.0.throttle.by_account(given.email.as_str())?;
         let Some(known) = self.recognise(&given.email, given.password).await? else {
@@ -183,6 +188,7 @@ impl Identity {
         change
             .record(Record::new(events::SESSION_STARTED, new.id, facts.clone()).after(facts))
             .await?;
+        self.0.guesses.gave(&token);
         Ok(token)
     }
 
@@ -225,6 +231,7 @@ impl Identity {
         };
         let token = Token::generate(SESSION_PREFIX);
         let renewed = sessions::renew(tx, allowed, user, (old, &token.hash())).await?;
+        self.0.guesses.gave(&token);
         Ok((ended, renewed.then_some(token)))
     }
 

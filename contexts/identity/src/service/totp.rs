@@ -118,7 +118,8 @@ impl Identity {
         (pointer, password): (&'static str, &str),
     ) -> Result<Secrets, Error> {
         let person = self.person(cx).await?;
-        self.0.throttle.by_account(&person.account.email)?;
+        // Not by address: attempts of strangers to sign in must not keep a person from changing a password.
+        self.0.throttle.by_account(&person.account.id.to_string())?;
         match self
             .0
             .passwords

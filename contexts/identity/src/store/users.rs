@@ -121,14 +121,14 @@ pub async fn create(
     Ok(())
 }
 
-/// Gives an account of the transaction's tenant its first password.
+/// Gives an account of the transaction's tenant its first password; `false` when it has one.
 pub async fn activate(
     tx: &mut TenantTx,
     user: UserId,
     (name, password_hash): (&str, &str),
     now: Timestamp,
-) -> Result<(), Error> {
-    sqlx::query!(
+) -> Result<bool, Error> {
+    let done = sqlx::query!(
         "update identity.users set name = $3, password_hash = $4, activated_at = $5
          where tenant_id = $1 and id = $2 and password_hash is null",
         tx.tenant().uuid(),
@@ -139,7 +139,7 @@ pub async fn activate(
     )
     .execute(tx.conn())
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// Removes an account of the transaction's tenant that nobody has activated.

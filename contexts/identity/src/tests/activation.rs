@@ -1,10 +1,13 @@
 use jiff::SignedDuration;
 use mpanel_authz::{Role, TenantKind};
+use mpanel_crypto::Token;
 use mpanel_identity_contract::Accounts;
+use mpanel_kernel::clock::Clock as _;
 use mpanel_kernel::ids::UserId;
 
-use super::store::memberships::{audited, everything};
+use super::store::memberships::{audited, everything, plant_link};
 use super::support::{PASSWORD, World, activate, code, presence};
+use crate::service::{ACTIVATION_PREFIX, Activate};
 
 #[tokio::test]
 async fn an_invitation_sets_the_first_password_once() {
@@ -24,6 +27,34 @@ async fn an_invitation_sets_the_first_password_once() {
     assert_eq!(code(again), "identity.activation.gone");
     assert_eq!(code(world.sign_in("ada@example.com", PASSWORD, None).await), "ok");
     assert_eq!(audited(&world.db, "identity.user.activated").await, 1);
+}
+
+/// As when an invitation and an activation of the same account cross each other.
+#[tokio::test]
+async fn a_link_that_outlived_the_activation_opens_nothing() {
+    let world = World::claimed().await;
+    let customer = world.customer().await;
+    let ada = world
+        .member("ada@example.com", customer, Role::Owner)
+        .await
+        .me
+        .account
+        .id;
+    let token = Token::generate(ACTIVATION_PREFIX);
+    let until = world.clock.now() + SignedDuration::from_hours(1);
+    plant_link(&world.db, ada, token.hash().as_bytes(), until).await;
+    for password in ["the password of somebody else", PASSWORD] {
+        let given = Activate {
+            password,
+            ..activate(token.reveal())
+        };
+        assert_eq!(
+            code(world.identity.activate(&presence(), given).await),
+            "identity.activation.gone"
+        );
+    }
+    let me = world.sign_in("ada@example.com", PASSWORD, None).await.unwrap().me;
+    assert_eq!(me.memberships.len(), 1, "nothing was taken from her");
 }
 
 #[tokio::test]

@@ -222,3 +222,15 @@ async fn v6_3_4_passwords_do_not_travel_in_clear() {
     let refused = world.identity.sign_in(&who, sign_in(OWNER, PASSWORD, None)).await;
     assert_eq!(code(refused), "identity.session.insecure");
 }
+
+#[tokio::test]
+async fn attempts_to_sign_in_are_counted_by_what_came_of_them() {
+    let world = World::claimed().await;
+    world.sign_in(OWNER, PASSWORD, None).await.unwrap();
+    code(world.sign_in(OWNER, "not the password", None).await);
+    let metrics = mpanel_telemetry::metrics::exposition();
+    for result in ["ok", "identity.session.invalid_credentials"] {
+        let series = format!("mpanel_identity_sign_ins_total{{result=\"{result}\"}}");
+        assert!(metrics.contains(&series), "{series} in {metrics}");
+    }
+}

@@ -74,6 +74,7 @@ impl World {
             rootless: true,
             logins_per_minute_address: per_address,
             logins_per_minute_account: per_account,
+            guesses_burst: 1000,
         };
         let shared: SharedClock = clock.clone();
         let identity = Identity::open(spine, shared, memberships.clone(), settings)

@@ -36,8 +36,7 @@ async fn v6_3_1_made_up_credentials_are_refused_before_they_are_looked_up_and_ot
         StatusCode::UNAUTHORIZED,
         "others elsewhere"
     );
-    // One that has never been seen waits too, and so does one that has ended.
     let fresh = world.sign_in_owner().await;
     let answer = world.request(Method::GET, "/me").session(&fresh).send().await;
-    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(answer.status, StatusCode::OK, "who has just signed in there");
 }

@@ -69,17 +69,19 @@ impl Memberships for TestMemberships {
         user: UserId,
         tenant: TenantId,
     ) -> Result<Option<Acting>, mpanel_pg::Error> {
-        let row = sqlx::query("select kind, role, holder from tenancy.acting($1, $2, array['owner', 'admin'])")
-            .bind(user.uuid())
-            .bind(tenant.uuid())
-            .fetch_optional(tx.conn())
-            .await?;
+        let row =
+            sqlx::query("select kind, role, holder, suspended from tenancy.acting($1, $2, array['owner', 'admin'])")
+                .bind(user.uuid())
+                .bind(tenant.uuid())
+                .fetch_optional(tx.conn())
+                .await?;
         Ok(row.map(|row| {
             let holder = TenantId::from_uuid(row.get("holder"));
             Acting {
                 kind: row.get::<String, _>("kind").parse().unwrap(),
                 role: row.get::<String, _>("role").parse().unwrap(),
                 assumed_from: (holder != tenant).then_some(holder),
+                suspended: row.get("suspended"),
             }
         }))
     }
@@ -157,6 +159,22 @@ pub async fn set_password_hash(db: &Db, user: UserId, hash: &str) {
         .execute(tx.conn())
         .await
         .unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// A link to activate the account, whether or not it is active.
+pub async fn plant_link(db: &Db, user: UserId, hash: &[u8], until: Timestamp) {
+    let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
+    sqlx::query(
+        "insert into identity.activations (tenant_id, user_id, token_hash, expires_at)
+         select tenant_id, id, $2, $3 from identity.users where id = $1",
+    )
+    .bind(user.uuid())
+    .bind(hash)
+    .bind(Ts(until))
+    .execute(tx.conn())
+    .await
+    .unwrap();
     tx.commit().await.unwrap();
 }
 

@@ -1,0 +1,37 @@
+use std::sync::LazyLock;
+
+use mpanel_telemetry::metrics::{Family, Gauge, register};
+
+use crate::served::ConsumerStatus;
+
+struct Metrics {
+    newest: Gauge,
+    acknowledged: Family<[(&'static str, String); 1], Gauge>,
+    connected: Family<[(&'static str, String); 1], Gauge>,
+}
+
+static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
+    newest: register("feed_newest", "Number of the feed's newest row", Gauge::default()),
+    acknowledged: register(
+        "feed_acknowledged",
+        "Number up to which a data plane's process serves what was published",
+        Family::default(),
+    ),
+    connected: register(
+        "feed_connected",
+        "Whether a data plane's process is connected: 1 or 0",
+        Family::default(),
+    ),
+});
+
+/// The feed has reached this number; what a process has acknowledged lags behind it.
+pub fn reached(seq: i64) {
+    METRICS.newest.set(seq);
+}
+
+/// What is known of a process. There are as many as the nodes have been set up for.
+pub fn consumer(status: &ConsumerStatus) {
+    let labels = [("process", format!("{}/{}", status.node, status.process))];
+    METRICS.acknowledged.get_or_create(&labels).set(status.acked_seq);
+    METRICS.connected.get_or_create(&labels).set(status.connected.into());
+}
