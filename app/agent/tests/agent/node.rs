@@ -23,6 +23,24 @@ pub fn is_root() -> bool {
     geteuid().is_root()
 }
 
+/// Whether this process is root. To be asked first by a test that only root can run; `why` is told where it is skipped.
+///
+/// # Panics
+/// As an ordinary user, unless `MPANEL_TEST_UNPRIVILEGED=1` says that this is meant: a test that silently tests nothing is worse than
+/// one that fails. (As `mpanel_testkit::root`, which brings more than the agent's tests may have.)
+pub fn root_or_excused(why: &str) -> bool {
+    if is_root() {
+        return true;
+    }
+    let excused = std::env::var_os("MPANEL_TEST_UNPRIVILEGED").is_some_and(|value| value == "1");
+    assert!(
+        excused,
+        "only root can run this test ({why}): run it as root, or set MPANEL_TEST_UNPRIVILEGED=1 to skip it"
+    );
+    eprintln!("skipped, since this is not root: {why}");
+    false
+}
+
 pub struct Node {
     pub data: TempDir,
     pub agent: UnixAgent,
