@@ -94,6 +94,7 @@ test: deps-test
 	$(MAKE) web-test
 	cargo xtask sqlx --check
 	$(MAKE) lint
+	cargo xtask fuzz --check
 	cargo build --locked -p mpanel -p mpanel-agent
 	cargo xtask openapi --check
 	cargo xtask test

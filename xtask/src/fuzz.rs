@@ -1,19 +1,20 @@
-//! `cargo xtask fuzz`: every fuzz target of the repository for a while.
+//! `cargo xtask fuzz`: every fuzz target of the repository for a while, or whether they still compile.
 
 use crate::{process, workspace};
 use anyhow::{Context as _, Result, bail};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// `cargo xtask fuzz [SECONDS]`
+/// `cargo xtask fuzz [SECONDS | --check]`
 ///
 /// # Errors
 /// When cargo-fuzz is missing or a target finds something.
 pub fn run(root: &Path, args: &[String]) -> Result<()> {
     let seconds: u32 = match args {
+        [flag] if flag == "--check" => return check(root),
         [] => 60,
         [seconds] => seconds.parse().context("SECONDS is a number")?,
-        _ => bail!("usage: cargo xtask fuzz [SECONDS]"),
+        _ => bail!("usage: cargo xtask fuzz [SECONDS | --check]"),
     };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut version = Command::new(&cargo);
@@ -32,6 +33,18 @@ pub fn run(root: &Path, args: &[String]) -> Result<()> {
             .args(["+nightly", "fuzz", "run", &target, "--"]);
         fuzz.arg(format!("-max_total_time={seconds}"));
         process::run(&mut fuzz)?;
+    }
+    Ok(())
+}
+
+/// They stand in workspaces of their own, so that nothing else notices when they no longer compile.
+fn check(root: &Path) -> Result<()> {
+    let mut packages: Vec<String> = targets(root).into_iter().map(|(package, _)| package).collect();
+    packages.dedup();
+    for package in packages {
+        let mut cargo = Command::new("cargo");
+        cargo.current_dir(root.join(package).join("fuzz")).args(["check", "--quiet", "--locked"]);
+        process::run(&mut cargo)?;
     }
     Ok(())
 }

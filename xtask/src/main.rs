@@ -21,7 +21,7 @@ usage: cargo xtask <command>
   new-context NAME                 scaffold contexts/NAME
   openapi [--check]                write (or compare) web/openapi.json
   test [ARG…]                      all Rust tests
-  fuzz [SECONDS]                   every fuzz target, so long each
+  fuzz [SECONDS | --check]         every fuzz target, so long each; or do they compile
   sqlx [--check] [-p CRATE]…       prepare (or compare) the offline query data in <crate>/.sqlx
        [--database-url URL]        use a running server instead of an ephemeral one
   sqlx --serve [--dir DIR]         keep a development server running, migrated afresh; prints its URL
