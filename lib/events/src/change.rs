@@ -65,6 +65,21 @@ impl Spine {
             Claim::Done(response) => Ok(Begin::Replay(serde_json::from_slice(&response)?)),
         }
     }
+
+    /// Whether some request with this one's `Idempotency-Key` has been answered, so that nothing has to be got ready for
+    /// this one: [`Spine::begin_once`] compares the two and answers.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn is_answered(&self, cx: &OpCx) -> Result<bool, Error> {
+        let Some(key) = cx.idempotency() else {
+            return Ok(false);
+        };
+        let mut tx = self.db.tenant(cx.tenant()).await?;
+        let answered = idempotency::is_answered(&mut tx, cx, key).await?;
+        tx.end_read();
+        Ok(answered)
+    }
 }
 
 /// How a change that happens once begins.

@@ -66,6 +66,22 @@ pub(crate) async fn claim(
     }
 }
 
+/// Whether an answer can be replayed for the key.
+pub(crate) async fn is_answered(tx: &mut TenantTx, cx: &OpCx, key: &IdempotencyKey) -> Result<bool, Error> {
+    let answered = sqlx::query_scalar!(
+        r#"select exists(
+               select from spine.idempotency where tenant_id = $1 and actor = $2 and key = $3 and expires_at > $4
+           ) as "answered!""#,
+        tx.tenant().uuid(),
+        cx.actor().reference(),
+        key.key,
+        Ts(cx.clock().now()) as _,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(answered)
+}
+
 /// A request that failed gives its lock up a moment after its answer went out, when its transaction is rolled back; one
 /// that follows at once must not be told that it is still running.
 async fn lock_soon(tx: &mut TenantTx, lock: &str) -> Result<bool, Error> {

@@ -119,11 +119,11 @@ impl FeedServer {
             acked_seq: 0,
             last_seen: self.clock.now(),
         });
-        let (taken, reported) = mpsc::channel(1);
+        let (answers, answered) = mpsc::channel(1);
         // Whichever ends first ends the connection.
         let result = tokio::select! {
-            result = self.send(hello, &node, &mut to, reported) => result,
-            result = self.receive(hello, &connection, from, taken) => result,
+            result = self.send(hello, &node, &mut to, answered) => result,
+            result = self.receive(hello, &connection, from, answers) => result,
         };
         self.board
             .update(&connection, self.clock.now(), |status| status.connected = false);
@@ -139,7 +139,7 @@ impl FeedServer {
         hello: &Hello,
         connection: &Connection,
         mut from: OwnedReadHalf,
-        taken: mpsc::Sender<u64>,
+        answers: mpsc::Sender<ServerFrame>,
     ) -> io::Result<()> {
         loop {
             match frame::read(&mut from).await? {
@@ -149,10 +149,17 @@ impl FeedServer {
                     });
                 }
                 ClientFrame::Usage(usage) => match &self.usage {
-                    Some(sink) if self.takes_usage_of(hello) => match sink.keep(connection.node(), &usage).await {
-                        Ok(()) => taken.send(usage.seq).await.map_err(io::Error::other)?,
-                        Err(error) => tracing::warn!(error, "usage is not kept and will be reported again"),
-                    },
+                    Some(sink) if self.takes_usage_of(hello) => {
+                        let seq = usage.seq;
+                        let answer = match sink.keep(connection.node(), &usage).await {
+                            Ok(()) => ServerFrame::UsageTaken { seq },
+                            Err(error) => {
+                                tracing::warn!(error, "usage is not kept and will be reported again");
+                                ServerFrame::UsageNotKept { seq }
+                            }
+                        };
+                        answers.send(answer).await.map_err(io::Error::other)?;
+                    }
                     _ => return Err(io::Error::other("usage of a process that has none to report")),
                 },
                 ClientFrame::Hello(_) => return Err(io::Error::other("a second hello")),
@@ -165,7 +172,7 @@ impl FeedServer {
         hello: &Hello,
         node: &str,
         to: &mut OwnedWriteHalf,
-        mut reported: mpsc::Receiver<u64>,
+        mut answers: mpsc::Receiver<ServerFrame>,
     ) -> io::Result<()> {
         // Subscribed before the table is read: nothing falls between the two.
         let mut rows = self.tail.subscribe();
@@ -203,8 +210,8 @@ impl FeedServer {
                     sent = self.catch_up(hello, &now.epoch, sent, to).await?;
                     continue;
                 }
-                Some(seq) = reported.recv() => {
-                    frame::write(to, &ServerFrame::UsageTaken { seq }).await?;
+                Some(answer) = answers.recv() => {
+                    frame::write(to, &answer).await?;
                     continue;
                 }
             };

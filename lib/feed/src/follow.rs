@@ -199,6 +199,10 @@ async fn stream(
                 reporting.taken(seq);
                 continue;
             }
+            Some(Ok(ServerFrame::UsageNotKept { .. })) => {
+                reporting.not_kept();
+                continue;
+            }
             Some(Ok(other)) => break Err(io::Error::other(format!("unexpected in the stream: {other:?}"))),
             Some(Err(error)) => break Err(error),
             None => break Ok(()),

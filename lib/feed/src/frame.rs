@@ -95,6 +95,10 @@ pub enum ServerFrame {
     UsageTaken {
         seq: u64,
     },
+    /// The report could not be kept now and is to be made again a while later.
+    UsageNotKept {
+        seq: u64,
+    },
     Refused {
         reason: String,
     },

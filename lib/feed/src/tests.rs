@@ -5,9 +5,11 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::time::Instant;
 
 use crate::frame::{self, ClientFrame, Hello, Item, Mode, PROTOCOL, Position, Role, ServerFrame};
-use crate::{Mirror, Subscription, Update, follow};
+use crate::usage::Reporting;
+use crate::{Mirror, Reports, Subscription, Update, Usage, follow};
 
 fn item(seq: i64, key: &str, value: Option<&str>) -> Item {
     Item {
@@ -189,4 +191,46 @@ async fn a_peer_that_announces_a_huge_frame_is_cut_off() {
             .unwrap()
             .is_err()
     );
+}
+
+/// Always has something to report.
+#[derive(Default)]
+struct Counting(u64);
+
+impl Reports for Counting {
+    fn next(&mut self) -> Option<Usage> {
+        self.0 += 1;
+        Some(Usage {
+            seq: self.0,
+            boot: "b".into(),
+            window: "2026-11-23".into(),
+            sites: Vec::new(),
+        })
+    }
+
+    fn taken(&mut self, _seq: u64) {}
+}
+
+#[tokio::test]
+async fn a_report_without_an_answer_has_no_other_behind_it() {
+    let mut reports = Counting::default();
+    let mut sent = Vec::new();
+    let mut reporting = Reporting::new(&mut reports, true);
+    reporting.report(&mut sent).await.unwrap();
+    assert!(!sent.is_empty());
+    assert_eq!(reporting.due(), None, "however long the answer takes");
+    let before = sent.len();
+    reporting.report(&mut sent).await.unwrap();
+    assert_eq!(sent.len(), before);
+
+    reporting.taken(1);
+    assert!(reporting.due().is_some_and(|due| due <= Instant::now()));
+    reporting.report(&mut sent).await.unwrap();
+    assert!(sent.len() > before);
+    // What could not be kept is tried again, and not at once.
+    let asked = Instant::now();
+    reporting.not_kept();
+    assert!(reporting.due().is_some_and(|due| due > asked));
+    // The next connection begins anew.
+    assert!(Reporting::new(&mut reports, true).due().is_some());
 }

@@ -9,8 +9,8 @@ use crate::frame::{self, ClientFrame};
 
 /// How often it is asked whether there is something to report.
 const EVERY: Duration = Duration::from_secs(1);
-/// A report without an answer is made again after this time.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// After which a report is made again that could not be kept.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// What was counted in one window, upwards.
 ///
@@ -42,8 +42,9 @@ pub struct SiteUsage {
 
 /// Where a data plane keeps what it has to report until the control plane has it.
 pub trait Reports {
-    /// The next report, if there is one. Asked again after each answer and every second; what was not answered in time
-    /// is asked for again.
+    /// The next report, if there is one. Asked again after each answer and, while there is none, every second. A report
+    /// that a connection has taken along is not asked for again before it was answered or the connection has ended:
+    /// a control plane that is slow has one to keep and not the same figures once more.
     fn next(&mut self) -> Option<Usage>;
     /// The control plane has this report for good.
     fn taken(&mut self, seq: u64);
@@ -61,6 +62,7 @@ impl Reports for () {
 /// The reports of one connection: one is on its way at a time.
 pub(crate) struct Reporting<'a, R> {
     reports: &'a mut R,
+    /// None while an answer is awaited, and on a connection that takes no reports.
     due: Option<Instant>,
 }
 
@@ -86,12 +88,16 @@ impl<'a, R: Reports> Reporting<'a, R> {
             self.due = Some(now + EVERY);
             return Ok(());
         };
-        self.due = Some(now + ANSWER_WITHIN);
+        self.due = None;
         frame::write(to, &ClientFrame::Usage(usage)).await
     }
 
     pub(crate) fn taken(&mut self, seq: u64) {
         self.reports.taken(seq);
         self.due = Some(Instant::now());
+    }
+
+    pub(crate) fn not_kept(&mut self) {
+        self.due = Some(Instant::now() + AGAIN);
     }
 }

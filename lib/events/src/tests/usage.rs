@@ -61,11 +61,12 @@ fn usage(seq: u64) -> Usage {
     }
 }
 
-/// The next answer to a report; `None` when the connection ends before.
-async fn answer(stream: &mut UnixStream) -> Option<u64> {
+/// The next answer to a report, and whether it is kept; `None` when the connection ends before.
+async fn answer(stream: &mut UnixStream) -> Option<(u64, bool)> {
     loop {
         match frame::read(stream).await {
-            Ok(ServerFrame::UsageTaken { seq }) => return Some(seq),
+            Ok(ServerFrame::UsageTaken { seq }) => return Some((seq, true)),
+            Ok(ServerFrame::UsageNotKept { seq }) => return Some((seq, false)),
             Ok(_) => {}
             Err(_) => return None,
         }
@@ -73,7 +74,7 @@ async fn answer(stream: &mut UnixStream) -> Option<u64> {
 }
 
 #[tokio::test]
-async fn a_report_is_answered_once_it_is_kept_and_one_that_is_not_kept_is_not() {
+async fn a_report_is_answered_once_it_is_kept_or_cannot_be() {
     let fixture = Fixture::new().await;
     let folder = tempfile::tempdir().unwrap();
     let kept = Arc::new(Kept::default());
@@ -81,11 +82,12 @@ async fn a_report_is_answered_once_it_is_kept_and_one_that_is_not_kept_is_not() 
     let (mut stream, wanted) = connect(folder.path()).await;
     assert!(wanted);
     frame::write(&mut stream, &ClientFrame::Usage(usage(1))).await.unwrap();
-    assert_eq!(answer(&mut stream).await, Some(1));
-    // The connection goes on, and what was not kept has no answer.
+    assert_eq!(answer(&mut stream).await, Some((1, true)));
+    // The connection goes on all the same.
     frame::write(&mut stream, &ClientFrame::Usage(usage(2))).await.unwrap();
+    assert_eq!(answer(&mut stream).await, Some((2, false)));
     frame::write(&mut stream, &ClientFrame::Usage(usage(3))).await.unwrap();
-    assert_eq!(answer(&mut stream).await, Some(3));
+    assert_eq!(answer(&mut stream).await, Some((3, true)));
     let node = || "node_1".to_owned();
     assert_eq!(*kept.0.lock().unwrap(), [(node(), usage(1)), (node(), usage(3))]);
 }
