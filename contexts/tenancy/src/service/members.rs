@@ -135,8 +135,16 @@ impl Service {
         let mut change = self.tenancy.spine.begin(cx).await?;
         let rows = store::members::lock(change.tx()).await?;
         let before = role_of(&rows, user).ok_or(Error::NotFound)?;
-        if role == Role::Owner {
+        if role == Role::Owner && before != Role::Owner {
             may_make_owner(cx)?;
+            // Whoever invited them holds the link to the account, and would become the owner by it.
+            if !self.member(cx, tenant, user).await?.active {
+                return Err(Error::field(
+                    "/role",
+                    "tenancy.member.not_active",
+                    "they have not activated their account yet: remove them, and invite them as an owner",
+                ));
+            }
         }
         if before == Role::Owner && role != Role::Owner {
             may_lose_owner(cx, &rows)?;

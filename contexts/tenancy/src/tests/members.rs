@@ -197,6 +197,24 @@ async fn a_members_role_is_changed_and_recorded() {
     assert!(matches!(elsewhere, Err(Error::NotFound)));
 }
 
+/// The administrator who invited them holds the link.
+#[tokio::test]
+async fn who_has_not_activated_the_account_is_made_no_owner() {
+    let world = World::new().await;
+    let customer = world.customer("C").await;
+    let own = world.owner(&customer);
+    let waiting = member("new@example.com", Role::Developer);
+    let waiting = world
+        .service
+        .add_member(&own, customer.id, waiting)
+        .await
+        .unwrap()
+        .member;
+    let update = async |role| world.service.update_member(&own, customer.id, waiting.user, role).await;
+    assert_eq!(update(Role::Owner).await.err().unwrap().fields()[0].pointer, "/role");
+    assert_eq!(update(Role::Admin).await.unwrap().role, Role::Admin);
+}
+
 #[tokio::test]
 async fn owners_are_made_and_unmade_by_owners_and_one_stays() {
     let world = World::new().await;
@@ -311,6 +329,7 @@ async fn a_right_to_act_is_ones_own_or_reaches_down_from_the_nearest() {
             kind,
             role,
             assumed_from,
+            suspended: false,
         })
     };
 
