@@ -100,7 +100,7 @@ impl Contexts {
         let dns = Dns::new(
             spine.clone(),
             clock.clone(),
-            Arc::new(tenancy.clone()),
+            (Arc::new(tenancy.clone()), Arc::new(tenancy.clone())),
             nameservers,
             board.clone(),
         );

@@ -8,8 +8,12 @@ create table dns.zones (
     -- still grows after a restore from an older backup (RFC 1982 compares within half of 32 bits).
     serial bigint not null check (serial between 1 and 4294967295),
     created_at timestamptz not null,
+    -- The host of a site in the zone whose place in the plan is the zone's too; null when the zone takes
+    -- one itself. So a tenant uses as many domains as it has hosts of sites and zones without one.
+    shares_place_of text,
     primary key (tenant_id, id)
 );
+create unique index zones_place on dns.zones (tenant_id, shares_place_of);
 create unique index zones_apex on dns.zones (tenant_id, apex);
 select mpanel.protect('dns.zones');
 

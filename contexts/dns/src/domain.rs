@@ -18,6 +18,16 @@ const SOA_TTL: u32 = 3600;
 /// TTL of records that the platform keeps: short enough to move a site in minutes.
 pub const MANAGED_TTL: i32 = 300;
 
+/// The most records of a zone: far more than hosted domains have, and few enough to be handled as a whole with each change.
+pub const MOST_RECORDS: usize = 10_000;
+
+fn limits() -> Limits {
+    Limits {
+        records: MOST_RECORDS,
+        ..Limits::default()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone {
     pub id: ZoneId,
@@ -79,7 +89,7 @@ impl NewRecord {
     pub fn check(&self, apex: &str) -> Result<CheckedRecord, Vec<FieldError>> {
         let ttl = u32::try_from(self.ttl).unwrap_or(u32::MAX);
         let name = mpanel_engine_dns::qualify(apex, &self.name);
-        let checked = validate_record(apex, &name, &self.rtype, ttl, &self.data, &Limits::default());
+        let checked = validate_record(apex, &name, &self.rtype, ttl, &self.data, &limits());
         match checked {
             Ok(record) => Ok(CheckedRecord {
                 name: record.name,
@@ -136,7 +146,7 @@ pub fn assemble(apex: &str, serial: i64, nameserver: &str, records: &[Record]) -
 /// # Errors
 /// What keeps it from being served, as errors of the request that brought it about.
 pub fn check(zone: &ZoneData) -> Result<(), Vec<FieldError>> {
-    let problems = check_zone(zone, &Limits::default());
+    let problems = check_zone(zone, &limits());
     let errors: Vec<FieldError> = problems
         .iter()
         .filter(|problem| problem.severity == Severity::Error)

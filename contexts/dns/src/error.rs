@@ -1,6 +1,6 @@
 use mpanel_authz::Denied;
 use mpanel_kernel::error::{FieldError, Kind, PublicError};
-use mpanel_tenancy_contract::NameError;
+use mpanel_tenancy_contract::{EntitlementError, NameError};
 
 /// What can go wrong with zones and records.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,8 @@ pub enum Error {
     Delegation,
     #[error("somebody changed this meanwhile; load it again and repeat your change")]
     Stale,
+    #[error(transparent)]
+    Entitlement(#[from] EntitlementError),
     #[error(transparent)]
     Name(#[from] NameError),
     #[error(transparent)]
@@ -47,6 +49,7 @@ impl PublicError for Error {
             Self::Invalid(_) => Kind::Invalid,
             Self::ZoneExists | Self::RecordExists | Self::Managed | Self::Delegation => Kind::Conflict,
             Self::Stale => Kind::Stale,
+            Self::Entitlement(error) => error.kind(),
             Self::Name(error) => error.kind(),
             Self::Spine(error) => error.kind(),
         }
@@ -62,6 +65,7 @@ impl PublicError for Error {
             Self::Managed => "dns.record.managed",
             Self::Delegation => "dns.record.delegation",
             Self::Stale => "request.stale",
+            Self::Entitlement(error) => error.code(),
             Self::Name(error) => error.code(),
             Self::Spine(error) => error.code(),
         }
@@ -69,6 +73,7 @@ impl PublicError for Error {
 
     fn public_text(&self) -> String {
         match self {
+            Self::Entitlement(error) => error.public_text(),
             Self::Name(error) => error.public_text(),
             Self::Spine(error) => error.public_text(),
             other => other.to_string(),

@@ -17,7 +17,7 @@ use mpanel_http::Module;
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::Migrations;
-use mpanel_tenancy_contract::NameClaims;
+use mpanel_tenancy_contract::{Entitlements, NameClaims};
 
 pub use authz::ROLES;
 pub use error::Error;
@@ -33,6 +33,7 @@ pub const MIGRATIONS: Migrations = Migrations {
 pub struct Dns {
     spine: Spine,
     clock: SharedClock,
+    entitlements: Arc<dyn Entitlements>,
     claims: Arc<dyn NameClaims>,
     /// What new zones name as their servers.
     nameservers: Arc<[DomainName]>,
@@ -44,13 +45,14 @@ impl Dns {
     pub fn new(
         spine: Spine,
         clock: SharedClock,
-        claims: Arc<dyn NameClaims>,
+        (entitlements, claims): (Arc<dyn Entitlements>, Arc<dyn NameClaims>),
         nameservers: Vec<DomainName>,
         board: ServedBoard,
     ) -> Self {
         Self {
             spine,
             clock,
+            entitlements,
             claims,
             nameservers: nameservers.into(),
             board,

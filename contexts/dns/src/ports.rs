@@ -1,10 +1,11 @@
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use mpanel_dns_contract::{DnsPortError, HostDns, HostRecords};
-use mpanel_kernel::ids::{RecordId, ZoneId};
+use mpanel_dns_contract::{DnsPortError, HostDns, HostRecords, Place};
+use mpanel_kernel::ids::ZoneId;
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::TenantTx;
+use mpanel_tenancy_contract::{EntitlementError, EntitlementKey};
 
 use crate::domain::{CheckedRecord, MANAGED_TTL, Record, meant};
 use crate::error::Error;
@@ -13,7 +14,9 @@ use crate::{Dns, store};
 impl From<Error> for DnsPortError {
     fn from(error: Error) -> Self {
         match error {
-            Error::Spine(mpanel_events::Error::Db(error)) => Self::Db(error),
+            Error::Spine(mpanel_events::Error::Db(error)) | Error::Entitlement(EntitlementError::Db(error)) => {
+                Self::Db(error)
+            }
             other => Self::Spine(other.to_string()),
         }
     }
@@ -69,7 +72,7 @@ impl Dns {
         if !as_wanted || holding.len() > 1 {
             store::records::delete_managed(tx, host.as_str()).await?;
             for record in &wanted {
-                store::records::insert(tx, zone, RecordId::generate(), record, Some(host.as_str())).await?;
+                store::records::insert_managed(tx, zone, record, host.as_str()).await?;
             }
             for zone in holding {
                 self.publish(tx, zone, self.clock.now()).await?;
@@ -90,9 +93,17 @@ impl HostRecords for Dns {
     ) -> Result<HostDns, DnsPortError> {
         store::zones::lock_hosts(tx).await?;
         let zone = match (covering(tx, host).await?, meant(host)) {
-            (Some(zone), _) => zone,
+            (Some(zone), _) => {
+                if create_zone && store::zones::share_place(tx, zone.0, host.as_str()).await? {
+                    self.entitlements
+                        .reserve(tx, EntitlementKey::Domains, -1)
+                        .await
+                        .map_err(Error::from)?;
+                }
+                zone
+            }
             (None, Some(apex)) if create_zone => {
-                match self.add_zone(tx, &apex, self.clock.now()).await {
+                match self.add_zone_for(tx, &apex, host, self.clock.now()).await {
                     Ok(id) => (id, apex),
                     // Somebody else's domain, or the platform's: its DNS is not ours to answer.
                     Err(Error::Name(mpanel_tenancy_contract::NameError::Db(error))) => return Err(error.into()),
@@ -105,14 +116,17 @@ impl HostRecords for Dns {
         Ok(self.point_within(tx, zone, host, addresses).await?)
     }
 
-    async fn withdraw(&self, tx: &mut TenantTx, host: &DomainName) -> Result<(), DnsPortError> {
+    async fn withdraw(&self, tx: &mut TenantTx, host: &DomainName) -> Result<Place, DnsPortError> {
         store::zones::lock_hosts(tx).await?;
         let holding = store::zones::lock_for_host(tx, host.as_str(), None).await?;
         store::records::delete_managed(tx, host.as_str()).await?;
         for zone in holding {
             self.publish(tx, zone, self.clock.now()).await?;
         }
-        Ok(())
+        Ok(match store::zones::leave_place(tx, host.as_str()).await? {
+            true => Place::TakenByZone,
+            false => Place::Free,
+        })
     }
 
     async fn status(&self, tx: &mut TenantTx, host: &DomainName) -> Result<HostDns, DnsPortError> {

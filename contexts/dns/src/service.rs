@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use mpanel_events::State;
 use mpanel_feed::topics::DNS_ZONE;
 use mpanel_kernel::error::FieldError;
-use mpanel_kernel::ids::{RecordId, ZoneId};
+use mpanel_kernel::ids::ZoneId;
 use mpanel_pg::TenantTx;
 
 use crate::domain::{CheckedRecord, Record};
@@ -18,8 +18,9 @@ use crate::{Dns, domain, store};
 
 /// TTL of a zone's own NS records: delegations change rarely.
 const NS_TTL: i32 = 86_400;
-/// The most bytes of a zone on its way to the name servers; well below what one frame of the feed carries.
-const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// The most bytes of a zone on its way to the name servers. Each change of a zone reads, checks and publishes it as a whole, so
+/// this and [`domain::MOST_RECORDS`] bound what one request costs.
+const MOST_BYTES: usize = 1024 * 1024;
 
 impl Dns {
     /// Gives the zone a new serial, checks it as a whole and publishes it, in the caller's transaction.
@@ -71,7 +72,7 @@ impl Dns {
             .filter(|wanted| !kept.iter().any(|kept| kept.data == wanted.data))
             .collect();
         for record in &stale {
-            store::records::delete(tx, zone, record.id).await?;
+            store::records::remove(tx, zone, record.id).await?;
         }
         for record in &missing {
             // One that the tenant had named itself is ours from now on.
@@ -79,9 +80,9 @@ impl Dns {
                 .iter()
                 .find(|own| own.name == apex && own.rtype == "NS" && own.data == record.data);
             if let Some(own) = own {
-                store::records::delete(tx, zone, own.id).await?;
+                store::records::remove(tx, zone, own.id).await?;
             }
-            store::records::insert(tx, zone, RecordId::generate(), record, Some(apex)).await?;
+            store::records::insert_managed(tx, zone, record, apex).await?;
         }
         Ok(!stale.is_empty() || !missing.is_empty())
     }

@@ -1,4 +1,5 @@
-//! SQL only. What writes on behalf of a caller takes the proof that it was authorised.
+//! SQL only. What a caller's request writes takes the proof that it was authorised; what zones need besides,
+//! and what other contexts ask for hosts that they have authorised themselves, does not.
 
 pub mod records;
 pub mod zones;

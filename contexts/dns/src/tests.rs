@@ -1,7 +1,10 @@
 mod hosts;
 mod isolation;
 mod patches;
+mod places;
 mod records;
 mod requests;
+mod sizes;
 mod support;
+mod tenancy;
 mod zones;

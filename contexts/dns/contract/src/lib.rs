@@ -28,6 +28,16 @@ pub enum HostDns {
     Elsewhere,
 }
 
+/// What becomes of the place that a site's domain took in the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Place {
+    /// Nobody needs it: the caller gives it back.
+    Free,
+    /// The domain's zone stays and takes it over: it is not given back.
+    TakenByZone,
+}
+
 /// Addresses could not be arranged.
 #[derive(Debug, thiserror::Error)]
 pub enum DnsPortError {
@@ -62,6 +72,10 @@ pub trait HostRecords: Send + Sync + 'static {
     /// registers or its `www`, not another name below one, and the domain can be claimed. Asking
     /// again brings the addresses up to date.
     ///
+    /// `create_zone` says as well that the host is new, and that the caller reserves a place for it in
+    /// the plan (`domains`): a zone that no other host shares its place with has none of its own any
+    /// more. The caller holds the tenant's counters already, and reserves after this call.
+    ///
     /// Calls for one tenant wait for each other to the end of their transactions.
     ///
     /// # Errors
@@ -74,11 +88,12 @@ pub trait HostRecords: Send + Sync + 'static {
         create_zone: bool,
     ) -> Result<HostDns, DnsPortError>;
 
-    /// Removes the records that [`HostRecords::point`] made for `host`; others stay.
+    /// Removes the records that [`HostRecords::point`] made for `host`; others stay, and so do zones. Says
+    /// whether the place that the host had in the plan is to be given back.
     ///
     /// # Errors
     /// When the database is away.
-    async fn withdraw(&self, tx: &mut TenantTx, host: &DomainName) -> Result<(), DnsPortError>;
+    async fn withdraw(&self, tx: &mut TenantTx, host: &DomainName) -> Result<Place, DnsPortError>;
 
     /// How `host` is answered now.
     ///

@@ -26,10 +26,10 @@ impl Dns {
             Begin::Replay(id) => return self.get_record(cx, zone, id).await,
         };
         let apex = store::zones::lock(change.tx(), zone).await?;
-        cx.authorize::<authz::Record, _>(actions::Create)?;
+        let allowed = cx.authorize::<authz::Record, _>(actions::Create)?;
         let checked = new.check(&apex).map_err(Error::Invalid)?;
         let id = RecordId::generate();
-        store::records::insert(change.tx(), zone, id, &checked, None).await?;
+        store::records::insert(change.tx(), &allowed, zone, id, &checked).await?;
         self.publish(change.tx(), zone, cx.clock().now()).await?;
         let record = store::records::get(change.tx(), zone, id)
             .await?
@@ -69,7 +69,7 @@ impl Dns {
         let before = store::records::get(change.tx(), zone, id)
             .await?
             .ok_or(Error::NotFound)?;
-        cx.authorize::<authz::Record, _>(actions::Modify)?;
+        let allowed = cx.authorize::<authz::Record, _>(actions::Modify)?;
         changeable(&before)?;
         if patch.seen.is_some_and(|seen| seen != before.version) {
             return Err(Error::Stale);
@@ -82,7 +82,7 @@ impl Dns {
             data: patch.data.unwrap_or_else(|| before.data.clone()),
         };
         let checked = wanted.check(&apex).map_err(Error::Invalid)?;
-        store::records::update(change.tx(), zone, id, &checked).await?;
+        store::records::update(change.tx(), &allowed, zone, id, &checked).await?;
         self.publish(change.tx(), zone, cx.clock().now()).await?;
         let after = store::records::get(change.tx(), zone, id)
             .await?
@@ -101,9 +101,9 @@ impl Dns {
         let before = store::records::get(change.tx(), zone, id)
             .await?
             .ok_or(Error::NotFound)?;
-        cx.authorize::<authz::Record, _>(actions::Delete)?;
+        let allowed = cx.authorize::<authz::Record, _>(actions::Delete)?;
         changeable(&before)?;
-        store::records::delete(change.tx(), zone, id).await?;
+        store::records::delete(change.tx(), &allowed, zone, id).await?;
         self.publish(change.tx(), zone, cx.clock().now()).await?;
         let happened = Happened::new(events::RECORD_DELETED, id, json!({"zone": zone})).before(facts(&before));
         change.record(happened).await?;

@@ -9,7 +9,7 @@ use mpanel_kernel::ids::ZoneId;
 use mpanel_kernel::names::DomainName;
 use mpanel_kernel::paging::{Page, PageRequest};
 use mpanel_pg::TenantTx;
-use mpanel_tenancy_contract::ClaimKind;
+use mpanel_tenancy_contract::{ClaimKind, EntitlementKey};
 use serde_json::json;
 
 use crate::domain::{Zone, registrable};
@@ -48,7 +48,7 @@ fn below(apex: &DomainName, domain: &DomainName) -> Error {
 
 impl Dns {
     pub async fn create_zone(&self, cx: &OpCx, apex: &DomainName) -> Result<Zone, Error> {
-        cx.authorize::<authz::Zone, _>(actions::Create)?;
+        let allowed = cx.authorize::<authz::Zone, _>(actions::Create)?;
         let mut change = match self.spine.begin_once(cx, "zones_create").await? {
             Begin::Run(change) => change,
             Begin::Replay(id) => return self.get_zone(cx, id).await,
@@ -61,7 +61,14 @@ impl Dns {
         {
             return Err(below(apex, &whole));
         }
-        let id = self.add_zone(change.tx(), apex, cx.clock().now()).await?;
+        // Before all that is locked: see the order in `Entitlements::reserve`.
+        self.entitlements
+            .reserve(change.tx(), EntitlementKey::Domains, 1)
+            .await?;
+        let (id, now) = (ZoneId::generate(), cx.clock().now());
+        self.claims.claim(change.tx(), apex, ClaimKind::Zone).await?;
+        store::zones::insert(change.tx(), &allowed, id, apex.as_str(), now).await?;
+        self.publish(change.tx(), id, now).await?;
         let zone = store::zones::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
         let facts = json!({"apex": apex});
         change
@@ -71,11 +78,17 @@ impl Dns {
         Ok(zone)
     }
 
-    /// Claims the apex and makes a zone that names our servers.
-    pub(crate) async fn add_zone(&self, tx: &mut TenantTx, apex: &DomainName, now: Timestamp) -> Result<ZoneId, Error> {
+    /// Claims the apex and makes a zone that a host of a site needs: the host has a place in the plan.
+    pub(crate) async fn add_zone_for(
+        &self,
+        tx: &mut TenantTx,
+        apex: &DomainName,
+        host: &DomainName,
+        now: Timestamp,
+    ) -> Result<ZoneId, Error> {
         self.claims.claim(tx, apex, ClaimKind::Zone).await?;
         let id = ZoneId::generate();
-        store::zones::insert(tx, id, apex.as_str(), now).await?;
+        store::zones::insert_for_host(tx, id, apex.as_str(), host.as_str(), now).await?;
         self.publish(tx, id, now).await?;
         Ok(id)
     }
@@ -105,11 +118,19 @@ impl Dns {
 
     pub async fn delete_zone(&self, cx: &OpCx, id: ZoneId) -> Result<(), Error> {
         let mut change = self.spine.begin(cx).await?;
+        // Held before the zone is locked, given back once it is known whether the zone has a place.
+        self.entitlements
+            .reserve(change.tx(), EntitlementKey::Domains, 0)
+            .await?;
         store::zones::lock(change.tx(), id).await?;
         let zone = store::zones::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
-        cx.authorize::<authz::Zone, _>(actions::Delete)?;
+        let allowed = cx.authorize::<authz::Zone, _>(actions::Delete)?;
         let apex = DomainName::parse(&zone.apex).map_err(|error| Error::Invalid(vec![error.at("/apex")]))?;
-        store::zones::delete(change.tx(), id).await?;
+        if store::zones::delete(change.tx(), &allowed, id).await? {
+            self.entitlements
+                .reserve(change.tx(), EntitlementKey::Domains, -1)
+                .await?;
+        }
         self.claims.release(change.tx(), &apex, ClaimKind::Zone).await?;
         change
             .publish(&State::delete(DNS_ZONE, zone.apex.clone(), zone.serial + 1))

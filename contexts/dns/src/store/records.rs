@@ -1,7 +1,9 @@
+use mpanel_authz::{Allowed, actions};
 use mpanel_kernel::ids::{RecordId, ZoneId};
 use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::{TenantTx, Tx, constraint};
 
+use crate::authz;
 use crate::domain::{CheckedRecord, Record};
 use crate::error::Error;
 
@@ -12,7 +14,28 @@ fn exists(error: sqlx::Error) -> Error {
     }
 }
 
+/// A record of the tenant's own.
 pub async fn insert(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::Record, actions::Create>,
+    zone: ZoneId,
+    id: RecordId,
+    record: &CheckedRecord,
+) -> Result<(), Error> {
+    put(tx, zone, id, record, None).await
+}
+
+/// A record that the platform keeps for a host, or for the zone itself when that is `managed_for`.
+pub async fn insert_managed(
+    tx: &mut TenantTx,
+    zone: ZoneId,
+    record: &CheckedRecord,
+    managed_for: &str,
+) -> Result<(), Error> {
+    put(tx, zone, RecordId::generate(), record, Some(managed_for)).await
+}
+
+async fn put(
     tx: &mut TenantTx,
     zone: ZoneId,
     id: RecordId,
@@ -53,7 +76,13 @@ async fn same_ttl(tx: &mut TenantTx, zone: ZoneId, record: &CheckedRecord) -> Re
     Ok(())
 }
 
-pub async fn update(tx: &mut TenantTx, zone: ZoneId, id: RecordId, record: &CheckedRecord) -> Result<(), Error> {
+pub async fn update(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::Record, actions::Modify>,
+    zone: ZoneId,
+    id: RecordId,
+    record: &CheckedRecord,
+) -> Result<(), Error> {
     sqlx::query!(
         "update dns.records set name = $4, type = $5, ttl = $6, data = $7, version = version + 1
          where tenant_id = $1 and zone_id = $2 and id = $3",
@@ -71,7 +100,17 @@ pub async fn update(tx: &mut TenantTx, zone: ZoneId, id: RecordId, record: &Chec
     same_ttl(tx, zone, record).await
 }
 
-pub async fn delete(tx: &mut TenantTx, zone: ZoneId, id: RecordId) -> Result<(), Error> {
+pub async fn delete(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::Record, actions::Delete>,
+    zone: ZoneId,
+    id: RecordId,
+) -> Result<(), Error> {
+    remove(tx, zone, id).await
+}
+
+/// Removes a record in favour of what the platform keeps.
+pub async fn remove(tx: &mut TenantTx, zone: ZoneId, id: RecordId) -> Result<(), Error> {
     sqlx::query!(
         "delete from dns.records where tenant_id = $1 and zone_id = $2 and id = $3",
         tx.tenant().uuid(),

@@ -1,19 +1,51 @@
 use jiff::Timestamp;
+use mpanel_authz::{Allowed, actions};
 use mpanel_kernel::ids::ZoneId;
 use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::{TenantTx, Ts, Tx, constraint};
 
+use crate::authz;
 use crate::domain::Zone;
 use crate::error::Error;
 
-pub async fn insert(tx: &mut TenantTx, id: ZoneId, apex: &str, now: Timestamp) -> Result<(), Error> {
+/// A zone that takes a place of its own in the plan.
+pub async fn insert(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::Zone, actions::Create>,
+    id: ZoneId,
+    apex: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    put(tx, id, apex, None, now).await
+}
+
+/// A zone that comes about by a site's host and shares its place.
+pub async fn insert_for_host(
+    tx: &mut TenantTx,
+    id: ZoneId,
+    apex: &str,
+    host: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    put(tx, id, apex, Some(host), now).await
+}
+
+async fn put(
+    tx: &mut TenantTx,
+    id: ZoneId,
+    apex: &str,
+    shares_place_of: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Error> {
     sqlx::query!(
-        "insert into dns.zones (tenant_id, id, apex, serial, created_at) values ($1, $2, $3, $4, $5)",
+        "insert into dns.zones (tenant_id, id, apex, serial, created_at, shares_place_of)
+         values ($1, $2, $3, $4, $5, $6)",
         tx.tenant().uuid(),
         id.uuid(),
         apex,
         now.as_second(),
         Ts(now) as _,
+        shares_place_of,
     )
     .execute(tx.conn())
     .await
@@ -79,15 +111,52 @@ pub async fn lock_for_host(tx: &mut TenantTx, host: &str, with: Option<ZoneId>) 
     Ok(rows.into_iter().map(ZoneId::from_uuid).collect())
 }
 
-pub async fn delete(tx: &mut TenantTx, id: ZoneId) -> Result<(), Error> {
-    sqlx::query!(
-        "delete from dns.zones where tenant_id = $1 and id = $2",
+/// Lets the zone share the place of a host, and gives its own up; false when it has none, or the host shares already.
+pub async fn share_place(tx: &mut TenantTx, id: ZoneId, host: &str) -> Result<bool, Error> {
+    let done = sqlx::query!(
+        "update dns.zones z set shares_place_of = $3
+         where z.tenant_id = $1 and z.id = $2 and z.shares_place_of is null
+           and not exists (select from dns.zones o where o.tenant_id = $1 and o.shares_place_of = $3)",
         tx.tenant().uuid(),
-        id.uuid()
+        id.uuid(),
+        host,
     )
     .execute(tx.conn())
     .await?;
-    Ok(())
+    Ok(done.rows_affected() > 0)
+}
+
+/// Lets the zone that shares the place of a host share that of another host in it, or else have it; whether it has it now.
+pub async fn leave_place(tx: &mut TenantTx, host: &str) -> Result<bool, Error> {
+    let other = sqlx::query_scalar!(
+        "update dns.zones z set shares_place_of = (
+             select min(r.managed_for) from dns.records r
+             where r.tenant_id = z.tenant_id and r.zone_id = z.id and r.type <> 'NS' and r.managed_for <> $2
+               and not exists (
+                   select from dns.zones o where o.tenant_id = z.tenant_id and o.shares_place_of = r.managed_for))
+         where z.tenant_id = $1 and z.shares_place_of = $2
+         returning z.shares_place_of",
+        tx.tenant().uuid(),
+        host,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(other.is_some_and(|other| other.is_none()))
+}
+
+/// Says whether the zone had a place of its own in the plan.
+pub async fn delete(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::Zone, actions::Delete>,
+    id: ZoneId,
+) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar!(
+        r#"delete from dns.zones where tenant_id = $1 and id = $2 returning shares_place_of is null as "own!""#,
+        tx.tenant().uuid(),
+        id.uuid()
+    )
+    .fetch_one(tx.conn())
+    .await?)
 }
 
 /// The longest of these names that is the apex of a zone of the tenant.

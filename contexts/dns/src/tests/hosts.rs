@@ -303,7 +303,7 @@ async fn hosts_of_several_zones_are_placed_and_withdrawn_at_once_without_a_deadl
                 let addresses = ["192.0.2.1".parse().unwrap()];
                 world.dns.point(&mut tx, &host, &addresses, false).await.unwrap();
                 if n % 4 == 0 {
-                    world.dns.withdraw(&mut tx, &host).await.unwrap();
+                    let _place = world.dns.withdraw(&mut tx, &host).await.unwrap();
                 }
             }
             tx.commit().await.unwrap();

@@ -17,11 +17,12 @@ use mpanel_kernel::names::DomainName;
 use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::{Db, TenantTx, Tx};
 use mpanel_tenancy_contract::{ClaimKind, NameClaims, NameError};
-use mpanel_testkit::tenants::{self, Tenants};
+use mpanel_testkit::tenants::Tenants;
 use serde_json::Value;
 
 use crate::domain::{NewRecord, Record, Zone};
 use crate::error::Error;
+use crate::tests::tenancy::{self, TestEntitlements};
 use crate::{Dns, MIGRATIONS, ROLES};
 
 /// Claims in memory: a name belongs to who claimed it first.
@@ -62,7 +63,7 @@ fn open(spine: &Spine, clock: &Arc<ManualClock>, claims: &Arc<FakeClaims>, serve
     Dns::new(
         spine.clone(),
         clock.clone(),
-        claims.clone(),
+        (Arc::new(TestEntitlements), claims.clone()),
         servers,
         ServedBoard::default(),
     )
@@ -83,7 +84,7 @@ impl World {
         let modules = [
             mpanel_pg::FOUNDATION,
             mpanel_events::MIGRATIONS,
-            tenants::TABLES,
+            tenancy::MIGRATIONS,
             MIGRATIONS,
         ];
         let database = mpanel_testkit::database::migrated(&modules).await;
@@ -95,6 +96,7 @@ impl World {
         let claims = Arc::new(FakeClaims::default());
         let dns = open(&spine, &clock, &claims, &["ns1.provider.net", "ns2.provider.net"]);
         let planted = Tenants::plant(spine.db()).await;
+        tenancy::plant_tree(spine.db(), &planted).await;
         Self {
             dns: Arc::new(dns),
             claims,
@@ -253,7 +255,7 @@ impl World {
 
     pub(crate) async fn withdraw(&self, host: &str) {
         let mut tx = self.db().tenant(self.tenant).await.unwrap();
-        self.dns.withdraw(&mut tx, &host.parse().unwrap()).await.unwrap();
+        let _place = self.dns.withdraw(&mut tx, &host.parse().unwrap()).await.unwrap();
         tx.commit().await.unwrap();
     }
 

@@ -1,4 +1,5 @@
 use mpanel_authz::{OpCx, actions};
+use mpanel_dns_contract::Place;
 use mpanel_events::{Begin, Record};
 use mpanel_kernel::ids::{NodeId, SiteId};
 use mpanel_kernel::names::DomainName;
@@ -109,8 +110,8 @@ impl Sites {
         if store::domains::exists(tx, &new.name).await? {
             return Err(Error::DomainExists(new.name.to_string()));
         }
-        // Before all that is locked: see the order in `Entitlements::reserve`.
-        self.ports.entitlements.reserve(tx, EntitlementKey::Domains, 1).await?;
+        // Held before all that is locked: see the order in `Entitlements::reserve`.
+        self.ports.entitlements.reserve(tx, EntitlementKey::Domains, 0).await?;
         let claim = self.ports.claims.claim(tx, &new.name, ClaimKind::Site).await;
         claim.map_err(|error| name_error(pointer, error))?;
         if new.kind == DomainKind::Primary {
@@ -125,6 +126,8 @@ impl Sites {
         store::domains::insert(tx, &allowed, site, &row, cx.clock().now()).await?;
         let addresses = self.ports.nodes.addresses(node);
         self.ports.records.point(tx, &new.name, &addresses, true).await?;
+        // Only now: the name's zone may just have given up its place for it.
+        self.ports.entitlements.reserve(tx, EntitlementKey::Domains, 1).await?;
         self.ports.certificates.want(tx, &new.name).await?;
         Ok(())
     }
@@ -147,12 +150,14 @@ impl Sites {
 
     /// Takes back what [`Sites::attach`] did; a name that the site no longer has is no error.
     pub(crate) async fn detach(&self, tx: &mut TenantTx, site: SiteId, name: &DomainName) -> Result<(), Error> {
-        // Before all that is locked: see the order in `Entitlements::reserve`.
-        self.ports.entitlements.reserve(tx, EntitlementKey::Domains, -1).await?;
+        // Held before all that is locked: see the order in `Entitlements::reserve`.
+        self.ports.entitlements.reserve(tx, EntitlementKey::Domains, 0).await?;
         if !store::domains::delete(tx, site, name).await? {
-            return Ok(self.ports.entitlements.reserve(tx, EntitlementKey::Domains, 1).await?);
+            return Ok(());
         }
-        self.ports.records.withdraw(tx, name).await?;
+        if self.ports.records.withdraw(tx, name).await? == Place::Free {
+            self.ports.entitlements.reserve(tx, EntitlementKey::Domains, -1).await?;
+        }
         self.ports.certificates.unwant(tx, name).await?;
         let released = self.ports.claims.release(tx, name, ClaimKind::Site).await;
         released.map_err(|error| name_error("/name", error))

@@ -14,7 +14,7 @@ use mpanel_authz::{Actor, IdempotencyKey, OpCx, OpCxParts, Permissions, Role, Te
 use mpanel_certificates_contract::{Certificates, HostCertificate};
 use mpanel_client_agent::fake::FakeAgent;
 use mpanel_crypto::MasterKey;
-use mpanel_dns_contract::{DnsPortError, HostDns, HostRecords};
+use mpanel_dns_contract::{DnsPortError, HostDns, HostRecords, Place};
 use mpanel_events::{ServedBoard, Spine, Tail, Vault};
 use mpanel_fleet_contract::{EdgeKey, Nodes};
 use mpanel_jobs::{OperationState, OperationStatus, Runtime, Tuning};
@@ -65,9 +65,9 @@ impl HostRecords for TestRecords {
         Ok(HostDns::Managed { apex: host.clone() })
     }
 
-    async fn withdraw(&self, _tx: &mut TenantTx, host: &DomainName) -> Result<(), DnsPortError> {
+    async fn withdraw(&self, _tx: &mut TenantTx, host: &DomainName) -> Result<Place, DnsPortError> {
         self.0.lock().unwrap().remove(host.as_str());
-        Ok(())
+        Ok(Place::Free)
     }
 
     async fn status(&self, _tx: &mut TenantTx, host: &DomainName) -> Result<HostDns, DnsPortError> {

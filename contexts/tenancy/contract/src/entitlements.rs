@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub enum EntitlementKey {
     /// Websites.
     Sites,
-    /// Domains attached to websites.
+    /// Domains attached to websites, and zones that none of these is in.
     Domains,
     /// Bytes of releases and finished uploads on disk.
     DiskBytes,
@@ -110,6 +110,7 @@ pub trait Entitlements: Send + Sync + 'static {
     /// ancestors. Growth past a limit changes nothing.
     ///
     /// The tenants on that path are locked, from the root to the leaf, to the end of the transaction.
+    /// Nothing (`0`) only locks them, for who learns later how much it is.
     /// Reserve first, and claim names, point hosts and want certificates after that: transactions
     /// that all keep to this order never wait for each other in a circle.
     ///
