@@ -108,6 +108,7 @@ impl Contexts {
         let ports = mpanel_sites::Ports {
             entitlements: Arc::new(tenancy.clone()),
             metering: Arc::new(tenancy.clone()),
+            suspensions: Arc::new(tenancy.clone()),
             claims: Arc::new(tenancy.clone()),
             certificates: Arc::new(certificates.clone()),
             records: Arc::new(dns.clone()),
@@ -151,6 +152,7 @@ async fn open_identity(
         rootless,
         logins_per_minute_address: config.rate.logins_per_minute_address,
         logins_per_minute_account: config.rate.logins_per_minute_account,
+        guesses_burst: config.rate.requests_burst,
     };
     Ok(Identity::open(spine.clone(), clock.clone(), Arc::new(tenancy.clone()), settings).await?)
 }

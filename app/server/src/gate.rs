@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, Uri};
 use mpanel_authz::{OpCx, OpCxParts, Permissions, Role};
 use mpanel_config::Rate;
 use mpanel_http::{Admission, Gate, Problem};
-use mpanel_identity::{Authenticated, Guesses, Identity, Presented, Throttle, is_same_site_for_sure};
+use mpanel_identity::{Authenticated, Identity, Presented, Throttle, is_same_site_for_sure};
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::error::{FieldError, Kind};
 use mpanel_kernel::ids::{TenantId, UserId};
@@ -30,8 +30,6 @@ pub struct SessionGate {
     clock: SharedClock,
     /// By the hash of what is presented, so that a flood costs no look-up.
     requests: Throttle<[u8; 32]>,
-    /// By address, so that a flood of made-up credentials costs none either.
-    guesses: Guesses,
 }
 
 impl SessionGate {
@@ -49,7 +47,6 @@ impl SessionGate {
         Self {
             db,
             requests: Throttle::new(clock.clone(), burst, refill),
-            guesses: Guesses::new(clock.clone(), burst, rate.logins_per_minute_address),
             identity,
             memberships,
             permissions,
@@ -66,22 +63,23 @@ impl SessionGate {
     ) -> Result<(SpineTx, Authenticated), Problem> {
         let hash = presented.token().hash();
         let key = hash.as_bytes().try_into().unwrap_or_default();
+        let (address, guesses) = (admission.caller.address, self.identity.guesses());
+        // First: what is made up must not push the rates of others out of memory.
+        guesses.may_look_up(address, &key).map_err(|seconds| {
+            let text = "too many credentials from your address were not valid; wait a moment and try again";
+            Problem::new(Kind::RateLimited, "request.too_many_invalid", text).retry_after(seconds)
+        })?;
         self.requests.check(&key).map_err(|seconds| {
             let text = "this credential makes too many requests; slow down";
             Problem::new(Kind::RateLimited, "request.too_many", text).retry_after(seconds)
-        })?;
-        let address = admission.caller.address;
-        self.guesses.may_look_up(address, &key).map_err(|seconds| {
-            let text = "too many credentials from your address were not valid; wait a moment and try again";
-            Problem::new(Kind::RateLimited, "request.too_many_invalid", text).retry_after(seconds)
         })?;
         let host = mpanel_identity::host(admission.headers);
         let passive = is_stream(admission.uri);
         let mut tx = self.db.spine().await?;
         let found = self.identity.authenticate(&mut tx, presented, &host, passive).await;
         match &found {
-            Ok(_) => self.guesses.succeeded(key),
-            Err(mpanel_identity::Error::Credential(_)) => self.guesses.failed(address, &key),
+            Ok(_) => guesses.succeeded(key),
+            Err(mpanel_identity::Error::Credential(_)) => guesses.failed(address, &key),
             Err(_) => {}
         }
         Ok((tx, found?))
@@ -111,13 +109,11 @@ impl SessionGate {
     /// Who is no member of the own home any more acts for the first tenant left, as `/me` says.
     async fn elsewhere(&self, user: UserId) -> Result<(TenantId, Acting), Problem> {
         let memberships = self.memberships.of_user(user).await?;
-        let first = memberships.into_iter().next().ok_or_else(no_tenant)?;
-        let acting = Acting {
-            kind: first.tenant.kind,
-            role: first.role,
-            assumed_from: None,
-        };
-        Ok((first.tenant.id, acting))
+        let tenant = memberships.first().ok_or_else(no_tenant)?.tenant.id;
+        let mut tx = self.db.spine().await?;
+        let acting = self.memberships.acting(&mut tx, user, tenant).await?;
+        tx.end_read();
+        Ok((tenant, acting.ok_or_else(no_tenant)?))
     }
 
     /// Refuses everything but setting up a second factor to owners of the platform who have none.
@@ -172,6 +168,9 @@ impl Gate for SessionGate {
             None => self.elsewhere(who.user).await?,
         };
         self.demand_totp(&admission, &who, (tenant, acting)).await?;
+        if acting.suspended && changes_more_than_the_account(&admission) {
+            return Err(suspended());
+        }
         Ok(OpCx::new(OpCxParts {
             actor: who.actor,
             tenant,
@@ -258,7 +257,26 @@ fn operation_path(uri: &Uri) -> &str {
 /// What a person does to the own account: open to those who still have to set up a second factor.
 fn is_account_path(uri: &Uri) -> bool {
     let path = operation_path(uri);
-    matches!(path, "/me" | "/me/totp" | "/me/totp/confirm" | "/sessions") || path.starts_with("/sessions/")
+    matches!(
+        path,
+        "/me" | "/me/password" | "/me/totp" | "/me/totp/confirm" | "/sessions"
+    ) || path.starts_with("/sessions/")
+}
+
+/// Whether a request changes what belongs to the tenant. Who is suspended still ends sessions, revokes tokens and
+/// sets another password: what has leaked must not stay good for that long.
+fn changes_more_than_the_account(admission: &Admission<'_>) -> bool {
+    let path = operation_path(admission.uri);
+    let revokes = admission.method == Method::DELETE && path.starts_with("/api-tokens/");
+    !(admission.method.is_safe() || revokes || is_account_path(admission.uri))
+}
+
+fn suspended() -> Problem {
+    Problem::new(
+        Kind::Forbidden,
+        "tenancy.tenant.suspended",
+        "the account is suspended by the provider; you can look at everything, and change it when it is resumed",
+    )
 }
 
 /// A stream lives as long as its page is open, whether anybody looks at it or not.

@@ -7,12 +7,14 @@
 //!
 //! Verbs are a closed enum, every field is a validated type, unknown fields are refused.
 
+mod charge;
 mod failure;
 mod frame;
 mod identity;
 mod request;
 mod response;
 
+pub use charge::{BLOCK, charge};
 pub use failure::{ArchiveFault, Failure, Rejection};
 pub use frame::{FrameError, MAX_FRAME, decode, encode, read_frame, write_frame};
 pub use identity::{FIRST_SITE_ID, IdentityOutOfRange, SiteUid, TenantGid};

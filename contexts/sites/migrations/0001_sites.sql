@@ -46,7 +46,7 @@ create table sites.sites (
     due_at timestamptz not null,
     failures int not null default 0,
     files_seen_at timestamptz,
-    -- Of the files of all releases that are not failed, in bytes: the sum of their `bytes`.
+    -- Of all releases that are not failed: the sum of their `bytes`.
     disk_bytes bigint not null default 0,
     -- As lists show them: kept by a trigger, so that a page of sites is one scan of one table.
     domain_list json not null default '[]',
@@ -107,7 +107,8 @@ create table sites.releases (
     number int not null,
     -- `deleting` is the tombstone: files go, then the row.
     state text not null default 'unpacking' check (state in ('unpacking', 'ready', 'active', 'failed', 'deleting')),
-    -- Of the unpacked files; null until they are.
+    -- Of the unpacked files; null until they are. `bytes` is what they are charged: each file its size in whole blocks of
+    -- 4096 bytes and one at least, and a block for each folder, the release's own included.
     files bigint,
     bytes bigint,
     has_404 boolean not null default false,

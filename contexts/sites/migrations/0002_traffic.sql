@@ -17,9 +17,12 @@ select mpanel.protect('sites.traffic');
 -- Only what nodes report changes it.
 revoke insert, update, delete on sites.traffic from mpanel_app;
 
--- Tenants whose sites are not shown, because their traffic is used up, and until when at the latest.
+-- Tenants whose sites are not shown: the provider has suspended them or one above them, or their traffic is used up,
+-- and until when at the latest.
 create table sites.paused (
     tenant_id uuid primary key references tenancy.tenants (tenant_id),
-    until timestamptz not null
+    suspended boolean not null,
+    used_up_until timestamptz,
+    check (suspended or used_up_until is not null)
 );
 select mpanel.protect('sites.paused');

@@ -29,7 +29,7 @@ use mpanel_http::Module;
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::Migrations;
-use mpanel_tenancy_contract::{Entitlements, Metering, NameClaims};
+use mpanel_tenancy_contract::{Entitlements, Metering, NameClaims, Suspensions};
 
 pub use authz::ROLES;
 pub use error::Error;
@@ -48,6 +48,7 @@ pub const MIGRATIONS: Migrations = Migrations {
 pub struct Ports {
     pub entitlements: Arc<dyn Entitlements>,
     pub metering: Arc<dyn Metering>,
+    pub suspensions: Arc<dyn Suspensions>,
     pub claims: Arc<dyn NameClaims>,
     pub certificates: Arc<dyn Certificates>,
     pub records: Arc<dyn HostRecords>,
@@ -115,7 +116,7 @@ pub fn module(sites: Sites) -> Module {
         operations: ops::all(&sites),
         reconcilers: vec![
             Arc::new(reconcile::Converge::new(sites.clone())),
-            Arc::new(pause::Pause::new(sites)),
+            Arc::new(pause::Pauses::new(sites)),
         ],
         ..Module::default()
     }

@@ -51,7 +51,7 @@ impl Sites {
             dns.push((name.to_string(), self.ports.records.status(&mut tx, name).await?));
         }
         let certificates = self.ports.certificates.status(&mut tx, &hosts).await?;
-        let paused_until = store::traffic::paused(&mut tx).await?;
+        let paused = store::pauses::paused(&mut tx).await?;
         tx.commit().await?;
 
         let names: Vec<String> = hosts.iter().map(ToString::to_string).collect();
@@ -66,7 +66,7 @@ impl Sites {
             edge,
             addresses: addresses.iter().map(ToString::to_string).collect(),
             files,
-            paused_until,
+            paused,
         };
         let (conditions, ready, summary) = assess(site, &seen, self.address(), self.clock.now());
         let conditions = keep_times(conditions, &old);

@@ -1,9 +1,10 @@
-//! Shows a calm page in place of the sites of tenants whose traffic is used up, and the sites again when it is not.
+//! Shows a calm page in place of the sites of tenants that are suspended or whose traffic is used up, and the sites
+//! again when they are not.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::{Timestamp, ToSpan};
+use jiff::ToSpan;
 use mpanel_authz::OpCx;
 use mpanel_events::Record;
 use mpanel_jobs::{BoxError, PassReport, Reconciler};
@@ -13,59 +14,61 @@ use mpanel_sites_contract::events;
 use mpanel_tenancy_contract::{EntitlementKey, Month};
 use serde_json::json;
 
-use crate::domain::{KEPT_DAYS, today};
+use crate::domain::{KEPT_DAYS, Pause, Paused, today};
 use crate::error::Error;
 use crate::{Sites, store};
 
-const NAME: &str = "sites.traffic";
+const NAME: &str = "sites.pause";
 
-/// Compares whose traffic is used up with whose sites are paused. A month that begins and a plan that is changed lift
-/// a pause by the same comparison.
-pub struct Pause {
+/// Compares who is suspended and whose traffic is used up with whose sites are paused. Whatever lifts a pause - a
+/// tenant that is resumed, a month that begins, a plan that is changed - does so by the same comparison.
+pub struct Pauses {
     sites: Sites,
 }
 
-impl Pause {
+impl Pauses {
     pub fn new(sites: Sites) -> Self {
         Self { sites }
     }
 
     /// Pauses all sites of a tenant, or shows them again, in one step.
-    async fn set(&self, tenant: TenantId, until: Option<Timestamp>) -> Result<(), Error> {
+    async fn set(&self, tenant: TenantId, pause: Pause) -> Result<(), Error> {
         let cx = OpCx::system(NAME, tenant, self.sites.clock.clone());
         let mut change = self.sites.spine.begin(&cx).await?;
-        let sites = store::traffic::sites(change.tx()).await?;
-        store::traffic::set_paused(change.tx(), until).await?;
-        for site in &sites {
-            self.sites.publish(change.tx(), *site, &[]).await?;
-            let (event, facts) = match until {
-                Some(until) => (events::SITE_PAUSED, json!({"reason": "traffic", "until": until})),
-                None => (events::SITE_RESUMED, json!({})),
-            };
+        let before = store::pauses::paused(change.tx()).await?;
+        let sites = store::pauses::sites(change.tx()).await?;
+        if before == pause.shown() || sites.is_empty() {
+            // Nothing that anybody could see: it stays suspended, or all of its sites are gone or going.
+            drop(change);
+            let mut tx = self.sites.spine.db().tenant(tenant).await?;
+            store::pauses::set(&mut tx, pause).await?;
+            return Ok(tx.commit().await?);
+        }
+        store::pauses::set(change.tx(), pause).await?;
+        let (event, facts) = match pause.shown() {
+            Some(Paused::Suspended) => (events::SITE_SUSPENDED, json!({})),
+            Some(Paused::UsedUp(until)) => (events::SITE_PAUSED, json!({"reason": "traffic", "until": until})),
+            None => (events::SITE_RESUMED, json!({})),
+        };
+        for site in sites {
+            self.sites.publish(change.tx(), site, &[]).await?;
             change
-                .record(Record::new(event, site, facts.clone()).after(facts))
+                .record(Record::new(event, site, facts.clone()).after(facts.clone()))
                 .await?;
         }
-        if !sites.is_empty() {
-            return Ok(change.commit().await?);
-        }
-        // Nothing that anybody could see: all of its sites are gone or going.
-        drop(change);
-        let mut tx = self.sites.spine.db().tenant(tenant).await?;
-        store::traffic::set_paused(&mut tx, until).await?;
-        Ok(tx.commit().await?)
+        Ok(change.commit().await?)
     }
 }
 
 #[async_trait]
-impl Reconciler for Pause {
+impl Reconciler for Pauses {
     fn name(&self) -> &'static str {
         NAME
     }
 
     fn wakes_on(&self, event: &str) -> bool {
-        use mpanel_tenancy_contract::events::{ENTITLEMENT_EXCEEDED, SUBSCRIPTION_CHANGED};
-        event == ENTITLEMENT_EXCEEDED || event == SUBSCRIPTION_CHANGED
+        use mpanel_tenancy_contract::events::{ENTITLEMENT_EXCEEDED, SUBSCRIPTION_CHANGED, TENANT_CHANGED};
+        [ENTITLEMENT_EXCEEDED, SUBSCRIPTION_CHANGED, TENANT_CHANGED].contains(&event)
     }
 
     fn every(&self) -> Duration {
@@ -75,24 +78,25 @@ impl Reconciler for Pause {
     async fn pass(&self) -> Result<PassReport, BoxError> {
         let now = self.sites.clock.now();
         let month = Month::at(now);
-        let metering = &self.sites.ports.metering;
+        let ports = &self.sites.ports;
         let mut tx = self.sites.spine.db().platform(Reason::Reconcile(NAME)).await?;
-        let exceeded = metering
+        let suspended = ports.suspensions.suspended(&mut tx).await?;
+        let used_up = ports
+            .metering
             .exceeded(&mut tx, EntitlementKey::TrafficBytesMonth, month)
             .await?;
-        let (pause, resume) = store::traffic::differing(&mut tx, &exceeded, month.end()).await?;
+        let differing = store::pauses::differing(&mut tx, &suspended, (&used_up, month.end())).await?;
         let old = today(now).saturating_sub(KEPT_DAYS.days());
         let deleted = store::traffic::forget_before(&mut tx, old).await?;
         tx.commit().await?;
-        let wanted = pause.iter().map(|tenant| (tenant, Some(month.end())));
-        for (tenant, until) in wanted.chain(resume.iter().map(|tenant| (tenant, None))) {
-            self.set(*tenant, until).await?;
-            tracing::info!(%tenant, paused = until.is_some(), "sites are paused or shown again, by their traffic");
+        for (tenant, pause) in &differing {
+            self.set(*tenant, *pause).await?;
+            tracing::info!(%tenant, paused = ?pause.shown(), "sites are paused or shown again");
         }
         Ok(PassReport {
-            changed: (pause.len() + resume.len()) as u64,
+            changed: differing.len() as u64,
             deleted,
-            // Whoever is paused is shown again as soon as the month is over.
+            // Whoever has used up the traffic is shown again as soon as the month is over.
             again: Duration::try_from(month.end().duration_since(now)).ok(),
         })
     }

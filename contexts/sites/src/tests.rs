@@ -7,6 +7,7 @@ mod hashing;
 mod http;
 mod leftovers;
 mod names;
+mod pause;
 mod reconcile;
 mod removal;
 mod replays;

@@ -13,6 +13,7 @@ create table tenancy.tenants (
     check ((kind = 'platform') = (parent_id is null))
 );
 create unique index tenants_one_platform on tenancy.tenants (kind) where kind = 'platform';
+create index tenants_suspended on tenancy.tenants (tenant_id) where state = 'suspended';
 select mpanel.protect('tenancy.tenants');
 -- The tree, what tenants are on and what they use is changed through functions only.
 revoke insert, update, delete on tenancy.tenants from mpanel_app;

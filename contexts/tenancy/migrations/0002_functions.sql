@@ -287,16 +287,19 @@ $$;
 grant execute on function tenancy.release to mpanel_app;
 select mpanel.definer('tenancy.release');
 
--- By what right a user acts for a tenant: its own membership, else the nearest ancestor's whose role reaches down.
+-- By what right a user acts for a tenant: its own membership, else the nearest ancestor's whose role reaches down; and
+-- whether the tenant of that membership is suspended or stands below one that is.
 -- In plpgsql, which keeps its plans: one in SQL is planned anew with each request.
 create function tenancy.acting(user_id uuid, wanted uuid, reaching text[])
-    returns table (kind text, role text, holder uuid)
+    returns table (kind text, role text, holder uuid, suspended boolean)
     language plpgsql stable set search_path = pg_catalog
 as $$
 #variable_conflict use_column
 begin
     return query
-    select t.kind, m.role, s.tenant_id
+    select t.kind, m.role, s.tenant_id, exists (
+        select from tenancy.subtree up join tenancy.tenants a on a.tenant_id = up.tenant_id
+        where up.descendant = s.tenant_id and a.state = 'suspended')
     from tenancy.subtree s
     join tenancy.members m on m.tenant_id = s.tenant_id and m.user_id = acting.user_id
     join tenancy.tenants t on t.tenant_id = wanted

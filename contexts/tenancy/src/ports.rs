@@ -3,15 +3,16 @@ use jiff::Timestamp;
 use mpanel_authz::Role;
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_kernel::names::DomainName;
-use mpanel_pg::{SpineTx, TenantTx};
+use mpanel_pg::{PlatformTx, SpineTx, TenantTx};
 use mpanel_tenancy_contract::{
     Acting, ClaimKind, EntitlementError, EntitlementKey, Entitlements, Membership, Memberships, NameClaims, NameError,
+    Suspensions,
 };
 
 use crate::Tenancy;
 use crate::store::entitlements::Reserved;
 use crate::store::names::Claimed;
-use crate::store::{entitlements, members, names};
+use crate::store::{entitlements, members, names, tenants};
 
 #[async_trait]
 impl Entitlements for Tenancy {
@@ -80,5 +81,12 @@ impl Memberships for Tenancy {
 
     async fn hand_over(&self, tx: &mut TenantTx, from: UserId, to: UserId) -> Result<(), mpanel_pg::Error> {
         members::hand_over(tx, from, to).await
+    }
+}
+
+#[async_trait]
+impl Suspensions for Tenancy {
+    async fn suspended(&self, tx: &mut PlatformTx) -> Result<Vec<TenantId>, mpanel_pg::Error> {
+        tenants::suspended(tx).await
     }
 }

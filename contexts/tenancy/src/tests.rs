@@ -8,5 +8,6 @@ mod plans;
 mod requests;
 mod subscriptions;
 mod support;
+mod suspension;
 mod tenants;
 mod writers;

@@ -15,6 +15,7 @@ function blockedBy(status: Shown['status']) {
 export function siteState(site: Shown): { state: State; tone: Tone } {
   if (site.state === 'deleting') return { state: 'deleting', tone: 'warn' };
   const blocked = blockedBy(site.status);
+  if (blocked.includes('suspended')) return { state: 'suspended', tone: 'warn' };
   if (blocked.includes('traffic')) return { state: 'paused', tone: 'warn' };
   if (!site.active_release_id) return { state: 'draft', tone: 'idle' };
   if (site.status.ready) return { state: 'live', tone: 'ok' };

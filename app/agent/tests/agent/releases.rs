@@ -5,7 +5,10 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::process::Command;
 
 use mpanel_agent_protocol::fake::FakeAgent;
-use mpanel_agent_protocol::{Agent, ArchiveFormat, Failure, ReleaseEntry, ReleaseState, SiteUid, Usage, no_progress};
+use mpanel_agent_protocol::protocol::BLOCK;
+use mpanel_agent_protocol::{
+    Agent, ArchiveFault, ArchiveFormat, Failure, Rejection, ReleaseEntry, ReleaseState, SiteUid, Usage, no_progress,
+};
 use mpanel_kernel::ids::ReleaseId;
 
 use crate::archives::{deflated, pax, stored, tar_entry, tar_file, tar_gz, with_mode, zip};
@@ -26,6 +29,8 @@ async fn a_zip_becomes_a_release_with_the_agents_modes() {
         (unpacked.files, unpacked.bytes, unpacked.has_index, unpacked.has_404),
         (3, 14 + 5000 + 11, true, false)
     );
+    // Two folders, and of the files one takes two blocks.
+    assert_eq!(unpacked.charged_bytes, (2 + 1 + 2 + 1) * BLOCK);
     let dir = node.release_dir(&unpack);
     assert_eq!(listing(&dir), ["assets", "assets/app.css", "assets/tool", "index.html"]);
     assert_eq!(fs::read(dir.join("assets/app.css")).unwrap(), [b'a'; 5000]);
@@ -106,6 +111,7 @@ async fn one_folder_around_the_site_is_taken_off() {
         let unpacked = node.unpack(unpack, &zip(&entries)).await.unwrap();
         assert_eq!(listing(&node.release_dir(&unpack)), expected, "{title}");
         assert_eq!(unpacked.has_index, expected.contains(&"index.html"), "{title}");
+        assert_eq!(unpacked.charged_bytes, (1 + expected.len() as u64) * BLOCK, "{title}");
         let fake = FakeAgent::new();
         let pretended = fake
             .unpack_release(unpack, blob(&zip(&entries)), &no_progress)
@@ -114,6 +120,41 @@ async fn one_folder_around_the_site_is_taken_off() {
         assert_eq!(pretended, unpacked, "{title}");
         let releases = node.release_dir(&unpack).parent().unwrap().to_owned();
         assert_eq!(fs::read_dir(releases).unwrap().count(), 1, "{title}: a partial is left");
+    }
+}
+
+#[tokio::test]
+async fn files_without_content_and_folders_are_charged_and_bounded() {
+    let node = Node::start();
+    let names: Vec<_> = (0..400)
+        .map(|number| format!("d{}/{number}.html", number % 4))
+        .collect();
+    let zipped: Vec<_> = names.iter().map(|name| stored(name, b"")).collect();
+    let tarred: Vec<_> = names.iter().map(|name| tar_file(name, b"")).collect();
+    let blocks = 400 + 4 + 1;
+    for (format, archive) in [
+        (ArchiveFormat::Zip, zip(&zipped)),
+        (ArchiveFormat::TarGz, tar_gz(&tarred)),
+    ] {
+        let mut unpack = request(format);
+        unpack.limits.max_bytes = blocks * BLOCK;
+        let unpacked = node.unpack(unpack, &archive).await.unwrap();
+        assert_eq!(
+            (unpacked.files, unpacked.bytes, unpacked.charged_bytes),
+            (400, 0, blocks * BLOCK)
+        );
+        // A byte less, and its own folder is too much; much less, and one of the first files is.
+        for (limit, entry) in [(blocks * BLOCK - 1, None), (6 * BLOCK, Some("d3/3.html"))] {
+            unpack.release = ReleaseId::generate();
+            unpack.limits.max_bytes = limit;
+            let refused = failure(node.unpack(unpack, &archive).await);
+            let wanted = Rejection {
+                entry: entry.map(str::to_owned),
+                fault: ArchiveFault::TooManyBytes { limit },
+            };
+            assert_eq!(refused, Failure::Archive(wanted), "{format:?}");
+            assert!(!node.release_dir(&unpack).exists());
+        }
     }
 }
 

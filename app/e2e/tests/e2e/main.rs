@@ -13,3 +13,4 @@ mod starts;
 mod streams;
 mod traffic;
 mod walk;
+mod suspension;

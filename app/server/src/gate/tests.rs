@@ -3,6 +3,7 @@
 mod claim;
 mod guesses;
 mod support;
+mod suspension;
 
 use http::{Method, StatusCode};
 use jiff::SignedDuration;

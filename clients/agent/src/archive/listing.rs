@@ -64,14 +64,15 @@ impl Listing {
         self.files.is_empty()
     }
 
-    pub(super) fn finish(mut self) -> Outcome {
-        let strip = match self.top {
-            Top::One(name) => {
-                let index = format!("{name}/index.html");
-                self.files.iter().any(|file| file.path == index).then_some(name)
-            }
-            _ => None,
-        };
+    /// The folder around everything that is to be taken off.
+    pub(super) fn around(&self) -> Option<&str> {
+        let Top::One(name) = &self.top else { return None };
+        let index = format!("{name}/index.html");
+        self.files.iter().any(|file| file.path == index).then_some(name)
+    }
+
+    pub(super) fn finish(mut self, charged_bytes: u64) -> Outcome {
+        let strip = self.around().map(str::to_owned);
         if let Some(name) = &strip {
             for file in &mut self.files {
                 file.path.drain(..=name.len());
@@ -87,6 +88,7 @@ impl Listing {
         let summary = Unpacked {
             files: self.files.len() as u64,
             bytes: self.files.iter().map(|file| file.size).sum(),
+            charged_bytes,
             has_index: has("index.html"),
             has_404: has("404.html"),
             listing_sha256: hex(&listing.finalize()),

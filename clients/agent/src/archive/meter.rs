@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::OnProgress;
-use crate::protocol::{ArchiveFault, Progress, UnpackLimits};
+use crate::protocol::{ArchiveFault, BLOCK, Progress, UnpackLimits, charge};
 
 /// Time between two progress frames, at least.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
@@ -16,6 +16,8 @@ pub(super) struct Meter<'a> {
     entries: u64,
     /// Bytes of all entries so far as stated, those left out included.
     stated: u64,
+    /// What is charged for the files and folders so far.
+    charged: u64,
     progress: Progress,
     reported: Instant,
     report: OnProgress<'a>,
@@ -27,6 +29,7 @@ impl<'a> Meter<'a> {
             limits,
             entries: 0,
             stated: 0,
+            charged: 0,
             progress: Progress {
                 size,
                 ..Progress::default()
@@ -56,6 +59,29 @@ impl<'a> Meter<'a> {
         } else {
             Ok(())
         }
+    }
+
+    /// Charges a file of this size before anything of it is written.
+    pub(super) fn charge_file(&mut self, size: u64) -> Result<(), ArchiveFault> {
+        self.charge(charge(size))
+    }
+
+    pub(super) fn charge_directories(&mut self, directories: u64) -> Result<(), ArchiveFault> {
+        self.charge(directories.saturating_mul(BLOCK))
+    }
+
+    fn charge(&mut self, bytes: u64) -> Result<(), ArchiveFault> {
+        self.charged = self.charged.saturating_add(bytes);
+        let limit = self.limits.max_bytes;
+        if self.charged > limit {
+            Err(ArchiveFault::TooManyBytes { limit })
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(super) const fn charged(&self) -> u64 {
+        self.charged
     }
 
     /// Judges how far something unpacks.

@@ -187,7 +187,7 @@ fn copy<S: Source + ?Sized>(
     stream: &mut GzipStream<'_, S>,
     unpacker: &mut Unpacker<'_>,
 ) -> Result<(), UnpackError> {
-    let mut file = unpacker.begin(path)?;
+    let mut file = unpacker.begin(path, size)?;
     let mut buffer = vec![0; stream::CHUNK.min(size as usize)];
     let mut left = size;
     while left > 0 {

@@ -41,13 +41,16 @@ impl<'a> Unpacker<'a> {
         self.listing.saw(path);
         let made = self.sink.directory(path).map_err(|error| refused(error, path))?;
         // The entry itself was counted when its header was read.
-        self.made(made.saturating_sub(1), path)
+        self.made(made, made.saturating_sub(1), path)
     }
 
-    pub(super) fn begin(&mut self, path: EntryPath) -> Result<OpenFile, UnpackError> {
+    /// `size` is what the archive says, and no more of it is ever written.
+    pub(super) fn begin(&mut self, path: EntryPath, size: u64) -> Result<OpenFile, UnpackError> {
         self.listing.saw(&path);
+        let charged = self.meter.charge_file(size);
+        charged.map_err(|fault| fault.at(path.as_str().as_bytes()))?;
         let made = self.sink.begin(&path).map_err(|error| refused(error, &path))?;
-        self.made(made, &path)?;
+        self.made(made, made, &path)?;
         Ok(OpenFile {
             path,
             size: 0,
@@ -70,16 +73,22 @@ impl<'a> Unpacker<'a> {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<Outcome, UnpackError> {
+    pub(super) fn finish(mut self) -> Result<Outcome, UnpackError> {
         if self.listing.is_empty() {
             return Err(ArchiveFault::Empty {}.whole().into());
         }
-        Ok(self.listing.finish())
+        if self.listing.around().is_none() {
+            // The release's own folder; one that is taken off becomes it and is charged already.
+            self.meter.charge_directories(1).map_err(ArchiveFault::whole)?;
+        }
+        Ok(self.listing.finish(self.meter.charged()))
     }
 
-    fn made(&mut self, directories: u32, path: &EntryPath) -> Result<(), UnpackError> {
-        self.meter
-            .count(directories.into())
+    /// Folders that were made for an entry, and how many of them are not counted yet.
+    fn made(&mut self, directories: u32, uncounted: u32, path: &EntryPath) -> Result<(), UnpackError> {
+        let counted = self.meter.count(uncounted.into());
+        counted
+            .and_then(|()| self.meter.charge_directories(directories.into()))
             .map_err(|fault| fault.at(path.as_str().as_bytes()).into())
     }
 }

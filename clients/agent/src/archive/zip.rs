@@ -93,7 +93,7 @@ fn copy(
     read: u64,
     unpacker: &mut Unpacker<'_>,
 ) -> Result<(), UnpackError> {
-    let mut out = unpacker.begin(path)?;
+    let mut out = unpacker.begin(path, entry.size)?;
     let mut buffer = vec![0; CHUNK];
     let mut crc = Crc::new();
     let mut left = entry.size;

@@ -86,7 +86,8 @@ pub struct LimitOutOfRange(pub &'static str);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnpackLimits {
-    /// Sum of the unpacked files' sizes, in bytes.
+    /// Bytes that the release may be charged ([`Unpacked::charged_bytes`](super::Unpacked)); the sizes that the archive
+    /// states for everything in it may not pass it either.
     pub max_bytes: u64,
     /// Entries of the archive and directories made for them. At most 1,000,000.
     pub max_files: u32,

@@ -60,6 +60,9 @@ pub struct Unpacked {
     pub files: u64,
     /// Sum of their sizes.
     pub bytes: u64,
+    /// What the release is charged: [`charge`](super::charge) of each file, and a [`BLOCK`](super::BLOCK) for each
+    /// folder, the release's own included.
+    pub charged_bytes: u64,
     /// `index.html` stands at the top.
     pub has_index: bool,
     /// `404.html` stands at the top.

@@ -41,6 +41,8 @@ async fn releases_come_and_go() {
     let blob = archive(&[("site/index.html", b"hello"), ("site/a/b.css", b"x")]);
     let unpacked = fake.unpack_release(unpack, blob, &no_progress).await.unwrap();
     assert_eq!((unpacked.files, unpacked.bytes, unpacked.has_index), (2, 6, true));
+    // Its folder, one in it and two files of a block each.
+    assert_eq!(unpacked.charged_bytes, 4 * 4096);
     assert_eq!(fake.files(unpack.site, unpack.release).unwrap()["index.html"], b"hello");
     let page = dir
         .path()

@@ -2,8 +2,8 @@ use mpanel_kernel::ids::{ReleaseId, SiteId};
 use serde_json::json;
 
 use crate::protocol::{
-    ArchiveFault, ArchiveFormat, Failure, FrameError, MAX_FRAME, Request, Response, SiteUid, TenantGid, UnpackLimits,
-    UnpackRelease, decode, encode, read_frame,
+    ArchiveFault, ArchiveFormat, BLOCK, Failure, FrameError, MAX_FRAME, Request, Response, SiteUid, TenantGid,
+    UnpackLimits, UnpackRelease, charge, decode, encode, read_frame,
 };
 
 fn requests() -> Vec<Request> {
@@ -29,6 +29,14 @@ fn requests() -> Vec<Request> {
         Request::ListReleases { site, uid },
         Request::ListSites {},
     ]
+}
+
+#[test]
+fn files_are_charged_in_whole_blocks_and_one_at_least() {
+    for (size, blocks) in [(0, 1), (1, 1), (4096, 1), (4097, 2), (8192, 2), (1 << 40, 1 << 28)] {
+        assert_eq!(charge(size), blocks * BLOCK, "{size}");
+    }
+    assert_eq!(charge(u64::MAX), u64::MAX, "more than any limit");
 }
 
 #[test]

@@ -8,6 +8,8 @@ pub mod events {
     pub const SITE_STATUS_CHANGED: &str = "sites.site.status_changed.v1";
     /// A calm page is shown in place of the site, because its traffic is used up.
     pub const SITE_PAUSED: &str = "sites.site.paused.v1";
+    /// A calm page is shown in place of the site, because the provider has suspended its tenant or one above it.
+    pub const SITE_SUSPENDED: &str = "sites.site.suspended.v1";
     /// The site is shown again.
     pub const SITE_RESUMED: &str = "sites.site.resumed.v1";
     /// A site is withdrawn and its files are being removed.

@@ -6,7 +6,7 @@ use mpanel_dns_contract::HostDns;
 use mpanel_events::Served;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Site, SiteState};
+use super::{Address, Paused, Site, SiteState};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -20,7 +20,7 @@ pub enum Truth {
 /// One thing that must be right for a site to be reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
-    /// `traffic` when it is used up, `release`, `dns`, `certificate` or `edge`.
+    /// `suspended` when it is, `traffic` when it is used up, `release`, `dns`, `certificate` or `edge`.
     #[serde(rename = "type")]
     pub kind: String,
     pub status: Truth,
@@ -44,13 +44,13 @@ pub struct Observation {
     pub addresses: Vec<String>,
     /// Whether the active release's files are where they should be; `None` when nobody looked.
     pub files: Option<bool>,
-    /// Until when at the latest visitors see another page, because the traffic is used up.
-    pub paused_until: Option<Timestamp>,
+    /// Why visitors see another page, if they do.
+    pub paused: Option<Paused>,
 }
 
 /// What follows: the conditions, whether the site is ready, and one sentence.
 pub fn assess(site: &Site, seen: &Observation, address: Address, now: Timestamp) -> (Vec<Condition>, bool, String) {
-    let mut conditions: Vec<Finding> = seen.paused_until.map(paused).into_iter().collect();
+    let mut conditions: Vec<Finding> = seen.paused.map(paused).into_iter().collect();
     conditions.push(release(site, seen));
     if !seen.dns.is_empty() {
         conditions.push(dns(seen));
@@ -111,12 +111,21 @@ fn release(site: &Site, seen: &Observation) -> Finding {
     ("release", truth, reason, message)
 }
 
-fn paused(until: Timestamp) -> Finding {
-    let message = format!(
-        "the traffic of the plan is used up; visitors see a page that says so until {} or until the plan allows more",
-        until.strftime("%-d %B %Y")
-    );
-    ("traffic", Truth::False, "used_up", message)
+fn paused(paused: Paused) -> Finding {
+    match paused {
+        Paused::Suspended => {
+            let message = "suspended by the provider; visitors see a page that says that it is not available";
+            ("suspended", Truth::False, "suspended", message.to_owned())
+        }
+        Paused::UsedUp(until) => {
+            let message = format!(
+                "the traffic of the plan is used up; visitors see a page that says so until {} or until the plan allows \
+                 more",
+                until.strftime("%-d %B %Y")
+            );
+            ("traffic", Truth::False, "used_up", message)
+        }
+    }
 }
 
 fn dns(seen: &Observation) -> Finding {

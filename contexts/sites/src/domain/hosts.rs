@@ -1,9 +1,8 @@
 use aws_lc_rs::digest::{SHA256, digest as sha256};
-use jiff::Timestamp;
 use mpanel_feed::topics::{EdgeHost, EdgeTarget};
 use mpanel_kernel::ids::{ReleaseId, TenantId};
 
-use super::{Address, DomainKind, Site};
+use super::{Address, DomainKind, Paused, Site};
 use crate::error::Error;
 
 /// A host name and what the edge does with requests for it.
@@ -16,8 +15,8 @@ pub enum Content {
     None,
     /// A release, and whether it has a `404.html` of its own.
     Release((ReleaseId, bool)),
-    /// A page that says until when at the latest: the traffic is used up.
-    Paused(Timestamp),
+    /// A calm page.
+    Paused(Paused),
 }
 
 /// Every host of a site as its rows say.
@@ -33,6 +32,7 @@ pub fn hosts(tenant: TenantId, site: &Site, content: Content, address: Address) 
         status,
         retry_at,
     };
+    let suspended = matches!(content, Content::Paused(Paused::Suspended));
     let content = match content {
         Content::Release((release, has_404)) => EdgeTarget::Site {
             site: site.id.to_string(),
@@ -48,7 +48,13 @@ pub fn hosts(tenant: TenantId, site: &Site, content: Content, address: Address) 
         },
         Content::None => page(&site.name, "this site has no release yet".to_owned(), 200, None),
         // Not 200, or search engines would take this page for the site.
-        Content::Paused(until) => page(
+        Content::Paused(Paused::Suspended) => page(
+            "This site is not available",
+            "It is not shown at the moment. Please come back later.".to_owned(),
+            503,
+            None,
+        ),
+        Content::Paused(Paused::UsedUp(until)) => page(
             "This site is taking a break",
             format!(
                 "It has had more visitors this month than its plan allows. It is back on {} at the latest.",
@@ -68,6 +74,8 @@ pub fn hosts(tenant: TenantId, site: &Site, content: Content, address: Address) 
     for domain in site.domains()? {
         let target = match domain.kind {
             DomainKind::Primary | DomainKind::Alias => content.clone(),
+            // Whoever is suspended serves nobody elsewhere either.
+            DomainKind::Redirect if suspended => content.clone(),
             DomainKind::Redirect => EdgeTarget::Redirect {
                 site: site.id.to_string(),
                 tenant: tenant.to_string(),

@@ -44,7 +44,8 @@ pub struct ReleaseDto {
     /// `null` until it is unpacked.
     #[schema(required)]
     files: Option<i64>,
-    /// Of its unpacked files; `null` until it is unpacked.
+    /// Bytes of disk space that it takes of the plan: each file in whole blocks of 4096 bytes, one at least, and a block
+    /// for each folder, its own included; `null` until it is unpacked.
     #[schema(required)]
     bytes: Option<i64>,
     source: SourceDto,

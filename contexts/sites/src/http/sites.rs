@@ -26,14 +26,14 @@ mpanel_http::words!(
 
 mpanel_http::words!(
     /// What must be right for a site to be reached.
-    ConditionWord as "sites.ConditionType" = ["traffic", "release", "dns", "certificate", "edge"]
+    ConditionWord as "sites.ConditionType" = ["suspended", "traffic", "release", "dns", "certificate", "edge"]
 );
 
 /// One thing that must be right for a site to be reached. Documents JSON that is passed on as it is stored.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = sites::Condition)]
 pub struct ConditionDto {
-    /// `traffic` when it is used up, `release`, `dns`, `certificate` or `edge`.
+    /// `suspended` when it is, `traffic` when it is used up, `release`, `dns`, `certificate` or `edge`.
     #[serde(rename = "type")]
     #[schema(value_type = ConditionWord)]
     kind: String,

@@ -147,7 +147,7 @@ impl Deploy {
             .output("unpack")?
             .ok_or_else(|| StepError::failed("sites.internal", "the release was not unpacked"))?;
         let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        let (files, bytes) = (count(unpacked.files), count(unpacked.bytes));
+        let (files, bytes) = (count(unpacked.files), count(unpacked.charged_bytes));
         let mut change = sites.spine.begin(&cx.op_cx()).await?;
         store::sites::lock_active(change.tx(), input.site).await?;
         let release = store::releases::get(change.tx(), input.site, input.release).await?;

@@ -1,9 +1,8 @@
-//! Traffic of sites, and whose sites are paused because of it.
+//! Traffic of sites.
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use mpanel_kernel::ids::{NodeId, SiteId, TenantId};
-use mpanel_pg::{PlatformTx, TenantTx, Ts, Tx};
+use mpanel_pg::{PlatformTx, TenantTx, Tx};
 
 use crate::domain::{Day, Report, Traffic};
 use crate::error::Error;
@@ -100,75 +99,4 @@ pub async fn forget_before(tx: &mut PlatformTx, day: Date) -> Result<u64, Error>
         .execute(tx.conn())
         .await?;
     Ok(done.rows_affected())
-}
-
-/// Until when the tenant's sites are paused, if they are.
-pub async fn paused(tx: &mut TenantTx) -> Result<Option<Timestamp>, Error> {
-    let until = sqlx::query_scalar!(
-        r#"select until as "until: Ts" from sites.paused where tenant_id = $1"#,
-        tx.tenant().uuid(),
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    Ok(until.map(Timestamp::from))
-}
-
-/// Pauses the tenant's sites, or no longer.
-pub async fn set_paused(tx: &mut TenantTx, until: Option<Timestamp>) -> Result<(), Error> {
-    let tenant = tx.tenant().uuid();
-    match until {
-        Some(until) => {
-            sqlx::query!(
-                "insert into sites.paused (tenant_id, until) values ($1, $2)
-                 on conflict (tenant_id) do update set until = excluded.until",
-                tenant,
-                Ts(until) as _,
-            )
-            .execute(tx.conn())
-            .await?
-        }
-        None => {
-            sqlx::query!("delete from sites.paused where tenant_id = $1", tenant)
-                .execute(tx.conn())
-                .await?
-        }
-    };
-    Ok(())
-}
-
-/// Whose sites are to be paused until a moment and are not, of these tenants; and whose are paused and are not to be.
-pub async fn differing(
-    tx: &mut PlatformTx,
-    exceeded: &[TenantId],
-    until: Timestamp,
-) -> Result<(Vec<TenantId>, Vec<TenantId>), Error> {
-    let exceeded: Vec<_> = exceeded.iter().map(|tenant| tenant.uuid()).collect();
-    let rows = sqlx::query!(
-        r#"select tenant_id as "tenant_id!", true as "pause!"
-           from unnest($1::uuid[]) as e (tenant_id)
-           where exists (select from sites.sites s where s.tenant_id = e.tenant_id)
-             and not exists (select from sites.paused p where p.tenant_id = e.tenant_id and p.until = $2)
-           union all
-           select p.tenant_id, false from sites.paused p where p.tenant_id <> all($1)"#,
-        &exceeded,
-        Ts(until) as _,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    let of = |pause: bool| {
-        let rows = rows.iter().filter(|row| row.pause == pause);
-        rows.map(|row| TenantId::from_uuid(row.tenant_id)).collect()
-    };
-    Ok((of(true), of(false)))
-}
-
-/// The tenant's sites, in one order for all who lock them.
-pub async fn sites(tx: &mut TenantTx) -> Result<Vec<SiteId>, Error> {
-    let rows = sqlx::query_scalar!(
-        "select id from sites.sites where tenant_id = $1 and state = 'active' order by id for update",
-        tx.tenant().uuid(),
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows.into_iter().map(SiteId::from_uuid).collect())
 }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::store::used;
-use super::support::{World, archive};
+use super::support::{World, archive, charged};
 use crate::domain::ReleaseState;
 use crate::service::NewUpload;
 
@@ -109,5 +109,5 @@ async fn a_deployment_whose_commit_goes_unanswered_keeps_its_archive_and_goes_on
         ReleaseState::Active
     );
     assert!(world.blobs().is_empty());
-    assert_eq!(used(&world.db, world.tenant).await[2], 5);
+    assert_eq!(used(&world.db, world.tenant).await[2], charged(1));
 }

@@ -5,7 +5,7 @@ use mpanel_kernel::error::{Kind, PublicError};
 use mpanel_kernel::paging::PageRequest;
 
 use super::store::{audited, published, used};
-use super::support::{World, archive, archive_with_link};
+use super::support::{World, archive, archive_with_link, charged};
 use crate::Error;
 use crate::domain::{ReleaseState, UploadState};
 use crate::service::{NewRelease, NewUpload, SettingsPatch, SitePatch};
@@ -23,7 +23,7 @@ async fn an_archive_becomes_the_active_release() {
 
     let release = world.release(site.id, id).await;
     assert_eq!((release.state, release.number), (ReleaseState::Active, 1));
-    assert_eq!((release.files, release.bytes), (Some(2), Some(7)));
+    assert_eq!((release.files, release.bytes), (Some(2), Some(charged(2))));
     assert!(release.sha256.is_some() && release.activated_at.is_some());
     assert_eq!(world.agent.files(site.id, id).unwrap()["index.html"], b"hello");
     for host in ["example.com", "shop.preview.test"] {
@@ -34,9 +34,9 @@ async fn an_archive_becomes_the_active_release() {
     }
     // The archive is gone, and what counts is what it has become.
     assert!(world.blobs().is_empty());
-    assert_eq!(used(&world.db, world.tenant).await, [1, 1, 7]);
+    assert_eq!(used(&world.db, world.tenant).await, [1, 1, charged(2)]);
     let site = world.get(site.id).await;
-    assert_eq!((site.active_release, site.disk_bytes), (Some(id), 7));
+    assert_eq!((site.active_release, site.disk_bytes), (Some(id), charged(2)));
     let log = audited(&world.db, world.tenant).await;
     for action in ["created", "unpacked", "activated"] {
         assert!(log.contains(&format!("sites.release.{action}")), "{log:?}");
@@ -95,9 +95,9 @@ async fn a_bad_archive_fails_with_its_fault_and_entry_and_leaves_nothing() {
         assert!(world.agent.files(site, id).is_none());
     }
     assert!(world.blobs().is_empty());
-    assert_eq!(used(&world.db, world.tenant).await[2], 3);
+    assert_eq!(used(&world.db, world.tenant).await[2], charged(1));
     let site = world.get(site).await;
-    assert_eq!((site.active_release, site.disk_bytes), (Some(good), 3));
+    assert_eq!((site.active_release, site.disk_bytes), (Some(good), charged(1)));
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn a_full_disk_costs_the_release_and_not_the_upload() {
 
 #[tokio::test]
 async fn what_the_plan_has_left_bounds_what_is_unpacked() {
-    let world = World::with_limits([None, None, Some(2000)]).await;
+    let world = World::with_limits([None, None, Some(10_000)]).await;
     let _server = world.serve();
     let site = world.site("Shop", None).await.id;
     let page = "a".repeat(5000);
@@ -139,6 +139,21 @@ async fn what_the_plan_has_left_bounds_what_is_unpacked() {
     assert_eq!(failure.code, "sites.release.quota", "{}", failure.message);
     assert_eq!(world.release(site, id).await.reserved, 0);
     world.deployed(site, &[("index.html", "fits")]).await;
+}
+
+#[tokio::test]
+async fn files_without_content_are_not_free_of_charge() {
+    let world = World::with_limits([None, None, Some(charged(500))]).await;
+    let _server = world.serve();
+    let site = world.site("Shop", None).await.id;
+    let names: Vec<_> = (0..510).map(|number| format!("{number}.html")).collect();
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
+    let (operation, id) = world.begin(site, &archive(&files), true).await;
+    let failure = world.ended(operation).await.error.unwrap();
+    assert_eq!(failure.code, "sites.release.quota", "{}", failure.message);
+    assert_eq!(world.release(site, id).await.reserved, 0);
+    world.deployed(site, &files[..400]).await;
+    assert_eq!(world.get(site).await.disk_bytes, charged(400));
 }
 
 #[tokio::test]
@@ -170,8 +185,8 @@ async fn the_newest_releases_are_kept_and_the_active_one_always() {
         .collect();
     assert_eq!(left, [(4, ReleaseState::Ready), (1, ReleaseState::Active)]);
     assert!(world.agent.files(site, first).is_some());
-    assert_eq!(used(&world.db, world.tenant).await[2], 2);
-    assert_eq!(world.get(site).await.disk_bytes, 2);
+    assert_eq!(used(&world.db, world.tenant).await[2], 2 * charged(1));
+    assert_eq!(world.get(site).await.disk_bytes, 2 * charged(1));
 }
 
 #[tokio::test]
@@ -193,7 +208,7 @@ async fn a_release_that_is_served_is_not_deleted() {
         Err(Error::NotFound)
     ));
     assert!(world.agent.files(site, first).is_none());
-    assert_eq!(used(&world.db, world.tenant).await[2], 3);
+    assert_eq!(used(&world.db, world.tenant).await[2], charged(1));
     let gone = world.sites.activate_release(&cx, site, first).await;
     assert!(matches!(gone, Err(Error::NotFound)));
 }

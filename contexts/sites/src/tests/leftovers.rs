@@ -10,7 +10,7 @@ use mpanel_kernel::clock::Clock;
 use mpanel_kernel::ids::UploadId;
 
 use super::store::{rows, set_upload, used};
-use super::support::{World, archive};
+use super::support::{World, archive, charged};
 use crate::domain::UploadState;
 use crate::reconcile::Converge;
 use crate::service::NewRelease;
@@ -91,7 +91,7 @@ async fn an_upload_whose_deployment_never_told_of_its_end_goes_when_none_is_at_w
     world.clock.advance(HOUR);
     converge.pass().await.unwrap();
     assert!(world.blobs().is_empty());
-    assert_eq!(used(&world.db, world.tenant).await[2], 3);
+    assert_eq!(used(&world.db, world.tenant).await[2], charged(1));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use mpanel_jobs::Reconciler;
 use mpanel_kernel::paging::PageRequest;
 
 use super::store::{published, used};
-use super::support::World;
+use super::support::{World, charged};
 use crate::domain::{Condition, ReleaseState, Site, Truth};
 use crate::reconcile::Converge;
 use crate::{Sites, store};
@@ -57,7 +57,7 @@ async fn lists_show_what_the_last_pass_has_seen() {
     // Nobody serves anything in this test.
     assert_eq!(truth(&seen, "edge").0, Truth::Unknown);
     assert!(!seen.ready);
-    assert_eq!(seen.disk_bytes, 5);
+    assert_eq!(seen.disk_bytes, charged(1));
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn what_is_buried_goes_unless_an_operation_is_about_to_see_to_it() {
     tx.commit().await.unwrap();
     assert_eq!(converge.pass().await.unwrap().deleted, 1);
     assert!(world.agent.files(site, first).is_none());
-    assert_eq!(used(&world.db, world.tenant).await[2], 2);
+    assert_eq!(used(&world.db, world.tenant).await[2], 2 * charged(1));
 
     world.sites.delete_release(&world.owner(), site, second).await.unwrap();
     world.clock.advance(SignedDuration::from_hours(7));

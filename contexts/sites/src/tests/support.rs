@@ -27,6 +27,7 @@ use mpanel_testkit::database::migrated;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
+use super::pause::TestSuspensions;
 use super::store::{TestTenancy, plant};
 use super::traffic::TestMetering;
 use crate::domain::{Release, Site, Upload};
@@ -135,6 +136,7 @@ pub struct World {
     pub records: Arc<TestRecords>,
     pub certificates: Arc<TestCertificates>,
     pub metering: Arc<TestMetering>,
+    pub suspensions: Arc<TestSuspensions>,
     pub tenant: TenantId,
     pub permissions: Arc<Permissions>,
     pub folder: TempDir,
@@ -175,9 +177,11 @@ impl World {
         let spine = Spine::new(db.clone(), Arc::new(Vault::new(master)));
         let (agent, records, certificates) = (Arc::new(FakeAgent::new()), Arc::default(), Arc::default());
         let metering = Arc::<TestMetering>::default();
+        let suspensions = Arc::<TestSuspensions>::default();
         let ports = Ports {
             entitlements: Arc::new(TestTenancy),
             metering: metering.clone(),
+            suspensions: suspensions.clone(),
             claims: Arc::new(TestTenancy),
             certificates: Arc::clone(&certificates) as Arc<TestCertificates>,
             records: Arc::clone(&records) as Arc<TestRecords>,
@@ -209,6 +213,7 @@ impl World {
             records,
             certificates,
             metering,
+            suspensions,
             tenant,
             permissions: Arc::new(Permissions::new(ROLES.iter().copied()).unwrap()),
             folder,
@@ -371,6 +376,11 @@ impl World {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect()
     }
+}
+
+/// What a release is charged that consists of so many small files and folders, its own not counted.
+pub const fn charged(files_and_folders: i64) -> i64 {
+    (1 + files_and_folders) * 4096
 }
 
 /// A `.tar.gz` of these files.

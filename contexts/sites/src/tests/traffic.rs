@@ -18,7 +18,7 @@ use serde_json::json;
 use super::store::{plant, published, traffic_rows};
 use super::support::World;
 use crate::domain::Traffic;
-use crate::pause::Pause;
+use crate::pause::Pauses;
 use crate::{Error, store};
 
 /// Counts in memory, against one limit for everybody.
@@ -267,7 +267,7 @@ async fn who_is_over_the_limit_is_paused_until_the_month_turns() {
     world.deployed(shop, &[("index.html", "hello")]).await;
     let stranger = plant(&world.db, "customer", [None; 3]).await;
     *world.metering.limit.lock().unwrap() = Some(1000);
-    let pause = Pause::new(world.sites.clone());
+    let pause = Pauses::new(world.sites.clone());
     let boot = boot();
     world.keep(&world.report(boot, TODAY, &[(shop, 1000)])).await;
     assert_eq!(pause.pass().await.unwrap().changed, 0, "what is allowed may be used up");
@@ -301,7 +301,7 @@ async fn who_is_over_the_limit_is_paused_until_the_month_turns() {
     let seen = world.get(shop).await;
     assert!(!seen.ready && seen.summary.contains("used up"), "{}", seen.summary);
     let mut tx = world.db.tenant(stranger).await.unwrap();
-    assert_eq!(store::traffic::paused(&mut tx).await.unwrap(), None);
+    assert_eq!(store::pauses::paused(&mut tx).await.unwrap(), None);
     drop(tx);
 
     world.clock.advance(left);
@@ -316,7 +316,7 @@ async fn who_is_over_the_limit_is_paused_until_the_month_turns() {
 async fn a_larger_plan_shows_the_sites_again_at_once_and_the_log_says_so() {
     let world = World::new().await;
     let shop = world.site("Shop", Some("shop.example.com")).await.id;
-    let pause = Pause::new(world.sites.clone());
+    let pause = Pauses::new(world.sites.clone());
     *world.metering.limit.lock().unwrap() = Some(0);
     world.keep(&world.report(boot(), TODAY, &[(shop, 1)])).await;
     pause.pass().await.unwrap();
@@ -342,8 +342,8 @@ async fn a_larger_plan_shows_the_sites_again_at_once_and_the_log_says_so() {
     assert_eq!(
         log[..2],
         [
-            ("sites.site.resumed", "system:sites.traffic"),
-            ("sites.site.paused", "system:sites.traffic")
+            ("sites.site.resumed", "system:sites.pause"),
+            ("sites.site.paused", "system:sites.pause")
         ]
     );
 }
@@ -353,7 +353,7 @@ async fn figures_are_forgotten_after_a_year_and_a_month() {
     let world = World::new().await;
     let site = world.site("Shop", None).await.id;
     world.keep(&world.report(boot(), TODAY, &[(site, 1000)])).await;
-    let pause = Pause::new(world.sites.clone());
+    let pause = Pauses::new(world.sites.clone());
     world.clock.advance(SignedDuration::from_hours(24 * 400));
     assert_eq!(pause.pass().await.unwrap().deleted, 0);
     world.clock.advance(SignedDuration::from_hours(24));

@@ -8,7 +8,7 @@ use mpanel_kernel::ids::{ReleaseId, SiteId, UploadId};
 use serde_json::json;
 
 use super::store::{published, used};
-use super::support::{World, archive};
+use super::support::{World, archive, charged};
 use crate::domain::{ReleaseState, UploadState};
 use crate::ops::{DEPLOY, Deploy, DeployInput};
 use crate::service::NewRelease;
@@ -93,7 +93,7 @@ async fn steps_that_run_twice_do_their_work_once() {
         hand.deploy.finished(&cx, &Outcome::Succeeded).await.unwrap();
     }
     assert_eq!(hand.world.release(hand.site, release).await.state, ReleaseState::Active);
-    assert_eq!(used(&hand.world.db, hand.world.tenant).await[2], 5);
+    assert_eq!(used(&hand.world.db, hand.world.tenant).await[2], charged(1));
     assert!(hand.world.blobs().is_empty());
 }
 

@@ -13,7 +13,7 @@ pub enum EntitlementKey {
     Sites,
     /// Domains attached to websites, and zones that none of these is in.
     Domains,
-    /// Bytes of releases and finished uploads on disk.
+    /// Bytes of releases and uploads on disk; files and folders of releases in whole blocks of 4096.
     DiskBytes,
     /// Bytes served in a calendar month (UTC).
     TrafficBytesMonth,

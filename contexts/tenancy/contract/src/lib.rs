@@ -6,11 +6,13 @@ mod entitlements;
 mod members;
 mod metering;
 mod names;
+mod suspension;
 
 pub use entitlements::{EntitlementError, EntitlementKey, Entitlements, Unit};
 pub use members::{Acting, Membership, Memberships, TenantSummary};
 pub use metering::{Metering, MeteringError, Month};
 pub use names::{ClaimKind, NameClaims, NameError};
+pub use suspension::Suspensions;
 
 /// Events that tenancy emits.
 pub mod events {

@@ -27,6 +27,9 @@ pub struct Acting {
     pub role: Role,
     /// The ancestor whose membership is used, when the user is no member of the tenant itself.
     pub assumed_from: Option<TenantId>,
+    /// Whether the tenant of that membership is suspended or stands below one that is: then it is good for looking
+    /// only.
+    pub suspended: bool,
 }
 
 /// Who belongs where.

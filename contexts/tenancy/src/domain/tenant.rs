@@ -11,7 +11,8 @@ use super::Limits;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TenantState {
     Active,
-    /// Keeps what it has and may not grow.
+    /// Keeps what it has; its sites and those below it are not shown, and its members may look at everything and
+    /// change nothing.
     Suspended,
 }
 

@@ -253,6 +253,8 @@ pub async fn get(service: State, Cx(cx): Cx, Ids(id): Ids<TenantId>) -> Result<i
 }
 
 /// Renames, suspends or resumes a tenant.
+///
+/// The sites of who is suspended, and of everybody below, are not shown, and their members may look and change nothing.
 #[utoipa::path(patch, path = "/tenants/{tenant_id}", operation_id = "tenants_update", tag = "tenancy",
     params(("tenant_id" = String, Path)), request_body = TenantPatchDto,
     responses((status = 200, body = TenantDto), (status = 404, body = ProblemDocument), (status = 412, body = ProblemDocument)))]

@@ -112,7 +112,8 @@ pub async fn acting(tx: &mut SpineTx, user: UserId, tenant: TenantId) -> Result<
         .map(|role| role.as_str().to_owned())
         .collect();
     let row = sqlx::query!(
-        r#"select kind as "kind!", role as "role!", holder as "holder!" from tenancy.acting($1, $2, $3)"#,
+        r#"select kind as "kind!", role as "role!", holder as "holder!", suspended as "suspended!"
+           from tenancy.acting($1, $2, $3)"#,
         user.uuid(),
         tenant.uuid(),
         &reaching,
@@ -125,6 +126,7 @@ pub async fn acting(tx: &mut SpineTx, user: UserId, tenant: TenantId) -> Result<
             kind: row.kind.parse().ok()?,
             role: row.role.parse().ok()?,
             assumed_from: (holder != tenant).then_some(holder),
+            suspended: row.suspended,
         })
     }))
 }

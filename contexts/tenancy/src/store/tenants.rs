@@ -123,6 +123,18 @@ async fn tree(
         .collect())
 }
 
+/// Tenants that are suspended, and everybody below them.
+pub async fn suspended(tx: &mut PlatformTx) -> Result<Vec<TenantId>, mpanel_pg::Error> {
+    let rows = sqlx::query_scalar!(
+        "select distinct s.descendant
+         from tenancy.tenants t join tenancy.subtree s on s.tenant_id = t.tenant_id
+         where t.state = 'suspended'",
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(TenantId::from_uuid).collect())
+}
+
 /// Changes what is given; `false` when the version is no longer the one that was seen.
 pub async fn update(
     tx: &mut TenantTx,

@@ -25,7 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::gate::SessionGate;
 use crate::openapi::PREFIX;
 
-const PASSWORD: &str = "correct horse battery staple";
+pub const PASSWORD: &str = "correct horse battery staple";
 /// Where requests arrive that do not say otherwise: on the machine itself.
 const HOST: &str = "panel.localhost";
 pub const REMOTE_HOST: &str = "panel.example.com";
@@ -77,6 +77,7 @@ impl World {
             rootless: true,
             logins_per_minute_address: 1000,
             logins_per_minute_account: 1000,
+            guesses_burst: BURST,
         };
         let identity = Identity::open(spine, shared.clone(), Arc::new(tenancy.clone()), settings)
             .await

@@ -1,0 +1,153 @@
+//! Sites of whoever is suspended are not shown, and are as before when that is over.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use mpanel_jobs::Reconciler as _;
+use mpanel_kernel::clock::Clock as _;
+use mpanel_kernel::ids::TenantId;
+use mpanel_pg::PlatformTx;
+use mpanel_tenancy_contract::{Month, Suspensions};
+use serde_json::{Value, json};
+
+use super::store::{audited, plant, published};
+use super::support::World;
+use crate::domain::{DomainKind, Paused};
+use crate::pause::Pauses;
+use crate::reconcile::Converge;
+use crate::service::AddDomain;
+use crate::store;
+
+/// Whoever is listed is suspended.
+#[derive(Default)]
+pub struct TestSuspensions(pub Mutex<Vec<TenantId>>);
+
+#[async_trait]
+impl Suspensions for TestSuspensions {
+    async fn suspended(&self, _tx: &mut PlatformTx) -> Result<Vec<TenantId>, mpanel_pg::Error> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+}
+
+impl World {
+    fn suspend(&self, tenants: &[TenantId]) {
+        *self.suspensions.0.lock().unwrap() = tenants.to_vec();
+    }
+
+    /// How many tenants a pass has seen to.
+    async fn pause(&self) -> u64 {
+        Pauses::new(self.sites.clone()).pass().await.unwrap().changed
+    }
+
+    async fn target(&self, host: &str) -> Value {
+        let (_, target) = published(&self.db, host).await.unwrap();
+        target.unwrap()
+    }
+
+    async fn paused(&self, tenant: TenantId) -> Option<Paused> {
+        let mut tx = self.db.tenant(tenant).await.unwrap();
+        store::pauses::paused(&mut tx).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_suspended_is_not_shown_until_resumed() {
+    let world = World::new().await;
+    let _server = world.serve();
+    let shop = world.site("Shop", Some("shop.example.com")).await.id;
+    world.deployed(shop, &[("index.html", "hello")]).await;
+    let redirect = AddDomain {
+        name: "old.example.com".parse().unwrap(),
+        kind: DomainKind::Redirect,
+        target: Some("https://elsewhere.example".to_owned()),
+        status: Some(308),
+    };
+    world.sites.add_domain(&world.owner(), shop, redirect).await.unwrap();
+    let hosts = ["shop.example.com", "shop.preview.test", "old.example.com"];
+    let mut before = Vec::new();
+    for host in hosts {
+        before.push(world.target(host).await);
+    }
+    assert_eq!(world.pause().await, 0);
+    let stranger = plant(&world.db, "customer", [None; 3]).await;
+
+    // Who has no sites needs no pause.
+    world.suspend(&[stranger, world.tenant]);
+    assert_eq!(world.pause().await, 1);
+    assert_eq!(world.paused(world.tenant).await, Some(Paused::Suspended));
+    assert_eq!(world.paused(stranger).await, None);
+    for host in hosts {
+        let target = world.target(host).await;
+        assert_eq!(
+            (&target["kind"], &target["status"], &target["title"]),
+            (&json!("placeholder"), &json!(503), &json!("This site is not available")),
+            "{host}"
+        );
+        assert!(!target["text"].as_str().unwrap().contains("suspended"), "{target}");
+    }
+    let seen = world.get(shop).await;
+    assert!(
+        !seen.ready && seen.summary.contains("suspended by the provider"),
+        "{}",
+        seen.summary
+    );
+    Converge::new(world.sites.clone()).pass().await.unwrap();
+    let seen = world.get(shop).await;
+    assert!(seen.summary.contains("suspended by the provider"), "{}", seen.summary);
+    assert_eq!(world.pause().await, 0);
+    // A release that was on its way changes nothing about it.
+    world.deployed(shop, &[("index.html", "again")]).await;
+    assert_eq!(world.target("shop.example.com").await["status"], 503);
+
+    world.suspend(&[]);
+    assert_eq!(world.pause().await, 1);
+    assert_eq!(world.paused(world.tenant).await, None);
+    assert_eq!(world.target("shop.example.com").await["kind"], "site");
+    assert_eq!(world.target("old.example.com").await, before[2]);
+    assert!(!world.get(shop).await.summary.contains("suspended"));
+    let log = audited(&world.db, world.tenant).await;
+    let told: Vec<_> = log
+        .iter()
+        .filter(|action| ["sites.site.suspended", "sites.site.resumed"].contains(&action.as_str()))
+        .collect();
+    assert_eq!(told, ["sites.site.suspended", "sites.site.resumed"]);
+}
+
+#[tokio::test]
+async fn a_suspension_counts_before_used_up_traffic_and_neither_lifts_the_other() {
+    let world = World::new().await;
+    let shop = world.site("Shop", Some("shop.example.com")).await.id;
+    let month = Month::at(world.clock.now());
+    world.metering.used.lock().unwrap().insert((world.tenant, month), 2);
+    *world.metering.limit.lock().unwrap() = Some(1);
+    let title = async || world.target("shop.example.com").await["title"].clone();
+    let (used_up, suspended) = ("This site is taking a break", "This site is not available");
+
+    assert_eq!(world.pause().await, 1);
+    assert_eq!(title().await, used_up);
+    world.suspend(&[world.tenant]);
+    assert_eq!(world.pause().await, 1);
+    assert_eq!(title().await, suspended);
+    // The month's traffic counts again behind the suspension: nothing that anybody sees.
+    let generation = world.get(shop).await.generation;
+    *world.metering.limit.lock().unwrap() = None;
+    assert_eq!(world.pause().await, 1);
+    *world.metering.limit.lock().unwrap() = Some(1);
+    assert_eq!(world.pause().await, 1);
+    assert_eq!(world.get(shop).await.generation, generation);
+    world.suspend(&[]);
+    assert_eq!(world.pause().await, 1);
+    assert_eq!(title().await, used_up);
+    assert_eq!(world.paused(world.tenant).await, Some(Paused::UsedUp(month.end())));
+    *world.metering.limit.lock().unwrap() = None;
+    assert_eq!(world.pause().await, 1);
+    assert_eq!(world.target("shop.example.com").await["status"], 200);
+}
+
+#[tokio::test]
+async fn a_change_of_the_tenant_is_looked_at_at_once() {
+    let world = World::new().await;
+    let pauses = Pauses::new(world.sites.clone());
+    assert!(pauses.wakes_on(mpanel_tenancy_contract::events::TENANT_CHANGED));
+    assert!(!pauses.wakes_on(mpanel_tenancy_contract::events::TENANT_CREATED));
+}
