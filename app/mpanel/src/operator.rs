@@ -9,16 +9,19 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use mpanel_config::{Config, Sources};
 
-/// The data folder of the installation.
+/// The data folder of the installation, and how to answer.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-struct Folder {
+struct Installation {
     /// Folder of everything mPanel keeps [env: MPANEL_DATA]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    json: bool,
 }
 
-impl Folder {
+impl Installation {
     fn path(&self) -> anyhow::Result<PathBuf> {
         let named = self
             .data
@@ -38,7 +41,7 @@ pub enum Keys {
 #[derive(Debug, clap::Args)]
 pub struct Export {
     #[command(flatten)]
-    folder: Folder,
+    installation: Installation,
 }
 
 /// Checks of this installation by itself
@@ -51,21 +54,21 @@ pub enum Selftest {
 #[derive(Debug, clap::Args)]
 pub struct Isolation {
     #[command(flatten)]
-    folder: Folder,
+    installation: Installation,
 }
 
 /// # Errors
 /// A text for the operator.
 pub fn keys(command: &Keys) -> anyhow::Result<()> {
     let Keys::Export(export) = command;
-    keys::export(&export.folder.path()?)
+    keys::export(&export.installation.path()?, export.installation.json)
 }
 
 /// # Errors
 /// A text for the operator; also when something that should be separate is not.
 pub fn selftest(command: &Selftest) -> anyhow::Result<()> {
     let Selftest::Isolation(isolation) = command;
-    isolation::report(&isolation.folder.path()?)
+    isolation::report(&isolation.installation.path()?, isolation.installation.json)
 }
 
 /// Prints the OpenAPI document of this version.
@@ -73,7 +76,11 @@ pub fn selftest(command: &Selftest) -> anyhow::Result<()> {
 /// # Errors
 /// When it cannot be written as JSON, which is a bug.
 pub fn openapi() -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(&mpanel_server::document())?;
+    print(&serde_json::to_string_pretty(&mpanel_server::document())?)
+}
+
+/// A text on standard output, and a line feed.
+fn print(text: &str) -> anyhow::Result<()> {
     match writeln!(std::io::stdout(), "{text}") {
         // Whoever read has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),

@@ -219,6 +219,14 @@ impl Api {
         self.send(self.request(Method::DELETE, path, &[])?).await
     }
 
+    /// A DELETE that has to say more than what.
+    ///
+    /// # Errors
+    /// As [`Api::get`].
+    pub async fn delete_with(&self, path: &[&str], body: &impl Serialize) -> Result<Answer, Failure> {
+        self.send(self.request(Method::DELETE, path, &[])?.json(body)).await
+    }
+
     /// Sends a piece of an upload; answers with the offset that the server has then.
     ///
     /// # Errors
@@ -277,9 +285,10 @@ impl Api {
             cause = deeper;
         }
         let cause = cause.to_string();
-        if cause.contains("UnknownIssuer") {
+        // Where another authority has the name of the known one, it is the signature that does not fit.
+        if cause.contains("UnknownIssuer") || cause.contains("BadSignature") {
             return Failure::Unreachable(format!(
-                "{}: {cause}\n  for mPanel's own authority: `mpanel login` asks whether to trust it, `mpanel trust` adds it to this machine, `--ca FILE` names it",
+                "{}: {cause}\n  its certificate is of no authority that is trusted here. If it is mPanel's own, compare its SHA-256 with what `mpanel up` shows there: `mpanel login --ca-fingerprint SHA256` trusts it, `mpanel trust` adds it to this machine, `--ca FILE` names it",
                 self.shown
             ));
         }

@@ -7,9 +7,9 @@ use mpanel_crypto::Secret;
 use serde_json::{Value, json};
 
 use super::api::{self, Api, Server, Trust};
+use super::connection::Global;
 use super::failure::Failure;
-use super::profiles::{self, Profiles};
-use super::{authority, connection, login, prompt, view};
+use super::{authority, connection, login, prompt, totp, view};
 
 /// Arguments of `claim`.
 #[derive(Debug, clap::Args)]
@@ -67,36 +67,29 @@ pub async fn run(claim: Claim) -> Result<(), Failure> {
         "password": password.expose(),
     });
     let me = api.post(&["claim"], &body).await?;
-    let mut kept = None;
-    if claim.create_token {
-        login::carry_session(&mut api, &me)?;
-        let token = login::create_token(&api, None).await?;
-        let file = profiles::config_file()?;
-        let mut profiles = Profiles::load(&file)?;
-        login::keep(
-            &mut profiles,
-            profiles::DEFAULT,
-            &place.stays_at,
-            &place.trust,
-            &token,
-            None,
-        );
-        profiles.save(&file)?;
-        kept = Some(file);
-    }
-    if login::carry_session(&mut api, &me).is_ok() {
-        login::close_session(&api).await;
-    }
+    let global = Global::default();
+    let stay = claim.create_token.then_some((&place.stays_at, &place.trust, &global));
+    let kept = login::settle(&mut api, &me, stay).await;
+    let yours = format!(
+        "this installation is yours: {} ({})",
+        view::at(&me.value, "/user/email"),
+        view::at(&me.value, "/user/id")
+    );
+    let kept = match kept {
+        // The claim itself has succeeded, and cannot be made again.
+        Err(failure) => {
+            view::say(&yours);
+            return Err(failure);
+        }
+        Ok(kept) => kept,
+    };
     if claim.json {
         return view::print(&format!("{}\n", me.raw.trim_end()));
     }
-    view::print(&format!(
-        "this installation is yours: {} ({})\n",
-        view::at(&me.value, "/user/email"),
-        view::at(&me.value, "/user/id")
-    ))?;
+    view::print(&format!("{yours}\n"))?;
     match kept {
         Some(file) => view::say(&format!("signed in to {} ({})", place.stays_at, file.display())),
+        None if totp::is_due(&me) => view::say(totp::NEXT),
         None => view::say("next: mpanel login"),
     }
     Ok(())

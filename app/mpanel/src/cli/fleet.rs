@@ -1,11 +1,11 @@
 //! `mpanel node` and `mpanel certificate`.
 
 use clap::Subcommand;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::connection::{Cx, Page};
 use super::failure::Failure;
-use super::{find, view};
+use super::{api, find, view};
 
 /// Commands of `node`.
 #[derive(Debug, Subcommand)]
@@ -110,8 +110,12 @@ pub async fn certificates(cx: &Cx, command: Certificates) -> Result<(), Failure>
         }
         Certificates::Authority => {
             let answer = cx.api.get(&["certificate-authority"]).await?;
-            // PEM is no JSON; it is printed the same either way.
-            view::print(&format!("{}\n", answer.raw.trim_end()))
+            let pem = answer.raw.trim_end();
+            if cx.json {
+                let document = json!({"certificate": pem, "sha256": api::fingerprint(pem)?});
+                return view::print(&format!("{document}\n"));
+            }
+            view::print(&format!("{pem}\n"))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `mpanel login` and `mpanel logout`: a session just long enough to make an API token, which stays on this machine.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mpanel_crypto::Secret;
 use serde_json::{Value, json};
@@ -20,23 +20,30 @@ pub struct Login {
     /// Address of the panel [default: where you signed in last, else this machine's]
     #[arg(value_name = "URL")]
     address: Option<String>,
-    /// Your e-mail address
-    #[arg(long)]
-    email: Option<String>,
-    /// Read the password from standard input (first line)
-    #[arg(long)]
-    password_stdin: bool,
-    /// The code of your authenticator, or a backup code
-    #[arg(long, value_name = "CODE")]
-    totp: Option<String>,
+    #[command(flatten)]
+    entry: Entry,
     /// What the token is called [default: mpanel on HOST]
     #[arg(long, value_name = "NAME")]
     token_name: Option<String>,
-    /// SHA-256 of the panel's certificate authority, to trust it without asking
-    #[arg(long, value_name = "SHA256")]
-    ca_fingerprint: Option<String>,
     #[command(flatten)]
     pub global: Global,
+}
+
+/// How somebody signs in with a password.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Entry {
+    /// Your e-mail address
+    #[arg(long)]
+    pub email: Option<String>,
+    /// Read the password from standard input (first line)
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// The code of your authenticator, or a backup code
+    #[arg(long, value_name = "CODE")]
+    pub totp: Option<String>,
+    /// SHA-256 of the panel's certificate authority, to trust it without asking
+    #[arg(long, value_name = "SHA256")]
+    pub ca_fingerprint: Option<String>,
 }
 
 /// Arguments of `logout`.
@@ -46,14 +53,7 @@ pub struct Logout {}
 /// # Errors
 /// When the server refuses.
 pub async fn login(login: Login) -> Result<(), Failure> {
-    let password = || {
-        if login.password_stdin {
-            prompt::secret_from_stdin("password")
-        } else {
-            prompt::secret("Password", "--password-stdin")
-        }
-    };
-    let (server, me) = sign_in(&login, password, &profiles::config_file()?).await?;
+    let (server, me) = sign_in(&login, || login.entry.password(), &profiles::config_file()?).await?;
     if login.global.json {
         return view::print(&format!("{}\n", me.raw.trim_end()));
     }
@@ -71,81 +71,138 @@ pub async fn sign_in(
     file: &Path,
 ) -> Result<(Server, Answer), Failure> {
     let mut profiles = Profiles::load(file)?;
-    let name = login
-        .global
-        .profile
-        .clone()
-        .unwrap_or_else(|| profiles::DEFAULT.to_owned());
-    let known = profiles.all.get(&name).cloned();
-    let server = login.server(known.as_ref())?;
-    let same = known.filter(|profile| profile.url == server.to_string());
-    let trust = login.trust(&server, same.as_ref()).await?;
-    let mut api = Api::new(&server, &trust)?;
-    let me = login.open_session(&mut api, password).await?;
-    let token = create_token(&api, login.token_name.as_deref()).await?;
+    let address = login.address.as_deref();
+    let panel = Panel::find(&login.global, address, login.entry.ca_fingerprint.as_deref(), &profiles).await?;
+    let mut api = Api::new(&panel.server, &panel.trust)?;
+    let (me, _) = login.entry.open_session(&mut api, password).await?;
+    let token = create_token(&api, login.token_name.as_deref()).await;
     close_session(&api).await;
-    if let Some(old) = same.as_ref().and_then(|profile| profile.token_id.as_deref()) {
+    let token = token?;
+    if let Some(old) = panel.known.as_ref().and_then(|profile| profile.token_id.as_deref()) {
         // The one before on this machine; it may be gone already.
         api.remove_header("cookie");
         api.set_token(&Secret::new(token.text("/token").to_owned()))?;
         let _gone = api.delete(&["api-tokens", old]).await;
     }
-    let tenant = given(login.global.tenant.as_ref()).map(str::to_owned);
-    keep(&mut profiles, &name, &server, &trust, &token, tenant);
+    keep(&mut profiles, &login.global, (&panel.server, &panel.trust), &token);
     profiles.save(file)?;
-    Ok((server, me))
+    Ok((panel.server, me))
 }
 
-impl Login {
-    fn server(&self, known: Option<&Profile>) -> Result<Server, Failure> {
-        if let Some(data) = &self.global.data {
-            return Ok(Server::Socket(super::api::socket(data)));
+/// A panel that somebody is about to enter.
+pub struct Panel {
+    pub server: Server,
+    pub trust: Trust,
+    /// What was kept of it.
+    known: Option<Profile>,
+}
+
+impl Panel {
+    /// The panel at `address`, or the one that the options or an earlier login name; with the authority given or kept. One that nobody
+    /// knows yet is shown by its fingerprint and asked about.
+    ///
+    /// # Errors
+    /// When it is not there, or its authority is not trusted.
+    pub async fn find(
+        global: &Global,
+        address: Option<&str>,
+        ca_fingerprint: Option<&str>,
+        profiles: &Profiles,
+    ) -> Result<Self, Failure> {
+        let known = profiles.all.get(profile_name(global));
+        let server = match (&global.data, address.or(given(global.url.as_ref())), known) {
+            (Some(data), _, _) => Server::Socket(super::api::socket(data)),
+            (None, Some(address), _) => Server::parse(address)?,
+            (None, None, Some(profile)) if !profile.url.starts_with('/') => Server::parse(&profile.url)?,
+            _ => Server::parse(CURRENT)?,
+        };
+        let known = known.filter(|profile| profile.url == server.to_string()).cloned();
+        let kept = known.as_ref().and_then(|profile| profile.ca.clone());
+        let trust = match (&global.ca, kept) {
+            (Some(file), _) => Trust::Also(connection::read_ca(file)?),
+            // Who names one means it to take the place of what was kept.
+            (None, Some(pem)) if ca_fingerprint.is_none() => Trust::Also(pem),
+            _ => authority::trust(&server, ca_fingerprint).await?,
+        };
+        Ok(Self { server, trust, known })
+    }
+}
+
+fn profile_name(global: &Global) -> &str {
+    global.profile.as_deref().unwrap_or(profiles::DEFAULT)
+}
+
+impl Entry {
+    /// # Errors
+    /// When nobody can be asked and standard input holds none.
+    pub fn password(&self) -> Result<Secret<String>, Failure> {
+        if self.password_stdin {
+            return prompt::secret_from_stdin("password");
         }
-        let address = self.address.as_deref().or(given(self.global.url.as_ref()));
-        match (address, known) {
-            (Some(address), _) => Server::parse(address),
-            (None, Some(profile)) if !profile.url.starts_with('/') => Server::parse(&profile.url),
-            _ => Server::parse(CURRENT),
-        }
+        prompt::secret("Password", "--password-stdin")
     }
 
-    /// The authority given or kept; one that nobody knows yet is shown by its fingerprint and asked about.
-    async fn trust(&self, server: &Server, known: Option<&Profile>) -> Result<Trust, Failure> {
-        if let Some(file) = &self.global.ca {
-            return connection::read_ca(file).map(Trust::Also);
-        }
-        if let Some(pem) = known.and_then(|profile| profile.ca.clone()) {
-            return Ok(Trust::Also(pem));
-        }
-        authority::trust(server, self.ca_fingerprint.as_deref()).await
-    }
-
-    /// Signs in; from then on `api` carries the session.
-    async fn open_session(
+    /// Signs in; from then on `api` carries the session. Gives the password back for what asks for it again.
+    ///
+    /// # Errors
+    /// The server's problem.
+    pub async fn open_session(
         &self,
         api: &mut Api,
         password: impl FnOnce() -> Result<Secret<String>, Failure>,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<(Answer, Secret<String>), Failure> {
         let email = match &self.email {
             Some(email) => email.clone(),
             None => prompt::line("E-mail", "--email")?,
         };
         let password = password()?;
-        let body = |totp: Option<&str>| match totp {
-            Some(code) => json!({"email": email, "password": password.expose(), "totp": code}),
-            None => json!({"email": email, "password": password.expose()}),
-        };
-        let path = &["sessions"];
-        let answer = match api.post(path, &body(self.totp.as_deref())).await {
-            Err(failure) if failure.code() == "identity.session.totp_required" && self.totp.is_none() => {
-                let code = prompt::line("Code of your authenticator", "--totp")?;
-                api.post(path, &body(Some(code.trim()))).await?
-            }
-            answer => answer?,
-        };
+        let body = json!({"email": email, "password": password.expose()});
+        let answer = post_with_code(api, &["sessions"], body, self.totp.as_deref()).await?;
         carry_session(api, &answer)?;
-        Ok(answer)
+        Ok((answer, password))
     }
+}
+
+/// Sends a password, and the code of the second factor once the server says that there is one.
+///
+/// # Errors
+/// The server's problem.
+pub async fn post_with_code(api: &Api, path: &[&str], mut body: Value, code: Option<&str>) -> Result<Answer, Failure> {
+    if let Some(code) = code {
+        body["totp"] = code.into();
+    }
+    match api.post(path, &body).await {
+        Err(failure) if failure.code() == "identity.session.totp_required" && code.is_none() => {
+            body["totp"] = prompt::line("Code of your authenticator", "--totp")?.trim().into();
+            api.post(path, &body).await
+        }
+        answer => answer,
+    }
+}
+
+/// Ends the session that a claim or an activation has opened; before that, with `stay`, makes a token and keeps it in that file.
+///
+/// # Errors
+/// When no token is made or it cannot be kept.
+pub async fn settle(
+    api: &mut Api,
+    me: &Answer,
+    stay: Option<(&Server, &Trust, &Global)>,
+) -> Result<Option<PathBuf>, Failure> {
+    carry_session(api, me)?;
+    let token = match stay {
+        Some(_) => create_token(api, None).await.map(Some),
+        None => Ok(None),
+    };
+    close_session(api).await;
+    let (Some(token), Some((server, trust, global))) = (token?, stay) else {
+        return Ok(None);
+    };
+    let file = profiles::config_file()?;
+    let mut profiles = Profiles::load(&file)?;
+    keep(&mut profiles, global, (server, trust), &token);
+    profiles.save(&file)?;
+    Ok(Some(file))
 }
 
 /// Carries on the session that an answer has opened, as a browser would.
@@ -167,7 +224,7 @@ pub fn carry_session(api: &mut Api, answer: &Answer) -> Result<(), Failure> {
 ///
 /// # Errors
 /// The server's problem.
-pub async fn create_token(api: &Api, name: Option<&str>) -> Result<Answer, Failure> {
+async fn create_token(api: &Api, name: Option<&str>) -> Result<Answer, Failure> {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let name = name.map_or_else(|| format!("mpanel on {host}"), str::to_owned);
     let answer = api
@@ -184,15 +241,8 @@ pub async fn close_session(api: &Api) {
     let _expires = api.delete(&["sessions", "current"]).await;
 }
 
-/// Puts a token into a profile and makes that the one in use.
-pub fn keep(
-    profiles: &mut Profiles,
-    name: &str,
-    server: &Server,
-    trust: &Trust,
-    token: &Answer,
-    tenant: Option<String>,
-) {
+/// Puts a token into the profile that the options name and makes that the one in use.
+fn keep(profiles: &mut Profiles, global: &Global, (server, trust): (&Server, &Trust), token: &Answer) {
     let ca = match trust {
         Trust::Also(pem) => Some(pem.clone()),
         Trust::System | Trust::Anybody => None,
@@ -202,11 +252,12 @@ pub fn keep(
         url: server.to_string(),
         token: token.text("/token").to_owned(),
         token_id: id.map(str::to_owned),
-        tenant,
+        tenant: given(global.tenant.as_ref()).map(str::to_owned),
         ca,
     };
-    profiles.all.insert(name.to_owned(), profile);
-    profiles.current = Some(name.to_owned());
+    let name = profile_name(global).to_owned();
+    profiles.all.insert(name.clone(), profile);
+    profiles.current = Some(name);
 }
 
 /// # Errors
@@ -233,6 +284,9 @@ pub async fn logout(global: &Global, _none: &Logout) -> Result<(), Failure> {
         )),
     }
     view::say(&format!("signed out of {}", profile.url));
+    if global.json {
+        return view::print("null\n");
+    }
     Ok(())
 }
 

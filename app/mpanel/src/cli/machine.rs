@@ -21,6 +21,9 @@ pub struct Config {
     /// Configuration file [env: MPANEL_CONFIG] [default: config.toml in the data folder]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// One JSON document on standard output
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -28,11 +31,7 @@ enum Command {
     /// Say whether the settings can be used
     Check,
     /// Print every setting, its value and where that comes from
-    Print {
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    Print,
 }
 
 /// Arguments of `completion`.
@@ -52,15 +51,16 @@ pub fn config(args: &Config) -> Result<(), Failure> {
     let sources = Sources::from_process(args.config.clone(), data.into_iter().collect());
     let config = mpanel_config::Config::load(&sources).map_err(|error| Failure::Invalid(error.to_string()))?;
     let lines = config.explain();
-    match args.command {
-        Command::Check => view::print("the settings can be used\n"),
-        Command::Print { json: true } => {
+    match (&args.command, args.json) {
+        (Command::Check, true) => view::print("{\"usable\":true}\n"),
+        (Command::Check, false) => view::print("the settings can be used\n"),
+        (Command::Print, true) => {
             let one =
                 |line: &mpanel_config::Explained| json!({"key": line.key, "value": line.value, "source": line.source});
             let all: Vec<Value> = lines.iter().map(one).collect();
             view::print(&format!("{}\n", Value::from(all)))
         }
-        Command::Print { json: false } => {
+        (Command::Print, false) => {
             let one = |line: &mpanel_config::Explained| json!({"k": line.key, "v": line.value, "s": line.source});
             let all: Vec<Value> = lines.iter().map(one).collect();
             view::print(&view::table(&[("KEY", "/k"), ("VALUE", "/v"), ("FROM", "/s")], &all))

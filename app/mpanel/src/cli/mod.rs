@@ -1,6 +1,7 @@
 //! The command-line client: everything the browser does, over the same API.
 
 mod account;
+mod activate;
 pub mod api;
 mod audit;
 mod authority;
@@ -21,6 +22,7 @@ mod site;
 mod stores;
 mod tenant;
 mod token;
+mod totp;
 mod trust;
 mod upload;
 mod view;
@@ -45,6 +47,8 @@ pub enum Commands {
     Logout(On<login::Logout>),
     /// Become the owner of a new installation
     Claim(claim::Claim),
+    /// Follow an activation link: set your password, or join with the account you have
+    Activate(activate::Activate),
     /// Customers and resellers
     Tenant(With<tenant::Command>),
     /// What can be sold
@@ -63,6 +67,8 @@ pub enum Commands {
     Me(On<account::Me>),
     /// Change your password
     Password(On<account::Password>),
+    /// Your second factor
+    Totp(With<totp::Command>),
     /// Who did what
     Audit(With<audit::Command>),
     /// What is going on
@@ -115,6 +121,9 @@ fn finish(result: Result<(), Failure>, json: bool) -> ExitCode {
         return ExitCode::SUCCESS;
     };
     view::say(&format!("mpanel: {}", clean_lines(&failure.to_string())));
+    if failure.code() == "identity.totp.setup_required" {
+        view::say(totp::NEXT);
+    }
     if json
         && let Failure::Problem(problem) = &failure
         && let Some(document) = &problem.document
@@ -134,9 +143,11 @@ impl Commands {
         match self {
             Self::Login(login) => login.global.json,
             Self::Claim(claim) => claim.json,
+            Self::Activate(activate) => activate.global.json,
             Self::Logout(on) => on.global.json,
             Self::Me(on) => on.global.json,
             Self::Password(on) => on.global.json,
+            Self::Totp(with) => with.global.json,
             Self::Tenant(with) => with.global.json,
             Self::Plan(with) => with.global.json,
             Self::Site(with) => with.global.json,
@@ -148,7 +159,8 @@ impl Commands {
             Self::Operation(with) => with.global.json,
             Self::Node(with) => with.global.json,
             Self::Certificate(with) => with.global.json,
-            Self::Trust(_) | Self::Config(_) | Self::Completion(_) => false,
+            Self::Trust(trust) => trust.json,
+            Self::Config(_) | Self::Completion(_) => false,
         }
     }
 
@@ -157,8 +169,10 @@ impl Commands {
             Self::Login(login) => login::login(login).await,
             Self::Logout(on) => login::logout(&on.global, &on.args).await,
             Self::Claim(claim) => claim::run(claim).await,
+            Self::Activate(activate) => activate::run(activate).await,
             Self::Me(on) => account::run(&Cx::connect(&on.global).await?).await,
             Self::Password(on) => account::password(&Cx::connect(&on.global).await?, &on.args).await,
+            Self::Totp(with) => totp::run(&with.global, with.command).await,
             Self::Tenant(with) => tenant::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Plan(with) => plan::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Site(with) => site::run(&Cx::connect(&with.global).await?, with.command).await,

@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
+
 use super::api::{self, Api, Server, Trust as Belief};
 use super::failure::Failure;
 use super::profiles::{self, Profiles};
 use super::stores::{Authority, Browsers, System};
 use super::{authority, claim, view};
+
+const MACHINE: &str = "this machine";
 
 /// Arguments of `trust`.
 #[derive(Debug, clap::Args)]
@@ -23,6 +27,9 @@ pub struct Trust {
     /// Trust it no longer
     #[arg(long)]
     remove: bool,
+    /// One JSON document on standard output: the authority, and what became of each store
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// # Errors
@@ -33,16 +40,7 @@ pub async fn run(args: Trust) -> Result<(), Failure> {
         (Some(fingerprint), true) => Authority::known(authority::normal(fingerprint)),
         _ => args.fetch().await?,
     };
-    view::print(&format!("certificate authority, SHA-256 {}\n", authority.shown()))?;
-    let mut failed = None;
-    let mut report = |what: &str, result: Result<String, Failure>| match result {
-        Ok(text) => view::print(&format!("{what}: {text}\n")),
-        Err(failure) => {
-            view::say(&format!("{what}: {failure}"));
-            failed.get_or_insert(failure);
-            Ok(())
-        }
-    };
+    let mut stores = Vec::new();
     match System::find() {
         Some(system) => {
             let result = if args.remove {
@@ -50,24 +48,56 @@ pub async fn run(args: Trust) -> Result<(), Failure> {
             } else {
                 system.add(&authority)
             };
-            report("this machine", result)?;
+            stores.push((MACHINE.to_owned(), result));
         }
-        None => report("this machine", Ok("no certificate store that mPanel knows".to_owned()))?,
+        None => stores.push((
+            MACHINE.to_owned(),
+            Ok("no certificate store that mPanel knows".to_owned()),
+        )),
     }
     match profiles::home() {
         Some(home) => {
             let browsers = Browsers::find(&home);
-            for (name, result) in if args.remove {
+            stores.extend(if args.remove {
                 browsers.remove(&authority)
             } else {
                 browsers.add(&authority)
-            } {
-                report(&name, result)?;
+            });
+        }
+        None => stores.push(("browsers".to_owned(), Ok("HOME is not set".to_owned()))),
+    }
+    report(&authority, stores, args.json)
+}
+
+/// Says of each store what became of it; fails as the first that failed.
+fn report(authority: &Authority, stores: Vec<(String, Result<String, Failure>)>, as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        view::print(&format!("{}\n", document(authority, &stores)))?;
+    } else {
+        view::print(&format!("certificate authority, SHA-256 {}\n", authority.shown()))?;
+    }
+    let mut failed = None;
+    for (store, result) in stores {
+        match result {
+            Ok(_) if as_json => {}
+            Ok(text) => view::print(&format!("{store}: {text}\n"))?,
+            Err(failure) => {
+                view::say(&format!("{store}: {failure}"));
+                failed.get_or_insert(failure);
             }
         }
-        None => report("browsers", Ok("HOME is not set".to_owned()))?,
     }
     failed.map_or(Ok(()), Err)
+}
+
+/// `{"sha256": "AB:CD:…", "stores": [{"store", "result", "error"}]}`, where one of the last two is null.
+pub fn document(authority: &Authority, stores: &[(String, Result<String, Failure>)]) -> Value {
+    let one = |(store, result): &(String, Result<String, Failure>)| {
+        let error = result.as_ref().err().map(ToString::to_string);
+        json!({"store": store, "result": result.as_ref().ok(), "error": error})
+    };
+    let stores: Vec<Value> = stores.iter().map(one).collect();
+    json!({"sha256": authority.shown(), "stores": stores})
 }
 
 impl Trust {

@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use serde_json::json;
 
 use crate::up::state;
 
@@ -29,7 +30,11 @@ impl Finding {
     }
 }
 
-pub fn report(data: &Path) -> anyhow::Result<()> {
+/// Says of each wall whether it stands; as JSON `{"walls": [{"wall", "fault"}]}`, where a fault is null when it does.
+///
+/// # Errors
+/// When one does not stand, or nothing runs.
+pub fn report(data: &Path, as_json: bool) -> anyhow::Result<()> {
     let running = state::load(data);
     if running.children.is_empty() {
         bail!("nothing runs in {}: start it by `mpanel up` first", data.display());
@@ -49,16 +54,8 @@ pub fn report(data: &Path) -> anyhow::Result<()> {
     let mut findings = processes(&uids);
     findings.extend(folders(data, &uids)?);
     findings.extend(sites(&data.join("sites"))?);
-    let mut broken = 0;
-    for finding in &findings {
-        match &finding.fault {
-            None => println!("ok      {}", finding.wall),
-            Some(fault) => {
-                broken += 1;
-                println!("BROKEN  {}: {fault}", finding.wall);
-            }
-        }
-    }
+    let broken = findings.iter().filter(|finding| finding.fault.is_some()).count();
+    super::print(&told(&findings, as_json))?;
     if broken > 0 {
         bail!(
             "{broken} of {} walls do not stand; `mpanel up` sets owners and modes when it starts",
@@ -66,6 +63,18 @@ pub fn report(data: &Path) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+fn told(findings: &[Finding], as_json: bool) -> String {
+    if as_json {
+        let one = |finding: &Finding| json!({"wall": finding.wall, "fault": finding.fault});
+        return json!({"walls": findings.iter().map(one).collect::<Vec<_>>()}).to_string();
+    }
+    let one = |finding: &Finding| match &finding.fault {
+        None => format!("ok      {}", finding.wall),
+        Some(fault) => format!("BROKEN  {}: {fault}", finding.wall),
+    };
+    findings.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
 /// The panel, the edge and the name servers are three users, none of them root.

@@ -12,7 +12,7 @@ struct Line {
     login: Login,
 }
 
-fn line(url: &str, more: &[&str]) -> Login {
+pub fn line(url: &str, more: &[&str]) -> Login {
     let fixed = ["login", url, "--email", "ada@example.com"];
     Line::parse_from(fixed.iter().chain(more)).login
 }

@@ -1,6 +1,9 @@
+mod activation;
 mod answers;
 mod arguments;
+mod authority;
 mod login;
+mod operations;
 mod server;
 mod sites;
 mod stores;

@@ -83,6 +83,30 @@ impl Fake {
         fake
     }
 
+    pub async fn over_tls(
+        acceptor: tokio_rustls::TlsAcceptor,
+        answers: impl Fn(&Asked) -> Said + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let fake = Self {
+            port: listener.local_addr().unwrap().port(),
+            asked: Arc::default(),
+        };
+        let (asked, answers): (_, Answers) = (fake.asked.clone(), Arc::new(answers));
+        spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, asked, answers) = (acceptor.clone(), asked.clone(), answers.clone());
+                spawn(async move {
+                    // A client that does not believe the certificate leaves.
+                    if let Ok(stream) = acceptor.accept(stream).await {
+                        serve(stream, asked, answers);
+                    }
+                });
+            }
+        });
+        fake
+    }
+
     pub fn on_socket(path: &std::path::Path, answers: impl Fn(&Asked) -> Said + Send + Sync + 'static) -> Self {
         let listener = UnixListener::bind(path).unwrap();
         let fake = Self {
@@ -100,6 +124,10 @@ impl Fake {
 
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/", self.port)
+    }
+
+    pub fn https_url(&self) -> String {
+        format!("https://127.0.0.1:{}/", self.port)
     }
 
     pub fn api(&self) -> Api {

@@ -1,7 +1,7 @@
 //! `mpanel site`: what is sent for what is said.
 
 use clap::Parser;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::server::{Asked, Fake, Said, say};
 use crate::Cli;
@@ -112,52 +112,4 @@ async fn uploads_can_be_looked_at_and_given_up() {
     assert_eq!(calls, ["GET /uploads/upl_1"]);
     let calls = asked_for(&format!("upload delete {SITE} upl_1")).await;
     assert_eq!(calls, ["DELETE /uploads/upl_1"]);
-}
-
-#[test]
-fn every_operation_on_sites_has_a_command() {
-    use clap::CommandFactory;
-    // By operation id, as the API's description has them.
-    let verbs = [
-        ("sites_list", "list"),
-        ("sites_create", "create"),
-        ("sites_get", "show"),
-        ("sites_update", "update"),
-        ("sites_delete", "delete"),
-        ("sites_traffic", "traffic"),
-        ("domains_list", "domain list"),
-        ("domains_create", "domain add"),
-        ("domains_delete", "domain remove"),
-        ("uploads_create", "deploy"),
-        ("uploads_append", "deploy"),
-        ("uploads_get", "upload show"),
-        ("uploads_delete", "upload delete"),
-        ("releases_list", "releases"),
-        ("releases_create", "deploy"),
-        ("releases_get", "release show"),
-        ("releases_delete", "release delete"),
-        ("releases_activate", "release activate"),
-    ];
-    let root = Cli::command();
-    for (operation, verb) in verbs {
-        let mut command = root.find_subcommand("site").unwrap();
-        for word in verb.split(' ') {
-            command = command
-                .find_subcommand(word)
-                .unwrap_or_else(|| panic!("{operation}: no {verb}"));
-        }
-    }
-    let document: Value = serde_json::from_str(include_str!("../../../../../web/openapi.json")).unwrap();
-    let paths = document["paths"].as_object().unwrap();
-    let operations = paths
-        .iter()
-        .filter(|(path, _)| path.contains("/sites"))
-        .flat_map(|(_, path)| path.as_object().unwrap().values())
-        .filter_map(|operation| operation["operationId"].as_str());
-    for operation in operations {
-        assert!(
-            verbs.iter().any(|(known, _)| *known == operation),
-            "{operation} has no command"
-        );
-    }
 }

@@ -1,6 +1,10 @@
 use std::path::PathBuf;
 
+use serde_json::json;
+
+use crate::cli::failure::Failure;
 use crate::cli::stores::{Authority, Browsers, System};
+use crate::cli::trust;
 
 fn authority() -> (Authority, String) {
     let made = rcgen::generate_simple_self_signed(["mPanel test".to_owned()]).unwrap();
@@ -51,4 +55,20 @@ fn browsers_are_changed_once_and_back_or_told_what_they_need() {
     assert_eq!(said(browsers.add(&authority)), "trusts it already");
     assert!(said(browsers.remove(&authority)).contains("no longer"));
     assert_eq!(said(browsers.remove(&authority)), "does not trust it");
+}
+
+#[test]
+fn as_json_every_store_says_what_became_of_it() {
+    let (authority, _) = authority();
+    let stores = [
+        ("this machine".to_owned(), Ok("trusts it now".to_owned())),
+        ("Firefox".to_owned(), Err(Failure::Usage("no rights".to_owned()))),
+    ];
+    assert_eq!(
+        trust::document(&authority, &stores),
+        json!({"sha256": authority.shown(), "stores": [
+            {"store": "this machine", "result": "trusts it now", "error": null},
+            {"store": "Firefox", "result": null, "error": "no rights"},
+        ]})
+    );
 }

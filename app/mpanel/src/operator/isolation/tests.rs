@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 
-use super::{folders, processes, sites};
+use super::{Finding, folders, processes, sites, told};
 
 fn uids(pairs: &[(&str, u32)]) -> BTreeMap<String, u32> {
     pairs.iter().map(|(name, uid)| ((*name).to_owned(), *uid)).collect()
@@ -48,4 +48,22 @@ fn a_site_that_is_no_user_of_its_own_is_found() {
     std::fs::create_dir(folder.path().join("site_1")).unwrap();
     // The test's own user is below the numbers of sites.
     assert_eq!(faults(&sites(folder.path()).unwrap()).len(), 1);
+}
+
+#[test]
+fn walls_are_told_to_people_and_to_programs() {
+    let findings = [
+        Finding::new("process edge has a user of its own", None),
+        Finding::new(
+            "process dns-1 has a user of its own",
+            Some("it runs as root".to_owned()),
+        ),
+    ];
+    assert_eq!(
+        told(&findings, false),
+        "ok      process edge has a user of its own\nBROKEN  process dns-1 has a user of its own: it runs as root"
+    );
+    let document: serde_json::Value = serde_json::from_str(&told(&findings, true)).unwrap();
+    assert_eq!(document["walls"][0]["fault"], serde_json::Value::Null);
+    assert_eq!(document["walls"][1]["fault"], "it runs as root");
 }

@@ -1,0 +1,170 @@
+//! What the API can do, and what the command line makes of it.
+
+use std::collections::BTreeSet;
+
+use clap::{Command, CommandFactory};
+use serde_json::Value;
+
+use crate::Cli;
+
+/// Operation and the command that calls it.
+const VERBS: &[(&str, &str)] = &[
+    ("operations_list", "operation list"),
+    ("operations_get", "operation show"),
+    ("operations_cancel", "operation cancel"),
+    ("audit_list", "audit list"),
+    ("tenants_list", "tenant list"),
+    ("tenants_create", "tenant create"),
+    ("tenants_get", "tenant show"),
+    ("tenants_update", "tenant rename"),
+    ("tenants_update", "tenant suspend"),
+    ("tenants_update", "tenant resume"),
+    ("tenants_usage", "tenant usage"),
+    ("tenants_subscribe", "tenant subscribe"),
+    ("members_list", "tenant member list"),
+    ("members_create", "tenant member add"),
+    ("members_delete", "tenant member remove"),
+    ("members_update", "tenant member role"),
+    ("plans_list", "plan list"),
+    ("plans_create", "plan create"),
+    ("plans_get", "plan show"),
+    ("plans_update", "plan rename"),
+    ("plans_update", "plan archive"),
+    ("plans_create_version", "plan version"),
+    ("me_get", "me"),
+    ("password_change", "password"),
+    ("totp_start", "totp setup"),
+    ("totp_confirm", "totp confirm"),
+    ("totp_disable", "totp disable"),
+    ("sessions_list", "session list"),
+    ("sessions_create", "login"),
+    ("sessions_end_current", "login"),
+    ("sessions_end", "session revoke"),
+    ("api_tokens_list", "token list"),
+    ("api_tokens_create", "token create"),
+    ("api_tokens_delete", "token revoke"),
+    ("claims_create", "claim"),
+    ("activations_create", "activate"),
+    ("nodes_list", "node list"),
+    ("nodes_get", "node show"),
+    ("certificates_list", "certificate list"),
+    ("certificates_get", "certificate show"),
+    ("certificate_authority_get", "certificate authority"),
+    ("zones_list", "zone list"),
+    ("zones_create", "zone create"),
+    ("zones_get", "zone show"),
+    ("zones_delete", "zone delete"),
+    ("records_list", "record list"),
+    ("records_create", "record add"),
+    ("records_delete", "record delete"),
+    ("records_update", "record update"),
+    ("sites_list", "site list"),
+    ("sites_create", "site create"),
+    ("sites_get", "site show"),
+    ("sites_update", "site update"),
+    ("sites_delete", "site delete"),
+    ("sites_traffic", "site traffic"),
+    ("domains_list", "site domain list"),
+    ("domains_create", "site domain add"),
+    ("domains_delete", "site domain remove"),
+    ("uploads_create", "site deploy"),
+    ("uploads_append", "site deploy"),
+    ("uploads_get", "site upload show"),
+    ("uploads_delete", "site upload delete"),
+    ("releases_list", "site releases"),
+    ("releases_create", "site deploy"),
+    ("releases_get", "site release show"),
+    ("releases_delete", "site release delete"),
+    ("releases_activate", "site release activate"),
+];
+
+/// Operations without a command, and why. This list only gets shorter.
+const EXCUSED: &[(&str, &str)] = &[
+    (
+        "events_stream",
+        "tells pages what to load again; commands that wait ask for what they wait for",
+    ),
+    (
+        "setup_get",
+        "lets the panel choose its first page; `claim` says by itself when there is an owner",
+    ),
+];
+const EXCUSED_AT_MOST: usize = 2;
+
+fn find<'a>(root: &'a Command, verb: &str) -> Option<&'a Command> {
+    verb.split(' ')
+        .try_fold(root, |command, word| command.find_subcommand(word))
+}
+
+#[test]
+fn every_operation_of_the_api_has_a_command() {
+    let document: Value = serde_json::from_str(include_str!("../../../../../web/openapi.json")).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let operations: BTreeSet<&str> = paths
+        .values()
+        .flat_map(|path| path.as_object().unwrap().values())
+        .filter_map(|operation| operation["operationId"].as_str())
+        .collect();
+    assert!(operations.len() > 50, "the document was not read");
+    let with_verb: BTreeSet<&str> = VERBS.iter().map(|(operation, _)| *operation).collect();
+    let excused: BTreeSet<&str> = EXCUSED.iter().map(|(operation, _)| *operation).collect();
+    let known: BTreeSet<&str> = with_verb.union(&excused).copied().collect();
+    let missing: Vec<_> = operations.difference(&known).collect();
+    assert!(missing.is_empty(), "no command calls {missing:?}");
+    let gone: Vec<_> = known.difference(&operations).collect();
+    assert!(gone.is_empty(), "the API has no {gone:?} any more");
+    assert!(with_verb.is_disjoint(&excused), "what has a command needs no excuse");
+    assert!(EXCUSED.len() <= EXCUSED_AT_MOST, "write the command instead");
+
+    let root = Cli::command();
+    for (operation, verb) in VERBS {
+        let command = find(&root, verb).unwrap_or_else(|| panic!("{operation}: there is no `mpanel {verb}`"));
+        assert!(!command.has_subcommands(), "{operation}: `mpanel {verb}` is a group");
+    }
+}
+
+/// Commands that answer with no JSON document, and why.
+const NO_JSON: &[(&str, &str)] = &[
+    ("up", "runs until it is stopped; its log is JSON when that is set"),
+    ("serve", "a process of `up`"),
+    ("edge", "a process of `up`, or a server of its own"),
+    ("dns", "a process of `up`, or a server of its own"),
+    ("demo", "makes example customers, and tells of it"),
+    ("openapi", "prints JSON and nothing else"),
+    ("completion", "prints a shell's script"),
+];
+
+#[test]
+fn every_command_that_answers_can_do_so_in_json() {
+    let mut root = Cli::command();
+    // Options that hold for all subcommands reach them when the tree is built.
+    root.build();
+    let mut without = Vec::new();
+    for command in root.get_subcommands().filter(|command| command.get_name() != "help") {
+        let excused = NO_JSON.iter().any(|(name, _)| *name == command.get_name());
+        let mut found = Vec::new();
+        leaves_without_json(command, command.get_name(), &mut found);
+        match excused {
+            true => assert!(!found.is_empty(), "{} needs no excuse any more", command.get_name()),
+            false => without.extend(found),
+        }
+    }
+    assert!(without.is_empty(), "no --json: {without:?}");
+}
+
+fn leaves_without_json(command: &Command, path: &str, found: &mut Vec<String>) {
+    let below: Vec<&Command> = command
+        .get_subcommands()
+        .filter(|below| below.get_name() != "help")
+        .collect();
+    if below.is_empty()
+        && !command
+            .get_arguments()
+            .any(|argument| argument.get_long() == Some("json"))
+    {
+        found.push(path.to_owned());
+    }
+    for below in below {
+        leaves_without_json(below, &format!("{path} {}", below.get_name()), found);
+    }
+}
