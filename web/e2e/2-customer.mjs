@@ -1,13 +1,14 @@
-// The customer sets a password, logs in, uploads a website, sees it live over HTTPS, publishes again and rolls back.
-import { CUSTOMER, check, journey, logIn, readState, zip } from './lib.mjs';
+// The customer sets a password, logs in, drops a real website, sees it live over HTTPS, publishes another and rolls back.
+import { CUSTOMER, check, drop, env, journey, logIn, readState, zip } from './lib.mjs';
 
-const website = (version) => ({
-  name: `bakery-v${version}.zip`,
+const BAKERY = {
+  name: 'bakery.zip',
   mimeType: 'application/zip',
-  buffer: zip({ 'index.html': `<!doctype html><title>Bakery</title><h1>Fresh bread, version ${version}</h1>`, 'css/site.css': 'h1 { color: brown }' }),
-});
+  buffer: zip({ 'index.html': '<!doctype html><title>Bakery</title><h1>Fresh bread</h1>', 'css/site.css': 'h1 { color: brown }' }),
+};
 
 await journey('customer', async ({ page, context, shot }) => {
+  check(env.archive, 'MPANEL_ARCHIVE is not set');
   const { activation } = readState();
   await page.goto(activation);
   await page.getByRole('heading', { name: 'Welcome' }).waitFor();
@@ -25,24 +26,30 @@ await journey('customer', async ({ page, context, shot }) => {
 
   await page.getByRole('navigation', { name: 'Main menu' }).getByRole('link', { name: 'Sites' }).click();
   await page.getByRole('link', { name: 'Bakery', exact: true }).click();
-  await publish(page, 1);
+  await drop(page, page.getByText('Drop your website here'), env.archive);
+  await live(page, 1);
   await shot('live');
   const url = await page.locator('header a[target=_blank]').first().getAttribute('href');
-  const shows = async (version) => {
+  const shows = async (heading) => {
     const site = await context.newPage();
     const answer = await site.goto(url);
     check(answer.ok(), `the site answered ${answer.status()}`);
     check(answer.url().startsWith('https://'), `the site is at ${answer.url()}`);
-    await site.getByRole('heading', { name: `Fresh bread, version ${version}` }).waitFor();
-    await site.close();
+    await site.getByRole('heading', { name: heading }).first().waitFor();
+    return site;
   };
-  await shows(1);
-  await publish(page, 2);
-  await shows(2);
+  const manual = await shows(/PostgreSQL .*Documentation/);
+  // It is the whole of it: its links lead on.
+  await manual.getByRole('link', { name: 'Preface' }).first().click();
+  await manual.getByRole('heading', { name: 'Preface' }).first().waitFor();
+  await manual.close();
+  await page.locator('input[type=file]').setInputFiles(BAKERY);
+  await live(page, 2);
+  await (await shows('Fresh bread')).close();
 
   await page.getByRole('button', { name: 'Roll back to release 1' }).click();
   await page.getByRole('row', { name: /Release 1.*Live/ }).waitFor({ timeout: 60_000 });
-  await shows(1);
+  await (await shows(/PostgreSQL .*Documentation/)).close();
   await shot('rolled-back');
 
   await page.getByRole('link', { name: 'Traffic' }).click();
@@ -55,8 +62,7 @@ await journey('customer', async ({ page, context, shot }) => {
   await shot('operations');
 });
 
-async function publish(page, version) {
-  await page.locator('input[type=file]').setInputFiles(website(version));
-  await page.getByRole('row', { name: new RegExp(`Release ${version}.*Live`) }).waitFor({ timeout: 60_000 });
-  await page.getByText('Published').waitFor();
+async function live(page, release) {
+  await page.getByRole('row', { name: new RegExp(`Release ${release}.*Live`) }).waitFor({ timeout: 60_000 });
+  await page.getByText('Published').first().waitFor();
 }

@@ -1,4 +1,5 @@
-// The provider edits a zone, makes an API token, ends a session, finds it all in the audit log, and changes the password.
+// The provider edits a zone, makes an API token, ends a session, finds it all in the audit log, changes the password and sets up a
+// second factor.
 import { OWNER, check, env, journey, logIn, readState, totp } from './lib.mjs';
 
 const NEXT_PASSWORD = 'marble orchard telegraph 9';
@@ -67,7 +68,35 @@ await journey('day-to-day', async ({ page, shot }) => {
   await page.getByRole('menuitem', { name: 'Log out' }).click();
   await page.getByRole('heading', { name: 'Log in' }).waitFor();
   await logIn(page, { ...OWNER, password: NEXT_PASSWORD });
+  await secondFactor(page, shot);
 });
+
+/** Sets one up, unless the first journey had to, and logs in with it. */
+async function secondFactor(page, shot) {
+  if (readState().totp?.[OWNER.email]) return;
+  await page.getByRole('button', { name: 'Your account' }).click();
+  await page.getByRole('menuitem', { name: 'Profile' }).click();
+  await page.getByText('Two-step login is off.').waitFor();
+  await page.getByRole('button', { name: 'Set up' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Two-step login' });
+  await dialog.getByLabel('Password', { exact: true }).fill(NEXT_PASSWORD);
+  await dialog.getByRole('button', { name: 'Continue' }).click();
+  const secret = (await dialog.getByRole('group', { name: 'Key' }).locator('pre').textContent()).trim();
+  await dialog.getByLabel('Code from your authenticator app').fill('000000');
+  await dialog.getByRole('button', { name: 'Turn on' }).click();
+  await dialog.locator('[aria-invalid=true]').waitFor();
+  await dialog.getByLabel('Code from your authenticator app').fill(totp(secret));
+  await dialog.getByRole('button', { name: 'Turn on' }).click();
+  await dialog.getByRole('list', { name: 'Backup codes' }).getByRole('listitem').first().waitFor();
+  await shot('backup-codes');
+  await dialog.getByRole('button', { name: 'I have kept them' }).click();
+  await page.getByText('Two-step login is on.').waitFor();
+  await page.getByRole('button', { name: 'Your account' }).click();
+  await page.getByRole('menuitem', { name: 'Log out' }).click();
+  await page.getByRole('heading', { name: 'Log in' }).waitFor();
+  // A code works once: the app's next one is taken as well.
+  await logIn(page, { ...OWNER, password: NEXT_PASSWORD }, { secret, at: Date.now() + 30_000 });
+}
 
 /** Somebody logged in elsewhere with the same account. */
 async function otherSession() {

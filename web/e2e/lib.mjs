@@ -2,6 +2,7 @@
 //   MPANEL_URL     address of the panel, for example http://127.0.0.1:7080
 //   MPANEL_CLAIM   the one-time claim link (journey 1)
 //   MPANEL_CA      PEM file of the authority that signs the sites' certificates (journey 2)
+//   MPANEL_ARCHIVE a .zip of a real website, such as Debian's manual of PostgreSQL (journey 2)
 //   MPANEL_STATE   file through which the journeys hand accounts on (default: in the temporary folder)
 //   MPANEL_SHOTS   folder for screenshots (none without it)
 //   CHROMIUM       the browser (default: /usr/bin/chromium)
@@ -18,6 +19,7 @@ export const env = {
   url: (process.env.MPANEL_URL ?? 'http://127.0.0.1:7080').replace(/\/$/, ''),
   claim: process.env.MPANEL_CLAIM,
   ca: process.env.MPANEL_CA,
+  archive: process.env.MPANEL_ARCHIVE,
   state: process.env.MPANEL_STATE ?? join(tmpdir(), 'mpanel-e2e.json'),
   shots: process.env.MPANEL_SHOTS,
   hosts: process.env.MPANEL_HOSTS,
@@ -96,15 +98,15 @@ export function check(condition, message) {
   if (!condition) throw new Error(message);
 }
 
-/** `secret`: of the second factor; what journey 1 kept is taken when it is not given. */
-export async function logIn(page, { email, password }, secret) {
+/** `secret`: of the second factor; what journey 1 kept is taken when it is not given. `at`: when its app is looked at. */
+export async function logIn(page, { email, password }, { secret, at = Date.now() } = {}) {
   await page.goto(`${env.url}/login`);
   await page.getByLabel('E-mail').fill(email);
   await page.locator('input[type=password]').fill(password);
   await page.getByRole('button', { name: 'Log in' }).click();
   const key = secret === undefined ? readState().totp?.[email] : secret;
   if (key) {
-    await page.getByLabel('Code from your authenticator app').fill(totp(key));
+    await page.getByLabel('Code from your authenticator app').fill(totp(key, at));
     await page.getByRole('button', { name: 'Log in' }).click();
   }
   await page.getByRole('heading', { name: 'Overview' }).waitFor();
@@ -133,6 +135,18 @@ export function totp(secret, now = Date.now()) {
   const mac = createHmac('sha1', key).update(counter).digest();
   const offset = mac[mac.length - 1] & 15;
   return String((mac.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, '0');
+}
+
+/** Drags a file over the page and lets go of it there: Chromium itself makes the events, as it does for a person. */
+export async function drop(page, target, path) {
+  await target.scrollIntoViewIfNeeded();
+  const { x, y, width, height } = await target.boundingBox();
+  const session = await page.context().newCDPSession(page);
+  const data = { items: [], files: [path], dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop']) {
+    await session.send('Input.dispatchDragEvent', { type, x: x + width / 2, y: y + height / 2, data });
+  }
+  await session.detach();
 }
 
 /** A real .zip with stored (uncompressed) files. */

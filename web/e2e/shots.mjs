@@ -22,7 +22,7 @@ const { browser, close } = await launch();
 try {
   const context = await browser.newContext();
   const page = await context.newPage();
-  await logIn(page, who, process.env.MPANEL_TOTP ?? null);
+  await logIn(page, who, { secret: process.env.MPANEL_TOTP ?? null });
   const storageState = await context.storageState();
   const pages = (await places(page)).filter(([name]) => ONLY.length === 0 || ONLY.includes(name));
   await context.close();

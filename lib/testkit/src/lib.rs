@@ -4,4 +4,5 @@
 
 pub mod database;
 pub mod postgres;
+pub mod root;
 pub mod tenants;

@@ -1,6 +1,6 @@
 //! Full disks: what does not fit is refused in plain words, nothing is lost, sites are served on, and with space again it works.
 
-use mpanel_process::account;
+use mpanel_testkit::root;
 use serde_json::{Value, json};
 
 use crate::harness::accounts::{claim, unique};
@@ -11,10 +11,9 @@ const DOMAIN: &str = "www.full.example";
 /// A system with `folder` on a disk of its own, its owner and a site that shows "the first".
 ///
 /// # Panics
-/// As root where mounting is forbidden; only ordinary users, who can never mount, are excused.
+/// As root where mounting is forbidden.
 async fn with_disk(folder: &str, mebibytes: u64) -> Option<(System, Account, String)> {
-    if account::effective_uid() != 0 {
-        eprintln!("an ordinary user cannot mount a small disk: nothing is tested");
+    if !root::here_or_excused("an ordinary user cannot mount a small disk") {
         return None;
     }
     let mut system = System::prepare(&[]);

@@ -9,6 +9,7 @@ pub mod holds;
 pub mod shared;
 pub mod spec;
 pub mod system;
+pub mod totp;
 pub mod website;
 
 pub use accounts::{Account, Owner};

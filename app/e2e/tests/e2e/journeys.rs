@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::System;
+use crate::harness::{System, website};
 
 #[tokio::test]
 async fn the_browser_journeys() {
@@ -12,6 +12,8 @@ async fn the_browser_journeys() {
     let claim = format!("{url}/claim#{}", system.claim_token().await);
     let authority = system.scratch().join("ca.pem");
     std::fs::write(&authority, system.authority().await).unwrap();
+    let archive = system.scratch().join("manual.zip");
+    std::fs::write(&archive, website::zip(&website::manual())).unwrap();
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web");
     assert!(
         web.join("node_modules").exists(),
@@ -25,6 +27,7 @@ async fn the_browser_journeys() {
             .env("MPANEL_URL", &url)
             .env("MPANEL_CLAIM", &claim)
             .env("MPANEL_CA", &authority)
+            .env("MPANEL_ARCHIVE", &archive)
             .env("MPANEL_STATE", system.scratch().join("journeys.json"))
             .env("MPANEL_DOMAIN", "bakery.example")
             .env("MPANEL_HOSTS", "MAP *.example 127.0.0.1");

@@ -4,13 +4,18 @@
 
 mod catalogue;
 mod cve;
+mod delivery;
+mod demo;
 mod full_disk;
 mod harness;
+mod isolation;
 mod journeys;
 mod kills;
+mod large_upload;
 mod main_job;
+mod panel_host;
 mod starts;
 mod streams;
+mod suspension;
 mod traffic;
 mod walk;
-mod suspension;

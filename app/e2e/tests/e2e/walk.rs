@@ -7,6 +7,8 @@ mod calls;
 mod cross_tenant;
 pub mod estate;
 mod matrix;
+mod promises;
+mod public;
 
 use crate::harness::Api;
 use crate::harness::spec::Operation;

@@ -57,6 +57,10 @@ async fn open_first_run_plain_http_from_elsewhere_is_refused() {
         .await
         .unwrap();
     assert_eq!(answer.status, 403, "{answer}");
+    for path in ["/setup", "/api/v1/openapi.json", "/metrics", "/readyz"] {
+        let answer = api.request("GET", path).send_unchecked().await.unwrap();
+        assert_eq!(answer.status, 403, "{answer}");
+    }
     // It was not used up.
     let here = Api::new(([127, 0, 0, 1], port).into());
     here.post("/claim", body(&token, "olga@provider.example"))

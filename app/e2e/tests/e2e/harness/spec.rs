@@ -13,8 +13,8 @@ static NOTHING: Value = Value::Null;
 pub struct Spec {
     pub document: Value,
     validators: Mutex<BTreeMap<String, Arc<Validator>>>,
-    /// Operation ids that were called, with the statuses they answered.
-    pub seen: Mutex<BTreeMap<String, BTreeSet<u16>>>,
+    /// Operation ids that were called, with the statuses of answers that were as promised.
+    seen: Mutex<BTreeMap<String, BTreeSet<u16>>>,
 }
 
 /// One operation of the document.
@@ -98,12 +98,26 @@ impl Spec {
                 false => vec![format!("openapi.json knows no such operation, and it answers {status}")],
             };
         };
-        self.seen
-            .lock()
-            .unwrap()
-            .entry(operation.id.clone())
-            .or_default()
-            .insert(status);
+        let problems = self.problems_of(&operation, status, content_type, body);
+        if problems.is_empty() {
+            let mut seen = self.seen.lock().unwrap();
+            seen.entry(operation.id).or_default().insert(status);
+        }
+        problems
+    }
+
+    /// The operations that have not yet been seen to succeed with an answer as promised.
+    pub fn never_succeeded(&self) -> Vec<String> {
+        let seen = self.seen.lock().unwrap();
+        let succeeded = |id: &str| {
+            seen.get(id)
+                .is_some_and(|all| all.iter().any(|status| status / 100 == 2))
+        };
+        let ids = self.operations().into_iter().map(|operation| operation.id);
+        ids.filter(|id| !succeeded(id)).collect()
+    }
+
+    fn problems_of(&self, operation: &Operation, status: u16, content_type: &str, body: &[u8]) -> Vec<String> {
         let responses = &operation.value["responses"];
         let range = format!("{}XX", status / 100);
         let (key, response) = [status.to_string(), range, "default".to_owned()]

@@ -112,6 +112,11 @@ impl System {
         }
     }
 
+    /// Sets an option that has no value for each start from now on. After those that have one.
+    pub fn flag(&mut self, name: &str) {
+        self.options.push(name.to_owned());
+    }
+
     /// Starts the supervisor and waits until the panel serves.
     pub async fn up(&mut self) {
         self.spawn();

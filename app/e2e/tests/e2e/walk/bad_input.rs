@@ -25,63 +25,122 @@ async fn wrong_bodies_are_refused_by_field_and_change_nothing() {
     let api = &estate.owner.api;
     let spec = api.spec().await;
     let mut problems = Vec::new();
-    let before = state(api).await;
+    let before = state(&estate).await;
     for (operation, how) in operations(api).await {
         let Body::Json(make) = how.body else { continue };
         let path = operation.path_with(|name| estate.id(name));
         let schema = &operation.value["requestBody"]["content"]["application/json"]["schema"];
         let schema = resolve(&spec.document, schema);
-        let good = make(&estate);
-        for spoiled in spoil(&spec.document, schema, &good) {
-            let answer = api.request(&operation.method, &path).json(&spoiled.body).send().await;
-            problems.extend(judge(&operation, &spoiled.what, Some(&spoiled.pointer), &answer));
-        }
-        for (what, kind, bytes) in [
-            ("no JSON", "application/json", &b"{\"name\": "[..]),
-            ("an array", "application/json", b"[]"),
-            ("a null", "application/json", b"null"),
-            ("no UTF-8", "application/json", b"{\"name\": \"\xff\"}"),
-            ("a form", "application/x-www-form-urlencoded", b"name=x"),
-            ("nothing", "application/json", b""),
-            ("deep nesting", "application/json", "[".repeat(20_000).as_bytes()),
-            (
-                "too much",
-                "application/json",
-                format!("{{\"name\": \"{}\"}}", "x".repeat(2 << 20)).as_bytes(),
-            ),
-        ] {
-            // What is far too long may be cut off before it is sent to its end.
-            // Its connection is then of no use to another request.
-            let alone = Api::new(api.panel).with(api.credential.clone());
-            let request = alone.request(&operation.method, &path).body(kind, bytes);
-            let Ok(answer) = request.send_unchecked().await else {
-                assert_eq!(what, "too much", "{}: no answer", operation.id);
-                continue;
-            };
-            problems.extend(judge(&operation, what, None, &answer));
-        }
+        let sent = send_all(api, &spec.document, (&operation, &path), schema, &make(&estate)).await;
+        let wrong = sent.iter();
+        problems.extend(wrong.filter_map(|(what, at, answer)| judge(&operation, what, at.as_deref(), answer)));
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
-    assert_eq!(state(api).await, before, "a refused request changed something");
+    let after = state(&estate).await;
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!(before, after, "a refused request changed something");
+    }
 }
 
-/// What a tenant has, by the lists that bodies can change.
-async fn state(api: &Api) -> Vec<(String, Vec<Value>)> {
-    let mut lists = Vec::new();
-    for path in ["/sites", "/zones", "/plans", "/tenants", "/api-tokens", "/operations"] {
-        let mut items = api.list(path).await;
-        for item in items.iter_mut().filter_map(Value::as_object_mut) {
-            // What changes by itself: a token that is used, a zone that is served a moment later.
-            for own in ["last_used_at", "status", "serial", "updated_at"] {
+/// What is answered to every spoiled form of a good body, and to whatever is none: what was wrong, where, and the answer.
+pub async fn send_all(
+    api: &Api,
+    document: &Value,
+    (operation, path): (&Operation, &str),
+    schema: &Value,
+    good: &Value,
+) -> Vec<(String, Option<String>, Answer)> {
+    let mut sent = Vec::new();
+    for spoiled in spoil(document, schema, good) {
+        let answer = api.request(&operation.method, path).json(&spoiled.body).send().await;
+        sent.push((spoiled.what, Some(spoiled.pointer), answer));
+    }
+    for (what, kind, bytes) in [
+        ("no JSON", "application/json", &b"{\"name\": "[..]),
+        ("an array", "application/json", b"[]"),
+        ("a null", "application/json", b"null"),
+        ("no UTF-8", "application/json", b"{\"name\": \"\xff\"}"),
+        ("a form", "application/x-www-form-urlencoded", b"name=x"),
+        ("nothing", "application/json", b""),
+        ("deep nesting", "application/json", "[".repeat(20_000).as_bytes()),
+        (
+            "too much",
+            "application/json",
+            format!("{{\"name\": \"{}\"}}", "x".repeat(2 << 20)).as_bytes(),
+        ),
+    ] {
+        // What is far too long may be cut off before it is sent to its end.
+        // Its connection is then of no use to another request.
+        let alone = Api::new(api.panel).with(api.credential.clone());
+        let request = alone.request(&operation.method, path).body(kind, bytes);
+        let Ok(answer) = request.send_unchecked().await else {
+            assert_eq!(what, "too much", "{}: no answer", operation.id);
+            continue;
+        };
+        sent.push((what.to_owned(), None, answer));
+    }
+    sent
+}
+
+/// Everything that a tenant has, as its owner sees it.
+async fn state(estate: &Estate) -> Vec<(String, Value)> {
+    let api = &estate.owner.api;
+    let tenant = format!("/tenants/{}", estate.owner.tenant);
+    let mut lists = [
+        "/sites",
+        "/zones",
+        "/plans",
+        "/tenants",
+        "/api-tokens",
+        "/operations",
+        "/certificates",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    lists.extend(["/sessions".to_owned(), format!("{tenant}/members")]);
+    let mut objects = vec![tenant, "/me".to_owned()];
+    for site in api.list("/sites").await {
+        let site = format!("/sites/{}", site["id"].as_str().unwrap());
+        lists.extend(["domains", "releases"].map(|what| format!("{site}/{what}")));
+        objects.push(site);
+    }
+    for zone in api.list("/zones").await {
+        lists.push(format!("/zones/{}/records", zone["id"].as_str().unwrap()));
+    }
+    for upload in ["upload_id", "finished_upload"] {
+        objects.push(format!("/sites/{}/uploads/{}", estate.id("site_id"), estate.id(upload)));
+    }
+    let mut all = Vec::new();
+    for path in lists {
+        all.push((path.clone(), Value::Array(api.list(&path).await)));
+    }
+    for path in objects {
+        let object = api.get(&path).await.expect(200).body;
+        all.push((path, object));
+    }
+    for (_, value) in &mut all {
+        let items = match value {
+            Value::Array(items) => items.iter_mut().collect(),
+            object => vec![object],
+        };
+        for item in items.into_iter().filter_map(Value::as_object_mut) {
+            // What changes by itself: whoever asks is seen, a zone or site is served a moment later.
+            for own in [
+                "last_used_at",
+                "last_seen_at",
+                "expires_at",
+                "status",
+                "serial",
+                "updated_at",
+            ] {
                 item.remove(own);
             }
         }
-        lists.push((path.to_owned(), items));
     }
-    lists
+    all
 }
 
-fn judge(operation: &Operation, what: &str, pointer: Option<&str>, answer: &Answer) -> Option<String> {
+pub fn judge(operation: &Operation, what: &str, pointer: Option<&str>, answer: &Answer) -> Option<String> {
     let refused = [400, 409, 413, 415, 422].contains(&answer.status);
     let is_problem = answer.header("content-type").starts_with("application/problem+json");
     if !refused || !is_problem {
@@ -97,7 +156,7 @@ fn judge(operation: &Operation, what: &str, pointer: Option<&str>, answer: &Answ
     (!fits).then(|| format!("{} with {what}: does not point at {pointer}: {answer}", operation.id))
 }
 
-fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+pub fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     match schema["$ref"].as_str().and_then(|path| path.strip_prefix('#')) {
         Some(pointer) => resolve(document, document.pointer(pointer).unwrap_or(schema)),
         None => schema,

@@ -60,9 +60,13 @@ impl Estate {
         let body = json!({"name": alias, "kind": "alias"});
         api.post(&format!("/sites/{site}/domains"), body).await.expect(201);
         keep("name", alias);
-        let certificate = eventually("a certificate", async || {
-            let list = api.get("/certificates").await.expect(200).body;
-            list["items"][0]["id"].as_str().map(str::to_owned)
+        let certificate = eventually("each name has a certificate", async || {
+            let site = api.get(&format!("/sites/{site}")).await.expect(200);
+            let names = 1 + site.body["domains"].as_array().unwrap().len();
+            let list = api.list("/certificates").await;
+            let covered = list.iter().filter_map(|item| item["names"].as_array());
+            let all = covered.map(Vec::len).sum::<usize>() == names;
+            all.then(|| list[0]["id"].as_str().unwrap().to_owned())
         });
         keep("certificate_id", certificate.await);
         let body = json!({"name": "estate", "scopes": ["*"]});

@@ -1,0 +1,121 @@
+//! Each operation succeeds once, and its answer is what openapi.json promises: the document is no wish.
+
+use serde_json::json;
+
+use super::estate::{Estate, call, node};
+use super::operations;
+use crate::harness::accounts::{PASSWORD, claim};
+use crate::harness::client::Credential;
+use crate::harness::{Account, Api, System, totp, website};
+
+/// Operations that are not seen to succeed. It may only become shorter.
+const EXCUSED: [&str; 0] = [];
+
+/// Those whose success needs more than a call; [`account`], [`cancel`] and the test itself make them.
+const BY_HAND: [&str; 8] = [
+    "operations_cancel",
+    "password_change",
+    "sessions_end",
+    "sessions_end_current",
+    "tenants_subscribe",
+    "totp_confirm",
+    "totp_disable",
+    "totp_start",
+];
+
+/// Those that the platform does: to its machines, and to a tenant below it.
+const OF_PLATFORM: [&str; 3] = ["nodes_get", "nodes_list", "tenants_update"];
+
+#[tokio::test]
+async fn every_operation_is_seen_to_succeed_as_promised() {
+    let system = System::start().await;
+    let nobody = system.api();
+    nobody.get("/setup").await.expect(200);
+    nobody.get("/certificate-authority").await.expect(200);
+    let platform = claim(&system).await;
+    let (node, plan) = (node(&platform).await, platform.plan(None).await);
+    let seller = platform.tenant_below("reseller", &plan).await;
+    let mut estate = Estate::of(seller.clone(), "reseller", &node, &plan).await;
+
+    let path = format!("/tenants/{}/subscription", seller.tenant);
+    let larger = json!({"plan_id": platform.plan(None).await});
+    platform.api.put(&path, larger).await.expect(200);
+    account(&seller).await;
+    cancel(&system, &seller).await;
+    let site = format!("/sites/{}", estate.id("site_id"));
+    let live = seller.api.get(&site).await.expect(200).text("/active_release_id");
+    let mut problems = Vec::new();
+    for (operation, how) in operations(&seller.api).await {
+        let id = operation.id.as_str();
+        if BY_HAND.contains(&id) {
+            continue;
+        }
+        let api = if OF_PLATFORM.contains(&id) {
+            &platform.api
+        } else {
+            &seller.api
+        };
+        let path = operation.path_with(|name| estate.id(name));
+        let answer = call(api, &operation, &how, &path, &estate).await;
+        if answer.status / 100 != 2 {
+            problems.push(format!("{id}: {answer}"));
+        }
+        if let Some(operation) = answer.body["operation_id"].as_str() {
+            seller.ended(operation).await;
+        }
+        if id == "releases_activate" {
+            // What is live cannot be deleted: the other one can now.
+            estate.set("release_id", live.clone());
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    let spec = nobody.spec().await;
+    assert_eq!(spec.never_succeeded(), EXCUSED, "and nothing else is excused");
+}
+
+/// What people do to their own account.
+async fn account(tenant: &Account) {
+    const NEXT: &str = "marble orchard telegraph 9";
+    let person = tenant.member("developer").await;
+    let goes_on = |api: &Api, cookie: String| api.with(Credential::Session(cookie));
+    let body = json!({"current_password": PASSWORD, "new_password": NEXT});
+    let changed = person.api.post("/me/password", body).await.expect(204);
+    let api = goes_on(&person.api, changed.cookie());
+
+    let password = json!({"password": NEXT});
+    let secret = api.post("/me/totp", password.clone()).await.expect(200).text("/secret");
+    let body = json!({"code": totp::code(&secret, 0)});
+    let confirmed = api.post("/me/totp/confirm", body).await.expect(200);
+    let api = goes_on(&api, confirmed.cookie());
+    let nobody = api.with(Credential::None);
+    let plain = json!({"email": person.email, "password": NEXT});
+    let refused = nobody.post("/sessions", plain.clone()).await.expect(401);
+    assert_eq!(refused.text("/code"), "identity.session.totp_required");
+    let mut with_code = plain.clone();
+    with_code["totp"] = json!(totp::code(&secret, 1));
+    let there = nobody.post("/sessions", with_code).await.expect(201);
+    let there = goes_on(&nobody, there.cookie());
+    there.delete("/sessions/current").await.expect(204);
+
+    let off = api.request("DELETE", "/me/totp").json(&password).send().await;
+    let api = goes_on(&api, off.expect(204).cookie());
+    let there = nobody.post("/sessions", plain).await.expect(201);
+    let there = goes_on(&nobody, there.cookie());
+    let sessions = there.list("/sessions").await;
+    let its_own = sessions.iter().find(|session| session["current"] == true).unwrap();
+    let path = format!("/sessions/{}", its_own["id"].as_str().unwrap());
+    api.delete(&path).await.expect(204);
+    there.get("/me").await.expect(401);
+}
+
+/// A deployment that is called off while it is under way.
+async fn cancel(system: &System, tenant: &Account) {
+    let site = tenant.site("called-off.example").await;
+    let hold = system.hold("sites.release.deploy,account,before");
+    let (operation, _) = tenant.release(&site, "site.zip", &website::page("called off")).await;
+    hold.reached().await;
+    let path = format!("/operations/{operation}/cancel");
+    tenant.api.request("POST", &path).send().await.expect(200);
+    hold.go_on();
+    assert_eq!(tenant.ended(&operation).await["state"], "cancelled");
+}
