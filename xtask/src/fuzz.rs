@@ -43,7 +43,9 @@ fn check(root: &Path) -> Result<()> {
     packages.dedup();
     for package in packages {
         let mut cargo = Command::new("cargo");
-        cargo.current_dir(root.join(package).join("fuzz")).args(["check", "--quiet", "--locked"]);
+        cargo
+            .current_dir(root.join(package).join("fuzz"))
+            .args(["check", "--quiet", "--locked"]);
         process::run(&mut cargo)?;
     }
     Ok(())
