@@ -21,6 +21,8 @@ create table sites.sites (
     preview_host text not null,
     -- `deleting` is the tombstone: an operation removes the rest.
     state text not null default 'active' check (state in ('active', 'deleting')),
+    -- Its removal has begun to take things away for good: whatever becomes of an operation, the tombstone stays.
+    losing boolean not null default false check (not losing or state = 'deleting'),
     uid int not null unique default nextval('sites.identities'),
     node_id uuid not null,
     spa_fallback boolean not null default false,

@@ -28,6 +28,8 @@ pub enum Error {
     UploadOffset { current: i64 },
     #[error("another request sends this upload at the moment; wait until it has ended")]
     UploadBusy,
+    #[error("{most} uploads of the {of} are open already; complete one or give it up")]
+    UploadsOpen { most: i64, of: &'static str },
     #[error("the upload is not complete yet: {received} of {size} bytes have arrived")]
     UploadUnfinished { received: i64, size: i64 },
     #[error("the upload has become a release already")]
@@ -110,6 +112,7 @@ impl PublicError for Error {
             | Self::ReleaseNotReady
             | Self::UploadOffset { .. }
             | Self::UploadBusy
+            | Self::UploadsOpen { .. }
             | Self::UploadUnfinished { .. }
             | Self::UploadUsed => Kind::Conflict,
             Self::UploadTooLarge { .. } => Kind::TooLarge,
@@ -138,6 +141,7 @@ impl PublicError for Error {
             Self::ReleaseNotReady => "sites.release.not_ready",
             Self::UploadOffset { .. } => "sites.upload.offset",
             Self::UploadBusy => "sites.upload.busy",
+            Self::UploadsOpen { .. } => "sites.upload.too_many",
             Self::UploadUnfinished { .. } => "sites.upload.unfinished",
             Self::UploadUsed => "sites.upload.used",
             Self::UploadTooLarge { .. } => "sites.upload.too_large",

@@ -64,7 +64,16 @@ impl DeleteSite {
         published.output()
     }
 
-    /// Takes the tombstone off a site that has lost nothing, and publishes it again.
+    /// Whether an operation before this one has begun to take things away.
+    async fn is_losing(&self, cx: &StepCx, id: SiteId) -> Result<bool, Error> {
+        let mut tx = self.0.spine.db().tenant(cx.tenant()).await?;
+        let losing = store::sites::is_losing(&mut tx, id).await?;
+        tx.end_read();
+        Ok(losing)
+    }
+
+    /// Takes the tombstone off a site that has lost nothing, and publishes it again. One that has keeps it, and the
+    /// reconciler starts anew.
     async fn keep(&self, cx: &StepCx, id: SiteId) -> Result<(), Error> {
         let sites = &self.0;
         let mut change = sites.spine.begin(&cx.op_cx()).await?;
@@ -74,6 +83,10 @@ impl DeleteSite {
         };
         if site.state != SiteState::Deleting {
             return Ok(());
+        }
+        if store::sites::is_losing(change.tx(), id).await? {
+            drop(change);
+            return sites.look_soon(cx.tenant(), id).await;
         }
         store::sites::unbury(change.tx(), id).await?;
         sites.publish(change.tx(), id, &[]).await?;
@@ -87,6 +100,7 @@ impl DeleteSite {
         let sites = &self.0;
         let mut tx = sites.spine.db().tenant(cx.tenant()).await?;
         let site = store::sites::lock(&mut tx, id).await?;
+        store::sites::set_losing(&mut tx, id).await?;
         for domain in site.domains()? {
             sites.detach(&mut tx, id, &domain.name).await?;
         }
@@ -114,7 +128,6 @@ impl DeleteSite {
         let site = store::sites::lock(change.tx(), id).await?;
         // Nothing can have come since `files`: a buried site takes no uploads.
         let bytes = store::releases::reserved(change.tx(), id).await?;
-        // Before all that is locked: see the order in `Entitlements::reserve`.
         let entitlements = &sites.ports.entitlements;
         entitlements.reserve(change.tx(), EntitlementKey::Sites, -1).await?;
         entitlements
@@ -144,7 +157,12 @@ impl Operation for DeleteSite {
     async fn run(&self, step: &str, cx: &StepCx) -> Result<Value, StepError> {
         let DeleteSiteInput { site } = cx.input()?;
         let result = match step {
-            "withdraw" => return self.withdraw(cx, site).await,
+            "withdraw" => {
+                if self.is_losing(cx, site).await? {
+                    cx.no_way_back().await?;
+                }
+                return self.withdraw(cx, site).await;
+            }
             "served" => return wait_served(&self.0, cx, "withdraw").await,
             "names" => {
                 // Up to here nothing is lost: the site can be published again.

@@ -36,18 +36,26 @@ impl Converge {
         Ok(uploads.len() >= BATCH as usize)
     }
 
+    /// Looks again under lock: since it was found, somebody may have gone on with it or made a release of it.
     async fn remove(&self, upload: DueUpload, now: Timestamp) -> Result<bool, Error> {
-        if upload.state == UploadState::Used {
-            let mut tx = self.sites.spine.db().tenant(upload.tenant).await?;
-            let needed = self.is_operated_on(&mut tx, upload.site).await?;
-            tx.commit().await?;
-            if needed {
-                self.try_later(upload, now).await?;
-                return Ok(false);
-            }
+        let at = (upload.site, upload.id);
+        let mut tx = self.sites.spine.db().tenant(upload.tenant).await?;
+        let found = match store::uploads::lock(&mut tx, upload.site, upload.id).await {
+            Err(Error::NotFound) => return Ok(false),
+            found => found?,
+        };
+        if found.expires_at > now {
+            return Ok(false);
         }
+        if found.state == UploadState::Used && self.is_operated_on(&mut tx, upload.site).await? {
+            store::uploads::postpone(&mut tx, at, later(now, AGAIN)).await?;
+            tx.commit().await?;
+            return Ok(false);
+        }
+        store::uploads::set_state(&mut tx, at, UploadState::Deleting, now).await?;
+        tx.commit().await?;
         let cx = self.cx(upload.tenant);
-        self.sites.drop_upload(&cx, upload.site, upload.id).await?;
+        self.sites.remove_upload(&cx, upload.site, upload.id).await?;
         Ok(true)
     }
 

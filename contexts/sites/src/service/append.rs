@@ -81,11 +81,13 @@ impl Sites {
                 check(&now, upload.received)?;
                 now
             }
-            Err(error) => {
-                // Gone; opening the file may have made it again.
+            Err(Error::NotFound) => {
+                // Opening the file may have made it again.
                 self.blobs.remove(id).await?;
-                return Err(error);
+                return Err(Error::NotFound);
             }
+            // Nobody says that it is gone: what has arrived is kept.
+            Err(error) => return Err(error),
         };
         let hashing = match &upload.hashing {
             Some(state) => Hashing::resume(state).ok_or(Error::UploadLost)?,
@@ -150,6 +152,29 @@ impl Sites {
             change.commit().await?;
         }
         Ok(())
+    }
+}
+
+/// SHA-256 of a body that is kept nowhere, in hexadecimal.
+///
+/// # Errors
+/// [`Error::UploadInterrupted`] when it has fewer bytes than the `size` that was announced, [`Error::UploadTooLarge`].
+pub(super) async fn hash<S, E>(size: i64, body: &mut S) -> Result<String, Error>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+{
+    let (mut hashing, mut left) = (Hashing::default(), u64::try_from(size).unwrap_or_default());
+    loop {
+        match tokio::time::timeout(SILENCE, body.next()).await {
+            Ok(None) if left == 0 => return Ok(hashing.finish()),
+            Ok(Some(Ok(bytes))) => {
+                left = left
+                    .checked_sub(bytes.len() as u64)
+                    .ok_or(Error::UploadTooLarge { size })?;
+                hashing.update(&bytes);
+            }
+            Ok(None | Some(Err(_))) | Err(_) => return Err(Error::UploadInterrupted),
+        }
     }
 }
 

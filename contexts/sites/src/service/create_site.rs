@@ -35,7 +35,6 @@ impl Sites {
             Begin::Replay(id) => return self.get_site(cx, id).await,
         };
         let id = SiteId::generate();
-        // Before all that is locked: see the order in `Entitlements::reserve`.
         let entitlements = &self.ports.entitlements;
         entitlements.reserve(change.tx(), EntitlementKey::Sites, 1).await?;
         let tx = change.tx();

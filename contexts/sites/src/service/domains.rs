@@ -110,7 +110,7 @@ impl Sites {
         if store::domains::exists(tx, &new.name).await? {
             return Err(Error::DomainExists(new.name.to_string()));
         }
-        // Held before all that is locked: see the order in `Entitlements::reserve`.
+        // Locks alone, in the order of `Entitlements::reserve`.
         self.ports.entitlements.reserve(tx, EntitlementKey::Domains, 0).await?;
         let claim = self.ports.claims.claim(tx, &new.name, ClaimKind::Site).await;
         claim.map_err(|error| name_error(pointer, error))?;
@@ -150,7 +150,7 @@ impl Sites {
 
     /// Takes back what [`Sites::attach`] did; a name that the site no longer has is no error.
     pub(crate) async fn detach(&self, tx: &mut TenantTx, site: SiteId, name: &DomainName) -> Result<(), Error> {
-        // Held before all that is locked: see the order in `Entitlements::reserve`.
+        // Locks alone, in the order of `Entitlements::reserve`.
         self.ports.entitlements.reserve(tx, EntitlementKey::Domains, 0).await?;
         if !store::domains::delete(tx, site, name).await? {
             return Ok(());

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use futures_util::Stream;
-use mpanel_authz::{OpCx, actions};
+use mpanel_authz::{Allowed, OpCx, actions};
 use mpanel_events::{Begin, Record};
 use mpanel_kernel::ids::{OperationId, ReleaseId, SiteId, UploadId};
 use mpanel_kernel::paging::{Page, PageRequest};
@@ -10,11 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::NewUpload;
+use super::append::hash;
 use crate::domain::{Release, ReleaseState, UploadState};
 use crate::error::Error;
 use crate::ops::{ACTIVATE, DELETE_RELEASE, DEPLOY, DeployInput, Published, ReleaseInput};
 use crate::{Sites, authz, store};
 
+/// The operation whose answers are kept.
+const RELEASES_CREATE: &str = "releases_create";
 /// The most characters of a note.
 const NOTE: usize = 500;
 
@@ -37,20 +40,13 @@ pub struct Deploying {
 impl Sites {
     /// Begins to make a release of a finished upload.
     pub async fn create_release(&self, cx: &OpCx, site: SiteId, new: NewRelease) -> Result<Deploying, Error> {
-        let allowed = || {
-            let allowed = cx.authorize::<authz::Release, _>(actions::Create)?;
-            if new.activate {
-                cx.authorize::<authz::Release, _>(actions::Operate)?;
-            }
-            Ok::<_, Error>(allowed)
-        };
-        let mut change = match self.spine.begin_once(cx, "releases_create").await? {
+        let mut change = match self.spine.begin_once(cx, RELEASES_CREATE).await? {
             Begin::Run(change) => change,
             // What was answered once is not for somebody who may no longer ask for it.
-            Begin::Replay(deploying) => return allowed().map(|_| deploying),
+            Begin::Replay(deploying) => return may_create(cx, new.activate).map(|_| deploying),
         };
         let row = store::sites::lock(change.tx(), site).await?;
-        let allowed = allowed()?;
+        let allowed = may_create(cx, new.activate)?;
         row.active()?;
         let note = new.note.as_deref().map(str::trim).filter(|note| !note.is_empty());
         if note.is_some_and(|note| note.chars().count() > NOTE) {
@@ -131,6 +127,9 @@ impl Sites {
         let length = u64::try_from(upload.size).ok();
         // The key is the release's, not that of its upload.
         let key = cx.idempotency().cloned();
+        if self.spine.is_answered(cx).await? {
+            return self.answer_again(cx, upload.size, activate, body).await;
+        }
         let (sites, cx) = (self.clone(), cx.with_idempotency(None));
         let whole = async move {
             let upload = sites.create_upload(&cx, site, upload).await?;
@@ -161,6 +160,25 @@ impl Sites {
         match spawn_named("sites.deploy", whole).await {
             Ok(result) => result,
             Err(error) => Err(Error::Io(std::io::Error::other(error))),
+        }
+    }
+
+    /// Answers a request that comes again with what was answered before. Its archive needs no room: it is only compared.
+    async fn answer_again<S, E>(&self, cx: &OpCx, size: i64, activate: bool, mut body: S) -> Result<Deploying, Error>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Unpin,
+    {
+        may_create(cx, activate)?;
+        let sha256 = hash(size, &mut body).await?;
+        let key = cx.idempotency().cloned().map(|key| key.with_content(&sha256));
+        match self
+            .spine
+            .begin_once(&cx.with_idempotency(key), RELEASES_CREATE)
+            .await?
+        {
+            Begin::Replay(deploying) => Ok(deploying),
+            // The answer's time was over meanwhile; whoever sends it once more begins anew.
+            Begin::Run(_) => Err(Error::UploadInterrupted),
         }
     }
 
@@ -292,6 +310,14 @@ impl Sites {
         change.record(record).await?;
         Ok(change.commit().await?)
     }
+}
+
+fn may_create(cx: &OpCx, activate: bool) -> Result<Allowed<authz::Release, actions::Create>, Error> {
+    let allowed = cx.authorize::<authz::Release, _>(actions::Create)?;
+    if activate {
+        cx.authorize::<authz::Release, _>(actions::Operate)?;
+    }
+    Ok(allowed)
 }
 
 fn facts(release: &Release) -> Value {

@@ -12,6 +12,10 @@ use crate::{Sites, authz, store};
 
 /// Bytes that uploads leave free on the disk, for everything else that writes to it.
 const LEFT_FREE: u64 = 64 << 20;
+/// Uploads that take bytes at one time, of a site and of a tenant. Room on the disk is promised to each of them, which
+/// nobody else gets until it is written or given up.
+const OPEN_OF_SITE: i64 = 4;
+const OPEN_OF_TENANT: i64 = 16;
 
 pub struct NewUpload {
     /// Says how to unpack it: `.zip`, `.tar.gz` or `.tgz`.
@@ -23,6 +27,9 @@ pub struct NewUpload {
 impl Sites {
     /// Makes room for an archive. Its size counts as used disk space until it has become a release
     /// or is gone.
+    ///
+    /// # Errors
+    /// [`Error::UploadsOpen`] when too many take bytes already, [`Error::NoSpace`] and [`Error::Entitlement`].
     pub async fn create_upload(&self, cx: &OpCx, site: SiteId, new: NewUpload) -> Result<Upload, Error> {
         let mut change = match self.spine.begin_once(cx, "uploads_create").await? {
             Begin::Run(change) => change,
@@ -58,12 +65,22 @@ impl Sites {
         entitlements
             .reserve(change.tx(), EntitlementKey::DiskBytes, upload.size)
             .await?;
+        // Exact, since all uploads of the tenant wait for what was just reserved.
+        let (of_site, of_tenant) = store::uploads::open(change.tx(), site).await?;
+        for (open, most, of) in [(of_site, OPEN_OF_SITE, "site"), (of_tenant, OPEN_OF_TENANT, "account")] {
+            if open > most {
+                return Err(Error::UploadsOpen { most, of });
+            }
+        }
         let facts = json!({"site": site, "filename": upload.filename, "size": upload.size});
         let record = Record::new(events::UPLOAD_STARTED, upload.id, facts.clone()).after(facts);
         change.record(record).await?;
+        // The disk is asked before, since it may be slow. What others write from here to the next line counts neither as
+        // promised nor as taken; they hold that lock for a commit, in which nobody writes what is left free.
+        let free = self.blobs.free().await?;
         // Last, since all others wait for this transaction from here on.
         let promised = store::uploads::unwritten(change.tx()).await?;
-        if self.blobs.free().await? < promised.saturating_add(LEFT_FREE) {
+        if free < promised.saturating_add(LEFT_FREE) {
             return Err(Error::NoSpace);
         }
         change.commit_with(&upload.id).await?;

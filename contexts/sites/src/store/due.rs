@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use mpanel_kernel::ids::{SiteId, TenantId, UploadId};
 use mpanel_pg::{PlatformTx, TenantTx, Ts, Tx};
 
-use crate::domain::UploadState;
 use crate::error::Error;
 
 /// A site to look at.
@@ -142,7 +141,7 @@ pub async fn found(tx: &mut TenantTx, id: SiteId, found: &Found<'_>) -> Result<b
 /// Uploads that are to go: tombstones, and those whose time is over.
 pub async fn uploads(tx: &mut PlatformTx, now: Timestamp, most: i64) -> Result<Vec<DueUpload>, Error> {
     let rows = sqlx::query!(
-        "select tenant_id, site_id, id, state from sites.uploads where expires_at <= $1 order by expires_at limit $2",
+        "select tenant_id, site_id, id from sites.uploads where expires_at <= $1 order by expires_at limit $2",
         Ts(now) as _,
         most,
     )
@@ -152,7 +151,6 @@ pub async fn uploads(tx: &mut PlatformTx, now: Timestamp, most: i64) -> Result<V
         tenant: TenantId::from_uuid(row.tenant_id),
         site: SiteId::from_uuid(row.site_id),
         id: UploadId::from_uuid(row.id),
-        state: UploadState::stored(&row.state),
     });
     Ok(rows.collect())
 }
@@ -163,7 +161,6 @@ pub struct DueUpload {
     pub tenant: TenantId,
     pub site: SiteId,
     pub id: UploadId,
-    pub state: UploadState,
 }
 
 /// Those of the uploads that nobody knows.

@@ -108,6 +108,30 @@ pub async fn unbury(tx: &mut TenantTx, id: SiteId) -> Result<(), Error> {
     Ok(())
 }
 
+/// Notes that a removal takes things away from here on.
+pub async fn set_losing(tx: &mut TenantTx, id: SiteId) -> Result<(), Error> {
+    sqlx::query!(
+        "update sites.sites set losing = true where tenant_id = $1 and id = $2",
+        tx.tenant().uuid(),
+        id.uuid(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Whether a removal, this one or one before, has begun to take things away; not so of a site that is gone.
+pub async fn is_losing(tx: &mut TenantTx, id: SiteId) -> Result<bool, Error> {
+    let losing = sqlx::query_scalar!(
+        "select losing from sites.sites where tenant_id = $1 and id = $2",
+        tx.tenant().uuid(),
+        id.uuid(),
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(losing.unwrap_or_default())
+}
+
 /// Locks the site, so that changes of it follow each other.
 pub async fn lock(tx: &mut TenantTx, id: SiteId) -> Result<Site, Error> {
     sqlx::query!(

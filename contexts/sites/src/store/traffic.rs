@@ -18,7 +18,8 @@ pub async fn hold(tx: &mut PlatformTx, node: NodeId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Keeps the figures of a report where they are higher than what is known. Those of sites that this node never had are
+/// Keeps the figures of a report where they are higher than what is known; of a site that comes twice the highest. Those
+/// of sites that this node never had are
 /// left out. Returns by how much the bytes sent have grown, by tenant; the caller holds the node.
 pub async fn keep(tx: &mut PlatformTx, report: &Report) -> Result<Vec<(TenantId, i64)>, Error> {
     let column = |value: fn(&Traffic) -> i64| -> Vec<i64> { report.sites.iter().map(|s| value(&s.traffic)).collect() };
@@ -26,12 +27,15 @@ pub async fn keep(tx: &mut PlatformTx, report: &Report) -> Result<Vec<(TenantId,
     let sites: Vec<_> = report.sites.iter().map(|reported| reported.site.uuid()).collect();
     let rows = sqlx::query!(
         r#"with given as (
-               select g.* from unnest($4::uuid[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[])
+               select tenant_id, site_id, max(requests) as requests, max(bytes_in) as bytes_in,
+                      max(bytes_out) as bytes_out
+               from unnest($4::uuid[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[])
                    as g (tenant_id, site_id, requests, bytes_in, bytes_out)
                where exists (select from sites.sites s
                              where s.tenant_id = g.tenant_id and s.id = g.site_id and s.node_id = $1)
                   or exists (select from sites.traffic t
                              where t.tenant_id = g.tenant_id and t.site_id = g.site_id and t.node_id = $1)
+               group by tenant_id, site_id
            ), known as (
                select t.tenant_id, t.site_id, t.bytes_out
                from sites.traffic t join given g using (tenant_id, site_id)

@@ -102,6 +102,19 @@ pub async fn postpone(tx: &mut TenantTx, (site, id): (SiteId, UploadId), expires
     Ok(())
 }
 
+/// How many uploads take bytes: of the site, and of all sites of the tenant.
+pub async fn open(tx: &mut TenantTx, site: SiteId) -> Result<(i64, i64), Error> {
+    let row = sqlx::query!(
+        r#"select count(*) filter (where site_id = $2) as "of_site!", count(*) as "of_tenant!"
+           from sites.uploads where tenant_id = $1 and state = 'open'"#,
+        tx.tenant().uuid(),
+        site.uuid(),
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok((row.of_site, row.of_tenant))
+}
+
 /// Bytes that all tenants' open uploads will still write, this transaction's included. Until it ends, nobody else
 /// is told.
 pub async fn unwritten(tx: &mut TenantTx) -> Result<u64, Error> {

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use mpanel_client_agent::Failure;
-use mpanel_jobs::{Operation, OperationState, Outcome, StepCx, StepState};
+use mpanel_jobs::{Operation, OperationFilter, OperationState, Outcome, Reconciler, StepCx, StepState};
 use mpanel_kernel::error::{Kind, PublicError};
 use mpanel_kernel::ids::OperationId;
+use mpanel_kernel::paging::PageRequest;
 use serde_json::json;
 
 use super::store::{audited, claims, published, used};
 use super::support::{World, archive};
 use crate::domain::{ReleaseState, SiteState};
 use crate::ops::{DELETE_SITE, DeleteSite, DeleteSiteInput};
+use crate::reconcile::Converge;
 
 async fn cancel(world: &World, operation: OperationId) -> Result<(), mpanel_jobs::Error> {
     let mut tx = world.db.tenant(world.tenant).await.unwrap();
@@ -117,6 +119,59 @@ async fn a_site_that_has_begun_to_lose_things_cannot_be_kept() {
         (ended.state, ended.cancel_requested),
         (OperationState::Succeeded, false)
     );
+}
+
+#[tokio::test]
+async fn a_removal_that_begins_anew_after_losses_cannot_be_cancelled_either() {
+    let mut world = World::new().await;
+    let site = world.site("Shop", Some("example.com")).await.id;
+    let first = world.sites.delete_site(&world.owner(), site).await.unwrap();
+    // As somebody leaves it who fails after the names are gone.
+    let delete: Arc<dyn Operation> = Arc::new(DeleteSite(world.sites.clone()));
+    let (spine, clock) = (world.sites.spine.clone(), world.sites.clock.clone());
+    let input = json!(DeleteSiteInput { site });
+    let cx = StepCx::detached(spine, clock, world.tenant, &DELETE_SITE, site, input);
+    delete.run("withdraw", &cx).await.unwrap();
+    delete.run("names", &cx).await.unwrap();
+    // One that is cancelled before its first step does not bring half a site back.
+    cancel(&world, first).await.unwrap();
+    let server = world.serve();
+    assert_eq!(world.ended(first).await.state, OperationState::Cancelled);
+    drop(server);
+    assert_eq!(world.get(site).await.state, SiteState::Deleting);
+    assert_eq!(published(&world.db, "example.com").await.unwrap().1, None);
+
+    // Nobody serves anything here, so that the second step waits.
+    world.sites = world.again(|settings| settings.served_within = std::time::Duration::from_secs(60));
+    Converge::new(world.sites.clone()).pass().await.unwrap();
+    let mut tx = world.db.tenant(world.tenant).await.unwrap();
+    let filter = OperationFilter {
+        unfinished: Some(true),
+        ..OperationFilter::default()
+    };
+    let begun = mpanel_jobs::list(&mut tx, &filter, PageRequest::default())
+        .await
+        .unwrap();
+    drop(tx);
+    let again = begun.items[0].id;
+    let _server = world.serve();
+    let withdrawn = async {
+        loop {
+            let mut tx = world.db.tenant(world.tenant).await.unwrap();
+            let status = mpanel_jobs::get(&mut tx, again).await.unwrap();
+            if status.steps[0].state == StepState::Done {
+                return;
+            }
+            drop(tx);
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    let limit = std::time::Duration::from_secs(30);
+    tokio::time::timeout(limit, withdrawn)
+        .await
+        .expect("the first step ends within half a minute");
+    let late = cancel(&world, again).await.unwrap_err();
+    assert_eq!(late.code(), "jobs.operation.irrevocable");
 }
 
 #[tokio::test]

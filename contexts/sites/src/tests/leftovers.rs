@@ -8,6 +8,7 @@ use mpanel_client_agent::Failure;
 use mpanel_jobs::{OperationState, Reconciler};
 use mpanel_kernel::clock::Clock;
 use mpanel_kernel::ids::UploadId;
+use mpanel_pg::Tx as _;
 
 use super::store::{rows, set_upload, used};
 use super::support::{World, archive, charged};
@@ -161,4 +162,42 @@ async fn files_that_nobody_knows_go_when_they_are_old_and_nothing_else_does() {
     world.clock.advance(HOUR * 25);
     converge.pass().await.unwrap();
     assert_eq!(world.blobs(), ["readme"]);
+}
+
+#[tokio::test]
+async fn an_upload_that_somebody_takes_while_it_is_about_to_go_stays() {
+    let world = World::new().await;
+    let site = world.site("Shop", None).await.id;
+    let upload = world.uploaded(site, b"hello").await.id;
+    world.clock.advance(HOUR * 25);
+    let mut tx = world.db.tenant(world.tenant).await.unwrap();
+    crate::store::uploads::lock(&mut tx, site, upload).await.unwrap();
+    let until = world.clock.now() + HOUR;
+    crate::store::uploads::set_state(&mut tx, (site, upload), UploadState::Used, until)
+        .await
+        .unwrap();
+    // The reconciler has found it as it was, and waits for the one who has it.
+    let take = async {
+        loop {
+            let waits: bool = sqlx::query_scalar(
+                "select exists(select from pg_locks
+                               where not granted and locktype = 'transactionid'
+                                 and transactionid = pg_current_xact_id()::xid)",
+            )
+            .fetch_one(tx.conn())
+            .await
+            .unwrap();
+            if waits {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        tx.commit().await.unwrap();
+    };
+    let converge = Converge::new(world.sites.clone());
+    let (report, ()) = tokio::join!(converge.pass(), take);
+    assert_eq!(report.unwrap().deleted, 0);
+    assert_eq!(world.blobs(), [upload.to_string()]);
+    let kept = world.sites.get_upload(&world.owner(), site, upload).await.unwrap();
+    assert_eq!(kept.state, UploadState::Used);
 }

@@ -4,6 +4,7 @@ use mpanel_authz::Role;
 use mpanel_kernel::error::{Kind, PublicError};
 use mpanel_kernel::ids::UserId;
 
+use super::store::used;
 use super::support::{World, archive};
 use crate::domain::DomainKind;
 use crate::service::{AddDomain, CreateSite, NewRelease, NewUpload};
@@ -114,4 +115,39 @@ async fn a_role_that_was_taken_away_reads_no_answer_of_before() {
         .await
         .unwrap_err();
     assert_eq!(refused.kind(), Kind::Forbidden);
+}
+
+#[tokio::test]
+async fn an_archive_that_comes_again_needs_no_room() {
+    let world = World::with_limits([None, None, Some(10_000)]).await;
+    let _server = world.serve();
+    let site = world.site("Shop", None).await.id;
+    let cx = world.keyed((world.tenant, UserId::generate()), Role::Developer, Some("deploy"));
+    let send = async |bytes: &[u8], announced: usize| {
+        let new = NewUpload {
+            filename: "site.tar.gz".into(),
+            size: announced as i64,
+        };
+        let body = futures_util::stream::iter([Ok::<_, ()>(bytes::Bytes::copy_from_slice(bytes))]);
+        world.sites.create_release_of(&cx, site, new, (true, None), body).await
+    };
+    let bytes = archive(&[("index.html", "one")]);
+    let first = send(&bytes, bytes.len()).await.unwrap();
+    world.ended(first.operation).await;
+    // Up to the last byte of what the plan allows.
+    let left = 10_000 - used(&world.db, world.tenant).await[2];
+    world
+        .open_upload(site, "rest.zip", usize::try_from(left).unwrap())
+        .await
+        .unwrap();
+
+    assert_eq!(send(&bytes, bytes.len()).await.unwrap(), first);
+    let other = send(&archive(&[("index.html", "two")]), bytes.len()).await.unwrap_err();
+    assert_eq!(other.code(), "spine.idempotency.key_reused");
+    let short = send(&bytes, bytes.len() + 1).await.unwrap_err();
+    assert_eq!(short.code(), "sites.upload.interrupted");
+    let long = send(&bytes, bytes.len() - 1).await.unwrap_err();
+    assert_eq!(long.code(), "sites.upload.too_large");
+    assert_eq!(used(&world.db, world.tenant).await[2], 10_000);
+    assert!(world.blobs().is_empty());
 }

@@ -112,6 +112,17 @@ fn boot() -> Uuid {
 }
 
 #[tokio::test]
+async fn a_site_that_comes_twice_in_one_report_is_counted_once() {
+    let world = World::new().await;
+    let (site, other) = (world.site("Shop", None).await.id, world.site("Blog", None).await.id);
+    world
+        .keep(&world.report(boot(), TODAY, &[(site, 1700), (other, 300), (site, 1000)]))
+        .await;
+    assert_eq!(world.this_month(site).await.bytes_out, 1700);
+    assert_eq!(world.counted(january()), 2000);
+}
+
+#[tokio::test]
 async fn a_report_that_comes_twice_or_late_is_counted_once() {
     let world = World::new().await;
     let (site, other) = (world.site("Shop", None).await.id, world.site("Blog", None).await.id);

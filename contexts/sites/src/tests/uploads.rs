@@ -1,14 +1,16 @@
 use jiff::SignedDuration;
 use mpanel_authz::Role;
+use mpanel_events::Spine;
 use mpanel_jobs::Reconciler;
 use mpanel_kernel::error::{Kind, PublicError};
+use mpanel_pg::Db;
 
 use super::store::{plant, used};
 use super::support::World;
-use crate::Error;
 use crate::domain::UploadState;
 use crate::reconcile::Converge;
 use crate::service::NewUpload;
+use crate::{Error, Sites};
 
 /// SHA-256 of `hello world`.
 const HELLO: &str = "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9";
@@ -144,4 +146,82 @@ async fn files_of_uploads_are_for_the_server_alone() {
     let upload = world.uploaded(site, b"hello").await;
     let file = world.folder.path().join("uploads").join(upload.id.to_string());
     assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn what_has_arrived_stays_when_the_database_goes_away_meanwhile() {
+    let world = World::new().await;
+    let site = world.site("Shop", None).await.id;
+    let upload = world.open_upload(site, "site.zip", 11).await.unwrap();
+    let at = (site, upload.id);
+    world.send(at, 0, vec![Some(b"hello"), None]).await.unwrap_err();
+    let file = world.folder.path().join("uploads").join(upload.id.to_string());
+    let db = Db::connect(world.options.clone(), 2).await.unwrap();
+    let sites = Sites::new(
+        Spine::new(db.clone(), world.sites.spine.vault().clone()),
+        world.sites.clock.clone(),
+        world.sites.ports.clone(),
+        (*world.sites.settings).clone(),
+    );
+    let opened = || {
+        let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        open.filter(|fd| std::fs::read_link(fd.path()).is_ok_and(|path| path == file))
+            .count()
+    };
+
+    // Whoever sends waits for another one to let go of the file, and finds no database then.
+    let held = world.sites.blobs.claim(upload.id, false).await.unwrap();
+    let owner = world.owner();
+    let body = futures_util::stream::iter([Ok::<_, ()>(" world".into())]);
+    let away = async {
+        while opened() < 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        db.close().await;
+        drop(held);
+    };
+    let (sent, ()) = tokio::join!(sites.append(&owner, at, 5, None, body), away);
+    let error = sent.unwrap_err();
+    assert!(!matches!(error, Error::NotFound | Error::UploadLost), "{error}");
+    assert_eq!(std::fs::read(&file).unwrap(), b"hello");
+    let done = world.send(at, 5, vec![Some(b" world")]).await.unwrap();
+    assert_eq!(done.sha256.as_deref(), Some(HELLO));
+}
+
+#[tokio::test]
+async fn so_many_uploads_are_open_at_one_time_and_no_more() {
+    let world = World::new().await;
+    let mut sites = Vec::new();
+    for name in ["One", "Two", "Three", "Four", "Five"] {
+        sites.push(world.site(name, None).await.id);
+    }
+    let mut open = Vec::new();
+    for site in &sites[..4] {
+        for _ in 0..4 {
+            open.push((*site, world.open_upload(*site, "a.zip", 5).await.unwrap().id));
+        }
+        let error = world.open_upload(*site, "a.zip", 5).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.code()),
+            (Kind::Conflict, "sites.upload.too_many"),
+            "{error}"
+        );
+    }
+    let error = world.open_upload(sites[4], "a.zip", 5).await.unwrap_err();
+    assert_eq!(error.code(), "sites.upload.too_many");
+    assert_eq!(
+        used(&world.db, world.tenant).await[2],
+        80,
+        "nothing is counted for what was refused"
+    );
+    // What is complete waits for nothing any more.
+    world.send(open[0], 0, vec![Some(b"hello")]).await.unwrap();
+    world.open_upload(sites[4], "a.zip", 5).await.unwrap();
+    world.open_upload(sites[4], "a.zip", 5).await.unwrap_err();
+    world
+        .sites
+        .delete_upload(&world.owner(), open[1].0, open[1].1)
+        .await
+        .unwrap();
+    world.open_upload(sites[4], "a.zip", 5).await.unwrap();
 }

@@ -111,8 +111,9 @@ pub trait Entitlements: Send + Sync + 'static {
     ///
     /// The tenants on that path are locked, from the root to the leaf, to the end of the transaction.
     /// Nothing (`0`) only locks them, for who learns later how much it is.
-    /// Reserve first, and claim names, point hosts and want certificates after that: transactions
-    /// that all keep to this order never wait for each other in a circle.
+    /// Lock the row that the change is about, such as a site, first; then reserve; then claim names, point
+    /// hosts and want certificates: transactions that all keep to this order never wait for each other
+    /// in a circle.
     ///
     /// # Errors
     /// [`EntitlementError::Exceeded`] and [`EntitlementError::ExceededAbove`].
