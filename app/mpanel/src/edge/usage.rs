@@ -1,7 +1,8 @@
 //! Metering: what sites have used, spooled on disk and reported through the feed.
 //!
 //! Figures are cumulative within a *window*: one day (UTC) of one process. Every second what the engine has counted is
-//! added, and what the control plane does not have yet is written to disk: a kill loses the last second. A window's
+//! added, and what the control plane does not have yet is written to disk: a kill loses the last second, or a second for
+//! every [`WRITTEN`] sites that wait to be reported. A window's
 //! counting begins at zero under a UUID of its own and nobody goes on with it after a restart: what the disk holds is
 //! only reported, so a file that is older than the last report changes nothing.
 
@@ -23,8 +24,11 @@ use tokio::time::MissedTickBehavior;
 
 use spool::{Spool, Write};
 
-/// What a kill costs at most.
+/// What a kill costs at most, as long as no more than [`WRITTEN`] sites wait to be reported.
 const EVERY: Duration = Duration::from_secs(1);
+/// Sites that are written each second. With a control plane that is away a file grows to all sites, and is written as
+/// seldom as to be no more than this.
+const WRITTEN: usize = 5_000;
 /// Sites in one report.
 const REPORTED: usize = 5_000;
 /// Sites in windows that are over and not reported: some 20 MiB. Beyond it the oldest windows are given up.
@@ -51,6 +55,8 @@ struct State {
     left: VecDeque<Window>,
     seq: u64,
     on_its_way: Option<OnItsWay>,
+    /// Seconds in which nothing is written, so that much is not written often.
+    pause: usize,
     /// The last write failed, which has been said.
     failing: bool,
 }
@@ -171,6 +177,7 @@ impl Meter {
             left,
             seq: 0,
             on_its_way: None,
+            pause: 0,
             failing: false,
         };
         state.give_up_what_is_too_much();
@@ -187,7 +194,11 @@ impl Meter {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let write = self.state().collect(edge.take_traffic());
+            let write = {
+                let mut state = self.state();
+                state.collect(edge.take_traffic());
+                state.due_write()
+            };
             if let Some(write) = write {
                 let boot = write.boot;
                 // The disk may be slow, and the feed is followed on this thread.
@@ -200,11 +211,7 @@ impl Meter {
 
     /// Collects what is there for the last time. Blocks.
     pub fn finish(&self, edge: &Edge) {
-        let mut state = self.state();
-        if let Some(write) = state.collect(edge.take_traffic()) {
-            let written = write.run();
-            state.written(write.boot, written);
-        }
+        self.state().finish(edge.take_traffic());
     }
 }
 
@@ -221,8 +228,8 @@ impl State {
             .find(|window| window.boot == boot)
     }
 
-    /// Adds what was counted; gives what has to be written then.
-    fn collect(&mut self, grown: Vec<SiteTraffic>) -> Option<Write> {
+    /// Adds what was counted.
+    fn collect(&mut self, grown: Vec<SiteTraffic>) {
         let today = today(&self.clock);
         if today != self.live.day {
             let over = std::mem::replace(&mut self.live, Window::new(today));
@@ -238,9 +245,32 @@ impl State {
             self.spool.remove(self.live.boot);
             self.live.unwritten = false;
         }
-        // The live window, or one that could not be written before its day was over.
+    }
+
+    /// What has to be written this second: the live window, or one that could not be written before its day was over.
+    fn due_write(&mut self) -> Option<Write> {
+        if self.pause > 0 {
+            self.pause -= 1;
+            return None;
+        }
         let window = self.windows().find(|window| window.unwritten)?;
-        Some(self.spool.write(window.boot, &window.report(0, usize::MAX)))
+        let write = self.spool.write(window.boot, window.report(0, usize::MAX));
+        self.pause = write.sites() / WRITTEN;
+        Some(write)
+    }
+
+    /// Adds what was counted last and writes all that is not written. One window that the disk does not take does not
+    /// keep the others from it.
+    fn finish(&mut self, grown: Vec<SiteTraffic>) {
+        self.collect(grown);
+        let unwritten = self.windows().filter(|window| window.unwritten);
+        let writes: Vec<Write> = unwritten
+            .map(|window| self.spool.write(window.boot, window.report(0, usize::MAX)))
+            .collect();
+        for write in writes {
+            let written = write.run();
+            self.written(write.boot, written);
+        }
     }
 
     fn written(&mut self, boot: Uuid, result: io::Result<()>) {

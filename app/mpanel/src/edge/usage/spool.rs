@@ -54,12 +54,12 @@ impl Spool {
     }
 
     /// How the file of a window is written anew; [`Spool::note`] is told when it was.
-    pub(super) fn write(&self, boot: Uuid, usage: &Usage) -> Write {
+    pub(super) fn write(&self, boot: Uuid, usage: Usage) -> Write {
         Write {
             boot,
             folder: self.folder.clone(),
             path: self.path(boot),
-            bytes: serde_json::to_vec(usage).expect("strings and numbers are JSON"),
+            usage,
         }
     }
 
@@ -93,17 +93,23 @@ pub struct Write {
     pub boot: Uuid,
     folder: PathBuf,
     path: PathBuf,
-    bytes: Vec<u8>,
+    usage: Usage,
 }
 
 impl Write {
+    /// How many sites it is about.
+    pub fn sites(&self) -> usize {
+        self.usage.sites.len()
+    }
+
     /// Leaves the old file or the new one, never half of one, also when the power goes.
     ///
     /// # Errors
     /// When the disk is full or does not work.
     pub fn run(&self) -> io::Result<()> {
+        let bytes = serde_json::to_vec(&self.usage)?;
         let mut file = NamedTempFile::new_in(&self.folder)?;
-        file.write_all(&self.bytes)?;
+        file.write_all(&bytes)?;
         file.as_file().sync_all()?;
         file.persist(&self.path)?;
         File::open(&self.folder)?.sync_all()

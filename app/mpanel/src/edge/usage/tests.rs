@@ -7,7 +7,7 @@ use mpanel_feed::{Reports as _, Usage};
 use mpanel_kernel::clock::ManualClock;
 use tempfile::TempDir;
 
-use super::{KEPT, Meter, REPORTED, label};
+use super::{KEPT, Meter, REPORTED, WRITTEN, label};
 
 struct Rig {
     folder: TempDir,
@@ -52,7 +52,11 @@ fn grown(sites: &[(&str, u64)]) -> Vec<SiteTraffic> {
 
 /// One second: what was counted in it is collected and written.
 fn second(meter: &Meter, sites: &[(&str, u64)]) {
-    let write = meter.state().collect(grown(sites));
+    let write = {
+        let mut state = meter.state();
+        state.collect(grown(sites));
+        state.due_write()
+    };
     if let Some(write) = write {
         let written = write.run();
         meter.state().written(write.boot, written);
@@ -72,7 +76,7 @@ fn what_a_killed_process_has_written_the_next_one_reports_until_it_is_taken() {
     second(&meter, &[("a", 100), ("b", 5)]);
     second(&meter, &[("a", 50)]);
     // Counted and not written when the kill comes.
-    drop(meter.state().collect(grown(&[("a", 7)])));
+    meter.state().collect(grown(&[("a", 7)]));
     drop(meter);
     for _ in 0..2 {
         let mut next = rig.start();
@@ -213,7 +217,10 @@ fn many_sites_are_reported_in_portions_and_too_many_old_ones_are_given_up() {
         second(&meter, &sites);
         rig.clock.advance(SignedDuration::from_hours(24));
     }
-    second(&meter, &[]);
+    // So many are not written every second.
+    for _ in 0..=names.len() / WRITTEN {
+        second(&meter, &[]);
+    }
     assert_eq!(rig.files().len(), 1, "of three days the newest stays");
     let mut meter = rig.start();
     let (mut reports, mut reported) = (0, 0);
@@ -225,4 +232,53 @@ fn many_sites_are_reported_in_portions_and_too_many_old_ones_are_given_up() {
     }
     assert_eq!((reports, reported), (names.len().div_ceil(REPORTED), names.len()));
     assert_eq!(rig.files().len(), 0);
+}
+
+#[test]
+fn the_more_waits_to_be_reported_the_less_often_it_is_written() {
+    let rig = Rig::new();
+    let meter = rig.start();
+    let names: Vec<String> = (0..3 * WRITTEN).map(|n| format!("site_{n}")).collect();
+    let sites: Vec<(&str, u64)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+    let mut state = meter.state();
+    state.collect(grown(&sites));
+    let written: Vec<bool> = (0..8)
+        .map(|_| {
+            state.collect(grown(&[("site_0", 1)]));
+            let write = state.due_write();
+            if let Some(write) = &write {
+                state.written(write.boot, write.run());
+            }
+            write.is_some()
+        })
+        .collect();
+    let (yes, no) = (true, false);
+    assert_eq!(written, [yes, no, no, no, yes, no, no, no]);
+    // An end in order loses nothing.
+    state.finish(grown(&[("site_0", 1)]));
+    drop(state);
+    drop(meter);
+    let usage = rig.start().next().unwrap();
+    assert_eq!(usage.sites[0].requests, 10);
+}
+
+#[test]
+fn an_end_in_order_writes_every_window_that_is_not_written() {
+    let rig = Rig::new();
+    let meter = rig.start();
+    std::fs::remove_dir(rig.spool()).unwrap();
+    for bytes in [100, 3, 20] {
+        second(&meter, &[("a", bytes)]);
+        rig.clock.advance(SignedDuration::from_hours(24));
+    }
+    std::fs::create_dir(rig.spool()).unwrap();
+    meter.state().finish(grown(&[("a", 1)]));
+    drop(meter);
+    let mut next = rig.start();
+    for bytes in [100, 3, 20, 1] {
+        let usage = next.next().unwrap();
+        assert_eq!(figures(&usage), [("a", 1, bytes)]);
+        next.taken(usage.seq);
+    }
+    assert!(next.next().is_none());
 }
