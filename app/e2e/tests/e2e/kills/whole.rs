@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::harness::{Account, System, eventually};
+use crate::harness::{Account, Api, System, eventually};
 
 /// Looks at everything of the one customer of an installation. What was withdrawn is cleared away a moment later, so it waits.
 ///
@@ -78,8 +78,7 @@ async fn faults(system: &System, customer: &Account) -> Vec<String> {
         let right = match item["key"].as_str().unwrap() {
             "sites" => i64::try_from(sites.len()).unwrap(),
             "disk_bytes" => bytes,
-            // The zone's name; those of sites are below it.
-            "domains" => 1,
+            "domains" => domains(api, &sites).await,
             _ => continue,
         };
         if item["used"] != right {
@@ -90,6 +89,23 @@ async fn faults(system: &System, customer: &Account) -> Vec<String> {
         found.push(format!("{operation} is not finished"));
     }
     found
+}
+
+/// How many domains are in use: those of sites, and zones that none of these is in.
+async fn domains(api: &Api, sites: &[Value]) -> i64 {
+    let mut hosts = Vec::new();
+    for site in sites {
+        let path = format!("/sites/{}/domains", site["id"].as_str().unwrap());
+        let domains = api.list(&path).await;
+        hosts.extend(domains.iter().map(|domain| domain["name"].as_str().unwrap().to_owned()));
+    }
+    let zones = api.list("/zones").await;
+    let alone = zones.iter().filter(|zone| {
+        let apex = zone["apex"].as_str().unwrap();
+        let is_in = |host: &String| host == apex || host.ends_with(&format!(".{apex}"));
+        !hosts.iter().any(is_in)
+    });
+    i64::try_from(alone.count() + hosts.len()).unwrap()
 }
 
 /// What lies in a folder of the data folder; nothing when it is gone.
