@@ -654,7 +654,10 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Renames, suspends or resumes a tenant. */
+        /**
+         * Renames, suspends or resumes a tenant.
+         * @description The sites of who is suspended, and of everybody below, are not shown, and their members may look and change nothing.
+         */
         patch: operations["tenants_update"];
         trace?: never;
     };
@@ -1190,11 +1193,11 @@ export interface components {
             reason: string;
             /** @description `true`, `false`, or `unknown` for not yet or not for us to know. */
             status: components["schemas"]["sites.Truth"];
-            /** @description `traffic` when it is used up, `release`, `dns`, `certificate` or `edge`. */
+            /** @description `suspended` when it is, `traffic` when it is used up, `release`, `dns`, `certificate` or `edge`. */
             type: components["schemas"]["sites.ConditionType"];
         };
         /** @enum {string} */
-        "sites.ConditionType": "traffic" | "release" | "dns" | "certificate" | "edge";
+        "sites.ConditionType": "suspended" | "traffic" | "release" | "dns" | "certificate" | "edge";
         "sites.CreateRelease": {
             /** @description Whether it becomes the active release when it is ready. */
             activate?: boolean;
@@ -1261,7 +1264,8 @@ export interface components {
             activated_at: string | null;
             /**
              * Format: int64
-             * @description Of its unpacked files; `null` until it is unpacked.
+             * @description Bytes of disk space that it takes of the plan: each file in whole blocks of 4096 bytes, one at least, and a block
+             *     for each folder, its own included; `null` until it is unpacked.
              */
             bytes: number | null;
             /** Format: date-time */

@@ -92,18 +92,23 @@ async fn who_is_suspended_keeps_the_own_account_safe() {
     let owner = world.owner().await;
     let one = world.customer(&owner, "one").await;
     let ada = world.member(&owner, one, "ada@example.com", Role::Owner).await;
+    let bob = world.member(&owner, one, "bob@example.com", Role::Viewer).await;
     let token = world.api_token(&ada, None, &["*"]).await;
     let tokens = world.request(Method::GET, "/api-tokens").session(&ada).send().await;
     let id = tokens.body["items"][0]["id"].as_str().unwrap().to_owned();
     world.put_state(&owner, one, "suspended").await;
     let send = |method: Method, path: &str| world.request(method, path).session(&ada).same_origin();
-    let passwords = json!({"current_password": PASSWORD, "new_password": "meadow harbour violin 3"});
-    let answer = send(Method::POST, "/me/password").json(passwords).send().await;
-    assert!(answer.status.is_success(), "{} {}", answer.status, answer.body);
     let answer = send(Method::DELETE, &format!("/api-tokens/{id}")).send().await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.body);
     let answer = world.request(Method::GET, "/probe").bearer(&token).send().await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-    let answer = send(Method::DELETE, "/sessions/current").send().await;
+    let passwords = json!({"current_password": PASSWORD, "new_password": "meadow harbour violin 3"});
+    let answer = send(Method::POST, "/me/password").json(passwords).send().await;
+    assert!(answer.status.is_success(), "{} {}", answer.status, answer.body);
+    let out = world
+        .request(Method::DELETE, "/sessions/current")
+        .session(&bob)
+        .same_origin();
+    let answer = out.send().await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.body);
 }
