@@ -94,8 +94,7 @@ fn a_process_bound_to_a_thread_ends_with_it() {
 
 #[tokio::test]
 async fn a_program_in_a_private_folder_runs_as_another_account() {
-    // Only root changes identity.
-    if !crate::account::is_root() {
+    if !mpanel_testkit::root::here_or_excused("only root changes identity") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -1,9 +1,10 @@
 use std::os::unix::fs::lchown;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mpanel_process::account::{self, Account};
-use std::os::unix::process::CommandExt;
+use mpanel_process::account::Account;
+use mpanel_testkit::root;
 
 use super::{Folder, stop};
 use crate::server::{self, Error, cluster};
@@ -86,8 +87,7 @@ fn too_little_space_is_told_in_mebibytes() {
 
 #[tokio::test]
 async fn other_accounts_do_not_reach_the_server() {
-    // Only root can try on another account's behalf.
-    if !account::is_root() {
+    if !root::here_or_excused("only root can try on another account's behalf") {
         return;
     }
     let folder = Folder::new();
@@ -130,7 +130,7 @@ async fn other_accounts_do_not_reach_the_server() {
 
 #[tokio::test]
 async fn a_cluster_of_another_owner_is_refused_with_the_remedy() {
-    if !account::is_root() {
+    if !root::here_or_excused("only root can give files to another owner") {
         return;
     }
     let folder = Folder::new();
