@@ -2,3 +2,4 @@
 
 pub mod api;
 mod cli;
+pub mod person;
