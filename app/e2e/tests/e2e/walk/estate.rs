@@ -60,13 +60,19 @@ impl Estate {
         let body = json!({"name": alias, "kind": "alias"});
         api.post(&format!("/sites/{site}/domains"), body).await.expect(201);
         keep("name", alias);
-        let certificate = eventually("each name has a certificate", async || {
+        let certificate = eventually("each name of the site has a certificate", async || {
             let site = api.get(&format!("/sites/{site}")).await.expect(200);
-            let names = 1 + site.body["domains"].as_array().unwrap().len();
+            let host = reqwest::Url::parse(&site.text("/preview_url")).unwrap();
+            let domains = site.body["domains"].as_array().unwrap().iter();
+            let mut names: Vec<Value> = domains.map(|domain| domain["name"].clone()).collect();
+            names.push(json!(host.host_str().unwrap()));
             let list = api.list("/certificates").await;
-            let covered = list.iter().filter_map(|item| item["names"].as_array());
-            let all = covered.map(Vec::len).sum::<usize>() == names;
-            all.then(|| list[0]["id"].as_str().unwrap().to_owned())
+            let of = |name: &Value| {
+                let mut certificates = list.iter();
+                certificates.find(|item| item["names"].as_array().is_some_and(|names| names.contains(name)))
+            };
+            let all = names.iter().all(|name| of(name).is_some());
+            all.then(|| of(&names[0]).unwrap()["id"].as_str().unwrap().to_owned())
         });
         keep("certificate_id", certificate.await);
         let body = json!({"name": "estate", "scopes": ["*"]});
