@@ -20,7 +20,10 @@ pub fn of(error: Error, (limit, by_plan): (u64, bool)) -> StepError {
             ..
         })) if by_plan => StepError::failed(
             "sites.release.quota",
-            format!("the unpacked site is larger than the {limit} bytes of disk space that the plan has left"),
+            format!(
+                "the unpacked site takes more than the {limit} bytes of disk space that the plan has left; every file and \
+                 folder takes 4096 at least"
+            ),
         ),
         Error::Failed(Failure::Archive(rejection)) => StepError::failed(code(&rejection.fault), text(&rejection)),
         Error::Failed(Failure::NoSpace {}) => StepError::failed(
