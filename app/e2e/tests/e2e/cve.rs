@@ -2,7 +2,7 @@
 
 mod allow_lists;
 mod archives;
-pub mod first_run;
+mod first_run;
 mod names;
 mod network;
 mod quotas;

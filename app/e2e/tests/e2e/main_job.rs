@@ -2,4 +2,5 @@
 
 pub mod api;
 mod cli;
+mod headless;
 pub mod person;

@@ -68,8 +68,7 @@ async fn open_first_run_plain_http_from_elsewhere_is_refused() {
         .expect(201);
 }
 
-/// An address of this machine that is not loopback.
-pub fn outward() -> Option<IpAddr> {
+fn outward() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("192.0.2.1:9").ok()?;
     Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
