@@ -1,8 +1,10 @@
 //! People without a browser: an owner who sets up a second factor, and a customer who is invited twice.
 
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
 use super::person::Person;
 use crate::harness::accounts::PASSWORD;
-use crate::harness::{System, totp};
+use crate::harness::{System, eventually, totp};
 
 const EMAIL: &str = "olga@provider.example";
 
@@ -45,6 +47,52 @@ async fn an_owner_without_a_token_sets_up_a_second_factor_and_signs_in_with_it()
     // With the token that is kept the password is enough.
     owner.tells(&["totp", "disable", "--password-stdin"], &password);
     assert_eq!(owner.json(&["me"])["user"]["totp_enabled"], false);
+}
+
+#[tokio::test]
+async fn a_remote_owner_is_told_what_is_missing_and_gets_to_work() {
+    let Some(address) = outward() else {
+        eprintln!("this machine has no address but loopback: nothing is remote here");
+        return;
+    };
+    let mut system = System::prepare(&[]);
+    system.option("--panel", &SocketAddr::new(address, 0).to_string());
+    system.up().await;
+    let url = format!("https://{}/", system.address("panel"));
+    let fingerprint = std::fs::read_to_string(system.data().join("run/ca-fingerprint")).unwrap();
+    let owner = Person::new(&system, "remote");
+    let password = format!("{PASSWORD}\n");
+    let options = [
+        "--url",
+        &url,
+        "--ca-fingerprint",
+        fingerprint.trim(),
+        "--email",
+        EMAIL,
+        "--password-stdin",
+    ];
+    eventually("the panel answers a stranger at its address", async || {
+        let (code, _, _) = owner.run(&[&["login"], &options[..]].concat(), &password);
+        (code == 3).then_some(())
+    })
+    .await;
+    let claim = [&["claim", "--claim-token-stdin", "--name", "Olga"], &options[..]].concat();
+    owner.tells(&claim, &format!("{}\n{PASSWORD}\n", system.claim_token().await));
+    let (code, told) = owner.fails(&[&["login"], &options[..]].concat(), &password);
+    assert_eq!(code, 4, "{told}");
+    assert!(told.contains("mpanel totp setup"), "{told}");
+    let started = owner.json_given(&[&["totp", "setup"], &options[..]].concat(), &password);
+    let code = totp::code(started["secret"].as_str().unwrap(), 0);
+    let codes = owner.tells(&[&["totp", "confirm", &code], &options[..]].concat(), &password);
+    let backup = codes.lines().next().unwrap();
+    owner.tells(&[&["login", "--totp", backup], &options[..]].concat(), &password);
+    owner.json(&["plan", "create", "Starter", "--sites", "5"]);
+}
+
+fn outward() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
 }
 
 #[tokio::test]
