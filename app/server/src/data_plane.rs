@@ -21,6 +21,11 @@ pub fn addresses(config: &Config) -> Vec<IpAddr> {
     if !listens.is_unspecified() {
         return vec![listens];
     }
+    outward()
+}
+
+/// The addresses from which this machine would reach the internet.
+pub fn outward() -> Vec<IpAddr> {
     // Connecting a datagram socket sends nothing; it only chooses a route. The target is a
     // documentation address (RFC 5737, RFC 3849).
     let route = |from: &str, to: &str| -> Option<IpAddr> {

@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use mpanel_config::Config;
 use mpanel_events::{Spine, State, current_states};
@@ -6,18 +6,14 @@ use mpanel_feed::topics::{EDGE_HOST, EdgeHost, EdgeTarget};
 use mpanel_kernel::clock::Clock;
 use mpanel_pg::Reason;
 
-/// The names and addresses at which the panel is reached.
-pub fn names(config: &Config) -> Vec<String> {
+/// The names and addresses at which the panel is reached. One that listens on every address is announced at the
+/// `outward` ones, and is this machine's there as well.
+pub fn names(config: &Config, outward: &[IpAddr]) -> Vec<String> {
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     names.extend(config.hosts.iter().cloned());
-    let listens = |address: &SocketAddr| !address.ip().is_unspecified();
-    names.extend(
-        [&config.panel]
-            .into_iter()
-            .filter(|a| listens(a))
-            .map(|address| address.ip().to_string()),
-    );
-    names.extend(config.public_addresses.iter().map(ToString::to_string));
+    let listens = config.panel.ip();
+    let at = if listens.is_unspecified() { outward } else { &[listens] };
+    names.extend(at.iter().chain(&config.public_addresses).map(ToString::to_string));
     names.sort();
     names.dedup();
     names
@@ -49,3 +45,6 @@ pub async fn publish(spine: &Spine, clock: &dyn Clock, names: &[String]) -> Resu
     tx.commit().await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -204,7 +204,7 @@ async fn announce(config: &Config, contexts: &Contexts, spine: &Spine, clock: &S
         &run.join("ca-fingerprint"),
         &contexts.certificates.authority_fingerprint(),
     )?;
-    let names = panel::names(config);
+    let names = panel::names(config, &data_plane::outward());
     contexts.certificates.want_panel(&certifiable(&names)).await?;
     panel::publish(spine, &**clock, &names).await?;
     Ok(())
