@@ -19,6 +19,8 @@ use super::settings::variable;
 
 /// Connections that wait while a process is replaced.
 const BACKLOG: i32 = 1024;
+/// How often the kernel is asked for a port that is free for TCP and UDP.
+const CHOICES: usize = 16;
 
 /// Where a socket listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,13 +190,37 @@ impl Sockets {
                 held.place.bind(false).map_err(|error| held.place.explain(error))?;
             }
         }
-        let fd = held
-            .place
-            .bind(held.place.is_shared())
-            .map_err(|error| held.place.explain(error))?;
+        let bind = || {
+            let bound = held.place.bind(held.place.is_shared());
+            bound.map_err(|error| held.place.explain(error))
+        };
+        let mut fd = bind()?;
+        // A port that the kernel chose for one protocol may be somebody's in the other.
+        for _ in 0..CHOICES {
+            if self.suits_all(held, &fd) {
+                break;
+            }
+            fd = bind()?;
+        }
         self.held[index].fd = Some(fd);
         self.settle();
         Ok(())
+    }
+
+    /// Whether the setting's other sockets, if they still have no port, could have the one of this socket.
+    pub(super) fn suits_all(&self, held: &Held, fd: &OwnedFd) -> bool {
+        let bound = SockRef::from(fd).local_addr().ok().and_then(|local| local.as_socket());
+        let (Some((setting, wanted)), Some(bound)) = (held.place.network(), bound) else {
+            return true;
+        };
+        let in_use = |place: &Place| {
+            let there = place.at(bound).bind(false);
+            there.is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
+        };
+        wanted.port() != 0
+            || !self.held.iter().any(|other| {
+                other.place != held.place && other.place.network() == Some((setting, wanted)) && in_use(&other.place)
+            })
     }
 
     /// Replaces port 0 by the port that the kernel chose, for every socket of the setting.
@@ -227,6 +253,15 @@ impl Place {
             Self::Tcp { setting, address, .. } | Self::Udp { setting, address, .. } => Some((setting, *address)),
             Self::Unix { .. } => None,
         }
+    }
+
+    /// The same at another address.
+    fn at(&self, address: SocketAddr) -> Self {
+        let mut place = self.clone();
+        if let Self::Tcp { address: at, .. } | Self::Udp { address: at, .. } = &mut place {
+            *at = address;
+        }
+        place
     }
 
     fn is_shared(&self) -> bool {

@@ -1,4 +1,4 @@
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 
 use crate::up::sockets::{Held, Place, Sockets};
@@ -37,6 +37,20 @@ fn sockets_of_one_setting_share_the_port_that_the_first_one_got() {
     assert_eq!(sockets.addresses().len(), 1);
     assert_eq!(sockets.names("dns-2"), ["dns-udp", "dns-tcp"]);
     assert_eq!(sockets.for_child("dns-1").unwrap().len(), 2);
+}
+
+#[test]
+fn a_port_that_is_taken_in_the_other_protocol_is_not_chosen() {
+    let sockets = Sockets::new(dns("dns-1").into());
+    let [udp, _] = dns("dns-1");
+    let taken = TcpListener::bind(ANY).unwrap();
+    let Ok(socket) = UdpSocket::bind(taken.local_addr().unwrap()) else {
+        return; // Somebody has just got that one: then it is not chosen either.
+    };
+    let socket = OwnedFd::from(socket);
+    assert!(!sockets.suits_all(&udp, &socket));
+    drop(taken);
+    assert!(sockets.suits_all(&udp, &socket));
 }
 
 #[test]
