@@ -117,7 +117,9 @@ pub async fn start(options: &Options) -> Result<Server, Error> {
         }
         postmaster::end_orphans(&options.data_dir).await?;
         let (mut process, mark) = launch(options, &installation, &main)?;
-        process.end_on_drop(Some(Signal::INT));
+        // Not INT, which a shell makes the programs ignore that it starts in the background: until the server has its
+        // own handlers that would be lost. It has no clients yet that TERM would wait for.
+        process.end_on_drop(Some(Signal::TERM));
         return match ready(&mut process, options, RECOVERY).await? {
             Ready::Yes(connection) => finish(process, options, installation, connection).await,
             Ready::Exited(exit) => {
