@@ -1,5 +1,6 @@
+use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::middleware;
 use axum::response::Response;
-use http::{Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
 use mpanel_authz::OpCx;
 use mpanel_config::Rate;
@@ -15,13 +16,14 @@ use mpanel_crypto::MasterKey;
 use mpanel_events::{Spine, Tail, Vault};
 use mpanel_http::{Admission, Caller, Gate, Problem};
 use mpanel_kernel::clock::SystemClock;
+use mpanel_kernel::error::Kind;
 use mpanel_kernel::ids::{RequestId, TenantId};
 use mpanel_pg::Db;
 use mpanel_testkit::database::migrated;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tower::ServiceExt;
 
-use super::StreamLimits;
+use super::{Stream, StreamLimits};
 use crate::http::{SpineState, spine_routes};
 
 /// Two streams of one credential, three of one address.
@@ -50,8 +52,8 @@ impl Gate for Two {
     }
 }
 
-/// The routes, and what tells them that the server is to end.
-async fn app_and_end() -> (Router, watch::Sender<bool>) {
+/// What the routes work with behind this gate, and what tells them that the server is to end.
+async fn state(gate: Arc<dyn Gate>) -> (SpineState, watch::Sender<bool>) {
     let modules = [
         mpanel_pg::FOUNDATION,
         mpanel_events::MIGRATIONS,
@@ -60,15 +62,21 @@ async fn app_and_end() -> (Router, watch::Sender<bool>) {
     let db = Db::connect(migrated(&modules).await.panel, 2).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
-    let gate: Arc<dyn Gate> = Arc::new(Two);
     let (end, stopping) = watch::channel(false);
     let state = SpineState {
         spine: Spine::new(db, Arc::new(Vault::new(master))),
         tail: Tail::default(),
-        gate: gate.clone(),
+        gate,
         streams: StreamLimits::new(&RATE),
         stopping,
     };
+    (state, end)
+}
+
+/// The routes, and what tells them that the server is to end.
+async fn app_and_end() -> (Router, watch::Sender<bool>) {
+    let gate: Arc<dyn Gate> = Arc::new(Two);
+    let (state, end) = state(gate.clone()).await;
     let (router, _) = spine_routes(Arc::new(state)).split_for_parts();
     let router = router.layer(middleware::from_fn_with_state(gate, mpanel_http::admit));
     (router, end)
@@ -147,4 +155,60 @@ async fn a_stream_ends_with_the_server() {
     end.send_replace(true);
     let body = tokio::time::timeout(Duration::from_secs(30), open.into_body().collect()).await;
     assert!(body.unwrap().unwrap().to_bytes().is_empty());
+}
+
+/// Refuses as it is told, one after another; `None` admits.
+struct Scripted(TenantId, Mutex<VecDeque<Option<Kind>>>);
+
+#[async_trait]
+impl Gate for Scripted {
+    async fn admit(&self, _admission: Admission<'_>) -> Result<OpCx, Problem> {
+        match self.1.lock().unwrap().pop_front().unwrap() {
+            Some(kind) => Err(Problem::new(kind, "test.refused", "as told")),
+            None => Ok(OpCx::system("one", self.0, Arc::new(SystemClock))),
+        }
+    }
+}
+
+/// Its holder makes so many requests that no look at a revoked credential gets through.
+#[tokio::test]
+async fn too_many_requests_keep_no_stream_open_and_an_absent_database_closes_none() {
+    let (limited, away, revoked) = (
+        Some(Kind::RateLimited),
+        Some(Kind::Unavailable),
+        Some(Kind::Unauthenticated),
+    );
+    let script = [
+        (limited, true),
+        (None, true),
+        (limited, true),
+        (limited, false),
+        (away, true),
+        (away, true),
+        (revoked, false),
+    ];
+    let tenant = TenantId::generate();
+    let answers = script.iter().map(|(answer, _)| *answer).collect();
+    let (state, _end) = state(Arc::new(Scripted(tenant, Mutex::new(answers)))).await;
+    let cx = OpCx::system("one", tenant, Arc::new(SystemClock));
+    let mut stream = Stream {
+        _places: state.streams.take(&cx, None).unwrap(),
+        state: Arc::new(state),
+        cx,
+        caller: Caller {
+            address: None,
+            secure: false,
+            loopback: true,
+            user_agent: String::new(),
+            request_id: RequestId::generate(),
+        },
+        method: Method::GET,
+        uri: Uri::from_static("/events"),
+        headers: HeaderMap::new(),
+        sender: mpsc::channel(1).0,
+        unsure: false,
+    };
+    for (step, (_, stays)) in script.iter().enumerate() {
+        assert_eq!(stream.still_admitted().await, *stays, "step {step}");
+    }
 }
