@@ -103,3 +103,18 @@ async fn of_two_changes_at_once_the_second_finds_the_password_changed() {
     codes.sort_unstable();
     assert_eq!(codes, ["identity.session.invalid_credentials", "ok"]);
 }
+
+/// Strangers who guess at an address spend the attempts of signing in, and no others.
+#[tokio::test]
+async fn v6_3_1_strangers_keep_nobody_who_is_signed_in_from_another_password() {
+    let world = World::with_limits(1000, 2).await;
+    let user = world.claim().await.me.account.id;
+    let guess = async || code(world.sign_in(OWNER, "a stranger's guess", None).await);
+    while guess().await != "identity.session.too_many_attempts" {}
+    let cx = world.cx(user, world.platform());
+    let change = async |current| code(world.identity.change_password(&cx, change(current, OTHER), None).await);
+    assert_eq!(change(PASSWORD).await, "ok");
+    // Whoever sits at an open session has as few.
+    while change("a guess as well").await == "identity.password.wrong" {}
+    assert_eq!(change("a guess as well").await, "identity.session.too_many_attempts");
+}
