@@ -150,6 +150,12 @@ define_ids! {
     SessionId = "ses",
     /// An API token.
     ApiTokenId = "tok",
+    /// An account of a tenant for programs, which nobody signs in to.
+    ServiceAccountId = "sva",
+    /// A role that a tenant has defined.
+    RoleId = "role",
+    /// Somebody's leave to act for a tenant below the own one.
+    AssumptionId = "asm",
     /// A plan that tenants subscribe to.
     PlanId = "plan",
     /// A machine that runs parts of the platform.
