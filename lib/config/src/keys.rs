@@ -160,6 +160,16 @@ pub(crate) static KEYS: &[Key] = &[
         "Uploads that one person, or one API token, may send at once.",
     ),
     key(
+        "sign_in.step_up_minutes",
+        Kind::Number,
+        "Minutes for which a shown password, and second factor, count for what demands a fresh proof.",
+    ),
+    key(
+        "sign_in.history_days",
+        Kind::Number,
+        "Days for which attempts to sign in are kept and shown to their account.",
+    ),
+    key(
         "outbound.allow",
         Kind::List,
         "Private networks (CIDR) that requests made for customers may reach; by default none.",

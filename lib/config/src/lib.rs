@@ -42,6 +42,7 @@ pub struct Config {
     pub uploads: Uploads,
     pub releases: Releases,
     pub rate: Rate,
+    pub sign_in: SignIn,
     pub outbound: Outbound,
     #[serde(skip)]
     explained: Vec<Explained>,
@@ -100,6 +101,14 @@ pub struct Rate {
     pub streams_per_credential: u32,
     pub streams_per_address: u32,
     pub uploads_per_credential: u32,
+}
+
+/// How long a proof of who one is counts, and what is kept of it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    pub step_up_minutes: u32,
+    pub history_days: u32,
 }
 
 /// Requests made for customers.

@@ -82,6 +82,8 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
         ("rate.streams_per_credential", config.rate.streams_per_credential.into()),
         ("rate.streams_per_address", config.rate.streams_per_address.into()),
         ("rate.uploads_per_credential", config.rate.uploads_per_credential.into()),
+        ("sign_in.step_up_minutes", config.sign_in.step_up_minutes.into()),
+        ("sign_in.history_days", config.sign_in.history_days.into()),
     ] {
         if value == 0 {
             complain(key, "must be at least 1".to_owned());
