@@ -94,7 +94,7 @@ impl SessionGate {
         named: Option<TenantId>,
     ) -> Result<Option<(TenantId, Acting)>, Problem> {
         let tenant = named.unwrap_or(who.tenant);
-        let acting = self.memberships.acting(tx, who.user, tenant).await?;
+        let acting = self.memberships.acting(tx, who.user, tenant, self.clock.now()).await?;
         match acting {
             // A token acts where it was made for, and where its owner reaches from there.
             Some(acting) if who.bound && tenant != who.tenant && acting.assumed_from != Some(who.tenant) => {
@@ -111,7 +111,7 @@ impl SessionGate {
         let memberships = self.memberships.of_user(user).await?;
         let tenant = memberships.first().ok_or_else(no_tenant)?.tenant.id;
         let mut tx = self.db.spine().await?;
-        let acting = self.memberships.acting(&mut tx, user, tenant).await?;
+        let acting = self.memberships.acting(&mut tx, user, tenant, self.clock.now()).await?;
         tx.end_read();
         Ok((tenant, acting.ok_or_else(no_tenant)?))
     }
@@ -121,7 +121,7 @@ impl SessionGate {
         &self,
         admission: &Admission<'_>,
         who: &Authenticated,
-        (tenant, acting): (TenantId, Acting),
+        (tenant, acting): (TenantId, &Acting),
     ) -> Result<(), Problem> {
         if who.totp_enabled || admission.caller.loopback || is_account_path(admission.uri) {
             return Ok(());
@@ -167,7 +167,7 @@ impl Gate for SessionGate {
             Some(acting) => acting,
             None => self.elsewhere(who.user).await?,
         };
-        self.demand_totp(&admission, &who, (tenant, acting)).await?;
+        self.demand_totp(&admission, &who, (tenant, &acting)).await?;
         if acting.suspended && changes_more_than_the_account(&admission) {
             return Err(suspended());
         }
@@ -178,6 +178,7 @@ impl Gate for SessionGate {
             role: acting.role,
             scopes: who.scopes,
             assumed_from: acting.assumed_from,
+            assumption: acting.assumption,
             request_id: admission.caller.request_id,
             address: admission.caller.address,
             idempotency: None,

@@ -62,8 +62,9 @@ impl Memberships for Tenancy {
         tx: &mut SpineTx,
         user: UserId,
         tenant: TenantId,
+        now: Timestamp,
     ) -> Result<Option<Acting>, mpanel_pg::Error> {
-        members::acting(tx, user, tenant).await
+        members::acting(tx, user, tenant, now).await
     }
 
     async fn of_user(&self, user: UserId) -> Result<Vec<Membership>, mpanel_pg::Error> {

@@ -2,9 +2,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use mpanel_kernel::clock::SharedClock;
-use mpanel_kernel::ids::{ApiTokenId, OperationId, RequestId, TenantId, UserId};
+use mpanel_kernel::ids::{ApiTokenId, AssumptionId, OperationId, RequestId, ServiceAccountId, TenantId, UserId};
 
-use crate::permissions::{ActionType, Allowed, Denied, Permissions, Resource, Role, TenantKind};
+use crate::permissions::{Action, ActionType, Allowed, Denied, Permissions, Resource, Role, TenantKind};
+use crate::rights::{Rights, RoleRef};
 use crate::scopes::Scopes;
 
 /// Who does something.
@@ -14,6 +15,11 @@ pub enum Actor {
     User(UserId),
     /// A program with a person's API token.
     Token { token: ApiTokenId, user: UserId },
+    /// A program with a token of a tenant's service account, behind which is no person.
+    Service {
+        token: ApiTokenId,
+        account: ServiceAccountId,
+    },
     /// The platform itself: a reconciler, a job; named for the audit log.
     System(&'static str),
     /// The platform for whoever started an operation.
@@ -38,7 +44,16 @@ impl Actor {
     pub fn user(&self) -> Option<UserId> {
         match self {
             Self::User(user) | Self::Token { user, .. } => Some(*user),
-            Self::System(_) | Self::Step(_) => None,
+            Self::Service { .. } | Self::System(_) | Self::Step(_) => None,
+        }
+    }
+
+    /// The API token that is used, if one is.
+    #[must_use]
+    pub fn token(&self) -> Option<ApiTokenId> {
+        match self {
+            Self::Token { token, .. } | Self::Service { token, .. } => Some(*token),
+            Self::User(_) | Self::System(_) | Self::Step(_) => None,
         }
     }
 
@@ -47,16 +62,17 @@ impl Actor {
     pub fn step(&self) -> Option<&Step> {
         match self {
             Self::Step(step) => Some(step),
-            Self::User(_) | Self::Token { .. } | Self::System(_) => None,
+            Self::User(_) | Self::Token { .. } | Self::Service { .. } | Self::System(_) => None,
         }
     }
 
-    /// As it stands in audit rows and events: `usr_…`, `tok_…` or `system:name`. Of a step it is who started the operation.
+    /// As it stands in audit rows and events: `usr_…`, `tok_…`, `sva_…` or `system:name`. Of a step it is who started the operation.
     #[must_use]
     pub fn reference(&self) -> String {
         match self {
             Self::User(user) => user.to_string(),
             Self::Token { token, .. } => token.to_string(),
+            Self::Service { account, .. } => account.to_string(),
             Self::System(name) => format!("system:{name}"),
             Self::Step(step) => step.starter.clone(),
         }
@@ -86,16 +102,27 @@ impl IdempotencyKey {
     }
 }
 
+/// Why somebody acts for a tenant below the own one; that tenant sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assumption {
+    pub id: AssumptionId,
+    /// In the words of whoever acts.
+    pub reason: Arc<str>,
+}
+
 /// The parts of an [`OpCx`]; public so that the one place that admits requests can build it.
 #[derive(Clone)]
 pub struct OpCxParts {
     pub actor: Actor,
     pub tenant: TenantId,
     pub tenant_kind: TenantKind,
-    pub role: Role,
+    pub role: Rights,
     pub scopes: Option<Scopes>,
     /// The ancestor whose membership is used, when the actor is no member of the tenant itself.
     pub assumed_from: Option<TenantId>,
+    /// By which a person acts as a member of an ancestor. Programs that may act below have none, nor has what an ancestor
+    /// does to the tenants below it by itself.
+    pub assumption: Option<Assumption>,
     pub request_id: RequestId,
     pub address: Option<IpAddr>,
     pub idempotency: Option<IdempotencyKey>,
@@ -143,9 +170,10 @@ impl OpCx {
             actor,
             tenant,
             tenant_kind: TenantKind::Platform,
-            role: Role::Owner,
+            role: Role::Owner.into(),
             scopes: None,
             assumed_from,
+            assumption: None,
             request_id,
             address: None,
             idempotency: None,
@@ -161,6 +189,7 @@ impl OpCx {
         self.0.role.reaches_descendants().then(|| {
             let mut parts = (*self.0).clone();
             parts.assumed_from = parts.assumed_from.or(Some(parts.tenant));
+            parts.assumption = None;
             parts.tenant = tenant;
             parts.tenant_kind = kind;
             Self::new(parts)
@@ -172,18 +201,24 @@ impl OpCx {
     /// # Errors
     /// [`Denied`]; answered as 403, so load the object first where its existence is a secret.
     pub fn authorize<R: Resource, A: ActionType>(&self, _action: A) -> Result<Allowed<R, A>, Denied> {
-        let p = &*self.0;
-        let is_platform = matches!(p.actor, Actor::System(_) | Actor::Step(_));
-        let by_role = is_platform || p.permissions.allows(p.role, p.tenant_kind, R::NAME, A::ACTION);
-        let by_scope = p.scopes.as_ref().is_none_or(|scopes| scopes.allows(R::NAME, A::ACTION));
-        if by_role && by_scope {
-            Ok(Allowed::new(p.tenant))
+        if self.may(R::NAME, A::ACTION) {
+            Ok(Allowed::new(self.tenant()))
         } else {
             Err(Denied {
                 resource: R::NAME,
                 action: A::ACTION,
             })
         }
+    }
+
+    /// Whether role and scopes allow it: for what is asked about and not done, and for what is handed on. What is done
+    /// needs the proof that [`OpCx::authorize`] gives.
+    #[must_use]
+    pub fn may(&self, resource: &str, action: Action) -> bool {
+        let p = &*self.0;
+        let is_platform = matches!(p.actor, Actor::System(_) | Actor::Step(_));
+        let by_role = is_platform || p.permissions.permits(&p.role, p.tenant_kind, resource, action);
+        by_role && p.scopes.as_ref().is_none_or(|scopes| scopes.allows(resource, action))
     }
 
     #[must_use]
@@ -203,8 +238,13 @@ impl OpCx {
     }
 
     #[must_use]
-    pub fn role(&self) -> Role {
-        self.0.role
+    pub fn role(&self) -> RoleRef {
+        self.0.role.role()
+    }
+
+    #[must_use]
+    pub fn rights(&self) -> &Rights {
+        &self.0.role
     }
 
     #[must_use]
@@ -215,6 +255,11 @@ impl OpCx {
     #[must_use]
     pub fn assumed_from(&self) -> Option<TenantId> {
         self.0.assumed_from
+    }
+
+    #[must_use]
+    pub fn assumption(&self) -> Option<&Assumption> {
+        self.0.assumption.as_ref()
     }
 
     #[must_use]

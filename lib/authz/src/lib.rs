@@ -5,12 +5,15 @@
 
 mod cx;
 mod permissions;
+mod rights;
 mod scopes;
 
-pub use cx::{Actor, IdempotencyKey, OpCx, OpCxParts, Step};
+pub use cx::{Actor, Assumption, IdempotencyKey, OpCx, OpCxParts, Step};
 pub use permissions::{
-    Action, ActionType, Allowed, Denied, Permissions, PermissionsError, Resource, Role, RoleRow, TenantKind, actions,
+    Action, ActionType, Allowed, Denied, Permissions, PermissionsError, Resource, ResourceInfo, Role, RoleRow,
+    TenantKind, actions,
 };
+pub use rights::{CustomRole, ParseRoleError, Rights, RoleRef};
 pub use scopes::{ScopeError, Scopes};
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -6,6 +6,8 @@ use std::str::FromStr;
 use mpanel_kernel::error::{Kind, PublicError};
 use mpanel_kernel::ids::TenantId;
 use serde::{Deserialize, Serialize};
+
+use crate::Rights;
 
 /// What can be done to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,6 +159,38 @@ pub struct RoleRow {
     pub kinds: &'static [TenantKind],
 }
 
+/// What people are told of a resource.
+#[derive(Debug, Clone, Copy)]
+pub struct ResourceInfo {
+    pub name: &'static str,
+    /// A few words, such as `Websites`.
+    pub title: &'static str,
+    /// One sentence.
+    pub text: &'static str,
+    /// What is one's own, such as the password: everybody may, and roles say nothing of it.
+    pub personal: bool,
+}
+
+impl ResourceInfo {
+    #[must_use]
+    pub const fn new(name: &'static str, title: &'static str, text: &'static str) -> Self {
+        Self {
+            name,
+            title,
+            text,
+            personal: false,
+        }
+    }
+
+    #[must_use]
+    pub const fn personal(name: &'static str, title: &'static str, text: &'static str) -> Self {
+        Self {
+            personal: true,
+            ..Self::new(name, title, text)
+        }
+    }
+}
+
 /// The role table could not be put together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("role table lists {resource} twice for {role:?}")]
@@ -170,6 +204,7 @@ pub struct PermissionsError {
 pub struct Permissions {
     rows: HashMap<(Role, &'static str), RoleRow>,
     resources: BTreeSet<&'static str>,
+    described: BTreeMap<&'static str, ResourceInfo>,
 }
 
 impl Permissions {
@@ -196,6 +231,46 @@ impl Permissions {
             .get(resource)
             .and_then(|resource| self.rows.get(&(role, *resource)))
             .is_some_and(|row| row.kinds.contains(&kind) && row.actions.contains(&action))
+    }
+
+    /// The same table with what people are told of its resources.
+    #[must_use]
+    pub fn described(mut self, resources: impl IntoIterator<Item = ResourceInfo>) -> Self {
+        self.described = resources.into_iter().map(|info| (info.name, info)).collect();
+        self
+    }
+
+    /// What people are told of a resource.
+    #[must_use]
+    pub fn about(&self, resource: &str) -> Option<&ResourceInfo> {
+        self.described.get(resource)
+    }
+
+    /// Whether somebody with these rights may do it in a tenant of this kind. Beyond what the built-in roles may do in such a
+    /// tenant there is nothing to grant.
+    #[must_use]
+    pub fn permits(&self, rights: &Rights, kind: TenantKind, resource: &str, action: Action) -> bool {
+        match rights {
+            Rights::BuiltIn(role) => self.allows(*role, kind, resource, action),
+            Rights::Custom(role) => {
+                let personal = self.about(resource).is_some_and(|info| info.personal);
+                (personal || role.allows(resource, action)) && self.exists(kind, resource, action)
+            }
+        }
+    }
+
+    /// Whether some built-in role may do it in a tenant of this kind.
+    #[must_use]
+    pub fn exists(&self, kind: TenantKind, resource: &str, action: Action) -> bool {
+        Role::ALL.iter().any(|role| self.allows(*role, kind, resource, action))
+    }
+
+    /// All that a built-in role may do in a tenant of this kind, by resource.
+    pub fn of(&self, role: Role, kind: TenantKind) -> impl Iterator<Item = (&'static str, Action)> {
+        let every = |resource| Action::ALL.into_iter().map(move |action| (resource, action));
+        self.resources()
+            .flat_map(every)
+            .filter(move |(resource, action)| self.allows(role, kind, resource, *action))
     }
 
     /// Every resource that some row names, in order.

@@ -199,15 +199,10 @@ impl Stream {
             (Some(context), Some(object)) => format!("{context}.{object}"),
             _ => return false,
         };
-        let may = |action| {
-            let permissions = self.cx.permissions();
-            let known = permissions.resources().any(|known| known == resource);
-            // Events of parts that no role names, such as a subscription, go with the tenant itself.
-            let resource = if known { resource.as_str() } else { "spine.event" };
-            permissions.allows(self.cx.role(), self.cx.tenant_kind(), resource, action)
-                && self.cx.scopes().is_none_or(|scopes| scopes.allows(resource, action))
-        };
-        may(Action::Read) || may(Action::List)
+        let known = self.cx.permissions().resources().any(|known| known == resource);
+        // Events of parts that no role names, such as a subscription, go with the tenant itself.
+        let resource = if known { resource.as_str() } else { "spine.event" };
+        self.cx.may(resource, Action::Read) || self.cx.may(resource, Action::List)
     }
 
     /// Looks at the rights again and takes over what they are now: a lower role sees less from here on.

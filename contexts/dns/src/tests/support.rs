@@ -123,9 +123,10 @@ impl World {
             actor: Actor::User(UserId::from_uuid(tenant.uuid())),
             tenant,
             tenant_kind: TenantKind::Customer,
-            role,
+            role: role.into(),
             scopes: None,
             assumed_from: None,
+            assumption: None,
             request_id: RequestId::generate(),
             address: None,
             idempotency: key.map(|key| IdempotencyKey {

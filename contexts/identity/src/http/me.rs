@@ -1,8 +1,8 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse};
-use mpanel_authz::{Role, TenantKind};
+use mpanel_authz::{RoleRef, TenantKind};
 use mpanel_crypto::{Secret, Token};
-use mpanel_http::{Caller, Cx, Json, ProblemDocument, Result, RoleWord, TenantKindWord};
+use mpanel_http::{Caller, Cx, Json, ProblemDocument, Result, TenantKindWord};
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_tenancy_contract::{Membership, TenantSummary};
 use serde::{Deserialize, Serialize};
@@ -53,9 +53,12 @@ impl From<TenantSummary> for TenantRefDto {
 #[schema(as = identity::Membership)]
 pub struct MembershipDto {
     tenant: TenantRefDto,
-    /// `owner`, `admin`, `developer` or `viewer`.
-    #[schema(value_type = RoleWord)]
-    role: Role,
+    /// `owner`, `admin`, `developer`, `viewer` or the id of a role that the tenant has defined.
+    #[schema(value_type = String, example = "developer")]
+    role: RoleRef,
+    /// What the tenant calls a role that it has defined; `null` for built-in ones.
+    #[schema(required)]
+    role_name: Option<String>,
 }
 
 impl From<Membership> for MembershipDto {
@@ -63,6 +66,7 @@ impl From<Membership> for MembershipDto {
         Self {
             tenant: membership.tenant.into(),
             role: membership.role,
+            role_name: membership.role_name,
         }
     }
 }

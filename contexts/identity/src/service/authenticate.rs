@@ -92,7 +92,7 @@ impl Identity {
     pub async fn owns_platform(&self, user: UserId) -> Result<bool, Error> {
         let platform = self.0.memberships.platform();
         let mut tx = self.0.spine.db().spine().await?;
-        let acting = self.0.memberships.acting(&mut tx, user, platform).await?;
+        let acting = self.0.memberships.acting(&mut tx, user, platform, self.0.clock.now()).await?;
         tx.end_read();
         Ok(acting.is_some_and(|acting| acting.role == Role::Owner))
     }

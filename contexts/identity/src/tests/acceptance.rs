@@ -71,7 +71,7 @@ async fn who_has_an_account_joins_with_it_by_its_password() {
     both.sort_unstable();
     assert_eq!(tenants(&joined), both);
     let role = joined.me.memberships.iter().find(|m| m.tenant.id == two).unwrap().role;
-    assert_eq!((role, joined.me.home.tenant.id), (Role::Viewer, one));
+    assert_eq!((role, joined.me.home.tenant.id), (Role::Viewer.into(), one));
     assert!(world.authenticate(&joined.token).await.is_ok());
     assert_eq!(audited(&world.db, "identity.invitation.accepted").await, 1);
     let waiting = "select count(*) from identity.users where password_hash is null";

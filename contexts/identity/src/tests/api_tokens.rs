@@ -200,9 +200,10 @@ async fn a_repeated_request_makes_one_token_and_shows_its_secret_once() {
             actor: cx.actor().clone(),
             tenant: cx.tenant(),
             tenant_kind: cx.tenant_kind(),
-            role: cx.role(),
+            role: cx.rights().clone(),
             scopes: None,
             assumed_from: None,
+            assumption: None,
             request_id: cx.request_id(),
             address: None,
             idempotency: Some(IdempotencyKey {

@@ -1,3 +1,4 @@
+use mpanel_kernel::clock::Clock as _;
 use std::os::unix::fs::MetadataExt;
 
 use jiff::SignedDuration;
@@ -17,7 +18,10 @@ async fn the_claim_makes_the_owner_of_the_platform_and_signs_them_in() {
     let signed_in = world.identity.claim(&presence(), claim(&token)).await.unwrap();
     let me = &signed_in.me;
     assert_eq!(me.memberships.len(), 1);
-    assert_eq!((me.home.tenant.id, me.home.role), (world.platform(), Role::Owner));
+    assert_eq!(
+        (me.home.tenant.id, me.home.role),
+        (world.platform(), Role::Owner.into())
+    );
     assert!(me.totp_setup_required, "outside loopback");
     assert_eq!(world.authenticate(&signed_in.token).await.unwrap().user, me.account.id);
     assert!(world.identity.setup().await.unwrap().claimed);
@@ -114,7 +118,9 @@ async fn the_owner_owns_the_platform() {
     let user = world.claim().await.me.account.id;
     assert!(world.identity.owns_platform(user).await.unwrap());
     let mut tx = world.db.spine().await.unwrap();
-    let acting = world.memberships.acting(&mut tx, user, world.platform());
+    let acting = world
+        .memberships
+        .acting(&mut tx, user, world.platform(), world.clock.now());
     let acting = acting.await.unwrap().unwrap();
     assert_eq!(acting.role, Role::Owner);
 }

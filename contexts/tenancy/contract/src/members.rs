@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
-use mpanel_authz::{Role, TenantKind};
+use mpanel_authz::{Assumption, Rights, Role, RoleRef, TenantKind};
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_pg::{Error, SpineTx, TenantTx};
 
@@ -17,16 +17,20 @@ pub struct TenantSummary {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
     pub tenant: TenantSummary,
-    pub role: Role,
+    pub role: RoleRef,
+    /// What the tenant calls a role that it has defined; `None` for built-in ones.
+    pub role_name: Option<String>,
 }
 
 /// By what right a user acts for a tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acting {
     pub kind: TenantKind,
-    pub role: Role,
+    pub role: Rights,
     /// The ancestor whose membership is used, when the user is no member of the tenant itself.
     pub assumed_from: Option<TenantId>,
+    /// The user's leave to act for it as a member of that ancestor, if one is open.
+    pub assumption: Option<Assumption>,
     /// Whether the tenant of that membership is suspended or stands below one that is: then it is good for looking
     /// only.
     pub suspended: bool,
@@ -43,7 +47,13 @@ pub trait Memberships: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the database is away.
-    async fn acting(&self, tx: &mut SpineTx, user: UserId, tenant: TenantId) -> Result<Option<Acting>, Error>;
+    async fn acting(
+        &self,
+        tx: &mut SpineTx,
+        user: UserId,
+        tenant: TenantId,
+        now: Timestamp,
+    ) -> Result<Option<Acting>, Error>;
 
     /// The tenants of which the user is a member, by name.
     ///

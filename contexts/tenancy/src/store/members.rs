@@ -105,7 +105,12 @@ pub async fn lock(tx: &mut TenantTx) -> Result<Vec<(UserId, Role)>, Error> {
     Ok(rows.collect())
 }
 
-pub async fn acting(tx: &mut SpineTx, user: UserId, tenant: TenantId) -> Result<Option<Acting>, mpanel_pg::Error> {
+pub async fn acting(
+    tx: &mut SpineTx,
+    user: UserId,
+    tenant: TenantId,
+    _now: Timestamp,
+) -> Result<Option<Acting>, mpanel_pg::Error> {
     let reaching: Vec<String> = Role::ALL
         .iter()
         .filter(|role| role.reaches_descendants())
@@ -124,8 +129,9 @@ pub async fn acting(tx: &mut SpineTx, user: UserId, tenant: TenantId) -> Result<
         let holder = TenantId::from_uuid(row.holder);
         Some(Acting {
             kind: row.kind.parse().ok()?,
-            role: row.role.parse().ok()?,
+            role: row.role.parse::<Role>().ok()?.into(),
             assumed_from: (holder != tenant).then_some(holder),
+            assumption: None,
             suspended: row.suspended,
         })
     }))
@@ -148,6 +154,7 @@ pub async fn of_user(tx: &mut SpineTx, user: UserId) -> Result<Vec<Membership>, 
                 slug: row.slug,
             },
             role: row.role.parse().ok()?,
+            role_name: None,
         })
     });
     Ok(rows.collect())

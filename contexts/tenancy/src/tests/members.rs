@@ -1,6 +1,6 @@
 //! Who belongs where, and by what right somebody acts.
 
-use mpanel_authz::{Role, TenantKind};
+use mpanel_authz::{Rights, Role, TenantKind};
 use mpanel_kernel::error::{Kind, PublicError as _};
 use mpanel_kernel::ids::UserId;
 use mpanel_tenancy_contract::{Acting, Memberships};
@@ -327,8 +327,9 @@ async fn a_right_to_act_is_ones_own_or_reaches_down_from_the_nearest() {
     let right = |role, kind, assumed_from| {
         Some(Acting {
             kind,
-            role,
+            role: Rights::BuiltIn(role),
             assumed_from,
+            assumption: None,
             suspended: false,
         })
     };
@@ -358,7 +359,7 @@ async fn a_right_to_act_is_ones_own_or_reaches_down_from_the_nearest() {
 
     let all = world.tenancy.of_user(admin).await.unwrap();
     let names: Vec<_> = all.iter().map(|m| (m.tenant.name.as_str(), m.role)).collect();
-    assert_eq!(names, [("C", Role::Viewer), ("R", Role::Admin)]);
+    assert_eq!(names, [("C", Role::Viewer.into()), ("R", Role::Admin.into())]);
 }
 
 #[tokio::test]

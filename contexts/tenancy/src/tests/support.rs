@@ -90,7 +90,7 @@ impl World {
 
     pub(crate) async fn acting(&self, user: UserId, tenant: TenantId) -> Option<Acting> {
         let mut tx = self.spine.db().spine().await.unwrap();
-        self.tenancy.acting(&mut tx, user, tenant).await.unwrap()
+        self.tenancy.acting(&mut tx, user, tenant, self.now()).await.unwrap()
     }
 
     pub(crate) async fn with_reserved(reserved: &[&str]) -> Self {
@@ -122,13 +122,15 @@ impl World {
     }
 
     pub(crate) fn parts(&self, tenant: TenantId, kind: TenantKind, role: Role) -> OpCxParts {
+
         OpCxParts {
             actor: Actor::User(UserId::from_uuid(tenant.uuid())),
             tenant,
             tenant_kind: kind,
-            role,
+            role: role.into(),
             scopes: None,
             assumed_from: None,
+            assumption: None,
             request_id: RequestId::generate(),
             address: None,
             idempotency: None,

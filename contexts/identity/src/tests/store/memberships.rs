@@ -68,6 +68,7 @@ impl Memberships for TestMemberships {
         tx: &mut SpineTx,
         user: UserId,
         tenant: TenantId,
+        _now: Timestamp,
     ) -> Result<Option<Acting>, mpanel_pg::Error> {
         let row =
             sqlx::query("select kind, role, holder, suspended from tenancy.acting($1, $2, array['owner', 'admin'])")
@@ -79,8 +80,9 @@ impl Memberships for TestMemberships {
             let holder = TenantId::from_uuid(row.get("holder"));
             Acting {
                 kind: row.get::<String, _>("kind").parse().unwrap(),
-                role: row.get::<String, _>("role").parse().unwrap(),
+                role: row.get::<String, _>("role").parse::<Role>().unwrap().into(),
                 assumed_from: (holder != tenant).then_some(holder),
+                assumption: None,
                 suspended: row.get("suspended"),
             }
         }))
@@ -100,6 +102,7 @@ impl Memberships for TestMemberships {
                 slug: row.get("slug"),
             },
             role: row.get::<String, _>("role").parse().unwrap(),
+            role_name: None,
         });
         Ok(memberships.collect())
     }
