@@ -6,17 +6,16 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::frame::{self, ClientFrame, Hello, Item, Mode, PROTOCOL, Position, Role, ServerFrame};
-use crate::mirror::Mirror;
+use crate::frame::{self, ClientFrame, Hello, Item, Mode, PROTOCOL, Role, ServerFrame};
+use crate::kept::Kept;
 use crate::usage::{Reporting, Reports};
 
 /// The producer sends at least a heartbeat this often; silence of three times as long means it hangs.
 pub const HEARTBEAT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// Changes are gathered for so long before the copy on disk is written. A crash in between costs
-/// nothing: the feed resumes from where the copy stands.
-const SAVE_AFTER: Duration = Duration::from_millis(500);
+/// Changes are gathered for so long before the disk is told to keep what was written to it.
+const SETTLE_AFTER: Duration = Duration::from_millis(500);
 
 /// What a data-plane process follows, and where it keeps it.
 #[derive(Debug, Clone)]
@@ -52,17 +51,14 @@ pub async fn follow_and_report(
     mut apply: impl FnMut(Update<'_>),
     mut reports: impl Reports,
 ) {
-    let mut mirror = Mirror::load(&subscription.snapshot);
-    if mirror.position.is_some() {
-        apply(Update::Reset {
-            items: mirror.items().collect(),
-            node: mirror.node.as_deref(),
-        });
+    let mut kept = Kept::load(&subscription.snapshot);
+    if kept.mirror().position.is_some() {
+        apply(everything(&kept));
     }
     let mut pause = FIRST_PAUSE;
     loop {
         let connected = Instant::now();
-        let end = session(&subscription, &mut mirror, &mut apply, &mut reports).await;
+        let end = session(&subscription, &mut kept, &mut apply, &mut reports).await;
         if let Err(error) = end {
             tracing::debug!(%error, "feed connection ended");
         }
@@ -76,7 +72,7 @@ pub async fn follow_and_report(
 
 async fn session(
     subscription: &Subscription,
-    mirror: &mut Mirror,
+    kept: &mut Kept,
     apply: &mut impl FnMut(Update<'_>),
     reports: &mut impl Reports,
 ) -> io::Result<()> {
@@ -86,7 +82,7 @@ async fn session(
         role: subscription.role,
         process: subscription.process.clone(),
         version: subscription.version.clone(),
-        position: mirror.position.clone(),
+        position: kept.mirror().position.clone(),
         topics: subscription.topics.clone(),
         public_key: subscription.public_key.clone(),
     };
@@ -99,7 +95,7 @@ async fn session(
             mode,
             usage,
         } => {
-            mirror.node = Some(node);
+            kept.name_node(node);
             (mode, position.epoch, usage)
         }
         ServerFrame::Refused { reason } => {
@@ -109,15 +105,21 @@ async fn session(
         other => return Err(io::Error::other(format!("expected a welcome, got {other:?}"))),
     };
     if mode == Mode::Snapshot {
-        take_snapshot(subscription, mirror, &mut from, &mut to, apply).await?;
+        take_snapshot(kept, &mut from, &mut to, apply).await?;
     }
     let reporting = Reporting::new(reports, usage);
-    stream(subscription, mirror, &epoch, (from, to), apply, reporting).await
+    stream(kept, &epoch, (from, to), apply, reporting).await
+}
+
+fn everything(kept: &Kept) -> Update<'_> {
+    Update::Reset {
+        items: kept.mirror().items().collect(),
+        node: kept.mirror().node.as_deref(),
+    }
 }
 
 async fn take_snapshot(
-    subscription: &Subscription,
-    mirror: &mut Mirror,
+    kept: &mut Kept,
     from: &mut OwnedReadHalf,
     to: &mut OwnedWriteHalf,
     apply: &mut impl FnMut(Update<'_>),
@@ -128,12 +130,9 @@ async fn take_snapshot(
             ServerFrame::Item(item) => items.push(item),
             ServerFrame::SnapshotEnd { position } => {
                 let seq = position.seq;
-                mirror.replace(items, position);
-                apply(Update::Reset {
-                    items: mirror.items().collect(),
-                    node: mirror.node.as_deref(),
-                });
-                save(subscription, mirror);
+                kept.replace(items, position);
+                apply(everything(kept));
+                kept.save();
                 return frame::write(to, &ClientFrame::Ack { seq }).await;
             }
             ServerFrame::Heartbeat { .. } => {}
@@ -143,14 +142,13 @@ async fn take_snapshot(
 }
 
 async fn stream(
-    subscription: &Subscription,
-    mirror: &mut Mirror,
+    kept: &mut Kept,
     epoch: &str,
     (mut from, mut to): (OwnedReadHalf, OwnedWriteHalf),
     apply: &mut impl FnMut(Update<'_>),
     mut reporting: Reporting<'_, impl Reports>,
 ) -> io::Result<()> {
-    // Reading happens in a task of its own: a frame must not be lost because saving came due.
+    // Reading happens in a task of its own: a frame must not be lost because settling came due.
     let (sender, mut frames) = tokio::sync::mpsc::channel(64);
     #[expect(
         clippy::disallowed_methods,
@@ -165,16 +163,16 @@ async fn stream(
             }
         }
     });
-    let mut save_at: Option<Instant> = None;
+    let mut settle_at: Option<Instant> = None;
     let result = loop {
-        let next = match save_at.into_iter().chain(reporting.due()).min() {
+        if settle_at.is_some_and(|at| at <= Instant::now()) {
+            kept.settle();
+            settle_at = None;
+        }
+        let next = match settle_at.into_iter().chain(reporting.due()).min() {
             Some(at) => match tokio::time::timeout_at(at, frames.recv()).await {
                 Ok(next) => next,
                 Err(_) => {
-                    if save_at.is_some_and(|at| at <= Instant::now()) {
-                        save(subscription, mirror);
-                        save_at = None;
-                    }
                     if let Err(error) = reporting.report(&mut to).await {
                         break Err(error);
                     }
@@ -186,10 +184,10 @@ async fn stream(
         // The place moves with each item. Only a heartbeat says that all up to it was sent, and is acknowledged.
         let (seq, complete) = match next {
             Some(Ok(ServerFrame::Item(item))) => {
-                if mirror.apply(&item) {
+                if kept.apply(&item, epoch) {
                     apply(Update::Item {
                         item: &item,
-                        node: mirror.node.as_deref(),
+                        node: kept.mirror().node.as_deref(),
                     });
                 }
                 (item.seq, false)
@@ -207,20 +205,16 @@ async fn stream(
             Some(Err(error)) => break Err(error),
             None => break Ok(()),
         };
-        if mirror.position.as_ref().is_none_or(|position| position.seq < seq) {
-            mirror.position = Some(Position {
-                epoch: epoch.to_owned(),
-                seq,
-            });
-            save_at.get_or_insert_with(|| Instant::now() + SAVE_AFTER);
+        if kept.move_to(seq, epoch) {
+            settle_at.get_or_insert_with(|| Instant::now() + SETTLE_AFTER);
         }
         if complete && let Err(error) = frame::write(&mut to, &ClientFrame::Ack { seq }).await {
             break Err(error);
         }
     };
     reader.abort();
-    if save_at.is_some() {
-        save(subscription, mirror);
+    if settle_at.is_some() {
+        kept.settle();
     }
     result
 }
@@ -229,11 +223,4 @@ async fn receive(from: &mut OwnedReadHalf) -> io::Result<ServerFrame> {
     timeout(HEARTBEAT * 3, frame::read(from))
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
-}
-
-/// A copy that cannot be written must not stop serving; the next change tries again.
-fn save(subscription: &Subscription, mirror: &Mirror) {
-    if let Err(error) = mirror.save(&subscription.snapshot) {
-        tracing::error!(%error, "cannot write the snapshot; a restart without the control plane would serve an older state");
-    }
 }

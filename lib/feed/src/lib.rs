@@ -8,10 +8,12 @@ pub mod frame;
 pub mod topics;
 
 mod follow;
+mod kept;
 mod mirror;
 mod usage;
 
 pub use follow::{Subscription, Update, follow, follow_and_report};
+pub use kept::Kept;
 pub use mirror::{Mirror, MirrorError};
 pub use usage::{Reports, SiteUsage, Usage};
 

@@ -1,3 +1,5 @@
+mod kept;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -10,14 +10,17 @@ pub struct Stat {
     /// `R`, `S`, `D`, `Z`, …
     pub state: char,
     pub parent: u32,
+    /// Those that have not ended, and the first even then (field 20).
+    pub threads: u32,
     /// Clock ticks after boot at which the process started (field 22).
     pub start: u64,
 }
 
 impl Stat {
-    /// A zombie has already exited: it only waits for its parent to read its status.
+    /// A zombie has already exited: it only waits for its parent to read its status. But it is only the first thread that
+    /// is one: as long as others of a killed process have not ended, they hold its files, and may still accept a connection.
     pub fn is_alive(self) -> bool {
-        !matches!(self.state, 'Z' | 'X' | 'x')
+        !matches!(self.state, 'Z' | 'X' | 'x') || self.threads > 1
     }
 }
 
@@ -31,8 +34,14 @@ pub(crate) fn parse_stat(text: &str) -> Option<Stat> {
     let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace();
     let state = fields.next()?.chars().next()?;
     let parent = fields.next()?.parse().ok()?;
-    let start = fields.nth(17)?.parse().ok()?;
-    Some(Stat { state, parent, start })
+    let threads = fields.nth(15)?.parse().ok()?;
+    let start = fields.nth(1)?.parse().ok()?;
+    Some(Stat {
+        state,
+        parent,
+        threads,
+        start,
+    })
 }
 
 /// The argument vector; empty for kernel threads.

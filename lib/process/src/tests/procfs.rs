@@ -9,9 +9,17 @@ fn a_program_name_with_spaces_and_parentheses_does_not_shift_the_fields() {
         Some(Stat {
             state: 'S',
             parent: 17,
+            threads: 1,
             start: 998_877
         })
     );
+}
+
+#[test]
+fn a_killed_process_lives_until_its_last_thread_has_ended() {
+    let with_threads = |count| format!("1 (edge) Z 17 1 1 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 {count} 0 998877 1 2 3");
+    assert!(parse_stat(&with_threads(3)).unwrap().is_alive());
+    assert!(!parse_stat(&with_threads(1)).unwrap().is_alive());
 }
 
 #[test]
