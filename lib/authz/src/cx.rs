@@ -130,14 +130,29 @@ pub struct OpCxParts {
     pub permissions: Arc<Permissions>,
 }
 
+/// What a request came from. Personal details: they go into the audit log sealed, and nowhere else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// As the browser or program names itself, which may be anything.
+    pub user_agent: String,
+    /// The session (`ses_…`) or API token (`tok_…`) that was shown.
+    pub credential: Option<String>,
+}
+
 /// The context of one operation: who acts, for whom, when, and what they may do.
 #[derive(Clone)]
-pub struct OpCx(Arc<OpCxParts>);
+pub struct OpCx(Arc<OpCxParts>, Option<Arc<Device>>);
 
 impl OpCx {
     #[must_use]
     pub fn new(parts: OpCxParts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(parts), None)
+    }
+
+    /// The same, by this device.
+    #[must_use]
+    pub fn by_device(self, device: Device) -> Self {
+        Self(self.0, Some(Arc::new(device)))
     }
 
     /// The platform acting by itself for `tenant`; allowed everything.
@@ -192,7 +207,7 @@ impl OpCx {
             parts.assumption = None;
             parts.tenant = tenant;
             parts.tenant_kind = kind;
-            Self::new(parts)
+            Self(Arc::new(parts), self.1.clone())
         })
     }
 
@@ -273,6 +288,11 @@ impl OpCx {
     }
 
     #[must_use]
+    pub fn device(&self) -> Option<&Device> {
+        self.1.as_deref()
+    }
+
+    #[must_use]
     pub fn idempotency(&self) -> Option<&IdempotencyKey> {
         self.0.idempotency.as_ref()
     }
@@ -282,7 +302,7 @@ impl OpCx {
     pub fn with_idempotency(&self, key: Option<IdempotencyKey>) -> Self {
         let mut parts = (*self.0).clone();
         parts.idempotency = key;
-        Self::new(parts)
+        Self(Arc::new(parts), self.1.clone())
     }
 
     #[must_use]

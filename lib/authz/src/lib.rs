@@ -8,7 +8,7 @@ mod permissions;
 mod rights;
 mod scopes;
 
-pub use cx::{Actor, Assumption, IdempotencyKey, OpCx, OpCxParts, Step};
+pub use cx::{Actor, Assumption, Device, IdempotencyKey, OpCx, OpCxParts, Step};
 pub use permissions::{
     Action, ActionType, Allowed, Denied, Permissions, PermissionsError, Resource, ResourceInfo, Role, RoleRow,
     TenantKind, actions,

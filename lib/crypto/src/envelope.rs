@@ -45,6 +45,8 @@ pub enum Scope {
     Platform,
     /// One tenant, by the text of its id.
     Tenant(String),
+    /// What one tenant keeps about one person, by the texts of both ids. Destroying its keys erases what they sealed.
+    Person(String),
 }
 
 impl Scope {
@@ -53,10 +55,16 @@ impl Scope {
         Self::Tenant(id.to_string())
     }
 
+    /// The scope of what `tenant` keeps about `person`, whose ids print so.
+    pub fn person(tenant: impl fmt::Display, person: impl fmt::Display) -> Self {
+        Self::Person(format!("{tenant}/{person}"))
+    }
+
     fn tag(&self) -> (&'static str, &str) {
         match self {
             Self::Platform => ("platform", ""),
             Self::Tenant(id) => ("tenant", id),
+            Self::Person(ids) => ("person", ids),
         }
     }
 }
