@@ -79,6 +79,20 @@ impl TenantTx {
         self.tenant
     }
 
+    /// Acts for another tenant from here on, for a change that several tenants' logs tell of. Whoever calls it has made
+    /// sure that the change reaches there; queries never do.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn switch(&mut self, tenant: TenantId) -> Result<(), Error> {
+        sqlx::query("select set_config('mpanel.tenant', $1, true)")
+            .bind(tenant.uuid().to_string())
+            .execute(self.conn())
+            .await?;
+        self.tenant = tenant;
+        Ok(())
+    }
+
     /// # Errors
     /// When the database refuses or is away; nothing is changed then.
     pub async fn commit(self) -> Result<(), Error> {

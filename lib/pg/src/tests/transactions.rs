@@ -39,6 +39,24 @@ async fn a_tenant_sees_and_changes_its_own_rows_only() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_goes_over_to_another_tenant_leaves_the_first_one_behind() {
+    let db = db(1).await;
+    let (a, b) = (TenantId::generate(), TenantId::generate());
+    let mut tx = db.tenant(a).await.unwrap();
+    insert(&mut tx, a, 1).await.unwrap();
+    tx.switch(b).await.unwrap();
+    assert_eq!(tx.tenant(), b);
+    assert!(seen(&mut tx).await.is_empty());
+    insert(&mut tx, b, 2).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(left_behind(&db).await.3, None, "nothing stays on the connection");
+    for (tenant, id) in [(a, 1), (b, 2)] {
+        let mut tx = db.tenant(tenant).await.unwrap();
+        assert_eq!(seen(&mut tx).await, [id]);
+    }
+}
+
+#[tokio::test]
 async fn a_transaction_without_a_tenant_raises_rather_than_seeing_nothing() {
     let db = db(1).await;
     let tenant = TenantId::generate();
