@@ -1,12 +1,23 @@
+//! The audit log: who did what to what, acting for whom, from where, before and after.
+//!
+//! A row's `entry` holds its canonical bytes; the columns beside it repeat what searches need. People stand in it by
+//! their ids. What more there is to say of them, such as their address, is in the entry too, but sealed under a key of
+//! that person: erasing somebody destroys the key and changes no row.
+
+pub mod details;
+pub mod erasure;
+pub mod search;
+
+use std::str::FromStr;
+
 use jiff::Timestamp;
 use mpanel_authz::OpCx;
-use mpanel_kernel::ids::{AuditId, OperationId, RequestId, TenantId};
-use mpanel_kernel::paging::{Page, PageRequest};
+use mpanel_kernel::ids::{AuditId, OperationId, RequestId, TenantId, UserId};
 use mpanel_pg::{TenantTx, Ts, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Error, Record};
+use crate::{Error, Record, Vault, metrics};
 
 /// The step of an operation in which something was done for whoever started it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,35 +29,76 @@ pub struct AuditStep {
     pub step: String,
 }
 
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Done,
+    /// It was asked for by somebody who may not.
+    Refused,
+}
+
+impl Outcome {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl FromStr for Outcome {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        [Self::Done, Self::Refused]
+            .into_iter()
+            .find(|outcome| outcome.as_str() == text)
+            .ok_or(())
+    }
+}
+
 /// One line of the audit log.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AuditEntry {
     pub id: AuditId,
     pub at: Timestamp,
+    /// In whose log it stands.
+    pub tenant: TenantId,
     /// `usr_…`, `tok_…` or `system:name`.
     pub actor: String,
+    /// The person behind the actor, also behind a token.
+    pub person: Option<UserId>,
     /// The step that did it for the actor, when not the actor itself.
     pub via: Option<AuditStep>,
     /// The ancestor for which the actor acted, when not the tenant itself.
     pub assumed_from: Option<TenantId>,
     /// Such as `sites.site.created`.
     pub action: String,
+    pub outcome: Outcome,
     pub subject: String,
     pub request_id: RequestId,
     pub before: Option<Value>,
     pub after: Option<Value>,
+    /// Whether more is known of people than their ids; see [`AuditEntry::details`].
+    pub has_details: bool,
+    /// The canonical bytes, which are JSON with sorted keys.
+    #[serde(skip)]
+    pub bytes: Vec<u8>,
 }
 
-/// Which lines are wanted; an absent field matches all.
-#[derive(Debug, Clone, Default)]
-pub struct AuditFilter {
-    pub subject: Option<String>,
-    pub actor: Option<String>,
-    pub action: Option<String>,
-}
-
-pub(crate) async fn append(tx: &mut TenantTx, cx: &OpCx, record: &Record, at: Timestamp) -> Result<(), Error> {
+/// Writes one line in the caller's transaction.
+pub(crate) async fn append(
+    tx: &mut TenantTx,
+    cx: &OpCx,
+    record: &Record,
+    outcome: Outcome,
+    at: Timestamp,
+    vault: &Vault,
+) -> Result<(), Error> {
     let id = AuditId::generate();
+    let sealed = details::seal(tx, vault, cx, record, id).await?;
+    let person = cx.actor().user();
     let via = cx.actor().step().map(|step| AuditStep {
         operation: step.operation,
         kind: step.kind.to_owned(),
@@ -59,29 +111,36 @@ pub(crate) async fn append(tx: &mut TenantTx, cx: &OpCx, record: &Record, at: Ti
         "at": at,
         "tenant": cx.tenant(),
         "actor": cx.actor().reference(),
+        "person": person,
         "via": via,
         "assumed_from": cx.assumed_from(),
         "action": action,
+        "outcome": outcome,
         "subject": record.subject,
         "request_id": cx.request_id(),
         "before": record.before,
         "after": record.after,
+        "sealed": sealed,
     }))?;
     sqlx::query!(
-        "insert into spine.audit (tenant_id, id, at, actor, assumed_from, action, subject, request_id, entry)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "insert into spine.audit
+             (tenant_id, id, at, actor, person, assumed_from, action, outcome, subject, request_id, entry)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         tx.tenant().uuid(),
         id.uuid(),
         Ts(at) as _,
         cx.actor().reference(),
+        person.map(UserId::uuid),
         cx.assumed_from().map(TenantId::uuid),
         action,
+        outcome.as_str(),
         record.subject,
         cx.request_id().uuid(),
         entry,
     )
     .execute(tx.conn())
     .await?;
+    metrics::audited(outcome);
     Ok(())
 }
 
@@ -93,48 +152,60 @@ fn unversioned(event: &str) -> &str {
     }
 }
 
-/// The tenant's log, newest first.
+/// One line of the transaction's tenant.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn list_audit(tx: &mut TenantTx, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEntry>, Error> {
-    let rows = sqlx::query!(
-        r#"select id, at as "at: Ts", actor, assumed_from, action, subject, request_id, entry
-           from spine.audit
-           where tenant_id = $1
-             and ($2::text is null or subject = $2)
-             and ($3::text is null or actor = $3)
-             and ($4::text is null or action = $4)
-             and ($5::uuid is null or id < $5)
-           order by id desc limit $6"#,
+pub async fn audit_entry(tx: &mut TenantTx, id: AuditId) -> Result<Option<AuditEntry>, Error> {
+    let row = sqlx::query_scalar!(
+        "select entry from spine.audit where tenant_id = $1 and id = $2",
         tx.tenant().uuid(),
-        filter.subject,
-        filter.actor,
-        filter.action,
-        page.after,
-        page.fetch(),
+        id.uuid(),
     )
-    .fetch_all(tx.conn())
+    .fetch_optional(tx.conn())
     .await?;
-    let mut entries = Vec::with_capacity(rows.len());
-    for row in rows {
-        let mut entry: Value = serde_json::from_slice(&row.entry)?;
-        entries.push(AuditEntry {
-            id: AuditId::from_uuid(row.id),
-            at: row.at.0,
-            actor: row.actor,
-            via: present(entry["via"].take()).map(serde_json::from_value).transpose()?,
-            assumed_from: row.assumed_from.map(TenantId::from_uuid),
-            action: row.action,
-            subject: row.subject,
-            request_id: RequestId::from_uuid(row.request_id),
-            before: present(entry["before"].take()),
-            after: present(entry["after"].take()),
-        });
-    }
-    Ok(Page::cut(page, entries, |entry| entry.id.uuid()))
+    row.map(AuditEntry::read).transpose()
 }
 
-fn present(value: Value) -> Option<Value> {
-    (!value.is_null()).then_some(value)
+/// The entry as it is written; what earlier versions did not write yet is absent.
+#[derive(Deserialize)]
+struct Written {
+    id: AuditId,
+    at: Timestamp,
+    tenant: TenantId,
+    actor: String,
+    person: Option<UserId>,
+    via: Option<AuditStep>,
+    assumed_from: Option<TenantId>,
+    action: String,
+    outcome: Option<Outcome>,
+    subject: String,
+    request_id: RequestId,
+    before: Option<Value>,
+    after: Option<Value>,
+    #[serde(default)]
+    sealed: Vec<details::Part>,
+}
+
+impl AuditEntry {
+    fn read(bytes: Vec<u8>) -> Result<Self, Error> {
+        let entry: Written = serde_json::from_slice(&bytes)?;
+        Ok(Self {
+            id: entry.id,
+            at: entry.at,
+            tenant: entry.tenant,
+            actor: entry.actor,
+            person: entry.person,
+            via: entry.via,
+            assumed_from: entry.assumed_from,
+            action: entry.action,
+            outcome: entry.outcome.unwrap_or(Outcome::Done),
+            subject: entry.subject,
+            request_id: entry.request_id,
+            before: entry.before,
+            after: entry.after,
+            has_details: !entry.sealed.is_empty(),
+            bytes,
+        })
+    }
 }

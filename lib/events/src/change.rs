@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
 use mpanel_authz::OpCx;
+use mpanel_kernel::ids::UserId;
 use mpanel_pg::{Db, TenantTx};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::idempotency::{self, Claim};
-use crate::{Error, State, Vault, audit, outbox};
+use crate::{Error, Outcome, State, Vault, audit, outbox};
 
 /// What every context needs to make changes.
 #[derive(Clone)]
@@ -103,6 +104,8 @@ pub struct Record {
     pub before: Option<Value>,
     /// The object after, for creations and changes.
     pub after: Option<Value>,
+    /// Whom it tells more of than an id, and what: sealed in the audit log, and nowhere else.
+    pub personal: Option<(UserId, Value)>,
 }
 
 impl Record {
@@ -114,6 +117,7 @@ impl Record {
             data,
             before: None,
             after: None,
+            personal: None,
         }
     }
 
@@ -126,6 +130,15 @@ impl Record {
     #[must_use]
     pub fn after(mut self, value: Value) -> Self {
         self.after = Some(value);
+        self
+    }
+
+    /// Personal data of `person` that belongs to what happened, such as the address that was invited. The audit log
+    /// keeps it sealed under that person's key ([`Vault::person`]); neither the event nor `before` and `after` may
+    /// hold any.
+    #[must_use]
+    pub fn personal(mut self, person: UserId, facts: Value) -> Self {
+        self.personal = Some((person, facts));
         self
     }
 }
@@ -163,7 +176,7 @@ impl Change {
             now,
         )
         .await?;
-        audit::append(&mut self.tx, cx, &record, now).await?;
+        audit::append(&mut self.tx, cx, &record, Outcome::Done, now, &self.vault).await?;
         self.recorded = true;
         Ok(())
     }

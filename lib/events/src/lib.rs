@@ -19,7 +19,10 @@ mod states;
 mod tail;
 mod vault;
 
-pub use audit::{AuditEntry, AuditFilter, AuditStep, list_audit};
+pub use audit::details::{AuditDetails, Opened, Origin};
+pub use audit::erasure::{Extent, erase_person};
+pub use audit::search::{AuditFilter, list_audit, list_audit_of};
+pub use audit::{AuditEntry, AuditStep, Outcome, audit_entry};
 pub use change::{Begin, Change, Record, Spine};
 pub use consume::{Consumer, consume, consume_available};
 pub use epoch::notice_restore;
@@ -37,7 +40,10 @@ use mpanel_pg::Migrations;
 
 pub const MIGRATIONS: Migrations = Migrations {
     schema: "spine",
-    files: &[("0001_spine", include_str!("../migrations/0001_spine.sql"))],
+    files: &[
+        ("0001_spine", include_str!("../migrations/0001_spine.sql")),
+        ("0002_audit", include_str!("../migrations/0002_audit.sql")),
+    ],
 };
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 use std::sync::LazyLock;
 
-use mpanel_telemetry::metrics::{Family, Gauge, register};
+use mpanel_telemetry::metrics::{Counter, Family, Gauge, register};
 
+use crate::Outcome;
 use crate::served::ConsumerStatus;
 
 struct Metrics {
     newest: Gauge,
     acknowledged: Family<[(&'static str, String); 1], Gauge>,
     connected: Family<[(&'static str, String); 1], Gauge>,
+    audited: Family<[(&'static str, &'static str); 1], Counter>,
 }
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
@@ -22,6 +24,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
         "Whether a data plane's process is connected: 1 or 0",
         Family::default(),
     ),
+    audited: register("audit_entries", "Lines written to the audit log", Family::default()),
 });
 
 /// The feed has reached this number; what a process has acknowledged lags behind it.
@@ -34,4 +37,9 @@ pub fn consumer(status: &ConsumerStatus) {
     let labels = [("process", format!("{}/{}", status.node, status.process))];
     METRICS.acknowledged.get_or_create(&labels).set(status.acked_seq);
     METRICS.connected.get_or_create(&labels).set(status.connected.into());
+}
+
+/// A line of the audit log was written; its transaction may still be undone.
+pub fn audited(outcome: Outcome) {
+    METRICS.audited.get_or_create(&[("outcome", outcome.as_str())]).inc();
 }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mpanel_crypto::{MasterKey, Scope, Sealer, WrappedKey};
-use mpanel_kernel::ids::TenantId;
+use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_pg::{PlatformTx, TenantTx, Tx};
 use uuid::Uuid;
 
@@ -49,6 +49,54 @@ impl Vault {
     /// As [`Vault::tenant`].
     pub async fn platform(&self, tx: &mut PlatformTx) -> Result<Arc<Sealer>, Error> {
         self.sealer(tx, Uuid::nil(), Scope::Platform).await
+    }
+
+    /// The sealer of what the transaction's tenant keeps about a person, such as an address in its audit log.
+    ///
+    /// Its keys are the person's own: destroyed ([`erase_person`](crate::erase_person)), they take what they sealed with
+    /// them, out of every table and every copy of it. What is sealed afterwards has a new key.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn person(&self, tx: &mut TenantTx, person: UserId) -> Result<Sealer, Error> {
+        if let Some(sealer) = self.known_person(tx, person).await? {
+            return Ok(sealer);
+        }
+        // Two who come at once make two keys, of which both open: neither waits for the other, so no order of people
+        // and other rows can make transactions wait in a circle.
+        let (tenant, scope) = (tx.tenant(), Scope::person(tx.tenant(), person));
+        let key = self.master.new_wrapped_key(&scope);
+        sqlx::query!(
+            "insert into spine.person_keys (tenant_id, person, wrapped) values ($1, $2, $3)",
+            tenant.uuid(),
+            person.uuid(),
+            key.as_bytes()
+        )
+        .execute(tx.conn())
+        .await?;
+        Ok(self.master.sealer(scope, &[key])?)
+    }
+
+    /// The same for reading: `None` when nothing was sealed, or the person is erased.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn known_person(&self, tx: &mut TenantTx, person: UserId) -> Result<Option<Sealer>, Error> {
+        let tenant = tx.tenant();
+        let rows = sqlx::query_scalar!(
+            "select wrapped from spine.person_keys where tenant_id = $1 and person = $2 order by id desc",
+            tenant.uuid(),
+            person.uuid(),
+        )
+        .fetch_all(tx.conn())
+        .await?;
+        let keys = rows.into_iter().map(WrappedKey::from);
+        // Under a master key that was lost they open nothing, and must not keep anybody from going on.
+        let keys: Vec<WrappedKey> = keys.filter(|key| self.master.wrapped(key)).collect();
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(self.master.sealer(Scope::person(tenant, person), &keys)?))
     }
 
     async fn sealer(&self, tx: &mut impl Tx, owner: Uuid, scope: Scope) -> Result<Arc<Sealer>, Error> {

@@ -1,6 +1,7 @@
 mod audit;
 mod changes;
 mod consumers;
+mod details;
 mod epoch;
 mod feed_order;
 mod followers;

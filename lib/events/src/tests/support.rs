@@ -1,5 +1,6 @@
 //! A database of a test's own, and what a server runs beside it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,7 +64,11 @@ impl Fixture {
     }
 
     pub(crate) fn cx_of(&self, user: UserId, idempotency: Option<IdempotencyKey>) -> OpCx {
-        OpCx::new(OpCxParts {
+        OpCx::new(self.parts(user, idempotency))
+    }
+
+    fn parts(&self, user: UserId, idempotency: Option<IdempotencyKey>) -> OpCxParts {
+        OpCxParts {
             actor: Actor::User(user),
             tenant: self.tenant,
             tenant_kind: TenantKind::Customer,
@@ -76,6 +81,15 @@ impl Fixture {
             idempotency,
             clock: self.clock.clone(),
             permissions: Arc::default(),
+        }
+    }
+
+    /// The same person at an address.
+    pub(crate) fn cx_at(&self, address: IpAddr) -> OpCx {
+        let user = UserId::from_uuid(self.tenant.uuid());
+        OpCx::new(OpCxParts {
+            address: Some(address),
+            ..self.parts(user, None)
         })
     }
 
