@@ -163,8 +163,23 @@ impl Change {
     /// # Errors
     /// When the database refuses or is away.
     pub async fn record(&mut self, record: Record) -> Result<(), Error> {
-        let now = self.cx.clock().now();
-        let cx = &self.cx;
+        let cx = self.cx.clone();
+        self.write(&cx, record).await
+    }
+
+    /// Writes both in the log of another tenant that the change concerns as well, as the actor in `there` acts for it:
+    /// one of those below the acting tenant, or the one directly above.
+    ///
+    /// # Errors
+    /// When the database refuses or is away.
+    pub async fn record_for(&mut self, there: &OpCx, record: Record) -> Result<(), Error> {
+        self.tx.switch(there.tenant()).await?;
+        self.write(there, record).await?;
+        Ok(self.tx.switch(self.cx.tenant()).await?)
+    }
+
+    async fn write(&mut self, cx: &OpCx, record: Record) -> Result<(), Error> {
+        let now = cx.clock().now();
         outbox::event(
             &mut self.tx,
             Some(cx.tenant()),
