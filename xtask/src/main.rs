@@ -8,6 +8,7 @@ use std::process::ExitCode;
 mod fuzz;
 mod new_context;
 mod openapi;
+mod passwords;
 mod process;
 mod queries;
 mod test;
@@ -20,6 +21,7 @@ usage: cargo xtask <command>
   tidy [--list] [CHECK…]           check the repository's invariants
   new-context NAME                 scaffold contexts/NAME
   openapi [--check]                write (or compare) web/openapi.json
+  passwords OUTPUT LIST…           make the filter of leaked passwords; see lib/crypto/src/password/breached
   test [ARG…]                      all Rust tests
   fuzz [SECONDS | --check]         every fuzz target, so long each; or do they compile
   sqlx [--check] [-p CRATE]…       prepare (or compare) the offline query data in <crate>/.sqlx
@@ -51,6 +53,7 @@ fn run(args: &[String]) -> Result<()> {
         "fuzz" => fuzz::run(&workspace::find_root()?, rest),
         "new-context" => new_context::run(&workspace::find_root()?, rest),
         "openapi" => openapi::run(&workspace::find_root()?, rest),
+        "passwords" => passwords::run(rest),
         "test" => test::run(&workspace::find_root()?, rest),
         "sqlx" => queries::run(&workspace::find_root()?, rest),
         "tidy" => tidy::run(&workspace::find_root()?, rest),

@@ -51,6 +51,7 @@ impl Error {
             WeakPassword::TooShort { .. } => "identity.password.too_short",
             WeakPassword::TooLong => "identity.password.too_long",
             WeakPassword::Common => "identity.password.common",
+            WeakPassword::Breached => "identity.password.breached",
             WeakPassword::Personal => "identity.password.personal",
         };
         Self::field(pointer, code, weak.to_string())

@@ -18,6 +18,7 @@ mod xaes;
 pub use backup::{BACKUP_CODES, generate_backup_codes};
 pub use envelope::{KeyId, MasterKey, Place, Scope, Sealer, WrappedKey};
 pub use hpke::{NodeKeyPair, NodePublicKey, seal_to};
+pub use password::breached::{HashFile, is_breached};
 pub use password::policy::{
     MAX_PASSWORD_CHARS, MIN_OWNER_PASSWORD_CHARS, MIN_PASSWORD_CHARS, WeakPassword, check_password,
 };

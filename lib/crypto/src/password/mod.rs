@@ -3,6 +3,7 @@
 //! One hash costs 19 MiB and about 25 ms of a core, so the number at once is bounded and the work runs on the blocking
 //! pool: a burst of logins queues instead of exhausting memory or stalling the runtime.
 
+pub(crate) mod breached;
 pub mod policy;
 
 use std::sync::Arc;

@@ -1,8 +1,10 @@
-//! Which passwords are accepted: long enough, not common, not the person's own data. No composition rules and no forced
+//! Which passwords are accepted: long enough, not common, not leaked, not the person's own data. No composition rules and no forced
 //! change (ASVS 6.2.5, 6.2.10), because they make passwords worse.
 //!
 //! `common.txt` is the entries of eight or more characters (11,611 of the 30,000 most frequent passwords) of the zxcvbn project's
 //! frequency list, lower case and sorted; its licence stands beside it.
+
+use super::breached::is_breached;
 
 /// The least for anyone (ASVS 6.2.1).
 pub const MIN_PASSWORD_CHARS: usize = 8;
@@ -25,6 +27,8 @@ pub enum WeakPassword {
     TooLong,
     #[error("this password is among the most common ones")]
     Common,
+    #[error("this password has leaked from some service, so others try it: choose one that you use nowhere else")]
+    Breached,
     #[error("do not build the password from your name, address or this service's name")]
     Personal,
 }
@@ -44,6 +48,9 @@ pub fn check_password(password: &str, min_chars: usize, personal: &[&str]) -> Re
     let core = lower.trim_matches(|c: char| !c.is_alphabetic());
     if is_common(&lower) || is_common(core) || is_monotonous(&lower) {
         return Err(WeakPassword::Common);
+    }
+    if is_breached(password) {
+        return Err(WeakPassword::Breached);
     }
     let words = personal
         .iter()

@@ -1,3 +1,4 @@
+mod breached;
 mod codes;
 mod envelope;
 mod files;
