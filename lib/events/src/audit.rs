@@ -12,7 +12,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use mpanel_authz::OpCx;
-use mpanel_kernel::ids::{AuditId, OperationId, RequestId, TenantId, UserId};
+use mpanel_kernel::ids::{AssumptionId, AuditId, OperationId, RequestId, TenantId, UserId};
 use mpanel_pg::{TenantTx, Ts, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -30,6 +30,14 @@ pub struct AuditStep {
 }
 
 /// How it ended.
+/// Why a member of a tenant above acted for this one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditAssumption {
+    pub id: AssumptionId,
+    /// In the actor's words, as this tenant was told.
+    pub reason: String,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -74,6 +82,8 @@ pub struct AuditEntry {
     /// The ancestor for which the actor acted, when not the tenant itself.
     pub assumed_from: Option<TenantId>,
     /// Such as `sites.site.created`.
+    /// By which leave, when a person had to ask for one.
+    pub assumption: Option<AuditAssumption>,
     pub action: String,
     pub outcome: Outcome,
     pub subject: String,
@@ -105,6 +115,10 @@ pub(crate) async fn append(
         step: step.key.clone(),
     });
     let action = unversioned(record.event);
+    let assumption = cx.assumption().map(|assumption| AuditAssumption {
+        id: assumption.id,
+        reason: assumption.reason.to_string(),
+    });
     // serde_json sorts object keys, so equal entries have equal bytes.
     let entry = serde_json::to_vec(&json!({
         "id": id,
@@ -115,6 +129,7 @@ pub(crate) async fn append(
         "via": via,
         "assumed_from": cx.assumed_from(),
         "action": action,
+        "assumption": assumption,
         "outcome": outcome,
         "subject": record.subject,
         "request_id": cx.request_id(),
@@ -178,6 +193,7 @@ struct Written {
     via: Option<AuditStep>,
     assumed_from: Option<TenantId>,
     action: String,
+    assumption: Option<AuditAssumption>,
     outcome: Option<Outcome>,
     subject: String,
     request_id: RequestId,
@@ -199,6 +215,7 @@ impl AuditEntry {
             via: entry.via,
             assumed_from: entry.assumed_from,
             action: entry.action,
+            assumption: entry.assumption,
             outcome: entry.outcome.unwrap_or(Outcome::Done),
             subject: entry.subject,
             request_id: entry.request_id,

@@ -22,7 +22,7 @@ mod vault;
 pub use audit::details::{AuditDetails, Opened, Origin};
 pub use audit::erasure::{Extent, erase_person};
 pub use audit::search::{AuditFilter, list_audit, list_audit_of};
-pub use audit::{AuditEntry, AuditStep, Outcome, audit_entry};
+pub use audit::{AuditAssumption, AuditEntry, AuditStep, Outcome, audit_entry};
 pub use change::{Begin, Change, Record, Spine};
 pub use consume::{Consumer, consume, consume_available};
 pub use epoch::notice_restore;

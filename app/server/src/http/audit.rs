@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use mpanel_authz::actions;
 use mpanel_events::{AuditEntry, AuditFilter, list_audit};
 use mpanel_http::{Cx, Json, Paging, ProblemDocument, Query, Result};
-use mpanel_kernel::ids::{AuditId, OperationId, RequestId, TenantId};
+use mpanel_kernel::ids::{AssumptionId, AuditId, OperationId, RequestId, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -21,6 +21,16 @@ pub struct ViaDto {
     step: String,
 }
 
+/// Why a member of a tenant above acted for this one.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = spine::AuditAssumption)]
+pub struct AssumptionDto {
+    #[schema(value_type = String)]
+    id: AssumptionId,
+    /// As the actor has told this tenant.
+    reason: String,
+}
+
 /// One line of the audit log.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = spine::AuditEntry)]
@@ -36,6 +46,9 @@ pub struct AuditEntryDto {
     /// The ancestor for which the actor acted, when not the tenant itself.
     #[schema(value_type = Option<String>, required)]
     assumed_from: Option<TenantId>,
+    /// By which leave to act for this tenant, when the actor had to ask for one.
+    #[schema(required)]
+    assumption: Option<AssumptionDto>,
     /// Such as `sites.site.created`.
     action: String,
     subject: String,
@@ -59,6 +72,10 @@ impl From<AuditEntry> for AuditEntryDto {
                 step: via.step,
             }),
             assumed_from: entry.assumed_from,
+            assumption: entry.assumption.map(|assumption| AssumptionDto {
+                id: assumption.id,
+                reason: assumption.reason,
+            }),
             action: entry.action,
             subject: entry.subject,
             request_id: entry.request_id,
