@@ -6,6 +6,7 @@
 
 pub mod details;
 pub mod erasure;
+pub mod retention;
 pub mod search;
 
 use std::str::FromStr;
@@ -29,7 +30,6 @@ pub struct AuditStep {
     pub step: String,
 }
 
-/// How it ended.
 /// Why a member of a tenant above acted for this one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuditAssumption {
@@ -38,6 +38,7 @@ pub struct AuditAssumption {
     pub reason: String,
 }
 
+/// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -81,9 +82,9 @@ pub struct AuditEntry {
     pub via: Option<AuditStep>,
     /// The ancestor for which the actor acted, when not the tenant itself.
     pub assumed_from: Option<TenantId>,
-    /// Such as `sites.site.created`.
     /// By which leave, when a person had to ask for one.
     pub assumption: Option<AuditAssumption>,
+    /// Such as `sites.site.created`.
     pub action: String,
     pub outcome: Outcome,
     pub subject: String,
@@ -114,11 +115,11 @@ pub(crate) async fn append(
         kind: step.kind.to_owned(),
         step: step.key.clone(),
     });
-    let action = unversioned(record.event);
     let assumption = cx.assumption().map(|assumption| AuditAssumption {
         id: assumption.id,
         reason: assumption.reason.to_string(),
     });
+    let action = unversioned(record.event);
     // serde_json sorts object keys, so equal entries have equal bytes.
     let entry = serde_json::to_vec(&json!({
         "id": id,
@@ -128,8 +129,8 @@ pub(crate) async fn append(
         "person": person,
         "via": via,
         "assumed_from": cx.assumed_from(),
-        "action": action,
         "assumption": assumption,
+        "action": action,
         "outcome": outcome,
         "subject": record.subject,
         "request_id": cx.request_id(),
@@ -192,8 +193,8 @@ struct Written {
     person: Option<UserId>,
     via: Option<AuditStep>,
     assumed_from: Option<TenantId>,
-    action: String,
     assumption: Option<AuditAssumption>,
+    action: String,
     outcome: Option<Outcome>,
     subject: String,
     request_id: RequestId,
@@ -214,8 +215,8 @@ impl AuditEntry {
             person: entry.person,
             via: entry.via,
             assumed_from: entry.assumed_from,
-            action: entry.action,
             assumption: entry.assumption,
+            action: entry.action,
             outcome: entry.outcome.unwrap_or(Outcome::Done),
             subject: entry.subject,
             request_id: entry.request_id,

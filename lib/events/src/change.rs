@@ -67,6 +67,18 @@ impl Spine {
         }
     }
 
+    /// Writes down that the actor was refused what `record` says, and why; no event tells anybody, and nothing else is
+    /// changed.
+    ///
+    /// # Errors
+    /// When the database refuses or is away.
+    pub async fn record_refusal(&self, cx: &OpCx, record: &Record) -> Result<(), Error> {
+        let mut tx = self.db.tenant(cx.tenant()).await?;
+        let now = cx.clock().now();
+        audit::append(&mut tx, cx, record, Outcome::Refused, now, &self.vault).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// Whether some request with this one's `Idempotency-Key` has been answered, so that nothing has to be got ready for
     /// this one: [`Spine::begin_once`] compares the two and answers.
     ///

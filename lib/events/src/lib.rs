@@ -21,6 +21,9 @@ mod vault;
 
 pub use audit::details::{AuditDetails, Opened, Origin};
 pub use audit::erasure::{Extent, erase_person};
+pub use audit::retention::{
+    AuditRetention, DEFAULT_DAYS, audit_retention, audit_retention_of, remove_expired, set_audit_retention,
+};
 pub use audit::search::{AuditFilter, list_audit, list_audit_of};
 pub use audit::{AuditAssumption, AuditEntry, AuditStep, Outcome, audit_entry};
 pub use change::{Begin, Change, Record, Spine};

@@ -10,6 +10,7 @@ struct Metrics {
     acknowledged: Family<[(&'static str, String); 1], Gauge>,
     connected: Family<[(&'static str, String); 1], Gauge>,
     audited: Family<[(&'static str, &'static str); 1], Counter>,
+    expired: Counter,
 }
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
@@ -25,6 +26,11 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
         Family::default(),
     ),
     audited: register("audit_entries", "Lines written to the audit log", Family::default()),
+    expired: register(
+        "audit_expired",
+        "Lines removed from the audit log, older than their tenants keep them",
+        Counter::default(),
+    ),
 });
 
 /// The feed has reached this number; what a process has acknowledged lags behind it.
@@ -42,4 +48,9 @@ pub fn consumer(status: &ConsumerStatus) {
 /// A line of the audit log was written; its transaction may still be undone.
 pub fn audited(outcome: Outcome) {
     METRICS.audited.get_or_create(&[("outcome", outcome.as_str())]).inc();
+}
+
+/// So many lines of the audit log were too old.
+pub fn expired(lines: u64) {
+    METRICS.expired.inc_by(lines);
 }

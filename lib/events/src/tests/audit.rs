@@ -53,7 +53,7 @@ async fn a_change_leaves_who_did_what_to_what_and_the_event_alike() {
 }
 
 #[tokio::test]
-async fn nobody_changes_or_removes_an_entry() {
+async fn v16_4_2_nobody_changes_or_removes_an_entry() {
     let fixture = Fixture::new().await;
     record(&fixture, created("thing_1")).await;
     for statement in [
@@ -172,4 +172,22 @@ async fn without_a_tenant_the_log_cannot_even_be_asked() {
         refused.contains("mpanel.tenant") || refused.contains("type uuid"),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn v16_4_1_what_a_stranger_wrote_stays_in_its_line() {
+    let fixture = Fixture::new().await;
+    let forged = "x\n{\"action\":\"test.thing.deleted\"}\r\n\u{1b}[2K\u{2028}";
+    let happened = Record::new("test.thing.renamed.v1", "thing_1", json!({}));
+    record(&fixture, happened.after(json!({ "name": forged }))).await;
+    let mut tx = fixture.db().tenant(fixture.tenant).await.unwrap();
+    let page = list_audit(&mut tx, &AuditFilter::default(), PageRequest::default())
+        .await
+        .unwrap();
+    let [entry] = &page.items[..] else { panic!("{page:?}") };
+    assert!(
+        !entry.bytes.iter().any(u8::is_ascii_control),
+        "one line of plain characters"
+    );
+    assert_eq!(entry.after, Some(json!({ "name": forged })), "and nothing is lost");
 }

@@ -7,6 +7,8 @@ mod feed_order;
 mod followers;
 mod history;
 mod idempotency;
+mod retention;
+mod search;
 mod served;
 mod server;
 mod states;

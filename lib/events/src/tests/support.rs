@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use mpanel_authz::{Actor, IdempotencyKey, OpCx, OpCxParts, Role, TenantKind};
 use mpanel_crypto::MasterKey;
 use mpanel_kernel::clock::{Clock as _, ManualClock};
-use mpanel_kernel::ids::{RequestId, TenantId, UserId};
-use mpanel_pg::{Db, Tx};
+use mpanel_kernel::ids::{ApiTokenId, RequestId, TenantId, UserId};
+use mpanel_pg::{Db, PgConnectOptions, Tx};
 use mpanel_telemetry::spawn_named;
 use mpanel_testkit::postgres::{TestDatabase, TestPostgres};
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ pub(crate) struct Fixture {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) tail: Tail,
     pub(crate) tenant: TenantId,
+    pub(crate) admin: PgConnectOptions,
 }
 
 impl Fixture {
@@ -47,6 +48,7 @@ impl Fixture {
             clock: Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap())),
             tail: Tail::default(),
             tenant: TenantId::generate(),
+            admin: database.admin,
         }
     }
 
@@ -89,6 +91,16 @@ impl Fixture {
         let user = UserId::from_uuid(self.tenant.uuid());
         OpCx::new(OpCxParts {
             address: Some(address),
+            ..self.parts(user, None)
+        })
+    }
+
+    /// The same person by a token.
+    pub(crate) fn cx_by_token(&self) -> OpCx {
+        let user = UserId::from_uuid(self.tenant.uuid());
+        let token = ApiTokenId::generate();
+        OpCx::new(OpCxParts {
+            actor: Actor::Token { token, user },
             ..self.parts(user, None)
         })
     }

@@ -1,0 +1,165 @@
+//! How long the log is kept.
+
+use jiff::SignedDuration;
+use mpanel_authz::OpCx;
+use mpanel_kernel::clock::{Clock as _, SharedClock};
+use mpanel_kernel::ids::TenantId;
+use mpanel_kernel::paging::PageRequest;
+use serde_json::json;
+
+use super::support::Fixture;
+use crate::{AuditEntry, AuditFilter, AuditRetention, Record, list_audit, remove_expired, set_audit_retention};
+
+struct World {
+    fixture: Fixture,
+    platform: TenantId,
+}
+
+impl World {
+    async fn new() -> Self {
+        Self {
+            fixture: Fixture::new().await,
+            platform: TenantId::generate(),
+        }
+    }
+
+    fn clock(&self) -> SharedClock {
+        self.fixture.clock.clone()
+    }
+
+    fn pass_days(&self, days: i64) {
+        self.fixture.clock.advance(SignedDuration::from_hours(24 * days));
+    }
+
+    async fn happens(&self, tenant: TenantId, subject: &str) {
+        let cx = OpCx::system("test", tenant, self.clock());
+        let mut change = self.fixture.spine.begin(&cx).await.unwrap();
+        let record = Record::new("test.thing.created.v1", subject, json!({}));
+        change.record(record).await.unwrap();
+        change.commit().await.unwrap();
+    }
+
+    async fn says(&self, tenant: TenantId, retention: AuditRetention) {
+        let mut tx = self.fixture.db().tenant(tenant).await.unwrap();
+        set_audit_retention(&mut tx, &retention).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn remove(&self) -> u64 {
+        remove_expired(&self.fixture.spine, self.platform, &self.clock())
+            .await
+            .unwrap()
+    }
+
+    async fn log(&self, tenant: TenantId) -> Vec<AuditEntry> {
+        let mut tx = self.fixture.db().tenant(tenant).await.unwrap();
+        let page = list_audit(&mut tx, &AuditFilter::default(), PageRequest::default())
+            .await
+            .unwrap();
+        page.items
+    }
+
+    async fn subjects(&self, tenant: TenantId) -> Vec<String> {
+        let log = self.log(tenant).await;
+        let of_test = log.into_iter().filter(|entry| entry.action.starts_with("test."));
+        of_test.map(|entry| entry.subject).collect()
+    }
+}
+
+fn days(days: i32) -> AuditRetention {
+    AuditRetention {
+        days: Some(days),
+        ..AuditRetention::default()
+    }
+}
+
+#[tokio::test]
+async fn after_four_hundred_days_lines_go_and_the_log_says_how_many() {
+    let world = World::new().await;
+    let tenant = world.fixture.tenant;
+    world.happens(tenant, "first").await;
+    world.happens(tenant, "second").await;
+    world.pass_days(300);
+    world.happens(tenant, "third").await;
+    assert_eq!(world.remove().await, 0);
+    world.pass_days(101);
+    assert_eq!(world.remove().await, 2);
+    assert_eq!(world.subjects(tenant).await, ["third"]);
+    let log = world.log(tenant).await;
+    let said = log.iter().find(|entry| entry.action == "spine.audit.expired").unwrap();
+    assert_eq!(said.actor, "system:spine.audit_retention");
+    assert_eq!(said.before.as_ref().unwrap()["lines"], 2);
+    assert_eq!(world.remove().await, 0, "and that is all");
+    assert_eq!(world.log(tenant).await.len(), 2);
+}
+
+#[tokio::test]
+async fn each_tenant_has_its_own_term_but_none_below_what_the_platform_demands() {
+    let world = World::new().await;
+    let (short, usual, long) = (TenantId::generate(), TenantId::generate(), TenantId::generate());
+    let of_platform = AuditRetention {
+        days: Some(100),
+        least_days: Some(60),
+        held_for: None,
+    };
+    world.says(world.platform, of_platform).await;
+    world.says(short, days(10)).await;
+    world.says(long, days(200)).await;
+    for tenant in [short, usual, long] {
+        world.happens(tenant, "thing").await;
+    }
+    let left = async || {
+        let mut left = Vec::new();
+        for tenant in [short, usual, long] {
+            left.push(world.subjects(tenant).await.len());
+        }
+        left
+    };
+    let mut seen = Vec::new();
+    for wait in [59, 2, 40, 100] {
+        world.pass_days(wait);
+        world.remove().await;
+        seen.push(left().await);
+    }
+    assert_eq!(seen, [[1, 1, 1], [0, 1, 1], [0, 0, 1], [0, 0, 0]]);
+}
+
+#[tokio::test]
+async fn under_a_legal_hold_nothing_goes() {
+    let world = World::new().await;
+    let tenant = world.fixture.tenant;
+    world.happens(tenant, "evidence").await;
+    let held = AuditRetention {
+        held_for: Some("case 12".to_owned()),
+        ..days(1)
+    };
+    world.says(tenant, held).await;
+    world.pass_days(1000);
+    assert_eq!(world.remove().await, 0);
+    assert_eq!(world.subjects(tenant).await, ["evidence"]);
+    world.says(tenant, days(1)).await;
+    assert_eq!(world.remove().await, 1);
+}
+
+#[tokio::test]
+async fn many_lines_go_in_batches() {
+    let world = World::new().await;
+    let tenant = world.fixture.tenant;
+    super::search::fill(&world.fixture, tenant, 2500, world.fixture.clock.now()).await;
+    world.pass_days(500);
+    assert_eq!(world.remove().await, 2500);
+    let log = world.log(tenant).await;
+    assert_eq!(log.len(), 1);
+    assert_eq!(log[0].before.as_ref().unwrap()["lines"], 2500);
+}
+
+#[test]
+fn without_a_word_of_anybody_it_is_four_hundred_days() {
+    let nothing = AuditRetention::default();
+    assert_eq!(nothing.days_under(&nothing), 400);
+    let strict = AuditRetention {
+        least_days: Some(500),
+        ..AuditRetention::default()
+    };
+    assert_eq!(nothing.days_under(&strict), 500);
+}
