@@ -167,7 +167,8 @@ fn app(
         .merge(public.layer(parameters))
         .merge(system::routes(Arc::new(system)))
         .fallback_service(pages)
-        .layer(middleware::from_fn_with_state(clock.clone(), caller::identify)))
+        .layer(middleware::from_fn_with_state(clock.clone(), caller::identify))
+        .layer(middleware::from_fn(mpanel_http::read_leftover)))
 }
 
 fn serve_feed(

@@ -9,9 +9,6 @@ use crate::Problem;
 const JSON: &[u8] = b"application/json";
 /// The most bytes of a JSON body.
 pub(crate) const MAX_JSON: usize = 1024 * 1024;
-/// So much of a body that is too large is still read, and thrown away: a caller that is in the
-/// middle of sending would otherwise see a broken connection instead of the answer.
-const DRAINED: usize = 16 * 1024 * 1024;
 
 /// Whether the body is said to be JSON.
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
@@ -25,7 +22,6 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
 /// Reads a whole body of at most [`MAX_JSON`] bytes.
 pub(crate) async fn read(mut body: Body) -> Result<Bytes, Problem> {
     let mut bytes = BytesMut::new();
-    let mut length = 0;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
             return Err(Problem::new(
@@ -35,19 +31,14 @@ pub(crate) async fn read(mut body: Body) -> Result<Bytes, Problem> {
             ));
         };
         let Ok(data) = frame.into_data() else { continue };
-        length += data.len();
-        if length <= MAX_JSON {
-            bytes.extend_from_slice(&data);
-        } else if length > DRAINED {
-            break;
+        if bytes.len() + data.len() > MAX_JSON {
+            return Err(Problem::new(
+                Kind::TooLarge,
+                "request.too_large",
+                "the body is larger than 1 MiB",
+            ));
         }
-    }
-    if length > MAX_JSON {
-        return Err(Problem::new(
-            Kind::TooLarge,
-            "request.too_large",
-            "the body is larger than 1 MiB",
-        ));
+        bytes.extend_from_slice(&data);
     }
     Ok(bytes.freeze())
 }

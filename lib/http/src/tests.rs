@@ -1,4 +1,5 @@
 mod admission;
+mod leftover;
 mod queries;
 mod words;
 
