@@ -1,0 +1,4 @@
+mod damage;
+mod hostile;
+mod round;
+mod support;
