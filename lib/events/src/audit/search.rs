@@ -102,26 +102,30 @@ fn push_page(query: &mut QueryBuilder<Postgres>, page: PageRequest) {
 }
 
 /// The statement for one tenant's log.
-pub(crate) fn of_tenant(tenant: TenantId, filter: &AuditFilter, page: PageRequest) -> QueryBuilder<Postgres> {
-    let mut query = QueryBuilder::new("select a.entry from spine.audit a where a.tenant_id = ");
-    query.push_bind(tenant.uuid());
-    filter.push_to(&mut query);
-    push_page(&mut query, page);
+pub(crate) fn push_one(query: &mut QueryBuilder<Postgres>, tenant: TenantId, filter: &AuditFilter, page: PageRequest) {
     query
+        .push("select a.entry from spine.audit a where a.tenant_id = ")
+        .push_bind(tenant.uuid());
+    filter.push_to(query);
+    push_page(query, page);
 }
 
 /// The statement for several tenants' logs: the newest of each by that tenant's own indexes, and then of all.
-pub(crate) fn of_tenants(tenants: &[TenantId], filter: &AuditFilter, page: PageRequest) -> QueryBuilder<Postgres> {
+pub(crate) fn push_several(
+    query: &mut QueryBuilder<Postgres>,
+    tenants: &[TenantId],
+    filter: &AuditFilter,
+    page: PageRequest,
+) {
     let ids: Vec<Uuid> = tenants.iter().map(|tenant| tenant.uuid()).collect();
-    let mut query = QueryBuilder::new("select found.entry from unnest(");
-    query.push_bind(ids);
-    query.push("::uuid[]) as one (tenant_id) cross join lateral (select a.id, a.entry from spine.audit a where a.tenant_id = one.tenant_id");
-    filter.push_to(&mut query);
-    push_page(&mut query, page);
+    query.push("select found.entry from unnest(").push_bind(ids);
+    query.push("::uuid[]) as one (tenant_id) cross join lateral (");
+    query.push("select a.id, a.entry from spine.audit a where a.tenant_id = one.tenant_id");
+    filter.push_to(query);
+    push_page(query, page);
     query
         .push(") found order by found.id desc limit ")
         .push_bind(page.fetch());
-    query
 }
 
 /// The log of the transaction's tenant, newest first.
@@ -129,7 +133,8 @@ pub(crate) fn of_tenants(tenants: &[TenantId], filter: &AuditFilter, page: PageR
 /// # Errors
 /// When the database is away.
 pub async fn list_audit(tx: &mut TenantTx, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEntry>, Error> {
-    let query = of_tenant(tx.tenant(), filter, page);
+    let mut query = QueryBuilder::default();
+    push_one(&mut query, tx.tenant(), filter, page);
     fetch(tx, query, page).await
 }
 
@@ -144,7 +149,9 @@ pub async fn list_audit_of(
     filter: &AuditFilter,
     page: PageRequest,
 ) -> Result<Page<AuditEntry>, Error> {
-    fetch(tx, of_tenants(tenants, filter, page), page).await
+    let mut query = QueryBuilder::default();
+    push_several(&mut query, tenants, filter, page);
+    fetch(tx, query, page).await
 }
 
 async fn fetch(
