@@ -1,9 +1,10 @@
 use async_trait::async_trait;
 use mpanel_authz::Actor;
 use mpanel_certificates_contract::{Certificates, HostCertificate, events};
-use mpanel_kernel::ids::RequestId;
+use mpanel_kernel::ids::{RequestId, TenantId};
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::{Error, TenantTx};
+use mpanel_tenancy_contract::{EraseError, Erased, Eraser};
 use serde_json::json;
 
 use crate::CertificateStore;
@@ -67,5 +68,23 @@ impl Certificates for CertificateStore {
             })
         };
         Ok(names.iter().map(of).collect())
+    }
+}
+
+#[async_trait]
+impl Eraser for CertificateStore {
+    fn name(&self) -> &'static str {
+        "certificates"
+    }
+
+    /// Sets tombstones, which the reconciler sees to. Most have one already, from the sites that went.
+    async fn erase(&self, tenant: TenantId) -> Result<Erased, EraseError> {
+        let mut tx = self.spine.db().tenant(tenant).await?;
+        let left = hosts::unwant_all(&mut tx).await?;
+        tx.commit().await?;
+        Ok(match left {
+            0 => Erased::All,
+            _ => Erased::Going,
+        })
     }
 }

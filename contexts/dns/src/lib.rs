@@ -5,6 +5,7 @@
 mod authz;
 mod domain;
 mod error;
+mod estates;
 mod http;
 mod ports;
 mod service;

@@ -6,6 +6,7 @@ mod authz;
 mod blobs;
 mod domain;
 mod error;
+mod estates;
 mod http;
 mod observe;
 mod ops;

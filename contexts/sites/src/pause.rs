@@ -67,8 +67,18 @@ impl Reconciler for Pauses {
     }
 
     fn wakes_on(&self, event: &str) -> bool {
-        use mpanel_tenancy_contract::events::{ENTITLEMENT_EXCEEDED, SUBSCRIPTION_CHANGED, TENANT_CHANGED};
-        [ENTITLEMENT_EXCEEDED, SUBSCRIPTION_CHANGED, TENANT_CHANGED].contains(&event)
+        use mpanel_tenancy_contract::events::{
+            ENTITLEMENT_EXCEEDED, SUBSCRIPTION_CHANGED, TENANT_CHANGED, TENANT_ENDING, TENANT_MOVED, TENANT_RESTORED,
+        };
+        [
+            ENTITLEMENT_EXCEEDED,
+            SUBSCRIPTION_CHANGED,
+            TENANT_CHANGED,
+            TENANT_ENDING,
+            TENANT_MOVED,
+            TENANT_RESTORED,
+        ]
+        .contains(&event)
     }
 
     fn every(&self) -> Duration {

@@ -2,6 +2,7 @@
 
 pub mod domains;
 pub mod due;
+pub mod estates;
 pub mod pauses;
 pub mod releases;
 pub mod sites;

@@ -38,6 +38,24 @@ pub async fn unwant(tx: &mut TenantTx, host: &str) -> Result<bool, Error> {
     Ok(done.rows_affected() > 0)
 }
 
+/// Wants nothing any more of what the tenant wants; how many hosts there still are.
+pub async fn unwant_all(tx: &mut TenantTx) -> Result<i64, Error> {
+    let tenant = tx.tenant().uuid();
+    sqlx::query!(
+        "update certificates.hosts set wanted = false where tenant_id = $1 and wanted",
+        tenant
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from certificates.hosts where tenant_id = $1"#,
+        tenant
+    )
+    .fetch_one(tx.conn())
+    .await
+    .map_err(Error::from)
+}
+
 /// Hosts without a certificate, with one of other names or whose life is two thirds over, or no longer wanted.
 pub async fn due(tx: &mut PlatformTx, now: Timestamp, most: i64) -> Result<Vec<Due>, Error> {
     let rows = sqlx::query!(

@@ -1,11 +1,11 @@
 use jiff::Timestamp;
-use mpanel_authz::{OpCx, TenantKind, actions};
+use mpanel_authz::{Actor, OpCx, TenantKind, actions};
 use mpanel_dns_contract::events;
 use mpanel_events::{Begin, Record, Served, State};
 use mpanel_feed::frame::Role;
 use mpanel_feed::topics::DNS_ZONE;
 use mpanel_kernel::error::FieldError;
-use mpanel_kernel::ids::ZoneId;
+use mpanel_kernel::ids::{RequestId, ZoneId};
 use mpanel_kernel::names::DomainName;
 use mpanel_kernel::paging::{Page, PageRequest};
 use mpanel_pg::TenantTx;
@@ -90,6 +90,21 @@ impl Dns {
         let id = ZoneId::generate();
         store::zones::insert_for_host(tx, id, apex.as_str(), host.as_str(), now).await?;
         self.publish(tx, id, now).await?;
+        // What came about with a host is in the log with that host; those who follow zones learn of it here.
+        let (tenant, data) = (tx.tenant(), json!({"apex": apex}));
+        let (actor, request) = (Actor::System("dns.hosts"), RequestId::generate());
+        let subject = id.to_string();
+        mpanel_events::event(
+            tx,
+            Some(tenant),
+            events::ZONE_CREATED,
+            &subject,
+            &actor,
+            request,
+            &data,
+            now,
+        )
+        .await?;
         Ok(id)
     }
 

@@ -102,7 +102,7 @@ async fn a_suspended_tenant_makes_no_zone_but_may_delete_one() {
     let error = world.try_zone("example.net").await.err().unwrap();
     assert_eq!(
         (error.kind(), error.code()),
-        (Kind::Conflict, "tenancy.tenant.suspended")
+        (Kind::Forbidden, "tenancy.tenant.suspended")
     );
     assert_eq!(world.apexes().await, ["example.com"]);
     world.dns.delete_zone(&world.cx(), zone.id).await.unwrap();

@@ -76,7 +76,7 @@ impl PublicError for EntitlementError {
     fn kind(&self) -> Kind {
         match self {
             Self::Exceeded { .. } | Self::ExceededAbove { .. } => Kind::Quota,
-            Self::Suspended => Kind::Conflict,
+            Self::Suspended => Kind::Forbidden,
             Self::Db(error) if error.is_unavailable() => Kind::Unavailable,
             Self::Db(_) => Kind::Internal,
         }

@@ -2,26 +2,49 @@
 //! transaction: what they reserve or claim commits or goes away with it.
 #![forbid(unsafe_code)]
 
+mod ending;
 mod entitlements;
 mod members;
 mod metering;
 mod names;
+mod resources;
 mod suspension;
 
+pub use ending::{EraseError, Erased, Eraser};
 pub use entitlements::{EntitlementError, EntitlementKey, Entitlements, Unit};
 pub use members::{Acting, Membership, Memberships, TenantSummary};
 pub use metering::{Metering, MeteringError, Month};
 pub use names::{ClaimKind, NameClaims, NameError};
+pub use resources::{Described, Item, ItemKind, Resources, Subject};
 pub use suspension::Suspensions;
 
 /// Events that tenancy emits.
 pub mod events {
     pub const TENANT_CREATED: &str = "tenancy.tenant.created.v1";
     pub const TENANT_CHANGED: &str = "tenancy.tenant.changed.v1";
+    /// It stands below another seller, with everybody below it.
+    pub const TENANT_MOVED: &str = "tenancy.tenant.moved.v1";
+    /// It is to go for good at a time that is told; until then it is as good as suspended.
+    pub const TENANT_ENDING: &str = "tenancy.tenant.ending.v1";
+    /// Its end was called off in time.
+    pub const TENANT_RESTORED: &str = "tenancy.tenant.restored.v1";
+    /// Its time is over: what it has is being removed, and there is no way back.
+    pub const TENANT_ERASING: &str = "tenancy.tenant.erasing.v1";
+    /// It is gone with all it had; its id stays its own.
+    pub const TENANT_ENDED: &str = "tenancy.tenant.ended.v1";
     pub const SUBSCRIPTION_CHANGED: &str = "tenancy.subscription.changed.v1";
     pub const MEMBER_ADDED: &str = "tenancy.member.added.v1";
     pub const MEMBER_CHANGED: &str = "tenancy.member.changed.v1";
     pub const MEMBER_REMOVED: &str = "tenancy.member.removed.v1";
+    pub const ROLE_CREATED: &str = "tenancy.role.created.v1";
+    pub const ROLE_CHANGED: &str = "tenancy.role.changed.v1";
+    pub const ROLE_REMOVED: &str = "tenancy.role.removed.v1";
+    /// Somebody above wants to act for the tenant, which has to agree first.
+    pub const ASSUMPTION_ASKED: &str = "tenancy.assumption.asked.v1";
+    pub const ASSUMPTION_OPENED: &str = "tenancy.assumption.opened.v1";
+    pub const ASSUMPTION_ENDED: &str = "tenancy.assumption.ended.v1";
+    /// Whether those above have to ask.
+    pub const SUPPORT_CHANGED: &str = "tenancy.assumption.consent_changed.v1";
     /// The use of a key that is measured has passed the limit; once for each time that it does.
     pub const ENTITLEMENT_EXCEEDED: &str = "tenancy.entitlement.exceeded.v1";
     pub const PLAN_CREATED: &str = "tenancy.plan.created.v1";
