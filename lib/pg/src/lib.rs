@@ -4,6 +4,7 @@
 
 mod begin;
 mod db;
+pub mod dump;
 mod error;
 mod metrics;
 mod migrate;

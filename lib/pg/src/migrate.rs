@@ -16,7 +16,10 @@ pub struct Migrations {
 /// What every other migration builds on.
 pub const FOUNDATION: Migrations = Migrations {
     schema: "mpanel",
-    files: &[("0001_foundation", include_str!("../migrations/0001_foundation.sql"))],
+    files: &[
+        ("0001_foundation", include_str!("../migrations/0001_foundation.sql")),
+        ("0002_recovery", include_str!("../migrations/0002_recovery.sql")),
+    ],
 };
 
 /// Applies what is missing, one module after the other. Each file is one transaction, and an
@@ -50,6 +53,9 @@ pub async fn migrate(options: &PgConnectOptions, modules: &[Migrations]) -> Resu
             source,
         })?;
     }
+    sqlx::raw_sql(include_str!("../readable.sql"))
+        .execute(&mut connection)
+        .await?;
     connection.close().await?;
     Ok(())
 }

@@ -113,7 +113,7 @@ fn tenant_table(table: &Table, catalogue: &Catalogue) -> Vec<String> {
         problems.push("does not force row-level security on its owner".to_owned());
     }
     for role in &table.granted {
-        if !["mpanel_app", "mpanel_platform", "mpanel_spine"].contains(&role.as_str()) {
+        if !["mpanel_app", "mpanel_platform", "mpanel_spine", "mpanel_backup"].contains(&role.as_str()) {
             problems.push(format!("is granted to {role}"));
         }
     }
@@ -130,6 +130,11 @@ fn tenant_table(table: &Table, catalogue: &Catalogue) -> Vec<String> {
     let required = [
         wanted("tenant", "mpanel_app", OWN_ROWS),
         wanted("platform", "mpanel_platform", "true"),
+        // Backups read every row and change none.
+        Policy {
+            command: "r".to_owned(),
+            ..wanted("backup", "mpanel_backup", "true")
+        },
     ];
     let spine = wanted("spine", "mpanel_spine", "true");
     let found: Vec<&Policy> = catalogue
