@@ -155,6 +155,11 @@ impl WrappedKey {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// Which master key wrapped it; `None` when it is malformed.
+    pub fn master(&self) -> Option<KeyId> {
+        key_id(&self.0).ok()
+    }
 }
 
 impl From<Vec<u8>> for WrappedKey {
@@ -183,6 +188,18 @@ impl MasterKey {
     /// Reads an existing key file under the same rules.
     pub fn load(path: &Path) -> Result<Self, Error> {
         Ok(Self(NamedKey::new(&secret_file::load(path)?)))
+    }
+
+    /// Writes the key whose text (as in a key file) this is to a file that is not there yet, or has it already.
+    pub fn import(path: &Path, text: &str) -> Result<Self, Error> {
+        let bytes = secret_file::parse(text).map_err(Error::Malformed)?;
+        secret_file::store(path, &bytes)?;
+        Ok(Self(NamedKey::new(&bytes)))
+    }
+
+    /// Which key a key file's text is of.
+    pub fn id_of(text: &str) -> Result<KeyId, Error> {
+        Ok(KeyId::of(&secret_file::parse(text).map_err(Error::Malformed)?))
     }
 
     /// Names the key; safe to show and to log.

@@ -68,13 +68,26 @@ pub(crate) fn load(path: &Path) -> Result<KeyBytes, Error> {
     }
     let mut text = Zeroizing::new(String::with_capacity(128));
     file.take(128).read_to_string(&mut text).map_err(fail)?;
-    let bytes = STANDARD.decode(text.trim_end()).map(Zeroizing::new);
-    let bytes = bytes.map_err(|_| failure(path, "not base64"))?;
-    let key: [u8; 32] = bytes
-        .as_slice()
-        .try_into()
-        .map_err(|_| failure(path, "not a 32-byte key"))?;
+    parse(&text).map_err(|reason| failure(path, reason))
+}
+
+/// Reads the text of a key file.
+pub(crate) fn parse(text: &str) -> Result<KeyBytes, &'static str> {
+    let bytes = STANDARD
+        .decode(text.trim())
+        .map(Zeroizing::new)
+        .map_err(|_| "not base64")?;
+    let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| "not a 32-byte key")?;
     Ok(Zeroizing::new(key))
+}
+
+/// Writes a key where there is none; the same key that is there already is no error.
+pub(crate) fn store(path: &Path, key: &KeyBytes) -> Result<(), Error> {
+    let created = create(path, key).map_err(|error| failure(path, error.to_string()))?;
+    if !created && *load(path)? != **key {
+        return Err(failure(path, "another key is there"));
+    }
+    Ok(())
 }
 
 /// Writes a temporary file and links it to its name, which fails when the name exists: readers never see half a key.

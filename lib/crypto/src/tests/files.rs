@@ -115,3 +115,24 @@ fn node_keys_keep_their_public_half_across_restarts() {
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
     assert_eq!(NodeKeyPair::load_or_create(&path).unwrap().public(), first.public());
 }
+
+#[test]
+fn a_master_key_that_was_kept_elsewhere_is_put_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (folder.path().join("old.key"), folder.path().join("new.key"));
+    let (key, _) = MasterKey::load_or_create(&old).unwrap();
+    let text = std::fs::read_to_string(&old).unwrap();
+    assert_eq!(MasterKey::id_of(&text).unwrap(), key.id());
+    for _ in 0..2 {
+        assert_eq!(MasterKey::import(&new, &text).unwrap().id(), key.id());
+    }
+    assert_eq!(MasterKey::load(&new).unwrap().id(), key.id());
+    // Another key that is there stays.
+    let (other, _) = MasterKey::load_or_create(&folder.path().join("other.key")).unwrap();
+    assert!(MasterKey::import(&folder.path().join("other.key"), &text).is_err());
+    assert_eq!(
+        MasterKey::load(&folder.path().join("other.key")).unwrap().id(),
+        other.id()
+    );
+    assert!(MasterKey::import(&folder.path().join("x"), "not a key").is_err());
+}
