@@ -167,7 +167,8 @@ pub struct ResourceInfo {
     pub title: &'static str,
     /// One sentence.
     pub text: &'static str,
-    /// What is one's own, such as the password: everybody may, and roles say nothing of it.
+    /// It is one's own, such as the password: what every built-in role may do to it, everybody may, and roles say nothing
+    /// of that.
     pub personal: bool,
 }
 
@@ -253,10 +254,17 @@ impl Permissions {
         match rights {
             Rights::BuiltIn(role) => self.allows(*role, kind, resource, action),
             Rights::Custom(role) => {
-                let personal = self.about(resource).is_some_and(|info| info.personal);
-                (personal || role.allows(resource, action)) && self.exists(kind, resource, action)
+                let given = self.is_personal(kind, resource, action) || role.allows(resource, action);
+                given && self.exists(kind, resource, action)
             }
         }
+    }
+
+    /// Whether everybody may do it in a tenant of this kind, because it is their own.
+    #[must_use]
+    pub fn is_personal(&self, kind: TenantKind, resource: &str, action: Action) -> bool {
+        let everybody = || Role::ALL.iter().all(|role| self.allows(*role, kind, resource, action));
+        self.about(resource).is_some_and(|info| info.personal) && everybody()
     }
 
     /// Whether some built-in role may do it in a tenant of this kind.
