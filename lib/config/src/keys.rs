@@ -145,6 +145,26 @@ pub(crate) static KEYS: &[Key] = &[
         "API requests one credential may make at once before that rate applies.",
     ),
     key(
+        "rate.changes_per_second",
+        Kind::Number,
+        "API requests a second that change something, for one person or token; at once four times as many.",
+    ),
+    key(
+        "rate.costly_per_minute",
+        Kind::Number,
+        "API requests a minute that cost much, such as exports, for one person or token.",
+    ),
+    key(
+        "rate.tenant_requests_per_second",
+        Kind::Number,
+        "API requests a second for one tenant, by whomever; at once four times as many.",
+    ),
+    key(
+        "rate.address_requests_per_second",
+        Kind::Number,
+        "API requests a second from one address (IPv6: one /64), pages included; at once four times as many.",
+    ),
+    key(
         "rate.streams_per_credential",
         Kind::Number,
         "Event streams that one person, or one API token, may have open at once.",
@@ -168,6 +188,48 @@ pub(crate) static KEYS: &[Key] = &[
         "sign_in.history_days",
         Kind::Number,
         "Days for which attempts to sign in are kept and shown to their account.",
+    ),
+    key(
+        "tenants.grace_days",
+        Kind::Number,
+        "Days in which a tenant that is to end can be restored. Resellers give no fewer.",
+    ),
+    key(
+        "identity.breached_passwords_file",
+        Kind::Text,
+        "File of leaked passwords, by SHA-1 and sorted, as haveibeenpwned.com offers it; asked beside the list that mPanel carries.",
+    ),
+    key(
+        "mail.transport",
+        Kind::Text,
+        "`file`: each mail becomes a file in the data folder, below `mail`; or `smtp`.",
+    ),
+    key(
+        "mail.from",
+        Kind::Text,
+        "Sender of all mail, such as `Example Hosting <panel@example.com>`; `smtp` takes one.",
+    ),
+    key("mail.smtp.host", Kind::Text, "Mail server that takes what is sent."),
+    key(
+        "mail.smtp.port",
+        Kind::Number,
+        "Its port; by default 587, 465 or 25 as the encryption wants.",
+    ),
+    key(
+        "mail.smtp.encryption",
+        Kind::Text,
+        "`starttls`, `implicit` (TLS from the first byte), or `none`, which is for a server on this machine.",
+    ),
+    key(
+        "mail.smtp.user",
+        Kind::Text,
+        "User name at the mail server, if it wants one.",
+    ),
+    secret("mail.smtp.password", "The password to it."),
+    key(
+        "mail.smtp.ca_file",
+        Kind::Text,
+        "PEM of an authority that the mail server's certificate may come from, beside the system's.",
     ),
     key(
         "outbound.allow",

@@ -43,6 +43,10 @@ pub struct Config {
     pub releases: Releases,
     pub rate: Rate,
     pub sign_in: SignIn,
+    pub tenants: Tenants,
+    #[serde(default)]
+    pub identity: Identity,
+    pub mail: Mail,
     pub outbound: Outbound,
     #[serde(skip)]
     explained: Vec<Explained>,
@@ -98,6 +102,10 @@ pub struct Rate {
     pub logins_per_minute_account: u32,
     pub requests_per_second: u32,
     pub requests_burst: u32,
+    pub changes_per_second: u32,
+    pub costly_per_minute: u32,
+    pub tenant_requests_per_second: u32,
+    pub address_requests_per_second: u32,
     pub streams_per_credential: u32,
     pub streams_per_address: u32,
     pub uploads_per_credential: u32,
@@ -109,6 +117,59 @@ pub struct Rate {
 pub struct SignIn {
     pub step_up_minutes: u32,
     pub history_days: u32,
+}
+
+/// What becomes of tenants.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tenants {
+    pub grace_days: u32,
+}
+
+/// People's accounts.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    pub breached_passwords_file: Option<PathBuf>,
+}
+
+/// Mail to people.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    pub transport: MailTransport,
+    pub from: Option<String>,
+    pub smtp: Smtp,
+}
+
+/// Where mail goes.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum MailTransport {
+    /// A file for each.
+    File,
+    Smtp,
+}
+
+/// The mail server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Smtp {
+    pub host: Option<String>,
+    pub port: Option<u16>,
+    pub encryption: SmtpEncryption,
+    pub user: Option<String>,
+    pub password: Option<Secret<String>>,
+    pub ca_file: Option<PathBuf>,
+}
+
+/// How the connection to the mail server is protected.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpEncryption {
+    StartTls,
+    Implicit,
+    None,
 }
 
 /// Requests made for customers.

@@ -1,6 +1,6 @@
 //! Checks that no type makes.
 
-use crate::{Config, Problem};
+use crate::{Config, Mail, MailTransport, Problem};
 
 /// Every value that cannot work, each with where it came from.
 pub(crate) fn problems(config: &Config) -> Vec<Problem> {
@@ -63,6 +63,7 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
     {
         complain("metrics_token", "must have at least 16 characters".to_owned());
     }
+    mail(&config.mail, &mut complain);
     for (key, value) in [
         ("uploads.max_bytes", config.uploads.max_bytes),
         ("uploads.expire_hours", config.uploads.expire_hours.into()),
@@ -79,6 +80,16 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
         ),
         ("rate.requests_per_second", config.rate.requests_per_second.into()),
         ("rate.requests_burst", config.rate.requests_burst.into()),
+        ("rate.changes_per_second", config.rate.changes_per_second.into()),
+        ("rate.costly_per_minute", config.rate.costly_per_minute.into()),
+        (
+            "rate.tenant_requests_per_second",
+            config.rate.tenant_requests_per_second.into(),
+        ),
+        (
+            "rate.address_requests_per_second",
+            config.rate.address_requests_per_second.into(),
+        ),
         ("rate.streams_per_credential", config.rate.streams_per_credential.into()),
         ("rate.streams_per_address", config.rate.streams_per_address.into()),
         ("rate.uploads_per_credential", config.rate.uploads_per_credential.into()),
@@ -90,6 +101,30 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
         }
     }
     found
+}
+
+/// A server takes more than a folder does.
+fn mail(mail: &Mail, complain: &mut impl FnMut(&str, String)) {
+    if mail
+        .from
+        .as_ref()
+        .is_some_and(|from| !from.contains('@') || from.contains(char::is_control))
+    {
+        complain("mail.from", "must be an address, or `Name <address>`".to_owned());
+    }
+    if mail.smtp.user.is_some() != mail.smtp.password.is_some() {
+        complain("mail.smtp.user", "goes with `mail.smtp.password`".to_owned());
+    }
+    if mail.transport == MailTransport::Smtp {
+        for (key, missing) in [
+            ("mail.smtp.host", mail.smtp.host.is_none()),
+            ("mail.from", mail.from.is_none()),
+        ] {
+            if missing {
+                complain(key, "must be set when `mail.transport` is `smtp`".to_owned());
+            }
+        }
+    }
 }
 
 fn not_a_name(name: &str) -> String {

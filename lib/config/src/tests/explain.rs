@@ -70,6 +70,9 @@ fn the_table_and_the_fields_agree() {
             "traces.endpoint" => "http://h".into(),
             "outbound.allow" => "10.0.0.0/8".into(),
             "log.format" => "text".into(),
+            "mail.transport" => "file".into(),
+            "mail.smtp.encryption" => "none".into(),
+            "mail.from" => "panel@example.com".into(),
             "log.filter" | "metrics_token" => "x".repeat(16),
             name if name.starts_with(|c| "pde".contains(c)) && !name.contains("port") => {
                 format!("127.0.0.1:{}", index + 1)
@@ -85,7 +88,10 @@ fn the_table_and_the_fields_agree() {
     // Debug prints each field once, so nothing exists beside the table (`explained` repeats the keys).
     let fields = format!("{config:?}");
     let fields = fields.split("explained").next().unwrap().matches(": ").count();
-    let tables = ["log", "traces", "uploads", "releases", "rate", "outbound"].len();
+    let tables = [
+        "log", "traces", "uploads", "releases", "rate", "sign_in", "tenants", "identity", "mail", "smtp", "outbound",
+    ]
+    .len();
     assert_eq!(fields, KEYS.len() + tables);
 }
 

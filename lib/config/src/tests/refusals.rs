@@ -106,3 +106,21 @@ fn the_file_inside_the_data_folder_cannot_move_it() {
     let text = refusal(with_file(dir.path(), "data = '/elsewhere'"));
     assert!(text.contains("`data`: cannot be set"), "{text}");
 }
+
+#[test]
+fn mail_by_smtp_takes_a_server_and_a_sender() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = refusal(with_file(
+        dir.path(),
+        "[mail]\ntransport = 'smtp'\n[mail.smtp]\nuser = 'panel'\n",
+    ));
+    for key in ["mail.smtp.host", "mail.from", "mail.smtp.user"] {
+        assert!(text.contains(&format!("`{key}`")), "{key} in {text}");
+    }
+    let text = refusal(with_file(dir.path(), "[mail]\nfrom = 'nobody'\n"));
+    assert!(text.contains("`mail.from`"), "{text}");
+    let good = "[mail]\ntransport = 'smtp'\nfrom = 'Host <panel@example.com>'\n\
+                [mail.smtp]\nhost = 'mail.example.com'\nuser = 'panel'\npassword = 'hunter2'\n";
+    let config = with_file(dir.path(), good).unwrap();
+    assert!(!format!("{config:?} {:?}", config.explain()).contains("hunter2"));
+}
