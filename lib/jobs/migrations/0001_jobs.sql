@@ -42,7 +42,9 @@ create table jobs.operations (
     finished_at timestamptz,
     primary key (tenant_id, id)
 );
-create index operations_unfinished on jobs.operations (tenant_id, id) where finished_at is null;
+-- What a scheduler looks at is all in it.
+create index operations_unfinished on jobs.operations (tenant_id, id)
+    include (state, subject, kind, due_at, lease_until) where finished_at is null;
 create index operations_waiting on jobs.operations (tenant_id, subject, id) where state = 'pending';
 create index operations_subject on jobs.operations (tenant_id, subject, id);
 -- Whatever a scheduler does, one subject has one operation at work.
@@ -94,21 +96,15 @@ create table jobs.jobs (
     died_at timestamptz,
     primary key (tenant_id, id)
 );
-create index jobs_due on jobs.jobs (tenant_id, due_at, id) where state <> 'dead';
-create index jobs_dead on jobs.jobs (tenant_id, id) where state = 'dead';
+-- What a scheduler looks at is all in it.
+create index jobs_due on jobs.jobs (tenant_id, due_at, id) include (kind, lease_until) where state <> 'dead';
+create index jobs_dead on jobs.jobs (tenant_id, id) include (kind) where state = 'dead';
+create index jobs_died on jobs.jobs (died_at) where state = 'dead';
+-- A queue is mostly rows that are gone: its pages are cleared long before a fifth of a large table has changed.
+alter table jobs.jobs set (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 0.05);
 select mpanel.protect('jobs.jobs');
 create policy spine on jobs.jobs to mpanel_spine using (true);
-create trigger wake after insert on jobs.jobs for each statement execute function jobs.wake();
-
--- When each tenant's turn was last, so that one with much to do does not keep the others waiting.
-create table jobs.turns (
-    tenant_id uuid not null,
-    queue text not null,
-    at timestamptz not null,
-    primary key (tenant_id, queue)
-);
-select mpanel.protect('jobs.turns');
-create policy spine on jobs.turns to mpanel_spine using (true);
+create trigger wake after insert or update of due_at on jobs.jobs for each statement execute function jobs.wake();
 
 create table jobs.reconcilers (
     name text primary key,
@@ -120,10 +116,14 @@ create table jobs.reconcilers (
     -- Of the last pass; null when it went well.
     error text,
     failures integer not null default 0,
+    -- Of the first of the failures in a row.
+    failing_since timestamptz,
+    -- When the next pass begins at the latest.
+    next_at timestamptz,
     passes bigint not null default 0
 );
 
 grant select, insert, update, delete
-    on jobs.operations, jobs.operation_steps, jobs.jobs, jobs.turns, jobs.reconcilers to mpanel_spine;
+    on jobs.operations, jobs.operation_steps, jobs.jobs, jobs.reconcilers to mpanel_spine;
 grant select on jobs.reconcilers to mpanel_platform;
 grant usage on schema jobs to mpanel_app, mpanel_platform, mpanel_spine;

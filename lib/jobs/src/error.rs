@@ -14,6 +14,8 @@ pub enum Error {
     Json(#[from] serde_json::Error),
     #[error("no such operation")]
     NotFound,
+    #[error("no such dead job")]
+    NoDeadJob,
     #[error("the operation has ended and cannot be cancelled")]
     Ended,
     #[error("it is too late to cancel: the operation has begun what cannot be taken back")]
@@ -32,7 +34,7 @@ impl From<sqlx::Error> for Error {
 impl PublicError for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NotFound => Kind::NotFound,
+            Self::NotFound | Self::NoDeadJob => Kind::NotFound,
             Self::Ended | Self::Irrevocable => Kind::Conflict,
             Self::Db(error) if error.is_unavailable() => Kind::Unavailable,
             Self::Spine(error) => error.kind(),
@@ -43,6 +45,7 @@ impl PublicError for Error {
     fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "jobs.operation.not_found",
+            Self::NoDeadJob => "jobs.job.not_found",
             Self::Ended => "jobs.operation.ended",
             Self::Irrevocable => "jobs.operation.irrevocable",
             Self::Db(error) if error.is_unavailable() => "spine.database.unavailable",

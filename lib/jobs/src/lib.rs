@@ -18,17 +18,21 @@ mod metrics;
 mod operation;
 mod reconciler;
 mod retention;
+mod round;
 mod runtime;
 mod worker;
 
 pub use error::{BoxError, Error};
 pub use guard::{TooManyDeletes, deletes_allowed};
-pub use job::{DeadJob, Job, JobCx, JobError, enqueue, list_dead, revive};
+pub use job::{
+    DIED, DeadFilter, DeadJob, Job, JobCx, JobError, Reach, count_dead, dead_owners, discard_dead, enqueue, get_dead,
+    list_dead, retry_all_dead, retry_dead,
+};
 pub use operation::{
     Failure, Kind, Operation, OperationFilter, OperationState, OperationStatus, Outcome, Progress, Step, StepCx,
     StepError, StepState, StepStatus, get, list, request_cancel, start,
 };
-pub use reconciler::{PassReport, Reconciler};
+pub use reconciler::{ASKED, PassReport, Reconciler, ReconcilerStatus, Stuck, reconcilers};
 pub use retention::Retention;
 pub use runtime::Runtime;
 pub use worker::Tuning;

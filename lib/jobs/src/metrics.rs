@@ -1,7 +1,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use mpanel_telemetry::metrics::{Counter, Family, Histogram, exponential_buckets, register};
+use mpanel_telemetry::metrics::{Counter, Family, Gauge, Histogram, exponential_buckets, register};
 
 use crate::{Kind, Outcome};
 
@@ -10,6 +10,7 @@ type Labels = [(&'static str, &'static str); 3];
 struct Metrics {
     ended: Family<Labels, Counter>,
     seconds: Family<Labels, Histogram, fn() -> Histogram>,
+    dead: Family<[(&'static str, String); 1], Gauge>,
 }
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
@@ -25,6 +26,11 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
             "work_seconds",
             "Time that steps of operations, reconcilers' passes and attempts of jobs took",
             Family::new_with_constructor(histogram),
+        ),
+        dead: register(
+            "jobs_dead",
+            "Jobs that nothing more is tried with until somebody has looked at them",
+            Family::default(),
         ),
     }
 });
@@ -70,4 +76,14 @@ pub(crate) fn pass_ended(name: &'static str, well: bool, time: Duration) {
 pub(crate) fn job_ended(kind: &'static str, result: &'static str, time: Duration) {
     ended("job", kind, result);
     took("job", kind, "", time);
+}
+
+/// All of them, so that a kind that has none any more shows as such.
+pub(crate) fn dead_jobs(kinds: &[String], counts: &[(String, i64)]) {
+    for kind in kinds {
+        METRICS.dead.get_or_create(&[("kind", kind.clone())]).set(0);
+    }
+    for (kind, count) in counts {
+        METRICS.dead.get_or_create(&[("kind", kind.clone())]).set(*count);
+    }
 }

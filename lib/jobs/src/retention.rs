@@ -9,11 +9,13 @@ use crate::{BoxError, Error, PassReport, Reconciler};
 
 /// How long an operation can be looked at after it has ended.
 const OPERATIONS: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How long a dead job can be looked at and tried again.
+const DEAD_JOBS: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Rows of one transaction: a backlog must not hold locks for long.
 const BATCH: i64 = 1000;
 
-/// Removes what the spine keeps for a while only: operations long ended, and answers to
-/// `Idempotency-Key`s that can no longer be replayed. One of the runtime's reconcilers.
+/// Removes what the spine keeps for a while only: operations long ended, jobs long
+/// dead, and answers to `Idempotency-Key`s that can no longer be replayed. One of the runtime's reconcilers.
 pub struct Retention {
     pub db: Db,
     pub clock: SharedClock,
@@ -35,39 +37,57 @@ impl Reconciler for Retention {
 
     async fn pass(&self) -> Result<PassReport, BoxError> {
         let answers = mpanel_events::purge_expired(&self.db, self.clock.as_ref()).await?;
-        let mut operations = 0;
+        let mut gone = 0;
         loop {
-            let gone = self.operations().await?;
-            operations += gone;
-            if gone < BATCH.unsigned_abs() {
+            let operations = self.operations().await?;
+            let jobs = self.dead_jobs().await?;
+            gone += operations + jobs;
+            if operations.max(jobs) < BATCH.unsigned_abs() {
                 break;
             }
         }
         Ok(PassReport {
-            deleted: answers + operations,
+            deleted: answers + gone,
             ..PassReport::default()
         })
     }
 }
 
 impl Retention {
+    fn before(&self, kept: SignedDuration) -> Ts {
+        Ts(self.clock.now().saturating_sub(kept).unwrap_or(jiff::Timestamp::MIN))
+    }
+
     async fn operations(&self) -> Result<u64, Error> {
         let mut tx = self.db.spine().await?;
-        let before = self
-            .clock
-            .now()
-            .saturating_sub(OPERATIONS)
-            .unwrap_or(jiff::Timestamp::MIN);
         let done = sqlx::query!(
             "delete from jobs.operations o using (
                  select tenant_id, id from jobs.operations where finished_at < $1 limit $2
              ) old where o.tenant_id = old.tenant_id and o.id = old.id",
-            Ts(before) as _,
+            self.before(OPERATIONS) as _,
             BATCH,
         )
         .execute(tx.conn())
         .await?;
         tx.commit().await?;
+        Ok(done.rows_affected())
+    }
+
+    async fn dead_jobs(&self) -> Result<u64, Error> {
+        let mut tx = self.db.spine().await?;
+        let done = sqlx::query!(
+            "delete from jobs.jobs j using (
+                 select tenant_id, id from jobs.jobs where state = 'dead' and died_at < $1 limit $2
+             ) old where j.tenant_id = old.tenant_id and j.id = old.id and j.state = 'dead'",
+            self.before(DEAD_JOBS) as _,
+            BATCH,
+        )
+        .execute(tx.conn())
+        .await?;
+        tx.commit().await?;
+        if done.rows_affected() > 0 {
+            tracing::info!(jobs = done.rows_affected(), "removed jobs that were dead for long");
+        }
         Ok(done.rows_affected())
     }
 }

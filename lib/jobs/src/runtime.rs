@@ -29,12 +29,14 @@ impl Runtime {
     pub async fn run(self) {
         self.check_names();
         let worker = Worker::new(self.spine, self.tuning);
+        let kinds: Vec<String> = self.jobs.iter().map(|job| job.kind().to_owned()).collect();
         tokio::join!(
             worker.live(),
             worker.bury_dead(),
             operation::runner::run(worker.clone(), self.clock.clone(), self.operations),
             reconciler::runner::run(worker.clone(), self.clock.clone(), self.tail, self.reconcilers),
-            job::runner::run(worker.clone(), self.clock, self.jobs),
+            job::runner::run(worker.clone(), self.clock.clone(), self.jobs),
+            job::watch::run(worker.clone(), self.clock, kinds),
         );
     }
 

@@ -70,6 +70,15 @@ impl Db {
         SpineTx::begin(&self.pool).await
     }
 
+    /// As [`Db::spine`], for the one query that takes the next piece of work: it walks an index in its order to the first
+    /// row that fits. Of a queue that has just filled the planner knows nothing, and would fetch and sort all of it.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn queue(&self) -> Result<SpineTx, Error> {
+        SpineTx::begin_in_order(&self.pool).await
+    }
+
     /// The pool itself, for listeners and advisory locks of `lib/events` and `lib/jobs`.
     #[must_use]
     pub fn pool(&self) -> &PgPool {

@@ -150,6 +150,14 @@ impl SpineTx {
         })
     }
 
+    pub(crate) async fn begin_in_order(pool: &PgPool) -> Result<Self, Error> {
+        let statement =
+            "begin; set local role mpanel_spine; set local enable_sort = off; set local enable_bitmapscan = off";
+        Ok(Self {
+            tx: begin(pool, statement).await?,
+        })
+    }
+
     /// # Errors
     /// When the database refuses or is away; nothing is changed then.
     pub async fn commit(self) -> Result<(), Error> {

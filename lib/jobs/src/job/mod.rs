@@ -1,8 +1,13 @@
 mod dead;
 mod lease;
+mod redact;
 pub(crate) mod runner;
+pub(crate) mod watch;
 
-pub use dead::{DeadJob, list_dead, revive};
+pub use dead::{
+    DeadFilter, DeadJob, Reach, count_dead, dead_owners, discard_dead, get_dead, list_dead, retry_all_dead, retry_dead,
+};
+pub use lease::DIED;
 
 use std::time::Duration;
 
@@ -38,7 +43,7 @@ pub trait Job: Send + Sync + 'static {
     }
 }
 
-/// A job's attempt failed.
+/// A job's attempt failed, with a text for those who may see the job: what they need to know and nothing from inside.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JobError {
     #[error("{0}")]
@@ -47,14 +52,15 @@ pub enum JobError {
     Dead(String),
 }
 
-/// An error of a context: what may pass is retried, the rest is final.
+/// An error of a context: what may pass is retried, the rest is final. The text is the public one; the whole chain goes to
+/// the log.
 impl<E: PublicError> From<E> for JobError {
     fn from(error: E) -> Self {
         use mpanel_kernel::error::Kind;
-        let text = crate::error::chain(&error);
+        tracing::warn!(error = crate::error::chain(&error), "job met an error");
         match error.kind() {
-            Kind::Unavailable | Kind::Internal | Kind::RateLimited => Self::Retry(text),
-            _ => Self::Dead(text),
+            Kind::Unavailable | Kind::Internal | Kind::RateLimited => Self::Retry(error.public_text()),
+            _ => Self::Dead(error.public_text()),
         }
     }
 }
@@ -73,6 +79,19 @@ pub struct JobCx {
 }
 
 impl JobCx {
+    /// The context of a first attempt that no runner makes, to call a job by hand.
+    #[must_use]
+    pub fn detached(spine: Spine, clock: SharedClock, tenant: Option<TenantId>, kind: &'static str) -> Self {
+        Self {
+            id: JobId::generate(),
+            tenant,
+            attempt: 1,
+            spine,
+            clock,
+            kind,
+        }
+    }
+
     /// The platform acting for the job's tenant; absent for the platform's own jobs.
     #[must_use]
     pub fn op_cx(&self) -> Option<OpCx> {

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use crate::job::lease::{Taken, take};
+use crate::round::{Owned as _, Round};
 use crate::worker::Worker;
 use crate::{Error, Job, JobCx, JobError, metrics};
 
@@ -20,6 +22,7 @@ pub(crate) async fn run(worker: Worker, clock: SharedClock, jobs: Vec<Arc<dyn Jo
     let kinds: Vec<String> = jobs.iter().map(|job| job.kind().to_owned()).collect();
     let jobs: HashMap<&'static str, Arc<dyn Job>> = jobs.into_iter().map(|job| (job.kind(), job)).collect();
     let mut wakes = worker.wakes();
+    let mut round = Round::default();
     let mut at_work: HashMap<Uuid, usize> = HashMap::new();
     let mut tasks: FuturesUnordered<BoxFuture<'static, Uuid>> = FuturesUnordered::new();
     loop {
@@ -29,7 +32,7 @@ pub(crate) async fn run(worker: Worker, clock: SharedClock, jobs: Vec<Arc<dyn Jo
                 .filter(|(_, n)| **n >= worker.tuning.per_tenant)
                 .map(|(owner, _)| *owner)
                 .collect();
-            let taken = match take(&worker, &kinds, &busy).await {
+            let taken = match next(&worker, &kinds, &busy, &mut round).await {
                 Ok(Some(taken)) => taken,
                 Ok(None) => break,
                 Err(error) => {
@@ -60,6 +63,15 @@ pub(crate) async fn run(worker: Worker, clock: SharedClock, jobs: Vec<Arc<dyn Jo
                 }
                 at_work.retain(|_, n| *n > 0);
             }
+        }
+    }
+}
+
+async fn next(worker: &Worker, kinds: &[String], busy: &[Uuid], round: &mut Round) -> Result<Option<Taken>, Error> {
+    loop {
+        let claim = take(worker, kinds, busy, round.from()).await?;
+        if let ControlFlow::Break(work) = round.after(claim) {
+            return Ok(work);
         }
     }
 }

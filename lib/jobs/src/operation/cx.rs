@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::operation::lease::Starter;
-use crate::operation::status::Progress;
+use crate::operation::lease::{ACTOR, Starter};
+use crate::operation::status::{OperationState, Progress, changed, changed_data};
 use crate::{Error, Kind, StepError};
 
 /// What a step works with.
@@ -188,15 +188,27 @@ impl StepCx {
         let mut tx = self.spine.db().spine().await.map_err(Error::from)?;
         let goes_on = sqlx::query_scalar!(
             "update jobs.operations set irrevocable = not cancel_requested
-             where tenant_id = $1 and id = $2 returning irrevocable",
+             where tenant_id = $1 and id = $2 and not irrevocable returning irrevocable",
             self.tenant.uuid(),
             self.operation.uuid(),
         )
         .fetch_optional(tx.conn())
         .await
         .map_err(Error::from)?;
+        if goes_on == Some(true) {
+            // Whoever watches no longer offers to cancel it.
+            let data = changed_data(
+                self.kind.name,
+                &self.subject,
+                OperationState::Running,
+                Some(&self.step),
+                None,
+            );
+            let (tenant, request, now) = (self.tenant, self.starter.request, self.clock.now());
+            changed(&mut tx, tenant, self.operation, &ACTOR, request, &data, now).await?;
+        }
         tx.commit().await.map_err(Error::from)?;
-        // A context of no running operation has no row.
+        // One that said so before has nothing to change, and a context of no running operation has no row.
         if goes_on.unwrap_or(true) {
             return Ok(());
         }

@@ -9,11 +9,12 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::operation::status::{OperationState, Progress, StepState, changed, changed_data};
+use crate::round::{Claim, Owned};
 use crate::worker::Worker;
 use crate::{Error, Failure};
 
 /// Who says that an operation has changed.
-const ACTOR: Actor = Actor::System("jobs");
+pub(crate) const ACTOR: Actor = Actor::System("jobs");
 
 /// Who started an operation.
 #[derive(Debug, Clone)]
@@ -51,54 +52,22 @@ pub(crate) struct StepRow {
     pub(crate) undone: bool,
 }
 
-/// Takes the operation whose turn it is, if one can be taken: of the tenant that waits longest,
-/// what was begun before what was not, and then the oldest. Tenants in `busy` have had their share.
+/// Takes an operation of the first tenant from `from` on that has one to be taken, tenants in the order of their ids: what
+/// was begun before what was not, and then the oldest. Tenants in `busy` have had their share.
 pub(crate) async fn take(
     worker: &Worker,
     kinds: &[String],
     busy: &[Uuid],
+    from: Uuid,
     now: Timestamp,
-) -> Result<Option<Taken>, Error> {
-    let mut tx = worker.db().spine().await?;
-    let candidate = sqlx::query!(
-        r#"select o.tenant_id as "tenant_id!", o.id as "id!" from (
-               select distinct on (tenant_id) tenant_id, id
-               from jobs.operations a
-               where finished_at is null
-                 and kind = any($1)
-                 and tenant_id <> all($2)
-                 and due_at <= now()
-                 and (lease_until is null or lease_until <= now())
-                 and (state <> 'pending' or not exists (
-                     select from jobs.operations b
-                     where b.tenant_id = a.tenant_id and b.subject = a.subject and b.state in ('running', 'undoing')
-                 ) and not exists (
-                     select from jobs.operations b
-                     where b.tenant_id = a.tenant_id and b.subject = a.subject and b.state = 'pending' and b.id < a.id
-                 ))
-               order by tenant_id, state = 'pending', id
-           ) o
-           left join jobs.turns t on t.tenant_id = o.tenant_id and t.queue = 'operations'
-           order by t.at nulls first, o.id
-           limit 1"#,
+) -> Result<Claim<Taken>, Error> {
+    let mut tx = worker.db().queue().await?;
+    let lease = Uuid::now_v7();
+    let row = sqlx::query_file!(
+        "src/operation/take.sql",
+        from,
         kinds,
         busy,
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    let Some(candidate) = candidate else { return Ok(None) };
-    let lease = Uuid::now_v7();
-    let taken = sqlx::query!(
-        r#"update jobs.operations
-           set state = case state when 'pending' then 'running' else state end,
-               worker = $3, lease = $4, lease_until = now() + make_interval(secs => $5),
-               started_at = coalesce(started_at, $6)
-           where tenant_id = $1 and id = $2 and finished_at is null and due_at <= now()
-             and (lease_until is null or lease_until <= now())
-           returning kind, subject, state, input, actor, assumed_from, request_id, error, cancel_requested,
-                     finish_attempts"#,
-        candidate.tenant_id,
-        candidate.id,
         worker.name,
         lease,
         worker.tuning.lease.as_secs_f64(),
@@ -106,37 +75,35 @@ pub(crate) async fn take(
     )
     .fetch_optional(tx.conn())
     .await;
-    let taken = match taken {
+    let row = match row {
         Ok(Some(row)) => row,
-        // Another worker was faster with this one, or with another on the same subject.
-        Ok(None) => return Ok(None),
-        Err(error) if mpanel_pg::constraint(&error) == Some("operations_one_at_a_time") => return Ok(None),
+        Ok(None) => return Ok(Claim::Nothing),
+        // Another server was faster with another one on the same subject.
+        Err(error) if mpanel_pg::constraint(&error) == Some("operations_one_at_a_time") => return Ok(Claim::Lost),
         Err(error) => return Err(error.into()),
     };
-    sqlx::query!(
-        "insert into jobs.turns (tenant_id, queue, at) values ($1, 'operations', clock_timestamp())
-         on conflict (tenant_id, queue) do update set at = excluded.at",
-        candidate.tenant_id,
-    )
-    .execute(tx.conn())
-    .await?;
+    let (Some(kind), Some(subject), Some(state), Some(input), Some(actor), Some(request)) =
+        (row.kind, row.subject, row.state, row.input, row.actor, row.request_id)
+    else {
+        return Ok(Claim::Lost);
+    };
     tx.commit().await?;
-    Ok(Some(Taken {
-        tenant: TenantId::from_uuid(candidate.tenant_id),
-        id: OperationId::from_uuid(candidate.id),
+    Ok(Claim::Taken(Taken {
+        tenant: TenantId::from_uuid(row.tenant_id),
+        id: OperationId::from_uuid(row.id),
         lease,
-        kind: taken.kind,
-        subject: taken.subject,
-        state: OperationState::stored(&taken.state),
-        input: taken.input,
+        kind,
+        subject,
+        state: OperationState::stored(&state),
+        input,
         starter: Starter {
-            actor: taken.actor,
-            assumed_from: taken.assumed_from.map(TenantId::from_uuid),
-            request: RequestId::from_uuid(taken.request_id),
+            actor,
+            assumed_from: row.assumed_from.map(TenantId::from_uuid),
+            request: RequestId::from_uuid(request),
         },
-        failure: taken.error.map(serde_json::from_value).transpose()?,
-        cancel_requested: taken.cancel_requested,
-        finish_attempts: taken.finish_attempts.unsigned_abs(),
+        failure: row.error.map(serde_json::from_value).transpose()?,
+        cancel_requested: row.cancel_requested.unwrap_or_default(),
+        finish_attempts: row.finish_attempts.unwrap_or_default().unsigned_abs(),
     }))
 }
 
@@ -151,6 +118,12 @@ pub(crate) async fn to_cancel(worker: &Worker) -> Result<Vec<OperationId>, Error
     .await?;
     tx.commit().await?;
     Ok(ids.into_iter().map(OperationId::from_uuid).collect())
+}
+
+impl Owned for Taken {
+    fn owner(&self) -> Uuid {
+        self.tenant.uuid()
+    }
 }
 
 impl Taken {

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -11,7 +12,8 @@ use uuid::Uuid;
 
 use crate::operation::cx::Live;
 use crate::operation::drive::Drive;
-use crate::operation::lease::{take, to_cancel};
+use crate::operation::lease::{Taken, take, to_cancel};
+use crate::round::Round;
 use crate::worker::Worker;
 use crate::{Error, Operation};
 
@@ -29,6 +31,7 @@ pub(crate) async fn run(worker: Worker, clock: SharedClock, operations: Vec<Arc<
             .into_iter()
             .map(|operation| (operation.kind().name, operation))
             .collect(),
+        round: Round::default(),
         at_work: HashMap::new(),
         tasks: FuturesUnordered::new(),
     };
@@ -41,6 +44,7 @@ struct Runner {
     clock: SharedClock,
     kinds: Vec<String>,
     operations: HashMap<&'static str, Arc<dyn Operation>>,
+    round: Round,
     at_work: HashMap<OperationId, (TenantId, Arc<Live>)>,
     tasks: FuturesUnordered<BoxFuture<'static, OperationId>>,
 }
@@ -73,7 +77,7 @@ impl Runner {
         }
         while self.tasks.len() < self.worker.tuning.operations {
             let busy = self.busy();
-            let Some(taken) = take(&self.worker, &self.kinds, &busy, self.clock.now()).await? else {
+            let Some(taken) = self.next(&busy).await? else {
                 break;
             };
             let Some(operation) = self.operations.get(taken.kind.as_str()) else {
@@ -97,6 +101,16 @@ impl Runner {
             }));
         }
         Ok(())
+    }
+
+    async fn next(&mut self, busy: &[Uuid]) -> Result<Option<Taken>, Error> {
+        loop {
+            let from = self.round.from();
+            let claim = take(&self.worker, &self.kinds, busy, from, self.clock.now()).await?;
+            if let ControlFlow::Break(work) = self.round.after(claim) {
+                return Ok(work);
+            }
+        }
     }
 
     /// Tenants that have as much at work as one may have.

@@ -93,6 +93,10 @@ pub struct OperationStatus {
     pub steps: Vec<StepStatus>,
     pub error: Option<Failure>,
     pub cancel_requested: bool,
+    /// Whether asking for its cancellation would still do something.
+    pub cancellable: bool,
+    /// When the step that failed is tried again, while it waits for that.
+    pub next_try_at: Option<Timestamp>,
     /// `usr_…`, `tok_…` or `system:name`.
     pub actor: String,
     pub created_at: Timestamp,
@@ -106,6 +110,8 @@ pub struct StepStatus {
     pub key: String,
     pub title: String,
     pub state: StepState,
+    /// Times it was begun.
+    pub attempts: u32,
     /// Why it failed, or is tried again.
     pub error: Option<String>,
     pub started_at: Option<Timestamp>,
@@ -228,6 +234,8 @@ async fn select(
 ) -> Result<Vec<OperationStatus>, Error> {
     let rows = sqlx::query!(
         r#"select id, kind, subject, state, progress_done, progress_total, progress_unit, error, cancel_requested, actor,
+                  finished_at is null and state <> 'undoing' and not irrevocable and not cancel_requested as "cancellable!",
+                  case when finished_at is null and started_at is not null and due_at > now() then due_at end as "next_try_at: Ts",
                   created_at as "created_at: Ts", started_at as "started_at: Ts", finished_at as "finished_at: Ts"
            from jobs.operations
            where tenant_id = $1
@@ -260,6 +268,8 @@ async fn select(
                 steps: steps.remove(&row.id).unwrap_or_default(),
                 error: row.error.map(serde_json::from_value).transpose()?,
                 cancel_requested: row.cancel_requested,
+                cancellable: row.cancellable,
+                next_try_at: row.next_try_at.map(Timestamp::from),
                 actor: row.actor,
                 created_at: row.created_at.0,
                 started_at: row.started_at.map(Timestamp::from),
@@ -279,7 +289,7 @@ fn progress(done: Option<i64>, total: Option<i64>, unit: Option<String>) -> Opti
 
 async fn steps_of(tx: &mut TenantTx, operations: &[Uuid]) -> Result<HashMap<Uuid, Vec<StepStatus>>, Error> {
     let rows = sqlx::query!(
-        r#"select operation_id, key, title, state, error, started_at as "started_at: Ts", finished_at as "finished_at: Ts"
+        r#"select operation_id, key, title, state, attempts, error, started_at as "started_at: Ts", finished_at as "finished_at: Ts"
            from jobs.operation_steps where tenant_id = $1 and operation_id = any($2) order by position"#,
         tx.tenant().uuid(),
         operations,
@@ -292,6 +302,7 @@ async fn steps_of(tx: &mut TenantTx, operations: &[Uuid]) -> Result<HashMap<Uuid
             key: row.key,
             title: row.title,
             state: StepState::stored(&row.state),
+            attempts: row.attempts.unsigned_abs(),
             error: row.error,
             started_at: row.started_at.map(Timestamp::from),
             finished_at: row.finished_at.map(Timestamp::from),

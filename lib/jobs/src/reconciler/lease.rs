@@ -1,6 +1,8 @@
 //! Who runs a reconciler, and how its last pass went.
 
-use jiff::Timestamp;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 use mpanel_pg::{Ts, Tx};
 use uuid::Uuid;
 
@@ -56,26 +58,36 @@ pub(crate) async fn renew(worker: &Worker, name: &str, turn: &Turn) -> Result<bo
     Ok(done.rows_affected() > 0)
 }
 
-pub(crate) async fn give_back(
-    worker: &Worker,
-    name: &str,
-    turn: &Turn,
-    error: Option<&str>,
-    failures: u32,
-    now: Timestamp,
-) -> Result<(), Error> {
+/// How a pass went.
+pub(crate) struct Ended<'a> {
+    /// Why it failed, and how often in a row it has.
+    pub(crate) error: Option<&'a str>,
+    pub(crate) failures: u32,
+    pub(crate) now: Timestamp,
+    /// When the next one begins at the latest.
+    pub(crate) next: Duration,
+}
+
+pub(crate) async fn give_back(worker: &Worker, name: &str, turn: &Turn, ended: &Ended<'_>) -> Result<(), Error> {
     let mut tx = worker.db().spine().await?;
     sqlx::query!(
         "update jobs.reconcilers
-         set lease_until = null, lease = null, worker = null, finished_at = $3, error = $4, failures = $5, passes = passes + 1
+         set lease_until = null, lease = null, worker = null, finished_at = $3, error = $4, failures = $5,
+             failing_since = case when $5 > 0 then coalesce(failing_since, $3) end, next_at = $6, passes = passes + 1
          where name = $1 and lease = $2",
         name,
         turn.lease,
-        Ts(now) as _,
-        error,
-        i32::try_from(failures).unwrap_or(i32::MAX),
+        Ts(ended.now) as _,
+        ended.error,
+        i32::try_from(ended.failures).unwrap_or(i32::MAX),
+        Ts(later(ended.now, ended.next)) as _,
     )
     .execute(tx.conn())
     .await?;
     Ok(tx.commit().await?)
+}
+
+fn later(now: Timestamp, by: Duration) -> Timestamp {
+    let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
+    now.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -1,9 +1,14 @@
 mod lease;
 pub(crate) mod runner;
+mod status;
+
+pub use status::{ASKED, ReconcilerStatus, Stuck, reconcilers};
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+
+use mpanel_kernel::ids::TenantId;
 
 use crate::BoxError;
 
@@ -24,6 +29,23 @@ pub trait Reconciler: Send + Sync + 'static {
     /// # Errors
     /// Anything; the next pass then waits longer and longer, up to a minute or [`Reconciler::every`].
     async fn pass(&self) -> Result<PassReport, BoxError>;
+
+    /// Objects that it fails with again and again, the longest first; at most `most`. Of one tenant, or of all.
+    ///
+    /// # Errors
+    /// When the database is away.
+    async fn stuck(&self, _of: Option<TenantId>, _most: u32) -> Result<Vec<Stuck>, BoxError> {
+        Ok(Vec::new())
+    }
+
+    /// Makes an object of [`Reconciler::stuck`] due at once; `false` when it is not stuck. Whoever calls it wakes the
+    /// reconciler.
+    ///
+    /// # Errors
+    /// When the database is away.
+    async fn try_now(&self, _tenant: TenantId, _subject: &str) -> Result<bool, BoxError> {
+        Ok(false)
+    }
 }
 
 /// What a pass did.

@@ -12,7 +12,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::backoff::{jitter, pause};
-use crate::reconciler::lease::{Turn, give_back, renew, take};
+use crate::reconciler::ASKED;
+use crate::reconciler::lease::{Ended, Turn, give_back, renew, take};
 use crate::worker::Worker;
 use crate::{BoxError, PassReport, Reconciler, metrics};
 
@@ -22,51 +23,56 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 
 /// Runs reconcilers for ever. Dropped, it stops at once, as if killed.
 pub(crate) async fn run(worker: Worker, clock: SharedClock, tail: Tail, reconcilers: Vec<Arc<dyn Reconciler>>) {
-    let woken: Vec<(Arc<dyn Reconciler>, Arc<Notify>)> = reconcilers
+    let all: Vec<One> = reconcilers
         .into_iter()
-        .map(|reconciler| (reconciler, Arc::default()))
-        .collect();
-    let _tasks: Vec<_> = woken
-        .iter()
-        .map(|(reconciler, wake)| {
-            let one = One {
-                worker: worker.clone(),
-                clock: clock.clone(),
-                reconciler: reconciler.clone(),
-                wake: wake.clone(),
-            };
-            AbortOnDropHandle::new(spawn_named("reconciler", one.run()))
+        .map(|reconciler| One {
+            worker: worker.clone(),
+            clock: clock.clone(),
+            reconciler,
+            wake: Arc::default(),
+            asked: Arc::default(),
         })
         .collect();
-    pass_wakes_on(&tail, &woken).await;
+    let _tasks: Vec<_> = all
+        .iter()
+        .map(|one| AbortOnDropHandle::new(spawn_named("reconciler", one.clone().run())))
+        .collect();
+    pass_wakes_on(&tail, &all).await;
 }
 
-async fn pass_wakes_on(tail: &Tail, woken: &[(Arc<dyn Reconciler>, Arc<Notify>)]) {
+async fn pass_wakes_on(tail: &Tail, all: &[One]) {
     let mut rows = tail.subscribe();
     loop {
         match rows.recv().await {
             Ok(row) if row.is_state => {}
+            Ok(row) if row.topic == ASKED => {
+                for one in all.iter().filter(|one| one.reconciler.name() == row.key) {
+                    one.asked.notify_one();
+                    one.wake.notify_one();
+                }
+            }
             Ok(row) => {
-                for (reconciler, wake) in woken {
-                    if reconciler.wakes_on(&row.topic) {
-                        // Kept until the reconciler waits again, and only once: wakes are coalesced.
-                        wake.notify_one();
-                    }
+                for one in all.iter().filter(|one| one.reconciler.wakes_on(&row.topic)) {
+                    // Kept until the reconciler waits again, and only once: wakes are coalesced.
+                    one.wake.notify_one();
                 }
             }
             // What was missed may have been for anyone.
-            Err(RecvError::Lagged(_)) => woken.iter().for_each(|(_, wake)| wake.notify_one()),
+            Err(RecvError::Lagged(_)) => all.iter().for_each(|one| one.wake.notify_one()),
             // The process ends.
             Err(RecvError::Closed) => std::future::pending().await,
         }
     }
 }
 
+#[derive(Clone)]
 struct One {
     worker: Worker,
     clock: SharedClock,
     reconciler: Arc<dyn Reconciler>,
     wake: Arc<Notify>,
+    /// By a person, who does not wait until it is time to try again.
+    asked: Arc<Notify>,
 }
 
 impl One {
@@ -101,20 +107,27 @@ impl One {
         metrics::pass_ended(name, result.is_ok(), started.elapsed());
         let text = result.as_ref().err().map(|error| crate::error::chain(error.as_ref()));
         let failures = if text.is_some() { turn.failures + 1 } else { 0 };
-        if let Err(error) = give_back(&self.worker, name, &turn, text.as_deref(), failures, self.clock.now()).await {
+        let next = match &result {
+            Ok(report) => self.next(*report),
+            Err(_) => {
+                let longest = LONGEST_BACKOFF.min(self.reconciler.every());
+                jitter(pause(self.worker.tuning.poll, failures, longest))
+            }
+        };
+        let ended = Ended {
+            error: text.as_deref(),
+            failures,
+            now: self.clock.now(),
+            next,
+        };
+        if let Err(error) = give_back(&self.worker, name, &turn, &ended).await {
             tracing::warn!(reconciler = name, %error, "end of a pass not written");
         }
-        match (result, text) {
-            (Ok(report), _) => self.next(report),
-            (Err(_), text) => {
-                tracing::error!(reconciler = name, error = text, failures, "pass failed");
-                let longest = LONGEST_BACKOFF.min(self.reconciler.every());
-                let pause = jitter(pause(self.worker.tuning.poll, failures, longest));
-                // A wake does not shorten this: what fails must not fail as fast as events come.
-                sleep(pause).await;
-                Duration::ZERO
-            }
-        }
+        let Some(error) = text else { return next };
+        tracing::error!(reconciler = name, error, failures, "pass failed");
+        // A wake does not shorten this: what fails must not fail as fast as events come.
+        let _ = timeout(next, self.asked.notified()).await;
+        Duration::ZERO
     }
 
     fn next(&self, report: PassReport) -> Duration {

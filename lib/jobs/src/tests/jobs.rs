@@ -9,7 +9,7 @@ use mpanel_pg::{Reason, Tx};
 use serde_json::{Value, json};
 
 use super::support::{Fixture, server, until};
-use crate::{DeadJob, Job, JobCx, JobError, Runtime, Tuning, enqueue, list_dead, revive};
+use crate::{DeadFilter, DeadJob, Job, JobCx, JobError, Reach, Runtime, Tuning, enqueue, list_dead, retry_dead};
 
 /// Does as its payload says: `ok`, `retry`, `dead`, `hang`, or `third` (the third attempt works).
 #[derive(Default)]
@@ -71,7 +71,10 @@ async fn left(fixture: &Fixture) -> i64 {
 
 async fn dead(fixture: &Fixture) -> Vec<DeadJob> {
     let mut tx = fixture.db().platform(Reason::Administer("test")).await.unwrap();
-    list_dead(&mut tx, PageRequest::default()).await.unwrap().items
+    list_dead(&mut tx, Reach::Everyone, &DeadFilter::default(), PageRequest::default())
+        .await
+        .unwrap()
+        .items
 }
 
 async fn all_gone(fixture: &Fixture) {
@@ -104,7 +107,7 @@ async fn a_job_is_tried_again_until_it_works() {
 }
 
 #[tokio::test]
-async fn a_job_that_never_works_dies_stays_visible_and_can_be_revived() {
+async fn a_job_that_never_works_dies_stays_visible_and_can_be_tried_again() {
     let fixture = Fixture::new().await;
     let job = Arc::new(Obedient::default());
     let retried = add(&fixture, Some(fixture.tenant), "retry").await;
@@ -116,8 +119,8 @@ async fn a_job_that_never_works_dies_stays_visible_and_can_be_revived() {
     assert_eq!((of(retried).attempts, of(retried).error.as_str()), (4, "not now"));
     assert_eq!((of(refused).attempts, of(refused).tenant), (1, None));
     let mut tx = fixture.db().platform(Reason::Administer("test")).await.unwrap();
-    revive(&mut tx, retried).await.unwrap();
-    assert!(revive(&mut tx, JobId::generate()).await.is_err());
+    retry_dead(&mut tx, Reach::Everyone, retried).await.unwrap();
+    assert!(retry_dead(&mut tx, Reach::Everyone, JobId::generate()).await.is_err());
     tx.commit().await.unwrap();
     until(|| async { (job.runs.load(Ordering::SeqCst) == 9).then_some(()) }).await;
 }

@@ -1,4 +1,5 @@
 mod cancel;
+mod dead;
 mod fairness;
 mod forward;
 mod guard;
@@ -6,6 +7,7 @@ mod jobs;
 mod kill;
 mod leases;
 mod outage;
+mod queue;
 mod reconcilers;
 mod retention;
 mod starter;

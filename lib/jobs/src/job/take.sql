@@ -1,0 +1,27 @@
+with recursive waiting as (
+    (select tenant_id from jobs.jobs where state <> 'dead' and tenant_id >= $1 order by tenant_id, due_at limit 1)
+    union all
+    select (select j.tenant_id from jobs.jobs j where j.state <> 'dead' and j.tenant_id > w.tenant_id
+            order by j.tenant_id, j.due_at limit 1)
+    from waiting w where w.tenant_id is not null
+), candidate as (
+    select first.tenant_id, first.id
+    from waiting w cross join lateral (
+        select j.tenant_id, j.id from jobs.jobs j
+        where j.tenant_id = w.tenant_id and j.state <> 'dead' and j.kind = any($2) and j.due_at <= now()
+          and (j.lease_until is null or j.lease_until <= now())
+        order by j.due_at, j.id limit 1
+    ) first
+    where w.tenant_id <> all($3) limit 1
+), taken as (
+    update jobs.jobs j
+    set state = 'running', attempts = attempts + 1, worker = $4, lease = $5,
+        lease_until = now() + make_interval(secs => $6)
+    from candidate c
+    where j.tenant_id = c.tenant_id and j.id = c.id and j.state <> 'dead' and j.due_at <= now()
+      and (j.lease_until is null or j.lease_until <= now())
+    returning j.kind, j.payload, j.attempts
+)
+select c.tenant_id as "tenant_id!", c.id as "id!", t.kind as "kind?", t.payload as "payload?",
+       t.attempts as "attempts?"
+from candidate c left join taken t on true
