@@ -113,9 +113,15 @@ impl System {
         for (option, address) in addresses {
             command.args([option, &address.to_string()]);
         }
-        command
-            .env("MPANEL_RATE_REQUESTS_PER_SECOND", UNLIMITED)
-            .env("MPANEL_RATE_REQUESTS_BURST", UNLIMITED);
+        for rate in [
+            "REQUESTS_PER_SECOND",
+            "REQUESTS_BURST",
+            "CHANGES_PER_SECOND",
+            "TENANT_REQUESTS_PER_SECOND",
+            "ADDRESS_REQUESTS_PER_SECOND",
+        ] {
+            command.env(format!("MPANEL_RATE_{rate}"), UNLIMITED);
+        }
         command.stdout(log.try_clone()?).stderr(log);
         let begin = Instant::now();
         self.up = Some(command.spawn().context("cannot start setpriv")?);

@@ -2,14 +2,13 @@
 //! is revoked ends with the next request; nothing is cached.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{HeaderMap, Method, Uri};
 use mpanel_authz::{OpCx, OpCxParts, Permissions, Role};
 use mpanel_config::Rate;
-use mpanel_http::{Admission, Gate, Problem};
-use mpanel_identity::{Authenticated, Identity, Presented, Throttle, is_same_site_for_sure};
+use mpanel_http::{Admission, Gate, Policy, Problem, Quota};
+use mpanel_identity::{Authenticated, Identity, Presented, is_same_site_for_sure};
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::error::{FieldError, Kind};
 use mpanel_kernel::ids::{TenantId, UserId};
@@ -29,7 +28,7 @@ pub struct SessionGate {
     permissions: Arc<Permissions>,
     clock: SharedClock,
     /// By the hash of what is presented, so that a flood costs no look-up.
-    requests: Throttle<[u8; 32]>,
+    requests: Policy<[u8; 32]>,
 }
 
 impl SessionGate {
@@ -42,11 +41,10 @@ impl SessionGate {
         clock: SharedClock,
         rate: &Rate,
     ) -> Self {
-        let (burst, per_second) = (rate.requests_burst.max(1), rate.requests_per_second.max(1));
-        let refill = Duration::from_secs(1).saturating_mul(burst) / per_second;
+        let quota = Quota::with_burst(rate.requests_per_second, rate.requests_burst);
         Self {
             db,
-            requests: Throttle::new(clock.clone(), burst, refill),
+            requests: Policy::new("credential", "of this credential", quota, clock.clone()),
             identity,
             memberships,
             permissions,
@@ -69,10 +67,7 @@ impl SessionGate {
             let text = "too many credentials from your address were not valid; wait a moment and try again";
             Problem::new(Kind::RateLimited, "request.too_many_invalid", text).retry_after(seconds)
         })?;
-        self.requests.check(&key).map_err(|seconds| {
-            let text = "this credential makes too many requests; slow down";
-            Problem::new(Kind::RateLimited, "request.too_many", text).retry_after(seconds)
-        })?;
+        self.requests.take(&key, admission.standings)?;
         let host = mpanel_identity::host(admission.headers);
         let passive = is_stream(admission.uri);
         let mut tx = self.db.spine().await?;

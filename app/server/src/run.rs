@@ -6,11 +6,12 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::Router;
 use axum::middleware;
+use jiff::SignedDuration;
 use mpanel_config::Config;
 use mpanel_crypto::MasterKey;
-use mpanel_events::{FeedServer, ServedBoard, Spine, Tail, Vault, run_leader};
+use mpanel_events::{FeedServer, ServedBoard, Spine, Tail, Vault, consume, run_leader};
 use mpanel_fleet::{AllowedPeers, Directory};
-use mpanel_http::{Gate, KnownParameters, Slots};
+use mpanel_http::{Gate, KnownParameters, Policy, Quota, Rates, Slots};
 use mpanel_jobs::{Retention, Runtime, Tuning};
 use mpanel_kernel::clock::{SharedClock, SystemClock};
 use mpanel_pg::PgConnectOptions;
@@ -20,7 +21,7 @@ use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::contexts::{Contexts, permissions};
-use crate::gate::SessionGate;
+use crate::gate::{SessionGate, StepUp};
 use crate::http::events::StreamLimits;
 use crate::http::system::{self, System};
 use crate::http::{SpineState, spine_routes};
@@ -80,6 +81,8 @@ pub async fn run(options: Options, stop: impl Future<Output = ()> + Send + 'stat
     let following = tail.clone();
     let followed = db.clone();
     spawn_named("events.tail", async move { following.run(followed).await });
+    let found = consume(db.clone(), tail.clone(), contexts.projection());
+    spawn_named("tenancy.subtree", found);
     serve_feed(
         listeners.feed,
         &contexts,
@@ -89,13 +92,15 @@ pub async fn run(options: Options, stop: impl Future<Output = ()> + Send + 'stat
         data_plane::peers(edge_uid, dns_uid),
     )?;
 
+    let proof = SignedDuration::from_mins(config.sign_in.step_up_minutes.into());
+    let step_up = StepUp::of(&openapi::document(), proof);
     let gate: Arc<dyn Gate> = Arc::new(SessionGate::new(
         db.clone(),
         contexts.identity.clone(),
         Arc::new(contexts.tenancy.clone()),
         permissions()?,
         clock.clone(),
-        &config.rate,
+        (&config.rate, step_up),
     ));
     let (stopping, stopped) = watch::channel(false);
     let state = SpineState {
@@ -137,11 +142,11 @@ fn app(
             db: spine.db().clone(),
             clock: clock.clone(),
         })],
-        jobs: Vec::new(),
+        jobs: vec![contexts.post.job()],
         tuning: Tuning::default(),
     };
     let mut routes = spine_routes(Arc::new(state));
-    for module in contexts.modules() {
+    for module in contexts.modules(clock, config.tenants.grace_days) {
         routes = routes.merge(module.routes);
         public = public.merge(module.public_routes);
         runtime.operations.extend(module.operations);
@@ -159,14 +164,26 @@ fn app(
     let parameters = Arc::new(KnownParameters::of(&document));
     let parameters = middleware::from_fn_with_state(parameters, mpanel_http::known_parameters);
     let uploads = Slots::new(config.rate.uploads_per_credential);
+    let rate = &config.rate;
+    let rates = Arc::new(Rates::new(
+        &document,
+        Quota::per_second(rate.tenant_requests_per_second),
+        Quota::per_second(rate.changes_per_second),
+        Quota::per_minute(rate.costly_per_minute),
+        clock,
+    ));
+    let quota = Quota::per_second(rate.address_requests_per_second);
+    let addresses = Arc::new(Policy::new("address", "from your address", quota, clock.clone()));
     // The last layer is the first to see a request: strangers learn nothing of what an operation takes.
     Ok(routes
         .layer(parameters.clone())
         .layer(middleware::from_fn_with_state(uploads, mpanel_http::limit_uploads))
+        .layer(middleware::from_fn_with_state(rates, mpanel_http::limit_requests))
         .layer(middleware::from_fn_with_state(gate, mpanel_http::admit))
         .merge(public.layer(parameters))
         .merge(system::routes(Arc::new(system)))
         .fallback_service(pages)
+        .layer(middleware::from_fn_with_state(addresses, mpanel_http::limit_addresses))
         .layer(middleware::from_fn_with_state(clock.clone(), caller::identify))
         .layer(middleware::from_fn(mpanel_http::read_leftover)))
 }

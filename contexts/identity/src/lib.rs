@@ -32,7 +32,7 @@ pub use domain::Network;
 pub use error::Error;
 pub use http::api;
 pub use service::Authenticated;
-pub use throttle::{Guesses, Throttle};
+pub use throttle::Guesses;
 
 pub const MIGRATIONS: Migrations = Migrations {
     schema: "identity",

@@ -32,7 +32,7 @@ pub use sign_in::{SignIn, SignedIn};
 use crate::domain::{Network, Presence};
 use crate::error::Error;
 use crate::store::users::{self, Secrets};
-use crate::throttle::Throttle;
+use mpanel_kernel::throttle::Throttle;
 use crate::{Identity, Settings};
 
 pub const ACTIVATION_PREFIX: &str = "activate";

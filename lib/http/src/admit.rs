@@ -1,22 +1,26 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, Uri};
 use mpanel_authz::OpCx;
 
 use crate::caller::missing;
-use crate::{Caller, Problem, idempotency};
+use crate::{Caller, Problem, Standings, idempotency};
 
 /// What the gate may look at.
 #[derive(Debug)]
 pub struct Admission<'a> {
     pub method: &'a Method,
     pub uri: &'a Uri,
+    /// The pattern that the path matched, as the OpenAPI document writes it.
+    pub route: &'a str,
     pub headers: &'a HeaderMap,
     pub caller: &'a Caller,
+    /// Takes what a limit on requests leaves.
+    pub standings: &'a Standings,
 }
 
 /// Decides who makes a request and for which tenant: the one place where a credential is read.
@@ -37,13 +41,17 @@ pub async fn admit(State(gate): State<Arc<dyn Gate>>, request: Request, next: Ne
 }
 
 async fn admitted(gate: &dyn Gate, request: Request) -> Result<Request, Problem> {
-    let caller = request.extensions().get::<Caller>().ok_or_else(|| missing("Caller"))?;
+    let extensions = request.extensions();
+    let caller = extensions.get::<Caller>().ok_or_else(|| missing("Caller"))?;
+    let standings = &*Standings::of(extensions);
     let cx = gate
         .admit(Admission {
             method: request.method(),
             uri: request.uri(),
+            route: extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str),
             headers: request.headers(),
             caller,
+            standings,
         })
         .await?;
     // Only now is anything of the body read: a stranger's is none of our business.

@@ -14,6 +14,7 @@ mod list;
 mod module;
 mod problem;
 mod query;
+mod rate;
 mod slots;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -28,6 +29,7 @@ pub use leftover::read_leftover;
 pub use module::{Api, Module};
 pub use problem::{Problem, ProblemDocument, ProblemField, Result};
 pub use query::{KnownParameters, Paging, Query, known_parameters};
+pub use rate::{Policy, Quota, RATE_CLASS, Rates, Standings, limit_addresses, limit_requests};
 pub use slots::{Slot, Slots, limit_uploads, too_many};
 pub use utoipa;
 pub use utoipa_axum;

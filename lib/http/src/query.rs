@@ -77,6 +77,22 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
     }
 }
 
+/// Every operation of a document, with its method and path.
+pub(crate) fn operations(document: &OpenApi) -> impl Iterator<Item = (Method, &str, &Operation)> {
+    document.paths.paths.iter().flat_map(|(path, item)| {
+        let operations = [
+            (Method::GET, &item.get),
+            (Method::POST, &item.post),
+            (Method::PUT, &item.put),
+            (Method::PATCH, &item.patch),
+            (Method::DELETE, &item.delete),
+        ];
+        operations
+            .into_iter()
+            .filter_map(move |(method, operation)| Some((method, path.as_str(), operation.as_ref()?)))
+    })
+}
+
 /// The query parameters of every operation, by method and path.
 pub struct KnownParameters(HashMap<(Method, String), BTreeSet<String>>);
 
@@ -84,22 +100,11 @@ impl KnownParameters {
     /// What `document` says.
     #[must_use]
     pub fn of(document: &OpenApi) -> Self {
-        let mut known = HashMap::new();
-        for (path, item) in &document.paths.paths {
-            let operations = [
-                (Method::GET, &item.get),
-                (Method::POST, &item.post),
-                (Method::PUT, &item.put),
-                (Method::PATCH, &item.patch),
-                (Method::DELETE, &item.delete),
-            ];
-            for (method, operation) in operations {
-                if let Some(operation) = operation {
-                    known.insert((method, path.clone()), query_parameters(operation));
-                }
-            }
-        }
-        Self(known)
+        let all = operations(document);
+        Self(
+            all.map(|(method, path, operation)| ((method, path.to_owned()), query_parameters(operation)))
+                .collect(),
+        )
     }
 
     fn check(&self, method: &Method, path: &str, query: &str) -> Result<(), Problem> {

@@ -1,6 +1,7 @@
 mod admission;
 mod leftover;
 mod queries;
+mod rate;
 mod words;
 
 use axum::body::Body;

@@ -6,7 +6,9 @@ pub mod clock;
 pub mod error;
 pub mod ids;
 pub mod names;
+pub mod network;
 pub mod paging;
+pub mod throttle;
 
 #[cfg(test)]
 mod tests;

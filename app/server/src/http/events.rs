@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, Uri};
 use mpanel_authz::{Action, OpCx, actions};
 use mpanel_config::Rate;
 use mpanel_events::{FeedRow, events_after};
-use mpanel_http::{Admission, Caller, Cx, ProblemDocument, Result, Slot, Slots, too_many};
+use mpanel_http::{Admission, Caller, Cx, ProblemDocument, Result, Slot, Slots, Standings, too_many};
 use mpanel_identity::Network;
 use mpanel_kernel::error::{FieldError, Kind};
 use mpanel_telemetry::spawn_named;
@@ -210,8 +210,10 @@ impl Stream {
         let admission = Admission {
             method: &self.method,
             uri: &self.uri,
+            route: self.uri.path(),
             headers: &self.headers,
             caller: &self.caller,
+            standings: &Standings::default(),
         };
         match self.state.gate.admit(admission).await {
             // Without the membership, a request that names no tenant would be for another one.

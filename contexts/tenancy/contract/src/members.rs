@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
-use mpanel_authz::{Assumption, Rights, Role, RoleRef, TenantKind};
+use mpanel_authz::{Assumption, Rights, RoleRef, TenantKind};
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_pg::{Error, SpineTx, TenantTx};
 
@@ -31,6 +31,8 @@ pub struct Acting {
     pub assumed_from: Option<TenantId>,
     /// The user's leave to act for it as a member of that ancestor, if one is open.
     pub assumption: Option<Assumption>,
+    /// Whether those above have to ask the tenant, which programs cannot.
+    pub demands_consent: bool,
     /// Whether the tenant of that membership is suspended or stands below one that is: then it is good for looking
     /// only.
     pub suspended: bool,
@@ -66,7 +68,7 @@ pub trait Memberships: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the database is away.
-    async fn join(&self, tx: &mut TenantTx, user: UserId, role: Role, now: Timestamp) -> Result<(), Error>;
+    async fn join(&self, tx: &mut TenantTx, user: UserId, role: RoleRef, now: Timestamp) -> Result<(), Error>;
 
     /// Gives the membership that `from` has in the transaction's tenant to `to`, who keeps the own
     /// role when there is one; in the caller's transaction, and the caller records the event.

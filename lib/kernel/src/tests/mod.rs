@@ -1,3 +1,4 @@
 mod ids;
 mod names;
 mod paging;
+mod throttle;

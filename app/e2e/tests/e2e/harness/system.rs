@@ -59,6 +59,10 @@ impl System {
         for (name, value) in [
             ("MPANEL_RATE_REQUESTS_PER_SECOND", "100000"),
             ("MPANEL_RATE_REQUESTS_BURST", "100000"),
+            ("MPANEL_RATE_CHANGES_PER_SECOND", "100000"),
+            ("MPANEL_RATE_COSTLY_PER_MINUTE", "100000"),
+            ("MPANEL_RATE_TENANT_REQUESTS_PER_SECOND", "100000"),
+            ("MPANEL_RATE_ADDRESS_REQUESTS_PER_SECOND", "100000"),
             ("MPANEL_RATE_LOGINS_PER_MINUTE_ADDRESS", "100000"),
         ]
         .iter()

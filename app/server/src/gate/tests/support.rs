@@ -6,7 +6,7 @@ use axum::routing::any;
 use axum::{Json, Router};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{Permissions, Role, TenantKind};
 use mpanel_config::Rate;
 use mpanel_crypto::MasterKey;
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::gate::SessionGate;
+use crate::gate::{SessionGate, StepUp};
 use crate::openapi::PREFIX;
 
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -46,6 +46,13 @@ pub struct Person {
     pub user: String,
     cookie: String,
     remote_cookie: String,
+}
+
+impl Person {
+    /// The session on the machine itself goes on under the cookie of an answer.
+    pub fn goes_on(&mut self, answer: &Answer) {
+        self.cookie = answer.cookie();
+    }
 }
 
 async fn probe(Cx(cx): Cx) -> Json<Value> {
@@ -78,6 +85,8 @@ impl World {
             logins_per_minute_address: 1000,
             logins_per_minute_account: 1000,
             guesses_burst: BURST,
+            step_up: SignedDuration::from_mins(10),
+            history_days: 90,
         };
         let identity = Identity::open(spine, shared.clone(), Arc::new(tenancy.clone()), settings)
             .await
@@ -88,6 +97,10 @@ impl World {
             logins_per_minute_account: 1000,
             requests_per_second: 10,
             requests_burst: BURST,
+            changes_per_second: 1000,
+            costly_per_minute: 1000,
+            tenant_requests_per_second: 1000,
+            address_requests_per_second: 1000,
             streams_per_credential: 1,
             streams_per_address: 1,
             uploads_per_credential: 1,
@@ -98,7 +111,7 @@ impl World {
             Arc::new(tenancy.clone()),
             Arc::new(Permissions::new(roles).unwrap()),
             shared.clone(),
-            &rate,
+            (&rate, StepUp::of(&crate::openapi::document(), SignedDuration::from_mins(10))),
         ));
         let modules = [
             mpanel_tenancy::module(tenancy.clone(), Arc::new(identity.clone())),

@@ -1,0 +1,7 @@
+mod file;
+mod letter;
+mod message;
+mod peer;
+mod post;
+mod smtp;
+mod support;
