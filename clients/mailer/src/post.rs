@@ -78,11 +78,13 @@ impl Post {
         tx: &mut TenantTx,
         to: &EmailAddress,
         letter: &Letter,
-    ) -> Result<(), mpanel_jobs::Error> {
+    ) -> Result<(), mpanel_events::Error> {
         let sealer = self.0.vault.tenant(tx).await?;
         let payload = self.seal(&sealer, self.write(to, letter))?;
         let tenant = tx.tenant();
-        enqueue(tx, Some(tenant), SEND, &payload, Duration::ZERO, &self.0.clock).await?;
+        enqueue(tx, Some(tenant), SEND, &payload, Duration::ZERO, &self.0.clock)
+            .await
+            .map_err(not_queued)?;
         Ok(())
     }
 
@@ -95,10 +97,12 @@ impl Post {
         tx: &mut PlatformTx,
         to: &EmailAddress,
         letter: &Letter,
-    ) -> Result<(), mpanel_jobs::Error> {
+    ) -> Result<(), mpanel_events::Error> {
         let sealer = self.0.vault.platform(tx).await?;
         let payload = self.seal(&sealer, self.write(to, letter))?;
-        enqueue(tx, None, SEND, &payload, Duration::ZERO, &self.0.clock).await?;
+        enqueue(tx, None, SEND, &payload, Duration::ZERO, &self.0.clock)
+            .await
+            .map_err(not_queued)?;
         Ok(())
     }
 
@@ -129,7 +133,7 @@ impl Post {
         }
     }
 
-    fn seal(&self, sealer: &Sealer, mail: Mail) -> Result<Payload, mpanel_jobs::Error> {
+    fn seal(&self, sealer: &Sealer, mail: Mail) -> Result<Payload, mpanel_events::Error> {
         let sealed = sealer.seal(&place(mail.id), &serde_json::to_vec(&mail)?);
         Ok(Payload {
             mail: mail.id,
@@ -199,6 +203,15 @@ impl Job for Post {
 
 fn place(mail: MailId) -> Place {
     Place::new("jobs.jobs", "payload", mail)
+}
+
+fn not_queued(error: mpanel_jobs::Error) -> mpanel_events::Error {
+    match error {
+        mpanel_jobs::Error::Db(error) => error.into(),
+        mpanel_jobs::Error::Spine(error) => error,
+        // Nothing else comes of a row that is added.
+        other => <serde_json::Error as serde::ser::Error>::custom(other).into(),
+    }
 }
 
 fn later(error: mpanel_pg::Error) -> JobError {

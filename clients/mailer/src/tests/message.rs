@@ -48,7 +48,7 @@ fn a_sender_is_an_address_with_or_without_a_name() {
         ("mPanel <panel@example.com>", "From: mPanel <panel@example.com>"),
         (
             "\"Host, Inc.\" <panel@example.com>",
-            "From: \"Host, Inc.\" <panel@example.com>",
+            "From: =?utf-8?b?SG9zdCwgSW5jLg==?= <panel@example.com>",
         ),
     ] {
         let message = compose(&mail("ada@example.com"), &Sender::parse(text).unwrap()).unwrap();

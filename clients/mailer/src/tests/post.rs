@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use mpanel_crypto::MasterKey;
 use mpanel_events::{Spine, Tail, Vault};
-use mpanel_jobs::{Job, Runtime, Tuning, list_dead};
+use mpanel_jobs::{DeadFilter, Job, Reach, Runtime, Tuning, list_dead};
 use mpanel_kernel::clock::{ManualClock, SharedClock};
 use mpanel_kernel::ids::TenantId;
 use mpanel_kernel::paging::PageRequest;
@@ -129,7 +129,9 @@ impl World {
     async fn dead(&self) -> Vec<String> {
         loop {
             let mut tx = self.db.platform(Reason::Administer("test")).await.unwrap();
-            let page = list_dead(&mut tx, PageRequest::default()).await.unwrap();
+            let page = list_dead(&mut tx, Reach::Everyone, &DeadFilter::default(), PageRequest::default())
+                .await
+                .unwrap();
             if !page.items.is_empty() {
                 return page
                     .items
