@@ -1,0 +1,123 @@
+use mpanel_jobs::{Kind, OperationState};
+
+/// Around its effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    Before,
+    After,
+}
+
+/// Which of an operation's functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Run,
+    Undo,
+    Finished,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// It is done twice.
+    Twice,
+    /// It fails for now.
+    Retry(Moment),
+    /// It fails for good.
+    Fail(Moment),
+    Panic(Moment),
+    /// The worker dies.
+    Kill(Moment),
+    /// The worker dies where the step has waited so often.
+    KillInside(usize),
+    /// Somebody cancels the operation.
+    Cancel(Moment),
+}
+
+/// Something that goes wrong once, at one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) part: Part,
+    pub(crate) step: String,
+    pub(crate) wrong: Wrong,
+}
+
+/// Faults of one run, and how it may end.
+#[derive(Debug, Clone)]
+pub(crate) struct Scenario {
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) ends: &'static [OperationState],
+}
+
+const SUCCEEDED: &[OperationState] = &[OperationState::Succeeded];
+const FAILED: &[OperationState] = &[OperationState::Failed];
+/// Somebody may come too late.
+const CANCELLED: &[OperationState] = &[OperationState::Cancelled, OperationState::Succeeded];
+
+impl Scenario {
+    pub(crate) fn name(&self) -> String {
+        if self.faults.is_empty() {
+            return "nothing goes wrong".to_owned();
+        }
+        let faults = self.faults.iter();
+        let names = faults.map(|fault| format!("{:?} in {:?} {}", fault.wrong, fault.part, fault.step));
+        names.collect::<Vec<_>>().join(", then ")
+    }
+}
+
+fn fault(part: Part, step: &str, wrong: Wrong) -> Fault {
+    Fault {
+        part,
+        step: step.to_owned(),
+        wrong,
+    }
+}
+
+/// Everything that can go wrong with an operation of this kind, one thing after the other.
+pub(crate) fn all(kind: &'static Kind) -> Vec<Scenario> {
+    use Moment::{After, Before};
+    let mut all = vec![Scenario {
+        faults: Vec::new(),
+        ends: SUCCEEDED,
+    }];
+    let mut add = |faults: Vec<Fault>, ends| all.push(Scenario { faults, ends });
+    for step in kind.steps {
+        let one = |wrong| vec![fault(Part::Run, step.key, wrong)];
+        add(one(Wrong::Twice), SUCCEEDED);
+        for moment in [Before, After] {
+            add(one(Wrong::Retry(moment)), SUCCEEDED);
+            add(one(Wrong::Kill(moment)), SUCCEEDED);
+            add(one(Wrong::Fail(moment)), FAILED);
+            add(one(Wrong::Cancel(moment)), CANCELLED);
+        }
+        for waits in [1, 4, 12] {
+            add(one(Wrong::KillInside(waits)), SUCCEEDED);
+        }
+        add(one(Wrong::Panic(After)), FAILED);
+    }
+    let Some(last) = kind.steps.last() else { return all };
+    // The way back from the end: whatever was done is undone.
+    let turn = || fault(Part::Run, last.key, Wrong::Fail(After));
+    for step in kind.steps {
+        for wrong in [
+            Wrong::Twice,
+            Wrong::Retry(After),
+            Wrong::Kill(Before),
+            Wrong::Kill(After),
+            Wrong::KillInside(3),
+        ] {
+            add(vec![turn(), fault(Part::Undo, step.key, wrong)], FAILED);
+        }
+    }
+    for wrong in [
+        Wrong::Twice,
+        Wrong::Retry(Before),
+        Wrong::Retry(After),
+        Wrong::Kill(Before),
+        Wrong::Kill(After),
+        Wrong::KillInside(3),
+    ] {
+        add(vec![fault(Part::Finished, "", wrong)], SUCCEEDED);
+        add(vec![turn(), fault(Part::Finished, "", wrong)], FAILED);
+    }
+    all
+}
