@@ -10,9 +10,11 @@ mod consume;
 mod epoch;
 mod error;
 mod idempotency;
+mod keys;
 mod leader;
 mod metrics;
 mod outbox;
+mod sealed;
 mod served;
 mod server;
 mod states;
@@ -31,8 +33,10 @@ pub use consume::{Consumer, consume, consume_available};
 pub use epoch::notice_restore;
 pub use error::Error;
 pub use idempotency::purge_expired;
+pub use keys::{KeyError, forget_keys, masters, next_path, open_master, rewrap_keys};
 pub use leader::{move_committed, run_leader};
 pub use outbox::{State, event, publish};
+pub use sealed::SealedColumn;
 pub use served::{ConsumerStatus, Served, ServedBoard};
 pub use server::{FeedServer, NodeDirectory, Refused, Task, UsageSink};
 pub use states::current_states;
@@ -48,6 +52,9 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0002_audit", include_str!("../migrations/0002_audit.sql")),
     ],
 };
+
+/// What this crate seals.
+pub const SEALED: &[SealedColumn] = sealed::SEALED;
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ mod feed_order;
 mod followers;
 mod history;
 mod idempotency;
+mod keys;
 mod retention;
 mod search;
 mod served;
