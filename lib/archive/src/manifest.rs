@@ -27,6 +27,8 @@ pub struct Head {
     /// Rows of every table (`schema.table`) at the moment that the archive shows.
     pub rows: BTreeMap<String, i64>,
     pub keys: KeyNote,
+    /// How many values only the master key opens, by `schema.table.column`.
+    pub sealed: BTreeMap<String, i64>,
     /// Settings that stood elsewhere than in the file that is in the archive; secrets by name only.
     pub settings: BTreeMap<String, String>,
 }

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout};
 
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection};
+use sqlx::postgres::{PgConnectOptions, PgRow};
+use sqlx::{Connection, FromRow, PgConnection};
 
 use crate::{Error, Tx};
 
@@ -145,12 +145,15 @@ impl Snapshot {
         Ok(by_schema)
     }
 
-    /// What a statement counts.
+    /// What a statement without parameters finds at this moment: rows as tuples.
     ///
     /// # Errors
-    /// When the database is away.
-    pub async fn count(&mut self, statement: &'static str) -> Result<i64, Error> {
-        Ok(sqlx::query_scalar(statement).fetch_one(&mut self.connection).await?)
+    /// When the database is away, or the rows are others than asked for.
+    pub async fn fetch<T>(&mut self, statement: &'static str) -> Result<Vec<T>, Error>
+    where
+        T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        Ok(sqlx::query_as(statement).fetch_all(&mut self.connection).await?)
     }
 
     /// Starts the dump of this moment; the snapshot must live until the dump has begun to come.

@@ -29,6 +29,7 @@ pub fn a_head() -> Head {
             included: true,
             master: Some("00".into()),
         },
+        sealed: [("identity.users.totp_secret".to_owned(), 1)].into(),
         settings: Default::default(),
     }
 }

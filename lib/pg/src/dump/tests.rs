@@ -53,13 +53,11 @@ async fn what_is_dumped_at_a_moment_is_loaded_with_its_owners_and_policies() {
     let rows = snapshot.rows().await.unwrap();
     assert_eq!((rows["things.things"], rows["things.plain"]), (50, 7));
     assert_eq!(snapshot.migrations().await.unwrap()["things"], ["0001_things"]);
-    assert_eq!(
-        snapshot
-            .count("select count(*) from things.things where text like 'thing%'")
-            .await
-            .unwrap(),
-        50
-    );
+    let counted: Vec<(i64,)> = snapshot
+        .fetch("select count(*) from things.things where text like 'thing%'")
+        .await
+        .unwrap();
+    assert_eq!(counted, [(50,)]);
     let mut dump = snapshot.dump(&target).unwrap();
     let mut bytes = Vec::new();
     dump.read_to_end(&mut bytes).unwrap();
