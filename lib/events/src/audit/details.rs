@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use mpanel_authz::OpCx;
+use mpanel_authz::{Actor, OpCx};
 use mpanel_crypto::{Error as CryptoError, Place, Sealer};
 use mpanel_kernel::ids::{AuditId, UserId};
 use mpanel_pg::TenantTx;
@@ -32,7 +32,9 @@ impl Origin {
         Self {
             address: cx.address(),
             user_agent: device.map(|device| one_line(&device.user_agent)),
-            credential: device.and_then(|device| device.credential.clone()),
+            credential: device
+                .and_then(|device| device.credential.clone())
+                .or_else(|| cx.actor().token().map(|token| token.to_string())),
         }
     }
 
@@ -102,7 +104,7 @@ pub(super) async fn seal(
 ) -> Result<Vec<Part>, Error> {
     let mut parts = Vec::new();
     let origin = Origin::of(cx);
-    if let Some(actor) = cx.actor().user()
+    if let Some(actor) = whose(cx.actor())
         && !origin.is_unknown()
     {
         let sealer = vault.person(tx, actor).await?;
@@ -113,6 +115,14 @@ pub(super) async fn seal(
         parts.push(Part::seal(&sealer, What::Facts, (*person, id), facts)?);
     }
     Ok(parts)
+}
+
+/// Under whose keys the origin goes. A service account is no person, but its tokens are used from somewhere too.
+fn whose(actor: &Actor) -> Option<UserId> {
+    match actor {
+        Actor::Service { account, .. } => Some(UserId::from_uuid(account.uuid())),
+        Actor::User(_) | Actor::Token { .. } | Actor::System(_) | Actor::Step(_) => actor.user(),
+    }
 }
 
 impl Part {

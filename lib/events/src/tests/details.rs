@@ -80,6 +80,17 @@ async fn v16_2_1_an_entry_says_from_where_and_by_what_credential() {
 }
 
 #[tokio::test]
+async fn a_token_is_the_credential_of_what_programs_do() {
+    let fixture = Fixture::new().await;
+    let cx = fixture.cx_by_token();
+    let entry = invite(&fixture, &cx, UserId::generate()).await;
+    let Some(Opened::Known(seen)) = details(&fixture, entry.id).await.origin else {
+        panic!("the token is not known")
+    };
+    assert_eq!(seen.credential, Some(cx.actor().reference()));
+}
+
+#[tokio::test]
 async fn personal_facts_are_sealed_and_stand_nowhere_else() {
     let fixture = Fixture::new().await;
     let person = UserId::generate();
