@@ -182,6 +182,7 @@ fn app(
         .layer(middleware::from_fn_with_state(gate, mpanel_http::admit))
         .merge(public.layer(parameters))
         .merge(system::routes(Arc::new(system)))
+        .layer(middleware::from_fn_with_state(mpanel_http::LONGEST_ANSWER, mpanel_http::limit_time))
         .fallback_service(pages)
         .layer(middleware::from_fn_with_state(addresses, mpanel_http::limit_addresses))
         .layer(middleware::from_fn_with_state(clock.clone(), caller::identify))

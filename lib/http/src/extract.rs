@@ -40,7 +40,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Ids<T> 
     }
 }
 
-/// A JSON body of at most 1 MiB, in and out.
+/// A JSON body of at most 1 MiB, in and out; of strangers, 64 KiB.
 ///
 /// What is no JSON answers 400; what is JSON of another shape answers 422 and names the field.
 pub struct Json<T>(pub T);
@@ -56,7 +56,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
                 "send the body as JSON, with the header Content-Type: application/json",
             ));
         }
-        let bytes = body::read(request.into_body()).await?;
+        let most = match request.extensions().get::<OpCx>() {
+            Some(_) => body::MAX_JSON,
+            None => body::MAX_STRANGERS_JSON,
+        };
+        let bytes = body::read(request.into_body(), most).await?;
         parse(&bytes).map(Self)
     }
 }

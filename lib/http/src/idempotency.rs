@@ -8,7 +8,7 @@ use mpanel_authz::IdempotencyKey;
 use mpanel_kernel::error::FieldError;
 
 use crate::Problem;
-use crate::body::is_json;
+use crate::body::{MAX_JSON, is_json};
 use crate::caller::missing;
 
 const NAME: &str = "idempotency-key";
@@ -38,7 +38,7 @@ pub async fn read(request: Request) -> Result<(Request, Option<IdempotencyKey>),
     }
     // A request without a body need not say of what type it is.
     if is_json(&parts.headers) || !parts.headers.contains_key(header::CONTENT_TYPE) {
-        let bytes = crate::body::read(body).await?;
+        let bytes = crate::body::read(body, MAX_JSON).await?;
         hash.update(b"json\n");
         hash.update(&bytes);
         body = Body::from(bytes);

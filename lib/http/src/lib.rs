@@ -18,6 +18,7 @@ mod rate;
 mod slots;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod time;
 mod words;
 
 pub use admit::{Admission, Gate, admit};
@@ -31,6 +32,7 @@ pub use problem::{Problem, ProblemDocument, ProblemField, Result};
 pub use query::{KnownParameters, Paging, Query, known_parameters};
 pub use rate::{Policy, Quota, RATE_CLASS, Rates, Standings, limit_addresses, limit_requests};
 pub use slots::{Slot, Slots, limit_uploads, too_many};
+pub use time::{LONGEST_ANSWER, limit_time};
 pub use utoipa;
 pub use utoipa_axum;
 pub use words::{RoleWord, TenantKindWord};

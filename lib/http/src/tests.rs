@@ -1,4 +1,5 @@
 mod admission;
+mod bodies;
 mod leftover;
 mod queries;
 mod rate;
