@@ -3,6 +3,7 @@ mod cancelled;
 mod deploy;
 mod domains;
 mod fairness;
+mod faults;
 mod hashing;
 mod http;
 mod leftovers;
