@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::SignedDuration;
-use mpanel_authz::{Permissions, RoleRow};
+use mpanel_authz::{Permissions, ResourceInfo, RoleRow};
 use mpanel_certificates::CertificateStore;
 use mpanel_client_agent::{Agent, UnixAgent};
 use mpanel_config::Config;
@@ -67,7 +67,7 @@ pub fn apis() -> Vec<Api> {
 
 /// The role table of the whole product.
 pub fn permissions() -> anyhow::Result<Arc<Permissions>> {
-    Ok(Arc::new(Permissions::new(roles())?))
+    Ok(Arc::new(Permissions::new(roles())?.described(resources())))
 }
 
 /// Every context, open.

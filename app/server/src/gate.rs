@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::{HeaderMap, Method, Uri};
-use mpanel_authz::{OpCx, OpCxParts, Permissions, Role};
+use mpanel_authz::{OpCx, OpCxParts, Permissions, Role, Scopes};
 use mpanel_config::Rate;
 use mpanel_http::{Admission, Gate, Policy, Problem, Quota};
 use mpanel_identity::{Authenticated, Identity, Presented, is_same_site_for_sure};
@@ -95,6 +95,7 @@ impl SessionGate {
             Some(acting) if who.bound && tenant != who.tenant && acting.assumed_from != Some(who.tenant) => {
                 Err(no_tenant())
             }
+            Some(acting) if !may_act_below(who, &acting) => Err(no_assumption(&acting)),
             Some(acting) => Ok(Some((tenant, acting))),
             None if named.is_none() && !who.bound => Ok(None),
             None => Err(no_tenant()),
@@ -243,6 +244,28 @@ fn no_tenant() -> Problem {
         "request.tenant_not_found",
         "there is no such tenant, or you may not act for it",
     )
+}
+
+/// Whether nothing but a membership is asked for, or what else has to be is there: a person says why first, by opening
+/// an assumption; a program is made for it, and goes in only where nobody has to be asked.
+fn may_act_below(who: &Authenticated, acting: &Acting) -> bool {
+    let made_for_it = || who.scopes.as_ref().is_some_and(Scopes::acts_below) && !acting.demands_consent;
+    acting.assumed_from.is_none() || acting.assumption.is_some() || made_for_it()
+}
+
+/// Whoever is told this sees the tenant in a list of those below the own one.
+fn no_assumption(acting: &Acting) -> Problem {
+    let (code, text) = match acting.demands_consent {
+        true => (
+            "tenancy.assumption.consent_required",
+            "this account wants to be asked: say why you want to act for it, and wait for its answer",
+        ),
+        false => (
+            "tenancy.assumption.required",
+            "this account is below yours: say why you act for it first, or use a token that may act below",
+        ),
+    };
+    Problem::new(Kind::Forbidden, code, text)
 }
 
 fn operation_path(uri: &Uri) -> &str {

@@ -19,7 +19,7 @@ use mpanel_kernel::ids::TenantId;
 use mpanel_pg::{Migrations, Reason};
 
 use authority::Authority;
-pub use authz::ROLES;
+pub use authz::{RESOURCES, ROLES};
 pub use error::Error;
 pub use http::api;
 

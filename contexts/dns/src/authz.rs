@@ -1,5 +1,5 @@
 use mpanel_authz::Action::{Create, Delete, List, Modify, Read};
-use mpanel_authz::{Action, Resource, Role, RoleRow, TenantKind};
+use mpanel_authz::{Action, Resource, ResourceInfo, Role, RoleRow, TenantKind};
 
 /// Zones of a tenant.
 pub struct Zone;
@@ -12,6 +12,12 @@ pub struct Record;
 impl Resource for Record {
     const NAME: &'static str = "dns.record";
 }
+
+/// What people are told of these when they put a role together.
+pub const RESOURCES: &[ResourceInfo] = &[
+    ResourceInfo::new(Zone::NAME, "DNS zones", "Domains whose DNS is answered here."),
+    ResourceInfo::new(Record::NAME, "DNS records", "What a zone answers."),
+];
 
 const fn row(role: Role, resource: &'static str, actions: &'static [Action]) -> RoleRow {
     RoleRow {

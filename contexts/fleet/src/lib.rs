@@ -20,7 +20,7 @@ use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::ids::{NodeId, TenantId};
 use mpanel_pg::{Migrations, Reason};
 
-pub use authz::ROLES;
+pub use authz::{RESOURCES, ROLES};
 pub use directory::{AllowedPeers, Directory};
 pub use error::Error;
 pub use http::api;

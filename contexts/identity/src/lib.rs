@@ -26,7 +26,7 @@ use mpanel_tenancy_contract::Memberships;
 use domain::RealmId;
 use service::LoginThrottle;
 
-pub use authz::ROLES;
+pub use authz::{RESOURCES, ROLES};
 pub use credential::{CredentialError, Presented, SESSION_COOKIE, host, is_cross_site, is_same_site_for_sure};
 pub use domain::Network;
 pub use error::Error;

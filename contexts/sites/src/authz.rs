@@ -1,5 +1,5 @@
 use mpanel_authz::Action::{Create, Delete, List, Modify, Operate, Read};
-use mpanel_authz::{Action, Resource, Role, RoleRow, TenantKind};
+use mpanel_authz::{Action, Resource, ResourceInfo, Role, RoleRow, TenantKind};
 
 /// Websites.
 pub struct Site;
@@ -24,6 +24,14 @@ pub struct Release;
 impl Resource for Release {
     const NAME: &'static str = "sites.release";
 }
+
+/// What people are told of these when they put a role together.
+pub const RESOURCES: &[ResourceInfo] = &[
+    ResourceInfo::new(Site::NAME, "Websites", "The websites themselves, their settings and traffic."),
+    ResourceInfo::new(Domain::NAME, "Site domains", "Host names at which a website answers."),
+    ResourceInfo::new(Upload::NAME, "Uploads", "Archives on their way to a website."),
+    ResourceInfo::new(Release::NAME, "Releases", "Versions of a website's files, and which of them is shown."),
+];
 
 const fn row(role: Role, resource: &'static str, actions: &'static [Action]) -> RoleRow {
     RoleRow {

@@ -32,7 +32,7 @@ use mpanel_kernel::names::DomainName;
 use mpanel_pg::Migrations;
 use mpanel_tenancy_contract::{Entitlements, Metering, NameClaims, Suspensions};
 
-pub use authz::ROLES;
+pub use authz::{RESOURCES, ROLES};
 pub use error::Error;
 pub use http::api;
 

@@ -1,7 +1,11 @@
 //! Pure types and decisions.
 
+mod assumption;
 mod limits;
+mod role;
 mod tenant;
 
+pub use assumption::{Assumption, AssumptionState, PATIENCE, minutes, reason, until};
 pub use limits::Limits;
+pub use role::{Role, description, permissions, split};
 pub use tenant::{Plan, PlanVersion, Tenant, TenantPlan, TenantState, title};

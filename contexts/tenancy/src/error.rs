@@ -27,6 +27,22 @@ pub enum Error {
     AlreadyMember,
     #[error("an owner is changed or removed only by an owner, and the last owner stays")]
     OwnerStays,
+    #[error("a role of this name exists; choose another name")]
+    RoleNameTaken,
+    #[error("members have this role; give them another one first")]
+    RoleInUse,
+    #[error("this tenant is not below the acting one, so there is nothing to ask for")]
+    NotBelow,
+    #[error("your role does not reach the tenants below")]
+    NoReach,
+    #[error("only a person acts for a tenant below with a reason; a program needs a token that may act below")]
+    NotAPerson,
+    #[error("only the tenant itself agrees to that")]
+    OwnConsent,
+    #[error("this tenant wants to be asked first: act for it, which asks it, and try again")]
+    ConsentRequired,
+    #[error("nobody waits for an answer to this any more")]
+    NotWaiting,
     #[error("somebody changed this meanwhile; load it again and repeat your change")]
     Stale,
     #[error("a tenant's state is changed by those above it, not by itself")]
@@ -56,7 +72,7 @@ impl From<mpanel_pg::Error> for Error {
 impl PublicError for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Denied(_) => Kind::Forbidden,
+            Self::Denied(_) | Self::NoReach | Self::NotAPerson | Self::OwnConsent => Kind::Forbidden,
             Self::NotFound => Kind::NotFound,
             Self::Invalid(_) => Kind::Invalid,
             Self::NotASeller
@@ -68,6 +84,11 @@ impl PublicError for Error {
             | Self::OwnerStays
             | Self::OwnState => Kind::Conflict,
             Self::Oversold(_) => Kind::Quota,
+            | Self::RoleNameTaken
+            | Self::RoleInUse
+            | Self::NotBelow
+            | Self::ConsentRequired
+            | Self::NotWaiting
             Self::Stale => Kind::Stale,
             Self::Spine(error) => error.kind(),
         }
@@ -86,6 +107,14 @@ impl PublicError for Error {
             Self::Oversold(_) => "tenancy.plan.oversold",
             Self::AlreadyMember => "tenancy.member.exists",
             Self::OwnerStays => "tenancy.member.owner_stays",
+            Self::RoleNameTaken => "tenancy.role.name_taken",
+            Self::RoleInUse => "tenancy.role.in_use",
+            Self::NotBelow => "tenancy.assumption.not_below",
+            Self::NoReach => "request.forbidden",
+            Self::NotAPerson => "tenancy.assumption.not_a_person",
+            Self::OwnConsent => "tenancy.assumption.own_consent",
+            Self::ConsentRequired => "tenancy.assumption.consent_required",
+            Self::NotWaiting => "tenancy.assumption.not_waiting",
             Self::Stale => "request.stale",
             Self::OwnState => "tenancy.tenant.own_state",
             Self::Spine(error) => error.code(),

@@ -1,7 +1,10 @@
 //! Routes and what goes over the wire; no SQL and no rules.
 
+mod assumptions;
 mod members;
+mod permissions;
 mod plans;
+mod roles;
 mod tenants;
 
 use std::sync::Arc;
@@ -22,6 +25,13 @@ fn router() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(tenants::subscribe))
         .routes(routes!(members::list, members::create))
         .routes(routes!(members::update, members::delete))
+        .routes(routes!(assumptions::list, assumptions::create))
+        .routes(routes!(assumptions::end))
+        .routes(routes!(assumptions::agree))
+        .routes(routes!(assumptions::settings, assumptions::set_settings))
+        .routes(routes!(permissions::list))
+        .routes(routes!(roles::list, roles::create))
+        .routes(routes!(roles::get, roles::update, roles::delete))
         .routes(routes!(plans::list, plans::create))
         .routes(routes!(plans::get, plans::update))
         .routes(routes!(plans::create_version))

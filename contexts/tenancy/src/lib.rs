@@ -20,7 +20,7 @@ use mpanel_kernel::ids::TenantId;
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::{Migrations, Reason};
 
-pub use authz::ROLES;
+pub use authz::{RESOURCES, ROLES};
 pub use error::Error;
 pub use http::api;
 
@@ -30,6 +30,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0001_tenancy", include_str!("../migrations/0001_tenancy.sql")),
         ("0002_functions", include_str!("../migrations/0002_functions.sql")),
         ("0003_metering", include_str!("../migrations/0003_metering.sql")),
+        ("0005_authority", include_str!("../migrations/0005_authority.sql")),
     ],
 };
 

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
-use mpanel_authz::Role;
+use mpanel_authz::RoleRef;
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::{PlatformTx, SpineTx, TenantTx};
@@ -74,9 +74,14 @@ impl Memberships for Tenancy {
         Ok(memberships)
     }
 
-    async fn join(&self, tx: &mut TenantTx, user: UserId, role: Role, now: Timestamp) -> Result<(), mpanel_pg::Error> {
-        let tenant = tx.tenant();
-        members::add(tx, tenant, user, role, now).await?;
+    async fn join(
+        &self,
+        tx: &mut TenantTx,
+        user: UserId,
+        role: RoleRef,
+        now: Timestamp,
+    ) -> Result<(), mpanel_pg::Error> {
+        members::join(tx, user, role, now).await?;
         Ok(())
     }
 

@@ -1,7 +1,10 @@
 //! One use case a function: authorise, load, decide, save, record, commit.
 
+mod assumptions;
+mod grants;
 mod members;
 mod plans;
+mod roles;
 mod tenants;
 
 use std::sync::Arc;
@@ -10,8 +13,10 @@ use mpanel_authz::{ActionType, Allowed, Denied, OpCx, Resource};
 use mpanel_identity_contract::Accounts;
 use mpanel_kernel::ids::TenantId;
 
+pub use assumptions::{Assume, Shown};
 pub use members::{Activation, AddMember, Member};
 pub use plans::{CreatePlan, PlanPatch, Terms};
+pub use roles::{CreateRole, RolePatch};
 pub use tenants::{CreateTenant, Owner, TenantPatch};
 
 use crate::Tenancy;

@@ -1,8 +1,10 @@
 //! SQL only. What writes takes the proof that it was authorised.
 
+pub mod assumptions;
 pub mod entitlements;
 pub mod members;
 pub mod metering;
 pub mod names;
 pub mod plans;
+pub mod roles;
 pub mod tenants;

@@ -1,3 +1,4 @@
+mod assumptions;
 mod creation;
 mod entitlements;
 mod isolation;
@@ -6,6 +7,7 @@ mod metering;
 mod names;
 mod plans;
 mod requests;
+mod roles;
 mod subscriptions;
 mod support;
 mod suspension;

@@ -200,6 +200,10 @@ fn checked_scopes(cx: &OpCx, mut wanted: Vec<String>) -> Result<Vec<String>, Err
 /// Whether `own` allows all that `scope` allows.
 fn covers(own: &Scopes, scope: &str) -> bool {
     let has = |wanted: &str| own.as_slice().iter().any(|scope| scope == wanted);
+    // Everything is not everywhere.
+    if scope == Scopes::BELOW {
+        return own.acts_below();
+    }
     if has("*") {
         return true;
     }

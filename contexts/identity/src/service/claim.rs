@@ -107,7 +107,7 @@ impl Identity {
         }
         let row = (&claim.email, name.as_str(), password_hash.as_str());
         users::create(change.tx(), self.0.realm, user, row, now).await?;
-        self.0.memberships.join(change.tx(), user, Role::Owner, now).await?;
+        self.0.memberships.join(change.tx(), user, Role::Owner.into(), now).await?;
         let facts = json!({"user": user, "role": Role::Owner});
         change
             .record(Record::new(events::USER_CLAIMED, user, facts.clone()).after(facts))

@@ -136,7 +136,7 @@ impl World {
             .invite(&mut tx, tenant, &address, "Ada", now)
             .await
             .unwrap();
-        self.memberships.join(&mut tx, invited.user, role, now).await.unwrap();
+        self.memberships.join(&mut tx, invited.user, role.into(), now).await.unwrap();
         tx.commit().await.unwrap();
         invited
     }

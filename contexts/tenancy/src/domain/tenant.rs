@@ -98,6 +98,6 @@ pub fn title(pointer: &'static str, text: &str) -> Result<String, FieldError> {
 }
 
 /// Breaks a line, or turns the direction of what stands after it on the page.
-fn unfit(c: char) -> bool {
+pub(super) fn unfit(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -1,8 +1,8 @@
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
-use mpanel_authz::Role;
-use mpanel_http::{Cx, Ids, Json, ProblemDocument, Result, RoleWord};
+use mpanel_authz::RoleRef;
+use mpanel_http::{Cx, Ids, Json, ProblemDocument, Result};
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_kernel::names::EmailAddress;
 use serde::{Deserialize, Serialize};
@@ -20,9 +20,12 @@ pub struct MemberDto {
     user_id: UserId,
     email: String,
     name: String,
-    /// `owner`, `admin`, `developer` or `viewer`.
-    #[schema(value_type = RoleWord)]
-    role: Role,
+    /// `owner`, `admin`, `developer`, `viewer` or the id of a role that the tenant has defined.
+    #[schema(value_type = String, example = "developer")]
+    role: RoleRef,
+    /// What the tenant calls a role that it has defined; `null` for built-in ones.
+    #[schema(required)]
+    role_name: Option<String>,
     /// Whether they have set a password.
     active: bool,
     created_at: Timestamp,
@@ -35,6 +38,7 @@ impl From<Member> for MemberDto {
             email: member.email,
             name: member.name,
             role: member.role,
+            role_name: member.role_name,
             active: member.active,
             created_at: member.created_at,
         }
@@ -54,9 +58,9 @@ pub struct AddMemberDto {
     #[schema(value_type = String, example = "ada@example.com")]
     email: EmailAddress,
     name: String,
-    /// `owner`, `admin`, `developer` or `viewer`.
-    #[schema(value_type = RoleWord)]
-    role: Role,
+    /// `owner`, `admin`, `developer`, `viewer` or the id of a role that the tenant has defined.
+    #[schema(value_type = String, example = "developer")]
+    role: RoleRef,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -80,7 +84,7 @@ pub async fn list(service: State, Cx(cx): Cx, Ids(tenant): Ids<TenantId>) -> Res
 }
 
 /// Adds a member; one without an account is given a link to activate it.
-#[utoipa::path(post, path = "/tenants/{tenant_id}/members", operation_id = "members_create", tag = "tenancy",
+#[utoipa::path(post, path = "/tenants/{tenant_id}/members", operation_id = "members_create", tag = "tenancy", extensions(("x-step-up" = json!(true))),
     params(("tenant_id" = String, Path)), request_body = AddMemberDto,
     responses((status = 201, body = AddedMemberDto), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
 pub async fn create(
@@ -107,13 +111,13 @@ pub async fn create(
 #[serde(deny_unknown_fields)]
 #[schema(as = tenancy::MemberPatch)]
 pub struct MemberPatchDto {
-    /// `owner`, `admin`, `developer` or `viewer`.
-    #[schema(value_type = RoleWord)]
-    role: Role,
+    /// `owner`, `admin`, `developer`, `viewer` or the id of a role that the tenant has defined.
+    #[schema(value_type = String, example = "developer")]
+    role: RoleRef,
 }
 
 /// Gives a member another role; an owner's is for owners to give and to take.
-#[utoipa::path(patch, path = "/tenants/{tenant_id}/members/{user_id}", operation_id = "members_update", tag = "tenancy",
+#[utoipa::path(patch, path = "/tenants/{tenant_id}/members/{user_id}", operation_id = "members_update", tag = "tenancy", extensions(("x-step-up" = json!(true))),
     params(("tenant_id" = String, Path), ("user_id" = String, Path)), request_body = MemberPatchDto,
     responses((status = 200, body = MemberDto), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument),
         (status = 422, body = ProblemDocument)))]
@@ -127,7 +131,7 @@ pub async fn update(
 }
 
 /// Ends a membership; the account stays.
-#[utoipa::path(delete, path = "/tenants/{tenant_id}/members/{user_id}", operation_id = "members_delete", tag = "tenancy",
+#[utoipa::path(delete, path = "/tenants/{tenant_id}/members/{user_id}", operation_id = "members_delete", tag = "tenancy", extensions(("x-step-up" = json!(true))),
     params(("tenant_id" = String, Path), ("user_id" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
 pub async fn delete(service: State, Cx(cx): Cx, Ids((tenant, user)): Ids<(TenantId, UserId)>) -> Result<StatusCode> {

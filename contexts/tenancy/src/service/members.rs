@@ -1,13 +1,14 @@
 use jiff::Timestamp;
-use mpanel_authz::{OpCx, Role, actions};
+use mpanel_authz::{OpCx, Role, RoleRef, actions};
 use mpanel_events::{Begin, Record};
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_kernel::names::EmailAddress;
+use mpanel_pg::TenantTx;
 use mpanel_tenancy_contract::events;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::Service;
+use super::{Service, grants};
 use crate::authz;
 use crate::domain::title;
 use crate::error::Error;
@@ -32,14 +33,16 @@ impl From<mpanel_identity_contract::Activation> for Activation {
 pub struct AddMember {
     pub email: EmailAddress,
     pub name: String,
-    pub role: Role,
+    pub role: RoleRef,
 }
 
 pub struct Member {
     pub user: UserId,
     pub email: String,
     pub name: String,
-    pub role: Role,
+    pub role: RoleRef,
+    /// What a role of the tenant's own is called.
+    pub role_name: Option<String>,
     /// Whether they have set a password.
     pub active: bool,
     pub created_at: Timestamp,
@@ -70,6 +73,7 @@ impl Service {
                 email: profile.email.to_string(),
                 name: profile.name,
                 role: row.role,
+                role_name: row.role_name,
                 active: profile.active,
                 created_at: row.created_at,
             })
@@ -78,12 +82,9 @@ impl Service {
     }
 
     pub async fn add_member(&self, cx: &OpCx, tenant: TenantId, new: AddMember) -> Result<AddedMember, Error> {
-        let (cx, _allowed) = &self
+        let (cx, allowed) = &self
             .reach::<authz::Member, _>(cx, tenant, actions::ManageAccess)
             .await?;
-        if new.role == Role::Owner {
-            may_make_owner(cx)?;
-        }
         let name = title("/name", &new.name).map_err(|field| Error::Invalid(vec![field]))?;
         let now = cx.clock().now();
         let mut change = match self.tenancy.spine.begin_once(cx, "members_create").await? {
@@ -95,11 +96,13 @@ impl Service {
                 });
             }
         };
+        may_change_people(cx, change.tx()).await?;
+        grants::may_give(cx, change.tx(), new.role).await?;
         let invited = self
             .accounts
             .invite(change.tx(), tenant, &new.email, &name, now)
             .await?;
-        let added = store::members::add(change.tx(), tenant, invited.user, new.role, now).await?;
+        let added = store::members::add(change.tx(), allowed, invited.user, new.role, now).await?;
         let rows = store::members::lock(change.tx()).await?;
         let role = role_of(&rows, invited.user).unwrap_or(new.role);
         // One who has never signed in may have lost the link: asking again makes a new one, and changes nothing else.
@@ -113,30 +116,31 @@ impl Service {
             .record(Record::new(events::MEMBER_ADDED, invited.user, facts.clone()).after(facts))
             .await?;
         change.commit_with(&Added { user: invited.user }).await?;
-        let active = invited.activation.is_none();
         Ok(AddedMember {
-            member: Member {
-                user: invited.user,
-                email: new.email.to_string(),
-                name,
-                role,
-                active,
-                created_at: now,
-            },
+            member: self.member(cx, tenant, invited.user).await?,
             activation: invited.activation.map(Activation::from),
         })
     }
 
     /// Gives a member another role. An owner's role is for owners to give and to take, and one owner stays.
-    pub async fn update_member(&self, cx: &OpCx, tenant: TenantId, user: UserId, role: Role) -> Result<Member, Error> {
+    pub async fn update_member(
+        &self,
+        cx: &OpCx,
+        tenant: TenantId,
+        user: UserId,
+        role: RoleRef,
+    ) -> Result<Member, Error> {
         let (cx, allowed) = &self
             .reach::<authz::Member, _>(cx, tenant, actions::ManageAccess)
             .await?;
         let mut change = self.tenancy.spine.begin(cx).await?;
         let rows = store::members::lock(change.tx()).await?;
         let before = role_of(&rows, user).ok_or(Error::NotFound)?;
+        may_change_people(cx, change.tx()).await?;
+        if role != before {
+            grants::may_give(cx, change.tx(), role).await?;
+        }
         if role == Role::Owner && before != Role::Owner {
-            may_make_owner(cx)?;
             // Whoever invited them holds the link to the account, and would become the owner by it.
             if !self.member(cx, tenant, user).await?.active {
                 return Err(Error::field(
@@ -150,7 +154,7 @@ impl Service {
             may_lose_owner(cx, &rows)?;
         }
         store::members::set_role(change.tx(), allowed, user, role).await?;
-        let facts = |role: Role| json!({"user": user, "role": role});
+        let facts = |role: RoleRef| json!({"user": user, "role": role});
         let record = Record::new(events::MEMBER_CHANGED, user, facts(role));
         change.record(record.before(facts(before)).after(facts(role))).await?;
         change.commit().await?;
@@ -170,6 +174,7 @@ impl Service {
         let mut change = self.tenancy.spine.begin(cx).await?;
         let rows = store::members::lock(change.tx()).await?;
         let role = role_of(&rows, user).ok_or(Error::NotFound)?;
+        may_change_people(cx, change.tx()).await?;
         if role == Role::Owner {
             may_lose_owner(cx, &rows)?;
         }
@@ -183,24 +188,22 @@ impl Service {
     }
 }
 
-fn role_of(rows: &[(UserId, Role)], user: UserId) -> Option<Role> {
+fn role_of(rows: &[(UserId, RoleRef)], user: UserId) -> Option<RoleRef> {
     rows.iter().find(|(member, _)| *member == user).map(|(_, role)| *role)
 }
 
-/// Nobody hands out more than they have.
-fn may_make_owner(cx: &OpCx) -> Result<(), Error> {
-    if cx.role() == Role::Owner {
-        return Ok(());
+/// Whether the people of the transaction's tenant may be changed by the actor: from above only where the tenant does not
+/// want to be asked first, or whoever is made a member would not have to ask.
+async fn may_change_people(cx: &OpCx, tx: &mut TenantTx) -> Result<(), Error> {
+    let unasked = cx.assumed_from().is_some() && cx.assumption().is_none();
+    if unasked && store::assumptions::wants_consent(tx).await? {
+        return Err(Error::ConsentRequired);
     }
-    Err(Error::field(
-        "/role",
-        "tenancy.member.owner_by_owner",
-        "only an owner makes another owner",
-    ))
+    Ok(())
 }
 
 /// Whether one of the owners may become something less, or leave.
-fn may_lose_owner(cx: &OpCx, rows: &[(UserId, Role)]) -> Result<(), Error> {
+fn may_lose_owner(cx: &OpCx, rows: &[(UserId, RoleRef)]) -> Result<(), Error> {
     let owners = rows.iter().filter(|(_, role)| *role == Role::Owner).count();
     if owners > 1 && cx.role() == Role::Owner {
         Ok(())

@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use mpanel_authz::{OpCx, Role, TenantKind, actions};
+use mpanel_authz::{OpCx, TenantKind, actions};
 use mpanel_events::{Begin, Record};
 use mpanel_kernel::ids::{PlanId, TenantId};
 use mpanel_kernel::names::{EmailAddress, Slug};
@@ -95,7 +95,7 @@ impl Service {
                 .accounts
                 .invite(change.tx(), id, &owner.email, &person, now)
                 .await?;
-            store::members::add(change.tx(), id, invited.user, Role::Owner, now).await?;
+            store::members::add_owner(change.tx(), &allowed, id, invited.user, now).await?;
             owner_id = Some(invited.user);
             activation = invited.activation.map(Activation::from);
         }

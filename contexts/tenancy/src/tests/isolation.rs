@@ -29,7 +29,7 @@ async fn scene() -> Scene {
         .await;
     let mut tx = world.tenant_tx(other.id).await;
     let user = world.accounts.activate("them@example.com");
-    crate::store::members::add(&mut tx, other.id, user, mpanel_authz::Role::Owner, world.now())
+    crate::store::members::join(&mut tx, user, mpanel_authz::Role::Owner.into(), world.now())
         .await
         .unwrap();
     let name = "example.com".parse().unwrap();
@@ -68,6 +68,9 @@ async fn no_table_shows_another_tenants_rows() {
         "select 1 from tenancy.plan_versions where tenant_id = $1",
         "select 1 from tenancy.subscriptions where tenant_id = $1",
         "select 1 from tenancy.counters where tenant_id = $1",
+        "select 1 from tenancy.roles where tenant_id = $1",
+        "select 1 from tenancy.assumptions where tenant_id = $1",
+        "select 1 from tenancy.support_settings where tenant_id = $1",
     ] {
         assert_eq!(scene.rows(query).await.unwrap(), 0, "{query}");
     }
@@ -96,7 +99,8 @@ async fn no_function_reaches_another_tenant() {
         "select tenancy.add_member($1, gen_random_uuid(), 'owner', now())",
         "select tenancy.subscribe($1, gen_random_uuid(), 1, '{}', '{}', now())",
         // Look-ups for signing in are the spine's.
-        "select * from tenancy.acting(gen_random_uuid(), $1, array['owner'])",
+        "select * from tenancy.acting(gen_random_uuid(), $1, array['owner'], now())",
+        "select tenancy.demands_consent($1)",
         "select * from tenancy.memberships($1)",
         "select tenancy.hold_path($1)",
         "select tenancy.is_suspended() where $1 is not null",

@@ -1,6 +1,6 @@
 //! Who belongs where, and by what right somebody acts.
 
-use mpanel_authz::{Rights, Role, TenantKind};
+use mpanel_authz::{Rights, Role, TenantKind, actions};
 use mpanel_kernel::error::{Kind, PublicError as _};
 use mpanel_kernel::ids::UserId;
 use mpanel_tenancy_contract::{Acting, Memberships};
@@ -16,7 +16,7 @@ fn member(email: &str, role: Role) -> AddMember {
     AddMember {
         email: email.parse().unwrap(),
         name: "Somebody".to_owned(),
-        role,
+        role: role.into(),
     }
 }
 
@@ -25,7 +25,7 @@ impl World {
     async fn join(&self, tenant: &Tenant, email: &str, role: Role) -> UserId {
         let user = self.accounts.activate(email);
         let mut tx = self.tenant_tx(tenant.id).await;
-        Memberships::join(&self.tenancy, &mut tx, user, role, self.now())
+        Memberships::join(&self.tenancy, &mut tx, user, role.into(), self.now())
             .await
             .unwrap();
         tx.commit().await.unwrap();
@@ -51,7 +51,10 @@ async fn a_member_is_added_listed_and_removed() {
         (listed[0].user, listed[0].email.as_str()),
         (added.member.user, "dev@example.com")
     );
-    assert_eq!((listed[0].role, listed[0].created_at), (Role::Developer, world.now()));
+    assert_eq!(
+        (listed[0].role, listed[0].created_at),
+        (Role::Developer.into(), world.now())
+    );
 
     let twice = world
         .service
@@ -161,9 +164,12 @@ async fn a_members_role_is_changed_and_recorded() {
     let own = world.owner(&customer);
     world.join(&customer, "one@example.com", Role::Owner).await;
     let dev = world.join(&customer, "dev@example.com", Role::Developer).await;
-    let changed = world.service.update_member(&own, customer.id, dev, Role::Admin).await;
+    let changed = world
+        .service
+        .update_member(&own, customer.id, dev, Role::Admin.into())
+        .await;
     let changed = changed.unwrap();
-    assert_eq!((changed.user, changed.role), (dev, Role::Admin));
+    assert_eq!((changed.user, changed.role), (dev, Role::Admin.into()));
     let entry = world.audit(customer.id).await.pop().unwrap();
     assert_eq!(entry.action, "tenancy.member.changed");
     assert_eq!(
@@ -178,7 +184,7 @@ async fn a_members_role_is_changed_and_recorded() {
     // From above, and with effect.
     let changed = world
         .service
-        .update_member(&world.root(), customer.id, dev, Role::Viewer)
+        .update_member(&world.root(), customer.id, dev, Role::Viewer.into())
         .await;
     assert_eq!(changed.unwrap().role, Role::Viewer);
     let acting = world.acting(dev, customer.id).await.unwrap();
@@ -186,13 +192,13 @@ async fn a_members_role_is_changed_and_recorded() {
     let stranger = UserId::generate();
     let gone = world
         .service
-        .update_member(&own, customer.id, stranger, Role::Admin)
+        .update_member(&own, customer.id, stranger, Role::Admin.into())
         .await;
     assert!(matches!(gone, Err(Error::NotFound)));
     let other = world.customer("D").await;
     let elsewhere = world
         .service
-        .update_member(&world.owner(&other), customer.id, dev, Role::Admin)
+        .update_member(&world.owner(&other), customer.id, dev, Role::Admin.into())
         .await;
     assert!(matches!(elsewhere, Err(Error::NotFound)));
 }
@@ -210,7 +216,12 @@ async fn who_has_not_activated_the_account_is_made_no_owner() {
         .await
         .unwrap()
         .member;
-    let update = async |role| world.service.update_member(&own, customer.id, waiting.user, role).await;
+    let update = async |role: Role| {
+        let changed = world
+            .service
+            .update_member(&own, customer.id, waiting.user, role.into());
+        changed.await
+    };
     assert_eq!(update(Role::Owner).await.err().unwrap().fields()[0].pointer, "/role");
     assert_eq!(update(Role::Admin).await.unwrap().role, Role::Admin);
 }
@@ -222,44 +233,53 @@ async fn owners_are_made_and_unmade_by_owners_and_one_stays() {
     let own = world.owner(&customer);
     let one = world.join(&customer, "one@example.com", Role::Owner).await;
     let dev = world.join(&customer, "dev@example.com", Role::Developer).await;
-    let last = world.service.update_member(&own, customer.id, one, Role::Admin).await;
+    let last = world
+        .service
+        .update_member(&own, customer.id, one, Role::Admin.into())
+        .await;
     assert!(matches!(last, Err(Error::OwnerStays)));
     world
         .service
-        .update_member(&own, customer.id, one, Role::Owner)
+        .update_member(&own, customer.id, one, Role::Owner.into())
         .await
         .expect("an owner stays an owner");
     for admin in [
         world.cx(customer.id, TenantKind::Customer, Role::Admin),
         world.cx(world.tenancy.platform(), TenantKind::Platform, Role::Admin),
     ] {
-        let above = world.service.update_member(&admin, customer.id, dev, Role::Owner).await;
+        let above = world
+            .service
+            .update_member(&admin, customer.id, dev, Role::Owner.into())
+            .await;
         assert_eq!(above.err().unwrap().fields()[0].code, "tenancy.member.owner_by_owner");
         let unmade = world
             .service
-            .update_member(&admin, customer.id, one, Role::Viewer)
+            .update_member(&admin, customer.id, one, Role::Viewer.into())
             .await;
         assert!(matches!(unmade, Err(Error::OwnerStays)));
         world
             .service
-            .update_member(&admin, customer.id, dev, Role::Admin)
+            .update_member(&admin, customer.id, dev, Role::Admin.into())
             .await
             .unwrap();
     }
     for role in [Role::Developer, Role::Viewer] {
         let cx = world.cx(customer.id, TenantKind::Customer, role);
-        let error = world.service.update_member(&cx, customer.id, dev, Role::Viewer).await;
+        let error = world
+            .service
+            .update_member(&cx, customer.id, dev, Role::Viewer.into())
+            .await;
         assert_eq!(error.err().unwrap().kind(), Kind::Forbidden);
     }
     // Two owners step down at once: one of them stays.
     world
         .service
-        .update_member(&own, customer.id, dev, Role::Owner)
+        .update_member(&own, customer.id, dev, Role::Owner.into())
         .await
         .unwrap();
     let (first, second) = tokio::join!(
-        world.service.update_member(&own, customer.id, one, Role::Viewer),
-        world.service.update_member(&own, customer.id, dev, Role::Viewer),
+        world.service.update_member(&own, customer.id, one, Role::Viewer.into()),
+        world.service.update_member(&own, customer.id, dev, Role::Viewer.into()),
     );
     assert_eq!(usize::from(first.is_ok()) + usize::from(second.is_ok()), 1);
 }
@@ -331,6 +351,7 @@ async fn a_right_to_act_is_ones_own_or_reaches_down_from_the_nearest() {
             assumed_from,
             assumption: None,
             suspended: false,
+            demands_consent: false,
         })
     };
 
@@ -368,26 +389,18 @@ async fn nobody_is_put_into_a_tenant_elsewhere() {
     let (one, other) = (world.customer("One").await, world.customer("Other").await);
     let mut tx = world.tenant_tx(one.id).await;
     let user = world.accounts.activate("a@example.com");
-    assert!(
-        store::members::add(&mut tx, one.id, user, Role::Viewer, world.now())
-            .await
-            .unwrap()
-    );
-    assert!(
-        !store::members::add(&mut tx, one.id, user, Role::Owner, world.now())
-            .await
-            .unwrap()
-    );
+    let join = store::members::join(&mut tx, user, Role::Viewer.into(), world.now());
+    assert!(join.await.unwrap());
+    let again = store::members::join(&mut tx, user, Role::Owner.into(), world.now());
+    assert!(!again.await.unwrap());
     assert_eq!(
         store::members::list(&mut tx).await.unwrap()[0].role,
         Role::Viewer,
         "the role stays"
     );
-    assert!(
-        store::members::add(&mut tx, other.id, user, Role::Owner, world.now())
-            .await
-            .is_err()
-    );
+    let allowed = world.owner(&one).authorize(actions::Create).unwrap();
+    let elsewhere = store::members::add_owner(&mut tx, &allowed, other.id, user, world.now());
+    assert!(elsewhere.await.is_err());
     drop(tx);
     assert_eq!(world.count("select count(*) from tenancy.members").await, 0);
 }

@@ -72,7 +72,7 @@ async fn a_right_to_act_is_suspended_with_the_tenant_that_it_comes_from() {
         let mut tx = world.tenant_tx(tenant).await;
         world
             .tenancy
-            .join(&mut tx, user, Role::Owner, world.now())
+            .join(&mut tx, user, Role::Owner.into(), world.now())
             .await
             .unwrap();
         tx.commit().await.unwrap();

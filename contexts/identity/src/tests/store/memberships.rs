@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
-use mpanel_authz::{Role, TenantKind};
+use mpanel_authz::{Role, RoleRef, TenantKind};
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_pg::{Db, Reason, SpineTx, TenantTx, Ts, Tx};
 use mpanel_tenancy_contract::{Acting, Membership, Memberships, TenantSummary};
@@ -83,6 +83,7 @@ impl Memberships for TestMemberships {
                 role: row.get::<String, _>("role").parse::<Role>().unwrap().into(),
                 assumed_from: (holder != tenant).then_some(holder),
                 assumption: None,
+                demands_consent: false,
                 suspended: row.get("suspended"),
             }
         }))
@@ -116,12 +117,26 @@ impl Memberships for TestMemberships {
         Ok(())
     }
 
-    async fn join(&self, tx: &mut TenantTx, user: UserId, role: Role, now: Timestamp) -> Result<(), mpanel_pg::Error> {
+    async fn leave(&self, tx: &mut TenantTx, program: UserId) -> Result<(), mpanel_pg::Error> {
+        sqlx::query("delete from tenancy.members where tenant_id = mpanel.tenant() and user_id = $1")
+            .bind(program.uuid())
+            .execute(tx.conn())
+            .await?;
+        Ok(())
+    }
+
+    async fn join(
+        &self,
+        tx: &mut TenantTx,
+        user: UserId,
+        role: RoleRef,
+        now: Timestamp,
+    ) -> Result<(), mpanel_pg::Error> {
         let tenant = tx.tenant();
         sqlx::query("select tenancy.add_member($1, $2, $3, $4)")
             .bind(tenant.uuid())
             .bind(user.uuid())
-            .bind(role.as_str())
+            .bind(role.to_string())
             .bind(Ts(now))
             .execute(tx.conn())
             .await?;
