@@ -52,6 +52,20 @@ fn roles() -> Vec<RoleRow> {
     .concat()
 }
 
+/// What people are told of everything that can be permitted.
+fn resources() -> Vec<ResourceInfo> {
+    [
+        crate::http::RESOURCES,
+        mpanel_tenancy::RESOURCES,
+        mpanel_identity::RESOURCES,
+        mpanel_fleet::RESOURCES,
+        mpanel_certificates::RESOURCES,
+        mpanel_dns::RESOURCES,
+        mpanel_sites::RESOURCES,
+    ]
+    .concat()
+}
+
 /// What the operations of each are like.
 pub fn apis() -> Vec<Api> {
     vec![

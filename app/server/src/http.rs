@@ -8,7 +8,7 @@ pub mod system;
 use std::sync::Arc;
 
 use mpanel_authz::Action::{List, Operate, Read};
-use mpanel_authz::{OpCx, Resource, Role, RoleRow, TenantKind};
+use mpanel_authz::{OpCx, Resource, ResourceInfo, Role, RoleRow, TenantKind};
 use mpanel_events::{Spine, Tail};
 use mpanel_http::{Api, Gate, Result, Routes};
 use mpanel_pg::TenantTx;
@@ -33,6 +33,13 @@ pub struct Event;
 impl Resource for Event {
     const NAME: &'static str = "spine.event";
 }
+
+/// What people are told of these when they put a role together.
+pub const RESOURCES: &[ResourceInfo] = &[
+    ResourceInfo::new(Operation::NAME, "Operations", "Work that takes a while, such as a deployment: see it, cancel it."),
+    ResourceInfo::new(Audit::NAME, "Audit log", "Who did what to what, and for whom."),
+    ResourceInfo::new(Event::NAME, "Events", "Being told at once what happens; open pages need it to stay fresh."),
+];
 
 const fn row(role: Role, resource: &'static str, actions: &'static [mpanel_authz::Action]) -> RoleRow {
     RoleRow {

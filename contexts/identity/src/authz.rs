@@ -1,5 +1,5 @@
 use mpanel_authz::Action::{Create, Delete, List, ManageAccess, Modify, Read};
-use mpanel_authz::{Action, Resource, Role, RoleRow, TenantKind};
+use mpanel_authz::{Action, Resource, ResourceInfo, Role, RoleRow, TenantKind};
 
 /// The actor's own account: name, second factor.
 pub struct Account;
@@ -18,6 +18,17 @@ pub struct ApiToken;
 impl Resource for ApiToken {
     const NAME: &'static str = "identity.api_token";
 }
+
+/// What people are told of these when they put a role together.
+pub const RESOURCES: &[ResourceInfo] = &[
+    ResourceInfo::personal(Account::NAME, "Own account", "One's own name, password and second factor."),
+    ResourceInfo::personal(Session::NAME, "Own sessions", "Where one is signed in."),
+    ResourceInfo::new(
+        ApiToken::NAME,
+        "API tokens",
+        "Credentials for programs; access to them is for those of others.",
+    ),
+];
 
 const fn row(role: Role, resource: &'static str, actions: &'static [Action]) -> RoleRow {
     RoleRow {
