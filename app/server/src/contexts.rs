@@ -21,7 +21,7 @@ use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::Migrations;
 use mpanel_sites::Sites;
-use mpanel_tenancy::Tenancy;
+use mpanel_tenancy::{Projection, Tenancy};
 
 use crate::data_plane;
 
@@ -142,10 +142,24 @@ impl Contexts {
         })
     }
 
+    /// What can be found across the tree, kept in step with the contexts that have it.
+    pub fn projection(&self) -> Projection {
+        Projection::new(vec![Arc::new(self.sites.clone()), Arc::new(self.dns.clone())])
+    }
+
     /// What each gives to the server.
-    pub fn modules(&self) -> Vec<Module> {
+    pub fn modules(&self, clock: &SharedClock, grace_days: u32) -> Vec<Module> {
+        let ports = mpanel_tenancy::Ports {
+            accounts: Arc::new(self.identity.clone()),
+            // What is served first, and the names and certificates that it needs after it; people last.
+            erasers: vec![
+                Arc::new(self.sites.clone()),
+                Arc::new(self.dns.clone()),
+                Arc::new(self.certificates.clone()),
+            ],
+        };
         vec![
-            mpanel_tenancy::module(self.tenancy.clone(), Arc::new(self.identity.clone())),
+            mpanel_tenancy::module(self.tenancy.clone(), clock.clone(), ports, grace_days),
             mpanel_identity::module(self.identity.clone()),
             mpanel_fleet::module(self.fleet.clone()),
             mpanel_certificates::module(self.certificates.clone()),

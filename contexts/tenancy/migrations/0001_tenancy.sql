@@ -7,13 +7,28 @@ create table tenancy.tenants (
     kind text not null check (kind in ('platform', 'reseller', 'customer')),
     name text not null,
     slug text not null,
-    state text not null default 'active' check (state in ('active', 'suspended')),
+    -- `terminating` is as good as suspended until `ends_at`; `terminated` is the tombstone, which stays: what a tenant
+    -- has done names it, and its id is never another's.
+    state text not null default 'active' check (state in ('active', 'suspended', 'terminating', 'terminated')),
     version bigint not null default 1,
     created_at timestamptz not null,
-    check ((kind = 'platform') = (parent_id is null))
+    ends_at timestamptz,
+    -- What it is again when its end is called off.
+    state_before text check (state_before in ('active', 'suspended')),
+    -- With how many tenants, itself included, whoever ended it agreed to lose it.
+    agreed bigint not null default 0,
+    -- Its removal has begun: there is no way back.
+    erasing boolean not null default false,
+    ended_at timestamptz,
+    check ((kind = 'platform') = (parent_id is null)),
+    check ((ends_at is not null) = (state = 'terminating')),
+    check ((ended_at is not null) = (state = 'terminated')),
+    check (not erasing or state in ('terminating', 'terminated'))
 );
 create unique index tenants_one_platform on tenancy.tenants (kind) where kind = 'platform';
-create index tenants_suspended on tenancy.tenants (tenant_id) where state = 'suspended';
+create index tenants_suspended on tenancy.tenants (tenant_id) where state in ('suspended', 'terminating');
+create index tenants_children on tenancy.tenants (parent_id);
+create index tenants_ending on tenancy.tenants (ends_at) where state = 'terminating';
 select mpanel.protect('tenancy.tenants');
 -- The tree, what tenants are on and what they use is changed through functions only.
 revoke insert, update, delete on tenancy.tenants from mpanel_app;

@@ -9,13 +9,21 @@ $$;
 grant execute on function tenancy.is_within to mpanel_app, mpanel_platform;
 select mpanel.definer('tenancy.is_within');
 
--- Whether the acting tenant or one above it is suspended, and so may not grow.
+-- Who counts along the tree, or hangs something into it, holds it as it is until the transaction ends. Whoever moves a
+-- part of it (`tenancy.move_tenant`) waits for all of them and keeps them out: the path that was read stays the path.
+create function tenancy.hold_tree() returns void
+    language sql set search_path = pg_catalog
+as $$ select pg_advisory_xact_lock_shared(3, 2) $$;
+revoke all on function tenancy.hold_tree from public;
+grant execute on function tenancy.hold_tree to mpanel_platform;
+
+-- Whether the acting tenant or one above it is suspended or ending, and so may not grow.
 create function tenancy.is_suspended() returns boolean
     language sql stable set search_path = pg_catalog
 as $$
     select exists (
         select from tenancy.subtree s join tenancy.tenants t on t.tenant_id = s.tenant_id
-        where s.descendant = mpanel.tenant() and t.state = 'suspended')
+        where s.descendant = mpanel.tenant() and t.state <> 'active')
 $$;
 revoke all on function tenancy.is_suspended from public;
 grant execute on function tenancy.is_suspended to mpanel_platform;
@@ -27,6 +35,7 @@ as $$
 declare
     parent uuid := mpanel.tenant();
 begin
+    perform tenancy.hold_tree();
     if tenancy.is_suspended() then
         return false;
     end if;
@@ -45,12 +54,12 @@ select mpanel.definer('tenancy.create_child');
 create function tenancy.tree(only_id uuid, below uuid, after uuid, most bigint)
     returns table (
         id uuid, parent_id uuid, kind text, name text, slug text, state text, version bigint, created_at timestamptz,
-        plan_id uuid, plan_name text, plan_version int, depth int
+        ends_at timestamptz, plan_id uuid, plan_name text, plan_version int, depth int
     )
     language sql stable set search_path = pg_catalog
 as $$
     select t.tenant_id, t.parent_id, t.kind, t.name, t.slug, t.state, t.version, t.created_at,
-           p.id, p.name, u.plan_version, s.depth
+           t.ends_at, p.id, p.name, u.plan_version, s.depth
     from tenancy.subtree s
     join tenancy.tenants t on t.tenant_id = s.descendant
     left join tenancy.subscriptions u on u.tenant_id = t.tenant_id
@@ -65,13 +74,14 @@ $$;
 grant execute on function tenancy.tree to mpanel_app;
 select mpanel.definer('tenancy.tree');
 
--- Changes a tenant of the acting tenant's subtree; its own state is for those above it to change.
+-- Changes a tenant of the acting tenant's subtree; its own state is for those above it to change, and what is ending
+-- is neither suspended nor resumed.
 create function tenancy.update_tenant(wanted uuid, seen bigint, new_name text, new_state text) returns bigint
     language sql set search_path = pg_catalog
 as $$
     update tenancy.tenants
     set name = coalesce(new_name, name), version = version + 1,
-        state = case when wanted = mpanel.tenant() then state else coalesce(new_state, state) end
+        state = case when wanted = mpanel.tenant() or ends_at is not null then state else coalesce(new_state, state) end
     where tenant_id = wanted and version = seen and tenancy.is_within(wanted)
     returning version
 $$;
@@ -79,7 +89,7 @@ grant execute on function tenancy.update_tenant to mpanel_app;
 select mpanel.definer('tenancy.update_tenant');
 
 -- Whoever changes counters or limits holds the tenants on the way to the one concerned first, from
--- the root to the leaf, whatever keys are reserved and in whatever order. The platform is left out:
+-- the root to the leaf, whatever keys are reserved and in whatever order, and before them the tree. The platform is left out:
 -- nothing limits it, its figures are summed when somebody asks, and branches below it do not wait
 -- for each other. Names are claimed and everything else is locked after that, never before: of two
 -- transactions in one order none waits for the other in a circle.
@@ -87,6 +97,7 @@ create function tenancy.hold_path(wanted uuid) returns void
     language plpgsql set search_path = pg_catalog
 as $$
 begin
+    perform tenancy.hold_tree();
     perform from tenancy.subtree s join tenancy.tenants t on t.tenant_id = s.tenant_id
     where s.descendant = wanted and (t.kind <> 'platform' or s.depth = 0)
     order by s.depth desc for no key update of t;
@@ -94,6 +105,44 @@ end
 $$;
 revoke all on function tenancy.hold_path from public;
 grant execute on function tenancy.hold_path to mpanel_platform;
+
+-- The first key of which a seller would give more than it has without leave to oversell. A key that no plan gives the
+-- seller it has none of.
+create function tenancy.oversold(seller uuid, limits jsonb) returns text
+    language sql stable set search_path = pg_catalog
+as $$
+    select l.key
+    from jsonb_each(limits) l
+    left join tenancy.counters c on c.tenant_id = seller and c.key = l.key
+    where (c.tenant_id is null or c.max_allowed is not null)
+      and (jsonb_typeof(l.value) = 'null' or (l.value #>> '{}')::bigint > coalesce(c.max_allowed, 0))
+      and not exists (
+          select from tenancy.subscriptions u
+          join tenancy.plan_versions v
+            on v.tenant_id = u.seller_id and v.plan_id = u.plan_id and v.number = u.plan_version
+          where u.tenant_id = seller and v.oversell)
+    order by l.key limit 1
+$$;
+revoke all on function tenancy.oversold from public;
+grant execute on function tenancy.oversold to mpanel_platform;
+
+-- Writes down that a tenant is on a plan, and its limits.
+create function tenancy.put_on_plan(
+    wanted uuid, seller uuid, plan uuid, plan_version int, overrides jsonb, limits jsonb, at timestamptz
+) returns void
+    language sql set search_path = pg_catalog
+as $$
+    insert into tenancy.subscriptions (tenant_id, seller_id, plan_id, plan_version, overrides, created_at)
+    values (wanted, seller, plan, plan_version, overrides, at)
+    on conflict (tenant_id) do update
+    set seller_id = excluded.seller_id, plan_id = excluded.plan_id, plan_version = excluded.plan_version,
+        overrides = excluded.overrides, created_at = excluded.created_at;
+    insert into tenancy.counters (tenant_id, key, max_allowed)
+    select wanted, l.key, (l.value #>> '{}')::bigint from jsonb_each(limits) l
+    on conflict (tenant_id, key) do update set max_allowed = excluded.max_allowed
+$$;
+revoke all on function tenancy.put_on_plan from public;
+grant execute on function tenancy.put_on_plan to mpanel_platform;
 
 -- Puts a child of the acting tenant on a plan that the acting tenant sells, and sets its limits.
 -- Returns the first key whose limit would pass the seller's without leave to oversell.
@@ -106,34 +155,16 @@ declare
     seller uuid := mpanel.tenant();
     over text;
 begin
+    perform tenancy.hold_path(wanted);
+    -- Looked at only now: before, it may still be on its way to another seller.
     if not exists (select from tenancy.tenants t where t.tenant_id = wanted and t.parent_id = seller) then
         raise exception 'tenant % is not one that % sells to', wanted, seller using errcode = 'insufficient_privilege';
     end if;
-    perform tenancy.hold_path(wanted);
-    -- A key that no plan gives the seller it has none of.
-    select l.key into over
-    from jsonb_each(limits) l
-    left join tenancy.counters c on c.tenant_id = seller and c.key = l.key
-    where (c.tenant_id is null or c.max_allowed is not null)
-      and (jsonb_typeof(l.value) = 'null' or (l.value #>> '{}')::bigint > coalesce(c.max_allowed, 0))
-      and not exists (
-          select from tenancy.subscriptions u
-          join tenancy.plan_versions v
-            on v.tenant_id = u.seller_id and v.plan_id = u.plan_id and v.number = u.plan_version
-          where u.tenant_id = seller and v.oversell)
-    order by l.key limit 1;
-    if over is not null then
-        return over;
+    over := tenancy.oversold(seller, limits);
+    if over is null then
+        perform tenancy.put_on_plan(wanted, seller, plan, plan_version, overrides, limits, at);
     end if;
-    insert into tenancy.subscriptions (tenant_id, seller_id, plan_id, plan_version, overrides, created_at)
-    values (wanted, seller, subscribe.plan, subscribe.plan_version, subscribe.overrides, subscribe.at)
-    on conflict (tenant_id) do update
-    set seller_id = excluded.seller_id, plan_id = excluded.plan_id, plan_version = excluded.plan_version,
-        overrides = excluded.overrides, created_at = excluded.created_at;
-    insert into tenancy.counters (tenant_id, key, max_allowed)
-    select wanted, l.key, (l.value #>> '{}')::bigint from jsonb_each(limits) l
-    on conflict (tenant_id, key) do update set max_allowed = excluded.max_allowed;
-    return null;
+    return over;
 end
 $$;
 grant execute on function tenancy.subscribe to mpanel_app;
@@ -288,7 +319,7 @@ grant execute on function tenancy.release to mpanel_app;
 select mpanel.definer('tenancy.release');
 
 -- By what right a user acts for a tenant: its own membership, else the nearest ancestor's whose role reaches down; and
--- whether the tenant of that membership is suspended or stands below one that is.
+-- whether the tenant of that membership is suspended, ending, or stands below one that is.
 -- In plpgsql, which keeps its plans: one in SQL is planned anew with each request.
 create function tenancy.acting(user_id uuid, wanted uuid, reaching text[])
     returns table (kind text, role text, holder uuid, suspended boolean)
@@ -299,7 +330,7 @@ begin
     return query
     select t.kind, m.role, s.tenant_id, exists (
         select from tenancy.subtree up join tenancy.tenants a on a.tenant_id = up.tenant_id
-        where up.descendant = s.tenant_id and a.state = 'suspended')
+        where up.descendant = s.tenant_id and a.state <> 'active')
     from tenancy.subtree s
     join tenancy.members m on m.tenant_id = s.tenant_id and m.user_id = acting.user_id
     join tenancy.tenants t on t.tenant_id = wanted

@@ -1,11 +1,13 @@
 //! Pure types and decisions.
 
 mod assumption;
+mod found;
 mod limits;
 mod role;
 mod tenant;
 
 pub use assumption::{Assumption, AssumptionState, PATIENCE, minutes, reason, until};
+pub use found::{Found, Query, stem};
 pub use limits::Limits;
 pub use role::{Role, description, permissions, split};
 pub use tenant::{Plan, PlanVersion, Tenant, TenantPlan, TenantState, title};

@@ -47,6 +47,18 @@ pub enum Error {
     Stale,
     #[error("a tenant's state is changed by those above it, not by itself")]
     OwnState,
+    #[error("a tenant is moved by those above it, not by itself")]
+    OwnPlace,
+    #[error("a tenant cannot stand below itself")]
+    BelowItself,
+    #[error("the tenant is ending; restore it first, if there is still time")]
+    Ending,
+    #[error("the tenant is not ending")]
+    NotEnding,
+    #[error("the tenant uses more {} than the plan gives", .0.as_str())]
+    UsesMore(EntitlementKey),
+    #[error("the tenant uses more {} than a seller above its new place has left", .0.as_str())]
+    NoRoom(EntitlementKey),
     #[error(transparent)]
     Spine(#[from] mpanel_events::Error),
 }
@@ -75,20 +87,25 @@ impl PublicError for Error {
             Self::Denied(_) | Self::NoReach | Self::NotAPerson | Self::OwnConsent => Kind::Forbidden,
             Self::NotFound => Kind::NotFound,
             Self::Invalid(_) => Kind::Invalid,
+            // The same wherever it is met: at the door, or when something is counted.
+            Self::Suspended => Kind::Forbidden,
             Self::NotASeller
-            | Self::Suspended
             | Self::NotTheSeller
             | Self::PlanNameTaken
             | Self::PlanArchived
             | Self::AlreadyMember
             | Self::OwnerStays
-            | Self::OwnState => Kind::Conflict,
-            Self::Oversold(_) => Kind::Quota,
             | Self::RoleNameTaken
             | Self::RoleInUse
             | Self::NotBelow
             | Self::ConsentRequired
             | Self::NotWaiting
+            | Self::OwnState
+            | Self::OwnPlace
+            | Self::BelowItself
+            | Self::Ending
+            | Self::NotEnding => Kind::Conflict,
+            Self::Oversold(_) | Self::UsesMore(_) | Self::NoRoom(_) => Kind::Quota,
             Self::Stale => Kind::Stale,
             Self::Spine(error) => error.kind(),
         }
@@ -117,6 +134,12 @@ impl PublicError for Error {
             Self::NotWaiting => "tenancy.assumption.not_waiting",
             Self::Stale => "request.stale",
             Self::OwnState => "tenancy.tenant.own_state",
+            Self::OwnPlace => "tenancy.tenant.own_place",
+            Self::BelowItself => "tenancy.tenant.below_itself",
+            Self::Ending => "tenancy.tenant.ending",
+            Self::NotEnding => "tenancy.tenant.not_ending",
+            Self::UsesMore(_) => "tenancy.tenant.uses_more",
+            Self::NoRoom(_) => "tenancy.tenant.no_room",
             Self::Spine(error) => error.code(),
         }
     }

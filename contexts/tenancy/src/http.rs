@@ -1,11 +1,14 @@
 //! Routes and what goes over the wire; no SQL and no rules.
 
 mod assumptions;
+mod ending;
 mod members;
 mod permissions;
 mod plans;
+mod resources;
 mod roles;
 mod tenants;
+mod tree;
 
 use std::sync::Arc;
 
@@ -20,7 +23,10 @@ type State = axum::extract::State<Arc<Service>>;
 fn router() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
         .routes(routes!(tenants::list, tenants::create))
-        .routes(routes!(tenants::get, tenants::update))
+        .routes(routes!(tenants::get, tenants::update, ending::end))
+        .routes(routes!(ending::restore))
+        .routes(routes!(tree::place))
+        .routes(routes!(resources::list))
         .routes(routes!(tenants::usage))
         .routes(routes!(tenants::subscribe))
         .routes(routes!(members::list, members::create))

@@ -4,10 +4,12 @@
 
 mod authz;
 mod domain;
+mod ending;
 mod error;
 mod http;
 mod metering;
 mod ports;
+mod projection;
 mod service;
 mod store;
 
@@ -16,13 +18,16 @@ use std::sync::Arc;
 use mpanel_events::Spine;
 use mpanel_http::Module;
 use mpanel_identity_contract::Accounts;
+use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::ids::TenantId;
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::{Migrations, Reason};
+use mpanel_tenancy_contract::Eraser;
 
 pub use authz::{RESOURCES, ROLES};
 pub use error::Error;
 pub use http::api;
+pub use projection::Projection;
 
 pub const MIGRATIONS: Migrations = Migrations {
     schema: "tenancy",
@@ -30,6 +35,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0001_tenancy", include_str!("../migrations/0001_tenancy.sql")),
         ("0002_functions", include_str!("../migrations/0002_functions.sql")),
         ("0003_metering", include_str!("../migrations/0003_metering.sql")),
+        ("0004_tree", include_str!("../migrations/0004_tree.sql")),
         ("0005_authority", include_str!("../migrations/0005_authority.sql")),
     ],
 };
@@ -66,13 +72,30 @@ impl Tenancy {
     }
 }
 
+/// What tenancy needs of the rest of the platform.
+#[derive(Clone)]
+pub struct Ports {
+    pub accounts: Arc<dyn Accounts>,
+    /// Contexts that have something of tenants, in the order in which it is removed.
+    pub erasers: Vec<Arc<dyn Eraser>>,
+}
+
 /// Everything that the server needs to know about the context.
+///
+/// `grace_days` is how long a tenant that is to end can be restored, unless somebody says otherwise.
 #[must_use]
-pub fn module(tenancy: Tenancy, accounts: Arc<dyn Accounts>) -> Module {
+pub fn module(tenancy: Tenancy, clock: SharedClock, ports: Ports, grace_days: u32) -> Module {
+    let ending = ending::Ending::new(tenancy.clone(), clock, ports.erasers);
+    let service = service::Service {
+        tenancy,
+        accounts: ports.accounts,
+        grace_days,
+    };
     Module {
         name: "tenancy",
         roles: ROLES.to_vec(),
-        routes: http::routes(Arc::new(service::Service { tenancy, accounts })),
+        routes: http::routes(Arc::new(service)),
+        reconcilers: vec![Arc::new(ending)],
         ..Module::default()
     }
 }

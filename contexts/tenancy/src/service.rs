@@ -1,11 +1,14 @@
 //! One use case a function: authorise, load, decide, save, record, commit.
 
 mod assumptions;
+mod ending;
 mod grants;
 mod members;
 mod plans;
+mod resources;
 mod roles;
 mod tenants;
+mod tree;
 
 use std::sync::Arc;
 
@@ -14,10 +17,12 @@ use mpanel_identity_contract::Accounts;
 use mpanel_kernel::ids::TenantId;
 
 pub use assumptions::{Assume, Shown};
+pub use ending::End;
 pub use members::{Activation, AddMember, Member};
 pub use plans::{CreatePlan, PlanPatch, Terms};
 pub use roles::{CreateRole, RolePatch};
 pub use tenants::{CreateTenant, Owner, TenantPatch};
+pub use tree::Move;
 
 use crate::Tenancy;
 use crate::error::Error;
@@ -26,6 +31,8 @@ use crate::store;
 pub struct Service {
     pub tenancy: Tenancy,
     pub accounts: Arc<dyn Accounts>,
+    /// Days in which a tenant that is to end can be restored, unless somebody says otherwise.
+    pub grace_days: u32,
 }
 
 impl Service {

@@ -6,5 +6,7 @@ pub mod members;
 pub mod metering;
 pub mod names;
 pub mod plans;
+pub mod resources;
 pub mod roles;
 pub mod tenants;
+pub mod tree;

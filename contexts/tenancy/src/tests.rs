@@ -1,12 +1,15 @@
 mod assumptions;
 mod creation;
+mod ending;
 mod entitlements;
 mod isolation;
 mod members;
 mod metering;
+mod moves;
 mod names;
 mod plans;
 mod requests;
+mod resources;
 mod roles;
 mod subscriptions;
 mod support;

@@ -14,14 +14,19 @@ pub enum TenantState {
     /// Keeps what it has; its sites and those below it are not shown, and its members may look at everything and
     /// change nothing.
     Suspended,
+    /// As suspended, and gone for good at the end of a time in which it can be restored.
+    Terminating,
 }
 
 impl TenantState {
+    pub const ALL: [TenantState; 3] = [Self::Active, Self::Suspended, Self::Terminating];
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
             Self::Suspended => "suspended",
+            Self::Terminating => "terminating",
         }
     }
 }
@@ -29,11 +34,7 @@ impl TenantState {
 impl FromStr for TenantState {
     type Err = ();
     fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "active" => Ok(Self::Active),
-            "suspended" => Ok(Self::Suspended),
-            _ => Err(()),
-        }
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(())
     }
 }
 
@@ -53,6 +54,8 @@ pub struct Tenant {
     pub name: String,
     pub slug: String,
     pub state: TenantState,
+    /// When it goes for good, of one that is terminating.
+    pub ends_at: Option<Timestamp>,
     pub plan: Option<TenantPlan>,
     /// Grows with each change.
     pub version: i64,

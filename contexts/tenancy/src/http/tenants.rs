@@ -38,9 +38,12 @@ pub struct TenantDto {
     kind: &'static str,
     name: String,
     slug: String,
-    /// `active` or `suspended`.
+    /// `active`, `suspended` or `terminating`.
     #[schema(value_type = StateWord)]
     state: &'static str,
+    /// When it goes for good, of one that is terminating.
+    #[schema(required)]
+    ends_at: Option<Timestamp>,
     #[schema(required)]
     plan: Option<TenantPlanDto>,
     created_at: Timestamp,
@@ -57,6 +60,7 @@ impl From<Tenant> for TenantDto {
             name: tenant.name,
             slug: tenant.slug,
             state: tenant.state.as_str(),
+            ends_at: tenant.ends_at,
             plan: tenant.plan.map(|plan| TenantPlanDto {
                 id: plan.id,
                 name: plan.name,
@@ -70,7 +74,12 @@ impl From<Tenant> for TenantDto {
 
 mpanel_http::words!(
     /// Whether a tenant works.
-    StateWord as "tenancy.TenantState" = [TenantState::Active, TenantState::Suspended].map(TenantState::as_str)
+    StateWord as "tenancy.TenantState" = TenantState::ALL.map(TenantState::as_str)
+);
+
+mpanel_http::words!(
+    /// What a tenant can be put into; it ends by an operation of its own.
+    SetStateWord as "tenancy.SetTenantState" = [TenantState::Active, TenantState::Suspended].map(TenantState::as_str)
 );
 
 mpanel_http::words!(
@@ -151,7 +160,7 @@ pub struct TenantPatchDto {
     name: Option<String>,
     /// `active` or `suspended`.
     #[serde(default)]
-    #[schema(value_type = Option<StateWord>)]
+    #[schema(value_type = Option<SetStateWord>)]
     state: Option<String>,
 }
 
@@ -267,7 +276,10 @@ pub async fn update(
 ) -> Result<impl IntoResponse + use<>> {
     let state = body
         .state
-        .map(|state| state.parse::<TenantState>())
+        .map(|state| match state.parse() {
+            Ok(state @ (TenantState::Active | TenantState::Suspended)) => Ok(state),
+            _ => Err(()),
+        })
         .transpose()
         .map_err(|()| Error::field("/state", "tenancy.tenant.bad_state", "a tenant is active or suspended"))?;
     let tenant = service

@@ -139,6 +139,9 @@ impl Service {
         if patch.state.is_some_and(|state| state != before.state) && id == cx.tenant() {
             return Err(Error::OwnState);
         }
+        if patch.state.is_some() && before.state == TenantState::Terminating {
+            return Err(Error::Ending);
+        }
         if patch.seen.is_some_and(|seen| seen != before.version) {
             return Err(Error::Stale);
         }

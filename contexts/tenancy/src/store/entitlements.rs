@@ -29,8 +29,18 @@ pub async fn subscribe(
         Ts(now) as _,
     )
     .fetch_one(tx.conn())
-    .await?;
+    .await
+    .map_err(moved_away)?;
     Ok(over.and_then(|key| key.parse().ok()))
+}
+
+/// The tenant was a child when it was looked at, and has gone to another seller since.
+fn moved_away(error: sqlx::Error) -> Error {
+    const INSUFFICIENT_PRIVILEGE: &str = "42501";
+    match error.as_database_error().and_then(|error| error.code()) {
+        Some(code) if code == INSUFFICIENT_PRIVILEGE => Error::NotTheSeller,
+        _ => error.into(),
+    }
 }
 
 /// What the answer of `tenancy.reserve` says.

@@ -72,6 +72,17 @@ pub async fn create(
     Ok(created)
 }
 
+/// The name of the transaction's tenant or of one below it.
+pub async fn name(tx: &mut TenantTx, id: TenantId) -> Result<Option<String>, mpanel_pg::Error> {
+    let name = sqlx::query_scalar!(
+        r#"select name as "name!" from tenancy.tree($1, null, null, 1)"#,
+        id.uuid()
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(name)
+}
+
 /// The transaction's tenant or one below it.
 pub async fn get(tx: &mut TenantTx, id: TenantId) -> Result<Option<Tenant>, Error> {
     Ok(tree(tx, Some(id), None, None, 1).await?.pop())
@@ -91,7 +102,8 @@ async fn tree(
 ) -> Result<Vec<Tenant>, Error> {
     let rows = sqlx::query!(
         r#"select id as "id!", parent_id, kind as "kind!", name as "name!", slug as "slug!", state as "state!",
-                  version as "version!", created_at as "created_at!: Ts", plan_id, plan_name, plan_version
+                  version as "version!", created_at as "created_at!: Ts", ends_at as "ends_at: Ts",
+                  plan_id, plan_name, plan_version
            from tenancy.tree($1, $2, $3, $4)"#,
         only.map(TenantId::uuid) as _,
         below.map(TenantId::uuid) as _,
@@ -109,6 +121,7 @@ async fn tree(
             name: row.name,
             slug: row.slug,
             state: row.state.parse().unwrap_or(TenantState::Suspended),
+            ends_at: row.ends_at.map(Timestamp::from),
             plan: match (row.plan_id, row.plan_name, row.plan_version) {
                 (Some(id), Some(name), Some(version)) => Some(TenantPlan {
                     id: PlanId::from_uuid(id),
@@ -123,12 +136,12 @@ async fn tree(
         .collect())
 }
 
-/// Tenants that are suspended, and everybody below them.
+/// Tenants that are suspended or ending, and everybody below them.
 pub async fn suspended(tx: &mut PlatformTx) -> Result<Vec<TenantId>, mpanel_pg::Error> {
     let rows = sqlx::query_scalar!(
         "select distinct s.descendant
          from tenancy.tenants t join tenancy.subtree s on s.tenant_id = t.tenant_id
-         where t.state = 'suspended'",
+         where t.state in ('suspended', 'terminating')",
     )
     .fetch_all(tx.conn())
     .await?;

@@ -225,7 +225,7 @@ async fn who_is_suspended_does_not_grow_below_either() {
             .unwrap();
         assert_eq!(
             (error.kind(), error.code()),
-            (Kind::Conflict, "tenancy.tenant.suspended")
+            (Kind::Forbidden, "tenancy.tenant.suspended")
         );
     }
     assert_eq!(world.count("select count(*) from tenancy.tenants").await, 3);

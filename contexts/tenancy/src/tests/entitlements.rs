@@ -156,7 +156,7 @@ async fn who_is_suspended_or_stands_below_gives_back_and_takes_nothing() {
         let error = world.reserve(tenant, 1).await.unwrap_err();
         assert_eq!(
             (error.kind(), error.code()),
-            (Kind::Conflict, "tenancy.tenant.suspended")
+            (Kind::Forbidden, "tenancy.tenant.suspended")
         );
     }
     world.reserve(customer.id, -1).await.unwrap();

@@ -108,6 +108,7 @@ impl World {
             service: Arc::new(Service {
                 tenancy: tenancy.clone(),
                 accounts: accounts.clone(),
+                grace_days: 30,
             }),
             tenancy,
             accounts,

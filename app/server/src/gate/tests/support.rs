@@ -114,7 +114,15 @@ impl World {
             (&rate, StepUp::of(&crate::openapi::document(), SignedDuration::from_mins(10))),
         ));
         let modules = [
-            mpanel_tenancy::module(tenancy.clone(), Arc::new(identity.clone())),
+            mpanel_tenancy::module(
+                tenancy.clone(),
+                shared.clone(),
+                mpanel_tenancy::Ports {
+                    accounts: Arc::new(identity.clone()),
+                    erasers: Vec::new(),
+                },
+                30,
+            ),
             mpanel_identity::module(identity.clone()),
         ];
         let (mut routes, mut public) = (OpenApiRouter::new(), OpenApiRouter::new());
