@@ -12,6 +12,12 @@ use crate::usage::{Reporting, Reports};
 
 /// The producer sends at least a heartbeat this often; silence of three times as long means it hangs.
 pub const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Nobody waits that long in this crate's own tests.
+const SILENCE: Duration = if cfg!(test) {
+    Duration::from_secs(2)
+} else {
+    HEARTBEAT.saturating_mul(3)
+};
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Changes are gathered for so long before the disk is told to keep what was written to it.
@@ -104,8 +110,14 @@ async fn session(
         }
         other => return Err(io::Error::other(format!("expected a welcome, got {other:?}"))),
     };
-    if mode == Mode::Snapshot {
-        take_snapshot(kept, &mut from, &mut to, apply).await?;
+    match mode {
+        Mode::Snapshot => take_snapshot(kept, &epoch, (&mut from, &mut to), apply).await?,
+        Mode::Resume => {
+            let had = kept.mirror().position.as_ref().map(|position| &position.epoch);
+            if had != Some(&epoch) {
+                return Err(out_of_order("another history is to be resumed"));
+            }
+        }
     }
     let reporting = Reporting::new(reports, usage);
     stream(kept, &epoch, (from, to), apply, reporting).await
@@ -120,14 +132,22 @@ fn everything(kept: &Kept) -> Update<'_> {
 
 async fn take_snapshot(
     kept: &mut Kept,
-    from: &mut OwnedReadHalf,
-    to: &mut OwnedWriteHalf,
+    epoch: &str,
+    (from, to): (&mut OwnedReadHalf, &mut OwnedWriteHalf),
     apply: &mut impl FnMut(Update<'_>),
 ) -> io::Result<()> {
-    let mut items = Vec::new();
+    let mut items: Vec<Item> = Vec::new();
     loop {
         match receive(from).await? {
-            ServerFrame::Item(item) => items.push(item),
+            ServerFrame::Item(item) => {
+                if items.last().is_some_and(|last| item.seq <= last.seq) {
+                    return Err(out_of_order("an item of the snapshot"));
+                }
+                items.push(item);
+            }
+            ServerFrame::SnapshotEnd { position } if position.epoch != epoch => {
+                return Err(out_of_order("the end of another snapshot"));
+            }
             ServerFrame::SnapshotEnd { position } => {
                 let seq = position.seq;
                 kept.replace(items, position);
@@ -164,6 +184,12 @@ async fn stream(
         }
     });
     let mut settle_at: Option<Instant> = None;
+    // What is behind a snapshot's end may come again. From there on numbers only grow.
+    let mut reached = kept
+        .mirror()
+        .position
+        .as_ref()
+        .map_or(i64::MIN, |position| position.seq);
     let result = loop {
         if settle_at.is_some_and(|at| at <= Instant::now()) {
             kept.settle();
@@ -183,6 +209,8 @@ async fn stream(
         };
         // The place moves with each item. Only a heartbeat says that all up to it was sent, and is acknowledged.
         let (seq, complete) = match next {
+            Some(Ok(ServerFrame::Item(item))) if item.seq < reached => break Err(out_of_order("an item")),
+            Some(Ok(ServerFrame::Heartbeat { seq })) if seq < reached => break Err(out_of_order("a heartbeat")),
             Some(Ok(ServerFrame::Item(item))) => {
                 if kept.apply(&item, epoch) {
                     apply(Update::Item {
@@ -205,6 +233,7 @@ async fn stream(
             Some(Err(error)) => break Err(error),
             None => break Ok(()),
         };
+        reached = seq;
         if kept.move_to(seq, epoch) {
             settle_at.get_or_insert_with(|| Instant::now() + SETTLE_AFTER);
         }
@@ -219,8 +248,13 @@ async fn stream(
     result
 }
 
+/// A peer that forgets where it was has lost the thread, and whoever follows it would serve what is past.
+fn out_of_order(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("out of order: {what}"))
+}
+
 async fn receive(from: &mut OwnedReadHalf) -> io::Result<ServerFrame> {
-    timeout(HEARTBEAT * 3, frame::read(from))
+    timeout(SILENCE, frame::read(from))
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }

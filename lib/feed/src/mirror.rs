@@ -96,6 +96,8 @@ impl Mirror {
                 }
                 newer
             }
+            // What has come since is not removed by what went before it.
+            None if topic.get(&item.key).is_some_and(|entry| entry.seq > item.seq) => false,
             None => topic.remove(&item.key).is_some(),
         }
     }

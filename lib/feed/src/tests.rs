@@ -13,6 +13,8 @@ use crate::frame::{self, ClientFrame, Hello, Item, Mode, PROTOCOL, Position, Rol
 use crate::usage::Reporting;
 use crate::{Mirror, Reports, Subscription, Update, Usage, follow};
 
+mod order;
+
 fn item(seq: i64, key: &str, value: Option<&str>) -> Item {
     Item {
         seq,
