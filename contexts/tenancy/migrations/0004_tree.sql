@@ -181,6 +181,9 @@ begin
     delete from tenancy.counters c where c.tenant_id = wanted;
     delete from tenancy.subscriptions u where u.tenant_id = wanted;
     delete from tenancy.members m where m.tenant_id = wanted;
+    delete from tenancy.roles r where r.tenant_id = wanted;
+    delete from tenancy.assumptions a where a.tenant_id = wanted;
+    delete from tenancy.support_settings c where c.tenant_id = wanted;
     delete from tenancy.claims c where c.tenant_id = wanted;
     delete from tenancy.subtree_resources r using tenancy.subtree up
     where up.descendant = wanted and r.tenant_id = up.tenant_id and r.owner = wanted;

@@ -294,6 +294,58 @@ async fn everything_below_goes_from_the_leaves_up_and_nothing_beside_it() {
     assert_eq!(entry.action, "tenancy.tenant.ended", "its seller is told");
 }
 
+/// Rows that name a tenant by table; what a tombstone keeps is listed with its reason.
+async fn rows_left(world: &World, tenant: TenantId) -> Vec<String> {
+    const KEPT: [&str; 4] = [
+        // The tombstone itself, and what it has sold: versions of plans never change.
+        "tenancy.tenants",
+        "tenancy.plans",
+        "tenancy.plan_versions",
+        // What was used may still have to be billed.
+        "tenancy.measured",
+    ];
+    let mut tx = world.db().platform(Reason::Administer("test")).await.unwrap();
+    let tables: Vec<(String, i64)> = sqlx::query_as(
+        "select c.table_schema || '.' || c.table_name,
+                (xpath('/row/n/text()', query_to_xml(format(
+                    'select count(*) as n from %I.%I where tenant_id = %L', c.table_schema, c.table_name, $1
+                ), false, true, '')))[1]::text::bigint
+         from information_schema.columns c
+         where c.column_name = 'tenant_id' and c.table_schema = 'tenancy' order by 1",
+    )
+    .bind(tenant.uuid())
+    .fetch_all(mpanel_pg::Tx::conn(&mut tx))
+    .await
+    .unwrap();
+    assert!(tables.len() > 10, "{tables:?}");
+    let left = tables
+        .into_iter()
+        .filter(|(table, rows)| *rows > 0 && !KEPT.contains(&table.as_str()));
+    left.map(|(table, _)| table).collect()
+}
+
+#[tokio::test]
+async fn of_one_that_is_gone_nothing_stays_but_what_has_a_reason() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let mut tx = world.tenant_tx(scene.customer.id).await;
+    let user = world.accounts.activate("carl@example.com");
+    world
+        .tenancy
+        .join(&mut tx, user, Role::Owner.into(), world.now())
+        .await
+        .unwrap();
+    world.tenancy.reserve(&mut tx, EntitlementKey::Sites, 2).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(!rows_left(world, scene.customer.id).await.is_empty());
+    scene.end(&scene.reseller, 2).await;
+    scene.days_pass(31);
+    scene.settle().await;
+    for tenant in [&scene.reseller, &scene.below, &scene.customer] {
+        assert_eq!(rows_left(world, tenant.id).await, Vec::<String>::new());
+    }
+}
+
 #[tokio::test]
 async fn one_that_does_not_go_keeps_its_own_tree_and_nobody_else() {
     let scene = Scene::new().await;
