@@ -24,7 +24,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/package.json w
 NODE = PATH="$$(deploy/node $(CACHE)):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check fmt fmt-check tidy lint sqlx openapi web web-test bench fuzz book audit deps deps-test clean
+.PHONY: help run build test check fmt fmt-check tidy lint sqlx openapi web web-test bench fuzz book audit package test-package deps deps-test clean
 
 help:
 	@printf '%s\n' \
@@ -34,7 +34,9 @@ help:
 	  'make fmt       format the Rust sources' \
 	  'make sqlx      renew the offline query data after changing SQL' \
 	  'make openapi   renew web/openapi.json and its types after changing the API' \
-	  'make bench     benchmarks beside the peers they name' \
+	  'make package   the Debian package, from a release build; with the list of everything inside' \
+  'make test-package  install, upgrade and remove it on a fresh Debian in a container (root, systemd-nspawn)' \
+  'make bench     benchmarks beside the peers they name' \
 	  'make fuzz      each fuzz target for a while (SECONDS_EACH=60; needs cargo-fuzz)' \
 	  'make book      the documentation as a website (needs mdbook)' \
 	  'make audit     licences and advisories of dependencies (needs cargo-deny)' \
@@ -112,6 +114,17 @@ bench: build
 	@deploy/deps bench
 	cargo build --locked --release -p mpanel -p mpanel-agent
 	cargo run --locked --release -p mpanel-bench -- $(ONLY)
+
+# Two programs, one package. Everything in it has the time of the last commit, so that the same commit gives the same bytes.
+package: deps web
+	cargo build --locked --release -p mpanel -p mpanel-agent
+	cargo xtask package --programs $(CARGO_TARGET_DIR)/release
+
+# With debug builds: it is about scripts and hand-over. `cargo xtask package --trial --programs …` takes any others.
+test-package: web
+	@deploy/deps run package
+	cargo build --locked -p mpanel -p mpanel-agent
+	cargo xtask package --trial --programs $(CARGO_TARGET_DIR)/debug
 
 SECONDS_EACH ?= 60
 fuzz:

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 mod fuzz;
 mod new_context;
 mod openapi;
+mod package;
 mod passwords;
 mod process;
 mod queries;
@@ -21,6 +22,9 @@ usage: cargo xtask <command>
   tidy [--list] [CHECK…]           check the repository's invariants
   new-context NAME                 scaffold contexts/NAME
   openapi [--check]                write (or compare) web/openapi.json
+  package --programs DIR           the Debian package of built programs (--version, --out, --quick)
+  package --check FILE             is a package as it should be
+  package --trial --programs DIR   install, upgrade, remove it on a fresh Debian in a container
   passwords OUTPUT LIST…           make the filter of leaked passwords; see lib/crypto/src/password/breached
   test [ARG…]                      all Rust tests
   fuzz [SECONDS | --check]         every fuzz target, so long each; or do they compile
@@ -53,6 +57,7 @@ fn run(args: &[String]) -> Result<()> {
         "fuzz" => fuzz::run(&workspace::find_root()?, rest),
         "new-context" => new_context::run(&workspace::find_root()?, rest),
         "openapi" => openapi::run(&workspace::find_root()?, rest),
+        "package" => package::run(&workspace::find_root()?, rest),
         "passwords" => passwords::run(rest),
         "test" => test::run(&workspace::find_root()?, rest),
         "sqlx" => queries::run(&workspace::find_root()?, rest),
