@@ -70,6 +70,7 @@ fn resources() -> Vec<ResourceInfo> {
 pub fn apis() -> Vec<Api> {
     vec![
         crate::http::api(),
+        crate::http::audit::api(),
         mpanel_tenancy::api(),
         mpanel_identity::api(),
         mpanel_fleet::api(),

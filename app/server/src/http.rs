@@ -7,7 +7,7 @@ pub mod system;
 
 use std::sync::Arc;
 
-use mpanel_authz::Action::{List, Operate, Read};
+use mpanel_authz::Action::{Delete, List, Modify, Operate, Read};
 use mpanel_authz::{OpCx, Resource, ResourceInfo, Role, RoleRow, TenantKind};
 use mpanel_events::{Spine, Tail};
 use mpanel_http::{Api, Gate, Result, Routes};
@@ -16,16 +16,12 @@ use tokio::sync::watch;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use audit::{Audit, AuditDetail};
+
 /// Operations of a tenant.
 pub struct Operation;
 impl Resource for Operation {
     const NAME: &'static str = "spine.operation";
-}
-
-/// Its audit log.
-pub struct Audit;
-impl Resource for Audit {
-    const NAME: &'static str = "spine.audit";
 }
 
 /// Its events.
@@ -37,7 +33,12 @@ impl Resource for Event {
 /// What people are told of these when they put a role together.
 pub const RESOURCES: &[ResourceInfo] = &[
     ResourceInfo::new(Operation::NAME, "Operations", "Work that takes a while, such as a deployment: see it, cancel it."),
-    ResourceInfo::new(Audit::NAME, "Audit log", "Who did what to what, and for whom."),
+    ResourceInfo::new(Audit::NAME, "Audit log", "Who did what to what, and for whom; how long that is kept."),
+    ResourceInfo::new(
+        AuditDetail::NAME,
+        "Details in the audit log",
+        "From which address and device something was done, and other personal details of a line.",
+    ),
     ResourceInfo::new(Event::NAME, "Events", "Being told at once what happens; open pages need it to stay fresh."),
 ];
 
@@ -55,8 +56,10 @@ pub const ROLES: &[RoleRow] = &[
     row(Role::Admin, Operation::NAME, &[List, Read, Operate]),
     row(Role::Developer, Operation::NAME, &[List, Read, Operate]),
     row(Role::Viewer, Operation::NAME, &[List, Read]),
-    row(Role::Owner, Audit::NAME, &[List]),
-    row(Role::Admin, Audit::NAME, &[List]),
+    row(Role::Owner, Audit::NAME, &[List, Read, Modify, Delete]),
+    row(Role::Admin, Audit::NAME, &[List, Read]),
+    row(Role::Owner, AuditDetail::NAME, &[Read]),
+    row(Role::Admin, AuditDetail::NAME, &[Read]),
     row(Role::Owner, Event::NAME, &[List]),
     row(Role::Admin, Event::NAME, &[List]),
     row(Role::Developer, Event::NAME, &[List]),
@@ -89,7 +92,6 @@ fn router() -> OpenApiRouter<Arc<SpineState>> {
         .routes(routes!(operations::get))
         .routes(routes!(operations::cancel))
         .routes(routes!(events::stream))
-        .routes(routes!(audit::list))
 }
 
 pub fn spine_routes(state: Arc<SpineState>) -> Routes {

@@ -2,6 +2,7 @@
 //! one runtime of background work and one OpenAPI document. Adding a context touches `contexts.rs`.
 #![forbid(unsafe_code)]
 
+mod audit_retention;
 mod caller;
 mod contexts;
 mod data_plane;
@@ -10,6 +11,7 @@ mod gate;
 mod http;
 mod openapi;
 mod panel;
+mod refusals;
 mod run;
 
 pub use contexts::{MIGRATIONS, permissions};

@@ -20,11 +20,14 @@ use tokio::net::UnixListener;
 use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::audit_retention::AuditRetention;
 use crate::contexts::{Contexts, permissions};
 use crate::gate::{SessionGate, StepUp};
+use crate::http::audit::{AuditState, audit_routes};
 use crate::http::events::StreamLimits;
 use crate::http::system::{self, System};
 use crate::http::{SpineState, spine_routes};
+use crate::refusals::{self, Refusals};
 use crate::{caller, data_plane, database, openapi, panel};
 
 /// The sockets on which the server listens, opened by whoever started it.
@@ -94,6 +97,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()> + Send + 'stat
 
     let proof = SignedDuration::from_mins(config.sign_in.step_up_minutes.into());
     let step_up = StepUp::of(&openapi::document(), proof);
+    let refusals = Arc::new(Refusals::new(spine.clone(), &clock));
     let gate: Arc<dyn Gate> = Arc::new(SessionGate::new(
         db.clone(),
         contexts.identity.clone(),
@@ -110,7 +114,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()> + Send + 'stat
         streams: StreamLimits::new(&config.rate),
         stopping: stopped,
     };
-    let app = app(&config, &contexts, state, &clock, pages)?;
+    let app = app(&config, &contexts, (state, refusals), &clock, pages)?;
     listeners.serve.set_nonblocking(true)?;
     let listener = UnixListener::from_std(listeners.serve)?;
     tracing::info!("ready");
@@ -127,7 +131,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()> + Send + 'stat
 fn app(
     config: &Config,
     contexts: &Contexts,
-    state: SpineState,
+    (state, refusals): (SpineState, Arc<Refusals>),
     clock: &SharedClock,
     pages: Router,
 ) -> anyhow::Result<Router> {
@@ -138,14 +142,27 @@ fn app(
         tail: state.tail.clone(),
         clock: clock.clone(),
         operations: Vec::new(),
-        reconcilers: vec![Arc::new(Retention {
-            db: spine.db().clone(),
-            clock: clock.clone(),
-        })],
+        reconcilers: vec![
+            Arc::new(Retention {
+                db: spine.db().clone(),
+                clock: clock.clone(),
+            }),
+            Arc::new(AuditRetention {
+                spine: spine.clone(),
+                clock: clock.clone(),
+                platform: contexts.tenancy.platform(),
+            }),
+        ],
         jobs: vec![contexts.post.job()],
         tuning: Tuning::default(),
     };
-    let mut routes = spine_routes(Arc::new(state));
+    let audit = AuditState {
+        spine: spine.clone(),
+        platform: contexts.tenancy.platform(),
+        below: Arc::new(contexts.tenancy.clone()),
+        names: Arc::new(contexts.identity.clone()),
+    };
+    let mut routes = spine_routes(Arc::new(state)).merge(audit_routes(Arc::new(audit)));
     for module in contexts.modules(clock, config.tenants.grace_days) {
         routes = routes.merge(module.routes);
         public = public.merge(module.public_routes);
@@ -179,6 +196,7 @@ fn app(
         .layer(parameters.clone())
         .layer(middleware::from_fn_with_state(uploads, mpanel_http::limit_uploads))
         .layer(middleware::from_fn_with_state(rates, mpanel_http::limit_requests))
+        .layer(middleware::from_fn_with_state(refusals, refusals::watch))
         .layer(middleware::from_fn_with_state(gate, mpanel_http::admit))
         .merge(public.layer(parameters))
         .merge(system::routes(Arc::new(system)))

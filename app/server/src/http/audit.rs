@@ -1,112 +1,129 @@
-use jiff::Timestamp;
-use mpanel_authz::actions;
-use mpanel_events::{AuditEntry, AuditFilter, list_audit};
-use mpanel_http::{Cx, Json, Paging, ProblemDocument, Query, Result};
-use mpanel_kernel::ids::{AssumptionId, AuditId, OperationId, RequestId, TenantId};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use utoipa::ToSchema;
+//! The audit log: searching it, what it tells of people, exporting it, and how long it is kept.
 
-use super::{Audit, State};
+mod entry;
+mod export;
+mod filter;
+mod names;
+mod people;
+mod retention;
 
-/// A step of an operation.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = spine::AuditVia)]
-pub struct ViaDto {
-    #[schema(value_type = String)]
-    operation_id: OperationId,
-    /// Such as `sites.release.deploy`.
-    kind: String,
-    /// The step's key, or `finished`.
-    step: String,
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use mpanel_authz::{OpCx, Resource, actions};
+use mpanel_events::{AuditEntry, AuditFilter, Spine, audit_entry, list_audit, list_audit_of};
+use mpanel_http::{Api, Cx, Ids, Json, Paging, Problem, ProblemDocument, Query, Result, Routes};
+use mpanel_kernel::ids::{AuditId, TenantId, UserId};
+use mpanel_kernel::paging::{Page, PageRequest};
+use mpanel_pg::{Reason, TenantTx};
+use mpanel_tenancy_contract::Below;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use entry::{AuditEntryDto, AuditList, DetailsDto};
+use filter::Filter;
+pub use names::Names;
+
+/// A tenant's audit log.
+pub struct Audit;
+impl Resource for Audit {
+    const NAME: &'static str = "spine.audit";
 }
 
-/// Why a member of a tenant above acted for this one.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = spine::AuditAssumption)]
-pub struct AssumptionDto {
-    #[schema(value_type = String)]
-    id: AssumptionId,
-    /// As the actor has told this tenant.
-    reason: String,
+/// What it tells of people beside their ids.
+pub struct AuditDetail;
+impl Resource for AuditDetail {
+    const NAME: &'static str = "spine.audit_detail";
 }
 
-/// One line of the audit log.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = spine::AuditEntry)]
-pub struct AuditEntryDto {
-    #[schema(value_type = String)]
-    id: AuditId,
-    time: Timestamp,
-    /// `usr_…`, `tok_…` or `system:name`.
-    actor: String,
-    /// The step of an operation that did it for the actor, who started the operation; `null` when the actor did it.
-    #[schema(required)]
-    via: Option<ViaDto>,
-    /// The ancestor for which the actor acted, when not the tenant itself.
-    #[schema(value_type = Option<String>, required)]
-    assumed_from: Option<TenantId>,
-    /// By which leave to act for this tenant, when the actor had to ask for one.
-    #[schema(required)]
-    assumption: Option<AssumptionDto>,
-    /// Such as `sites.site.created`.
-    action: String,
-    subject: String,
-    #[schema(value_type = String)]
-    request_id: RequestId,
-    #[schema(required)]
-    before: Option<Value>,
-    #[schema(required)]
-    after: Option<Value>,
+/// What the routes work with.
+pub struct AuditState {
+    pub spine: Spine,
+    pub platform: TenantId,
+    pub below: Arc<dyn Below>,
+    pub names: Arc<dyn Names>,
 }
 
-impl From<AuditEntry> for AuditEntryDto {
-    fn from(entry: AuditEntry) -> Self {
-        Self {
-            id: entry.id,
-            time: entry.at,
-            actor: entry.actor,
-            via: entry.via.map(|via| ViaDto {
-                operation_id: via.operation,
-                kind: via.kind,
-                step: via.step,
-            }),
-            assumed_from: entry.assumed_from,
-            assumption: entry.assumption.map(|assumption| AssumptionDto {
-                id: assumption.id,
-                reason: assumption.reason,
-            }),
-            action: entry.action,
-            subject: entry.subject,
-            request_id: entry.request_id,
-            before: entry.before,
-            after: entry.after,
+type State = axum::extract::State<Arc<AuditState>>;
+
+/// Whose logs are searched.
+enum Reach {
+    Own,
+    /// The acting tenant's and those below.
+    Several(Vec<TenantId>),
+}
+
+impl AuditState {
+    async fn tx(&self, cx: &OpCx) -> Result<TenantTx> {
+        let tx = self.spine.db().tenant(cx.tenant()).await;
+        Ok(tx.map_err(mpanel_events::Error::from)?)
+    }
+
+    /// The tenants that a filter asks for. One that is neither the acting one nor below it is not there.
+    async fn reach(&self, cx: &OpCx, filter: &Filter) -> Result<Reach> {
+        let wanted = filter.tenant.filter(|tenant| *tenant != cx.tenant());
+        if wanted.is_none() && (filter.scope.is_none() || filter.tenant.is_some()) {
+            return Ok(Reach::Own);
         }
+        if !cx.rights().reaches_descendants() {
+            return Err(Problem::not_found());
+        }
+        let tenants = self.below.open_to(cx.tenant()).await;
+        let tenants = tenants.map_err(mpanel_events::Error::from)?;
+        match wanted {
+            Some(wanted) if tenants.contains(&wanted) => Ok(Reach::Several(vec![wanted])),
+            Some(_) => Err(Problem::not_found()),
+            None => Ok(Reach::Several(tenants)),
+        }
+    }
+
+    async fn search(
+        &self,
+        cx: &OpCx,
+        reach: &Reach,
+        filter: &AuditFilter,
+        page: PageRequest,
+    ) -> std::result::Result<Page<AuditEntry>, mpanel_events::Error> {
+        match reach {
+            Reach::Own => {
+                let mut tx = self.spine.db().tenant(cx.tenant()).await?;
+                let found = list_audit(&mut tx, filter, page).await?;
+                tx.end_read();
+                Ok(found)
+            }
+            Reach::Several(tenants) => {
+                let reason = Reason::Administer("audit.search");
+                let mut tx = self.spine.db().platform(reason).await?;
+                let found = list_audit_of(&mut tx, tenants, filter, page).await?;
+                tx.commit().await?;
+                Ok(found)
+            }
+        }
+    }
+
+    /// Names of the people whom lines mention as actor or subject.
+    async fn names(&self, entries: &[AuditEntry]) -> Result<HashMap<UserId, String>> {
+        let mut people: Vec<UserId> = entries.iter().flat_map(entry::people).collect();
+        people.sort_unstable();
+        people.dedup();
+        if people.is_empty() {
+            return Ok(HashMap::new());
+        }
+        Ok(self.names.of(&people).await.map_err(mpanel_events::Error::from)?)
     }
 }
 
-mpanel_http::list!(AuditList of AuditEntryDto as spine::AuditList);
-
-#[derive(Debug, Deserialize)]
-pub struct Filter {
-    #[serde(rename = "filter[subject]")]
-    subject: Option<String>,
-    #[serde(rename = "filter[actor]")]
-    actor: Option<String>,
-    #[serde(rename = "filter[action]")]
-    action: Option<String>,
-}
-
-/// Lists the tenant's audit log, newest first.
+/// Searches the audit log, newest first.
+///
+/// It is the acting tenant's, and with `scope=subtree` also the logs of all tenants below it, which needs a role that
+/// reaches there.
 #[utoipa::path(get, path = "/audit", operation_id = "audit_list", tag = "spine",
     params(
         ("limit" = Option<u32>, Query, description = "1 to 200; 50 when absent"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-        ("filter[subject]" = Option<String>, Query, description = "only what was done to this object"),
-        ("filter[actor]" = Option<String>, Query, description = "only what this actor did"),
-        ("filter[action]" = Option<String>, Query, description = "only this action"),
+        Filter,
     ),
-    responses((status = 200, body = AuditList), (status = 403, body = ProblemDocument)))]
+    responses((status = 200, body = AuditList), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument)))]
 pub async fn list(
     state: State,
     Cx(cx): Cx,
@@ -114,13 +131,62 @@ pub async fn list(
     Query(filter): Query<Filter>,
 ) -> Result<Json<AuditList>> {
     cx.authorize::<Audit, _>(actions::List)?;
-    let filter = AuditFilter {
-        subject: filter.subject,
-        actor: filter.actor,
-        action: filter.action,
-    };
-    let mut tx = state.read(&cx).await?;
-    let entries = list_audit(&mut tx, &filter, page).await?;
-    tx.end_read();
-    Ok(Json(entries.into()))
+    let reach = state.reach(&cx, &filter).await?;
+    let found = state.search(&cx, &reach, &filter.wanted()?, page).await?;
+    let names = state.names(&found.items).await?;
+    Ok(Json(found.map(|entry| AuditEntryDto::new(entry, &names)).into()))
 }
+
+/// Reads one line of the tenant's audit log.
+#[utoipa::path(get, path = "/audit/{audit_id}", operation_id = "audit_get", tag = "spine",
+    params(("audit_id" = String, Path)),
+    responses((status = 200, body = AuditEntryDto), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument)))]
+pub async fn get(state: State, Cx(cx): Cx, Ids(id): Ids<AuditId>) -> Result<Json<AuditEntryDto>> {
+    let mut tx = state.tx(&cx).await?;
+    let entry = audit_entry(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    tx.end_read();
+    cx.authorize::<Audit, _>(actions::Read)?;
+    let names = state.names(std::slice::from_ref(&entry)).await?;
+    Ok(Json(AuditEntryDto::new(entry, &names)))
+}
+
+/// Reads what one line tells of people beside their ids: from where it was done, and personal facts such as an address
+/// that was invited.
+///
+/// Both are sealed under keys of these people. Of somebody who is erased nothing can be read any more.
+#[utoipa::path(get, path = "/audit/{audit_id}/details", operation_id = "audit_details", tag = "spine",
+    params(("audit_id" = String, Path)),
+    responses((status = 200, body = DetailsDto), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument)))]
+pub async fn details(state: State, Cx(cx): Cx, Ids(id): Ids<AuditId>) -> Result<Json<DetailsDto>> {
+    let mut tx = state.tx(&cx).await?;
+    let entry = audit_entry(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    cx.authorize::<AuditDetail, _>(actions::Read)?;
+    let details = entry.details(&mut tx, state.spine.vault()).await?;
+    tx.end_read();
+    Ok(Json(details.into()))
+}
+
+fn router() -> OpenApiRouter<Arc<AuditState>> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(export::export))
+        .routes(routes!(retention::get, retention::set))
+        .routes(routes!(people::erase))
+        .routes(routes!(get))
+        .routes(routes!(details))
+}
+
+pub fn audit_routes(state: Arc<AuditState>) -> Routes {
+    router().with_state(state)
+}
+
+/// What the operations are like, without anything that answers them.
+pub fn api() -> Api {
+    Api {
+        operations: router().into_openapi(),
+        public: OpenApi::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,32 @@
+use axum::extract::State;
+use http::StatusCode;
+use mpanel_authz::{TenantKind, actions};
+use mpanel_events::{Extent, erase_person};
+use mpanel_http::{Cx, Ids, Problem, ProblemDocument, Result};
+use mpanel_kernel::ids::UserId;
+use std::sync::Arc;
+
+use super::{Audit, AuditState};
+
+/// Erases what the audit log tells of a person beside the id.
+///
+/// The keys are destroyed under which addresses, devices and names were sealed; there is no way back. Lines, and the ids
+/// in them, stay. A tenant erases in its own log, the platform in everybody's. Copies of the database that were made
+/// before end when they are thrown away. The account itself is not touched, and what it does afterwards is recorded
+/// anew.
+#[utoipa::path(delete, path = "/audit/people/{user_id}", operation_id = "audit_erase", tag = "spine",
+    params(("user_id" = String, Path)),
+    responses((status = 204, description = "Erased"), (status = 403, body = ProblemDocument), (status = 404, description = "Nothing is known of such a person", body = ProblemDocument)))]
+pub async fn erase(state: State<Arc<AuditState>>, Cx(cx): Cx, Ids(person): Ids<UserId>) -> Result<StatusCode> {
+    cx.authorize::<Audit, _>(actions::Delete)?;
+    let extent = match cx.tenant_kind() {
+        TenantKind::Platform => Extent::Everywhere,
+        TenantKind::Reseller | TenantKind::Customer => Extent::Tenant,
+    };
+    let mut change = state.spine.begin(&cx).await?;
+    if erase_person(&mut change, person, extent).await? == 0 {
+        return Err(Problem::not_found());
+    }
+    change.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,4 @@
+mod export;
+mod retention;
+mod search;
+mod support;

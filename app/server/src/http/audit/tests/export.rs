@@ -1,0 +1,91 @@
+use http::{Method, StatusCode};
+use mpanel_authz::Role;
+use serde_json::{Value, json};
+
+use super::super::export::csv_line;
+use super::support::World;
+
+#[tokio::test]
+async fn an_export_is_the_bytes_that_are_kept_line_by_line() {
+    let world = World::new().await;
+    // More than one page of it.
+    for n in 0..510 {
+        world.happens(world.one, &format!("thing_{n}"), json!({"n": n})).await;
+    }
+    let answer = world.get(world.one, "/audit/export?filter[text]=thing").await;
+    assert_eq!(answer.headers["content-type"], "application/x-ndjson");
+    let disposition = answer.headers["content-disposition"].to_str().unwrap();
+    assert_eq!(
+        disposition,
+        format!("attachment; filename=\"audit-{}.ndjson\"", world.one)
+    );
+    let text = answer.text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 510);
+    for (n, line) in lines.iter().enumerate() {
+        let value: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(value["subject"], format!("thing_{}", 509 - n));
+        assert_eq!(value.to_string(), *line, "the canonical form");
+    }
+    let third: Value = serde_json::from_str(lines[2]).unwrap();
+    let path = format!(
+        "/audit/export?filter[text]=thing&after={}",
+        third["id"].as_str().unwrap()
+    );
+    assert_eq!(world.get(world.one, &path).await.text(), lines[3..].join("\n") + "\n");
+}
+
+#[tokio::test]
+async fn an_export_is_written_down_before_it_begins() {
+    let world = World::new().await;
+    let answer = world.get(world.one, "/audit/export?format=csv&filter[kind]=site").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let log = world.get(world.one, "/audit").await.json();
+    let line = &log["items"][0];
+    assert_eq!(line["action"], "spine.audit.exported");
+    assert_eq!(line["after"], json!({"format": "csv", "filter": {"kind": "site"}}));
+    let viewer = world.cx(world.one, Role::Viewer);
+    let refused = world.ask(viewer, Method::GET, "/audit/export", None).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_table_has_no_cell_that_a_spreadsheet_would_run() {
+    let world = World::new().await;
+    world
+        .happens(world.one, "=cmd|' /C calc'!A0", json!({"name": "a \"quoted\"\r\nline"}))
+        .await;
+    let table = world
+        .get(world.one, "/audit/export?format=csv&filter[action]=test")
+        .await
+        .text();
+    let mut records = table.split_inclusive("\"\r\n");
+    assert!(
+        records
+            .next()
+            .unwrap()
+            .starts_with("\"time\",\"id\",\"tenant\",\"action\"")
+    );
+    let record = records.next().unwrap();
+    assert!(record.contains(",\"'=cmd|' /C calc'!A0\","), "{record}");
+    assert!(
+        record.contains(r#""{""name"":""a \""quoted\""\r\nline""}""#),
+        "{record}"
+    );
+    assert_eq!(records.next(), None, "one record");
+}
+
+#[test]
+fn cells_that_begin_a_formula_begin_with_an_apostrophe_instead() {
+    let line = |cell: &str| {
+        let mut out = Vec::new();
+        csv_line(&mut out, [cell.to_owned()].into_iter());
+        String::from_utf8(out).unwrap()
+    };
+    for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
+        assert_eq!(line(formula), format!("\"'{formula}\"\r\n"));
+    }
+    for plain in ["", "a=1", "2026-01-01", "{\"a\":\"=1\"}"] {
+        assert_eq!(line(plain), format!("\"{}\"\r\n", plain.replace('"', "\"\"")));
+    }
+}

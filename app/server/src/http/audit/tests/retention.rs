@@ -1,0 +1,88 @@
+use http::{Method, StatusCode};
+use jiff::SignedDuration;
+use mpanel_authz::Role;
+use mpanel_jobs::Reconciler as _;
+use mpanel_kernel::ids::TenantId;
+use serde_json::{Value, json};
+
+use super::support::{Answer, World};
+use crate::audit_retention::AuditRetention;
+
+async fn set(world: &World, tenant: TenantId, body: Value) -> Answer {
+    let owner = world.cx(tenant, Role::Owner);
+    world.ask(owner, Method::PUT, "/audit/retention", Some(body)).await
+}
+
+#[tokio::test]
+async fn a_tenant_says_how_long_and_the_platform_how_long_at_least() {
+    let world = World::new().await;
+    let untold = world.get(world.one, "/audit/retention").await.json();
+    assert_eq!(
+        untold,
+        json!({"days": null, "least_days": null, "effective_days": 400, "held_for": null})
+    );
+    let demanded = set(&world, world.platform, json!({"days": 200, "least_days": 90})).await;
+    assert_eq!(demanded.json()["effective_days"], 200);
+    let below = world.get(world.one, "/audit/retention").await.json();
+    assert_eq!(
+        (&below["least_days"], &below["effective_days"]),
+        (&json!(90), &json!(200))
+    );
+    let own = set(&world, world.one, json!({"days": 100})).await;
+    assert_eq!(own.json()["effective_days"], 100);
+    let log = world.get(world.one, "/audit").await.json();
+    assert_eq!(log["items"][0]["action"], "spine.audit_retention.changed");
+    assert_eq!(log["items"][0]["before"]["days"], Value::Null);
+    assert_eq!(log["items"][0]["after"]["days"], 100);
+}
+
+#[tokio::test]
+async fn wrong_terms_are_refused_by_name() {
+    let world = World::new().await;
+    set(&world, world.platform, json!({"least_days": 90})).await;
+    for (body, pointer) in [
+        (json!({"days": 0}), "/days"),
+        (json!({"days": 36501}), "/days"),
+        (json!({"days": 89}), "/days"),
+        (json!({"least_days": 1}), "/least_days"),
+        (json!({"held_for": " "}), "/held_for"),
+        (json!({"held_for": "two\nlines"}), "/held_for"),
+        (json!({"held": "x"}), "/held"),
+    ] {
+        let answer = set(&world, world.one, body.clone()).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+        assert_eq!(answer.json()["errors"][0]["pointer"], pointer, "{body}");
+    }
+    let admin = world.cx(world.one, Role::Admin);
+    let refused = world
+        .ask(admin, Method::PUT, "/audit/retention", Some(json!({"days": 100})))
+        .await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn what_is_too_old_is_removed_by_the_reconciler_unless_it_is_held() {
+    let world = World::new().await;
+    let reconciler = AuditRetention {
+        spine: world.spine.clone(),
+        clock: world.clock.clone(),
+        platform: world.platform,
+    };
+    world.happens(world.one, "old", json!({})).await;
+    world.happens(world.two, "evidence", json!({})).await;
+    set(&world, world.two, json!({"held_for": "case 12"})).await;
+    world.clock.advance(SignedDuration::from_hours(24 * 402));
+    world.happens(world.one, "new", json!({})).await;
+    assert_eq!(reconciler.pass().await.unwrap().deleted, 1);
+    let left = world.get(world.one, "/audit?filter[text]=test").await;
+    assert_eq!(left.all("subject"), ["new"]);
+    let held = world.get(world.two, "/audit?filter[text]=test").await;
+    assert_eq!(held.all("subject"), ["evidence"]);
+    set(&world, world.two, json!({})).await;
+    assert!(reconciler.wakes_on("spine.audit_retention.changed.v1"));
+    assert_eq!(
+        reconciler.pass().await.unwrap().deleted,
+        2,
+        "and the line that said it was held"
+    );
+}

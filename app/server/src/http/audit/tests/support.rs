@@ -1,0 +1,172 @@
+//! The routes with tenants and people of the test's own.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::middleware;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use mpanel_authz::{Actor, Device, OpCx, OpCxParts, Permissions, Role, TenantKind};
+use mpanel_crypto::MasterKey;
+use mpanel_events::{Record, Spine, Vault};
+use mpanel_kernel::clock::{Clock as _, ManualClock};
+use mpanel_kernel::ids::{RequestId, TenantId, UserId};
+use mpanel_pg::{Db, Error};
+use mpanel_tenancy_contract::Below;
+use mpanel_testkit::database::migrated;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::http::audit::{AuditState, Names, audit_routes};
+
+pub const ADDRESS: &str = "192.0.2.77";
+
+/// A platform with two customers, of which each has a person.
+pub struct World {
+    pub spine: Spine,
+    pub clock: Arc<ManualClock>,
+    pub platform: TenantId,
+    pub one: TenantId,
+    pub two: TenantId,
+    app: Router,
+}
+
+/// Everybody is called Anna.
+struct Everybody;
+
+#[async_trait]
+impl Names for Everybody {
+    async fn of(&self, people: &[UserId]) -> Result<HashMap<UserId, String>, Error> {
+        Ok(people.iter().map(|person| (*person, "Anna".to_owned())).collect())
+    }
+}
+
+struct Tree(TenantId, Vec<TenantId>);
+
+#[async_trait]
+impl Below for Tree {
+    async fn open_to(&self, tenant: TenantId) -> Result<Vec<TenantId>, Error> {
+        let below = if tenant == self.0 { self.1.clone() } else { Vec::new() };
+        Ok([vec![tenant], below].concat())
+    }
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub bytes: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or_default()
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.bytes.clone()).unwrap()
+    }
+
+    /// The values of a field of a list's items.
+    pub fn all(&self, field: &str) -> Vec<String> {
+        let list = self.json();
+        let items = list["items"].as_array().cloned().unwrap_or_default();
+        items
+            .iter()
+            .map(|item| item[field].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let modules = [mpanel_pg::FOUNDATION, mpanel_events::MIGRATIONS];
+        let db = Db::connect(migrated(&modules).await.panel, 4).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
+        let spine = Spine::new(db, Arc::new(Vault::new(master)));
+        let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
+        let [platform, one, two] = [(); 3].map(|()| TenantId::generate());
+        let state = AuditState {
+            spine: spine.clone(),
+            platform,
+            below: Arc::new(Tree(platform, vec![one, two])),
+            names: Arc::new(Everybody),
+        };
+        let app = Router::from(audit_routes(Arc::new(state))).layer(middleware::from_fn(
+            |request: Request<Body>, next: middleware::Next| next.run(request),
+        ));
+        Self {
+            spine,
+            clock,
+            platform,
+            one,
+            two,
+            app,
+        }
+    }
+
+    /// The person of a tenant, always the same.
+    pub fn cx(&self, tenant: TenantId, role: Role) -> OpCx {
+        let kind = if tenant == self.platform {
+            TenantKind::Platform
+        } else {
+            TenantKind::Customer
+        };
+        let cx = OpCx::new(OpCxParts {
+            actor: Actor::User(UserId::from_uuid(tenant.uuid())),
+            tenant,
+            tenant_kind: kind,
+            role: role.into(),
+            scopes: None,
+            assumed_from: None,
+            assumption: None,
+            request_id: RequestId::generate(),
+            address: Some(ADDRESS.parse().unwrap()),
+            idempotency: None,
+            clock: self.clock.clone(),
+            permissions: Arc::new(Permissions::new(crate::http::ROLES.to_vec()).unwrap()),
+        });
+        cx.by_device(Device {
+            user_agent: "Firefox".to_owned(),
+            credential: None,
+        })
+    }
+
+    pub async fn ask(&self, cx: OpCx, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let request = Request::builder().method(method).uri(path).extension(cx);
+        let request = match body {
+            Some(body) => request
+                .header("content-type", "application/json")
+                .body(Body::from(body.to_string())),
+            None => request.body(Body::empty()),
+        };
+        let answer = self.app.clone().oneshot(request.unwrap()).await.unwrap();
+        let (parts, body) = answer.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            bytes: body.collect().await.unwrap().to_bytes().to_vec(),
+        }
+    }
+
+    pub async fn get(&self, tenant: TenantId, path: &str) -> Answer {
+        self.ask(self.cx(tenant, Role::Owner), Method::GET, path, None).await
+    }
+
+    /// Something happens to `subject`.
+    pub async fn happens(&self, tenant: TenantId, subject: &str, after: Value) {
+        let mut change = self.spine.begin(&self.cx(tenant, Role::Owner)).await.unwrap();
+        let record = Record::new("test.thing.created.v1", subject, json!({})).after(after);
+        change.record(record).await.unwrap();
+        change.commit().await.unwrap();
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
