@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod authz;
+mod below;
 mod domain;
 mod ending;
 mod error;

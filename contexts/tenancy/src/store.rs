@@ -1,6 +1,7 @@
 //! SQL only. What writes takes the proof that it was authorised.
 
 pub mod assumptions;
+pub mod below;
 pub mod entitlements;
 pub mod members;
 pub mod metering;

@@ -2,6 +2,7 @@
 //! transaction: what they reserve or claim commits or goes away with it.
 #![forbid(unsafe_code)]
 
+mod below;
 mod ending;
 mod entitlements;
 mod members;
@@ -10,6 +11,7 @@ mod names;
 mod resources;
 mod suspension;
 
+pub use below::Below;
 pub use ending::{EraseError, Erased, Eraser};
 pub use entitlements::{EntitlementError, EntitlementKey, Entitlements, Unit};
 pub use members::{Acting, Membership, Memberships, TenantSummary};
