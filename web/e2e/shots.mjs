@@ -39,6 +39,9 @@ async function places(page) {
   const own = (await read('me')).home_tenant.id;
   const customers = (await read('tenants?limit=200', own)).items ?? [];
   const owners = [...customers.filter(({ kind }) => kind === 'customer').map(({ id }) => id), own];
+  // Whoever acts for a customer says why first.
+  const say = { method: 'POST', headers: { 'Mpanel-CSRF': '1', 'Content-Type': 'application/json', 'Mpanel-Tenant': own }, body: JSON.stringify({ reason: 'taking screenshots', minutes: 60 }) };
+  for (const { id } of customers) await page.evaluate(async ([url, init]) => void (await fetch(url, init)), [`/api/v1/tenants/${id}/assumptions`, say]);
   const firstOf = async (what) => {
     for (const tenant of owners) {
       const found = (await read(what, tenant)).items?.[0];

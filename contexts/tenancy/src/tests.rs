@@ -11,6 +11,7 @@ mod plans;
 mod requests;
 mod resources;
 mod roles;
+mod storm;
 mod subscriptions;
 mod support;
 mod suspension;

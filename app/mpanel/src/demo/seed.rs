@@ -60,9 +60,11 @@ pub async fn run(data: &Path, shown: &Shown) -> anyhow::Result<()> {
         signed_in: signed_in(&api, &answer)?,
         stranger: api,
         accounts,
+        assumed: Vec::new(),
     };
     let result = seed.everything(answer.text("/home_tenant/id")).await;
-    // Also after a failure: nobody else will end it.
+    // Also after a failure: nobody else will end these.
+    seed.leave().await;
     let _ended = seed.signed_in.delete(&["sessions", "current"]).await;
     let kept = Accounts::path(data);
     result.map_err(|failure| {
@@ -138,6 +140,8 @@ struct Seed {
     signed_in: Api,
     stranger: Api,
     accounts: Accounts,
+    /// For which tenants below the owner has said why it acts, with the ids of that.
+    assumed: Vec<(String, String)>,
 }
 
 impl Seed {
@@ -148,6 +152,7 @@ impl Seed {
         let plans = plans(&self.acting_for(platform)?, world::PLANS).await?;
         for tenant in world::TENANTS {
             let id = self.tenant(platform, &plans, tenant).await?;
+            self.assume(&id).await?;
             let sold = plans_of(&self.acting_for(&id)?, tenant).await?;
             for child in tenant.children {
                 self.tenant(&id, &sold, child).await?;
@@ -160,6 +165,24 @@ impl Seed {
         let mut api = self.signed_in.clone();
         api.set_header("mpanel-tenant", tenant)?;
         Ok(api)
+    }
+
+    /// Says why the owner acts for a tenant below.
+    async fn assume(&mut self, tenant: &str) -> Result<(), Failure> {
+        if self.assumed.iter().any(|(assumed, _)| assumed == tenant) {
+            return Ok(());
+        }
+        let body = json!({"reason": "filling the demo", "minutes": 60});
+        let answer = self.signed_in.post(&["tenants", tenant, "assumptions"], &body).await?;
+        self.assumed.push((tenant.to_owned(), answer.text("/id").to_owned()));
+        Ok(())
+    }
+
+    async fn leave(&mut self) {
+        for (tenant, id) in self.assumed.drain(..) {
+            // They end by themselves soon; nothing that was made depends on it.
+            let _ended = self.signed_in.delete(&["tenants", &tenant, "assumptions", &id]).await;
+        }
     }
 
     fn activated(&mut self, email: &str) -> Result<(), Failure> {
@@ -186,6 +209,7 @@ impl Seed {
                 created.text("/tenant/id").to_owned()
             }
         };
+        self.assume(&id).await?;
         let api = self.acting_for(&id)?;
         for zone in wanted.zones {
             add_zone(&api, zone).await?;

@@ -91,7 +91,7 @@ async fn who_may_not_grow_makes_no_zone() {
     let suspend = owner.api.request("PATCH", &tenant).json(&json!({"state": "suspended"}));
     suspend.send().await.expect(200);
     // Neither itself nor by whoever acts for it; that one may clear away.
-    let provider = owner.api.acting_for(&customer.tenant);
+    let provider = owner.acting_below(&customer.tenant).await;
     for api in [&customer.api, &provider] {
         let answer = api.post("/zones", zones("late.example")).await.expect(403);
         assert_eq!(answer.text("/code"), "tenancy.tenant.suspended");

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 
 use super::client::Credential;
-use super::{Api, System};
+use super::{Answer, Api, System};
 
 pub const PASSWORD: &str = "lantern copper rainfall 7";
 
@@ -16,6 +16,8 @@ pub struct Account {
     pub email: String,
     pub tenant: String,
     pub user: String,
+    /// Whoever made the tenant, from above.
+    pub above: Option<Api>,
 }
 
 /// The platform's owner.
@@ -40,6 +42,7 @@ pub async fn claim(system: &System) -> Owner {
         email,
         tenant: home(&me),
         user: me["user"]["id"].as_str().unwrap().to_owned(),
+        above: None,
     }
 }
 
@@ -71,6 +74,7 @@ impl Account {
         let link = created.text("/activation/url_path");
         let mut account = activate(&self.api, &link, &email).await;
         account.tenant = created.text("/tenant/id");
+        account.above = Some(self.api.clone());
         account
     }
 
@@ -82,7 +86,14 @@ impl Account {
         let added = self.api.post(&path, body).await.expect(201);
         let mut account = activate(&self.api, &added.text("/activation/url_path"), &email).await;
         account.tenant = self.tenant.clone();
+        account.above = self.above.clone();
         account
+    }
+
+    /// The same person acting for a tenant below, after saying why.
+    pub async fn acting_below(&self, tenant: &str) -> Api {
+        assume(&self.api, tenant).await;
+        self.api.acting_for(tenant)
     }
 
     /// A token of this account with everything it may do.
@@ -91,6 +102,13 @@ impl Account {
         let answer = self.api.post("/api-tokens", body).await.expect(201);
         self.api.with(Credential::Token(answer.text("/token")))
     }
+}
+
+/// Says why one acts for a tenant below; answers with what came of it.
+pub async fn assume(api: &Api, tenant: &str) -> Answer {
+    let body = json!({"reason": "a test looks into it", "minutes": 60});
+    let path = format!("/tenants/{tenant}/assumptions");
+    api.post(&path, body).await.expect(201)
 }
 
 /// Follows an activation link: `/activate#…`.
@@ -106,5 +124,6 @@ pub async fn activate(api: &Api, link: &str, email: &str) -> Account {
         email: email.to_owned(),
         tenant: home(&answer.body),
         user: answer.text("/user/id"),
+        above: None,
     }
 }

@@ -51,6 +51,22 @@ pub fn table() -> BTreeMap<&'static str, Call> {
         of(account, Modify),
         Body::Json(|_| json!({"password": PASSWORD})),
     );
+    add(
+        "email_change",
+        of(account, Modify),
+        Body::Json(|_| json!({"email": format!("walk{}@member.example", unique()), "password": PASSWORD})),
+    );
+    // Whether such a link was ever mailed is not looked at before who may.
+    add(
+        "email_confirm",
+        of(account, Modify),
+        Body::Json(|_| json!({"token": format!("email_{}", "A".repeat(43))})),
+    );
+    let invitation = "identity.invitation";
+    add("invitations_list", of(invitation, List), Body::None);
+    add("invitations_resend", of(invitation, ManageAccess), Body::None);
+    add("invitations_revoke", of(invitation, Delete), Body::None);
+    add("mail_test", of("identity.mail", Operate), Body::None);
     add("sessions_list", of(session, List), Body::None);
     add("sessions_end", of(session, Delete), Body::None);
     add("sessions_end_current", None, Body::None);
@@ -81,6 +97,20 @@ pub fn table() -> BTreeMap<&'static str, Call> {
         of(tenant, ManageAccess),
         Body::Json(|estate| json!({"plan_id": estate.any_plan()})),
     );
+    add(
+        "tenants_move",
+        of(tenant, ManageAccess),
+        Body::Json(|estate| json!({"parent_id": estate.id("tenant_id"), "plan_id": estate.any_plan()})),
+    );
+    add("tenants_plans", of(plan, List), Body::None);
+    // Its name would do it; nobody ends themselves.
+    add(
+        "tenants_end",
+        of(tenant, Delete),
+        Body::Json(|_| json!({"name": "Another", "grace_days": 30, "tenants_below": 0})),
+    );
+    add("tenants_restore", of(tenant, Delete), Body::None);
+    add("subtree_list", of("tenancy.subtree", List), Body::None);
     add("members_list", of(member, List), Body::None);
     add(
         "members_create",
@@ -93,6 +123,36 @@ pub fn table() -> BTreeMap<&'static str, Call> {
         Body::Json(|_| json!({"role": "viewer"})),
     );
     add("members_delete", of(member, Delete), Body::None);
+    let (role, assumption) = ("tenancy.role", "tenancy.assumption");
+    add("permissions_list", None, Body::None);
+    add("roles_list", of(role, List), Body::None);
+    add("roles_get", of(role, Read), Body::None);
+    add(
+        "roles_create",
+        of(role, Create),
+        Body::Json(|_| json!({"name": format!("Walk {}", unique()), "permissions": []})),
+    );
+    add(
+        "roles_update",
+        of(role, Modify),
+        Body::Json(|_| json!({"description": "renamed"})),
+    );
+    add("roles_delete", of(role, Delete), Body::None);
+    add("assumptions_list", of(assumption, List), Body::None);
+    // For the acting tenant itself there is nothing to assume, which is said to whoever could.
+    add(
+        "assumptions_create",
+        of(assumption, Create),
+        Body::Json(|_| json!({"reason": "a walk", "minutes": 5})),
+    );
+    add("assumptions_agree", of(assumption, ManageAccess), Body::None);
+    add("assumptions_end", of(assumption, Delete), Body::None);
+    add("support_access_get", of(assumption, List), Body::None);
+    add(
+        "support_access_set",
+        of(assumption, ManageAccess),
+        Body::Json(|_| json!({"consent_required": false})),
+    );
     add("plans_list", of(plan, List), Body::None);
     add("plans_get", of(plan, Read), Body::None);
     let new_plan = |_: &Estate| json!({"name": format!("walk {}", unique()), "entitlements": {"sites": 1}});

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::calls::{Body, Call};
-use crate::harness::accounts::unique;
+use crate::harness::accounts::{assume, unique};
 use crate::harness::spec::Operation;
 use crate::harness::{Account, Answer, Api, eventually, website};
 
@@ -80,6 +80,15 @@ impl Estate {
         let sessions = api.get("/sessions").await.expect(200);
         keep("session_id", sessions.text("/items/0/id"));
         keep("user_id", owner.member("viewer").await.user);
+        let body = json!({"email": format!("invited{}@member.example", unique()), "name": "Ida", "role": "viewer"});
+        let invited = api.post(&format!("/tenants/{}/members", owner.tenant), body).await.expect(201);
+        keep("invitation_id", invited.text("/member/user_id"));
+        let body = json!({"name": format!("Estate {}", unique()), "permissions": ["tenancy.tenant:read"]});
+        keep("role_id", api.post("/roles", body).await.expect(201).id());
+        // Nobody stands above the platform.
+        if let Some(above) = &owner.above {
+            keep("assumption_id", assume(above, &owner.tenant).await.id());
+        }
         if kind != "customer" {
             keep("plan_id", owner.plan(None).await);
         }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::estate::{Estate, call, node};
 use super::operations;
-use crate::harness::accounts::{PASSWORD, claim};
+use crate::harness::accounts::{PASSWORD, assume, claim};
 use crate::harness::client::Credential;
 use crate::harness::{Account, Api, System, totp, website};
 
@@ -12,11 +12,15 @@ use crate::harness::{Account, Api, System, totp, website};
 const EXCUSED: [&str; 0] = [];
 
 /// Those whose success needs more than a call; [`account`], [`cancel`] and the test itself make them.
-const BY_HAND: [&str; 8] = [
+const BY_HAND: [&str; 12] = [
+    "assumptions_agree",
     "operations_cancel",
     "password_change",
     "sessions_end",
     "sessions_end_current",
+    "tenants_end",
+    "tenants_move",
+    "tenants_restore",
     "tenants_subscribe",
     "totp_confirm",
     "totp_disable",
@@ -24,7 +28,7 @@ const BY_HAND: [&str; 8] = [
 ];
 
 /// Those that the platform does: to its machines, and to a tenant below it.
-const OF_PLATFORM: [&str; 3] = ["nodes_get", "nodes_list", "tenants_update"];
+const OF_PLATFORM: [&str; 4] = ["assumptions_create", "nodes_get", "nodes_list", "tenants_update"];
 
 #[tokio::test]
 async fn every_operation_is_seen_to_succeed_as_promised() {
@@ -41,6 +45,7 @@ async fn every_operation_is_seen_to_succeed_as_promised() {
     let larger = json!({"plan_id": platform.plan(None).await});
     platform.api.put(&path, larger).await.expect(200);
     account(&seller).await;
+    consent(&platform, &seller).await;
     cancel(&system, &seller).await;
     let site = format!("/sites/{}", estate.id("site_id"));
     let live = seller.api.get(&site).await.expect(200).text("/active_release_id");
@@ -71,6 +76,40 @@ async fn every_operation_is_seen_to_succeed_as_promised() {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
     let spec = nobody.spec().await;
     assert_eq!(spec.never_succeeded(), EXCUSED, "and nothing else is excused");
+}
+
+/// Whoever wants to be asked agrees.
+async fn consent(platform: &Account, seller: &Account) {
+    let path = format!("/tenants/{}/support-access", seller.tenant);
+    let set = async |wanted| {
+        seller
+            .api
+            .put(&path, json!({"consent_required": wanted}))
+            .await
+            .expect(200)
+    };
+    set(true).await;
+    let waiting = assume(&platform.api, &seller.tenant).await;
+    assert_eq!(waiting.text("/state"), "waiting");
+    let path = format!("/tenants/{}/assumptions/{}/agree", seller.tenant, waiting.id());
+    let agreed = seller.api.post(&path, json!({})).await.expect(200);
+    assert_eq!(agreed.text("/state"), "open");
+    set(false).await;
+}
+
+/// What one does to tenants below.
+async fn tree(platform: &Account, seller: &Account) {
+    let api = &platform.api;
+    let new = json!({"kind": "customer", "name": "Goes about"});
+    let id = api.post("/tenants", new).await.expect(201).text("/tenant/id");
+    let tenant = format!("/tenants/{id}");
+    let place = json!({"parent_id": seller.tenant});
+    let moved = api.put(&format!("{tenant}/place"), place).await.expect(200);
+    assert_eq!(moved.text("/parent_id"), seller.tenant);
+    let ending = api.request("DELETE", &tenant).json(&json!({"name": "Goes about"}));
+    assert_eq!(ending.send().await.expect(200).text("/state"), "terminating");
+    let restored = api.request("POST", &format!("{tenant}/restore")).send().await;
+    assert_eq!(restored.expect(200).text("/state"), "active");
 }
 
 /// What people do to their own account.
