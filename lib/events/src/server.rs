@@ -20,8 +20,19 @@ use crate::states::states_after;
 use crate::tail::{FeedRow, Tail, position};
 
 /// At most this often a connection is silent; see `mpanel_feed`.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+const HEARTBEAT: Duration = if cfg!(test) {
+    Duration::from_millis(200)
+} else {
+    mpanel_feed::HEARTBEAT
+};
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
+/// A consumer that neither takes what it is sent nor acknowledges a heartbeat for so long is gone, or hangs; it may be at work
+/// on a large snapshot until then. Nobody waits that long in this crate's own tests.
+const SILENCE: Duration = if cfg!(test) {
+    Duration::from_secs(2)
+} else {
+    Duration::from_secs(60)
+};
 const CONNECTIONS: usize = 64;
 
 /// A task to start.
@@ -142,7 +153,8 @@ impl FeedServer {
         answers: mpsc::Sender<ServerFrame>,
     ) -> io::Result<()> {
         loop {
-            match frame::read(&mut from).await? {
+            let said = tokio::time::timeout(SILENCE, frame::read(&mut from)).await;
+            match said.map_err(|_| silent())?? {
                 ClientFrame::Ack { seq } => {
                     self.board.update(connection, self.clock.now(), |status| {
                         status.acked_seq = status.acked_seq.max(seq);
@@ -193,7 +205,7 @@ impl FeedServer {
             mode,
             usage: self.takes_usage_of(hello),
         };
-        frame::write(to, &welcome).await?;
+        write(to, &welcome).await?;
         let sent = match resumes {
             Some(had) => had.seq,
             None => self.snapshot(hello, &now.epoch, to).await?,
@@ -211,7 +223,7 @@ impl FeedServer {
                     continue;
                 }
                 Some(answer) = answers.recv() => {
-                    frame::write(to, &answer).await?;
+                    write(to, &answer).await?;
                     continue;
                 }
             };
@@ -240,7 +252,7 @@ impl FeedServer {
             }
             if !page.more {
                 let seq = sent.max(page.last_seq);
-                frame::write(to, &ServerFrame::Heartbeat { seq }).await?;
+                write(to, &ServerFrame::Heartbeat { seq }).await?;
                 return Ok(seq);
             }
         }
@@ -263,11 +275,21 @@ impl FeedServer {
                     epoch: epoch.to_owned(),
                     seq,
                 };
-                frame::write(to, &ServerFrame::SnapshotEnd { position }).await?;
+                write(to, &ServerFrame::SnapshotEnd { position }).await?;
                 return Ok(seq);
             }
         }
     }
+}
+
+/// Nobody else waits for a consumer that takes nothing: it has its own connection, and this is how long that stands.
+async fn write(to: &mut OwnedWriteHalf, frame: &ServerFrame) -> io::Result<()> {
+    let written = tokio::time::timeout(SILENCE, frame::write(to, frame)).await;
+    written.map_err(|_| silent())?
+}
+
+fn silent() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "a consumer has fallen silent")
 }
 
 fn concerns(hello: &Hello, row: &FeedRow) -> bool {
@@ -277,7 +299,7 @@ fn concerns(hello: &Hello, row: &FeedRow) -> bool {
 /// Sends an item. One that no frame can carry is left out: it must not keep all others from being sent.
 async fn send_item(to: &mut OwnedWriteHalf, item: Item) -> io::Result<()> {
     let (topic, key) = (item.topic.clone(), item.key.clone());
-    match frame::write(to, &ServerFrame::Item(item)).await {
+    match write(to, &ServerFrame::Item(item)).await {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             tracing::error!(topic, key, "a state is too large for the feed and is not sent");
             Ok(())

@@ -8,7 +8,7 @@ use serde_json::Value;
 use sqlx::postgres::PgListener;
 use tokio::sync::{broadcast, watch};
 
-use crate::{Error, metrics};
+use crate::{Error, metrics, notice_restore};
 
 const BATCH: i64 = 500;
 /// Bytes of values after which a batch takes no further row.
@@ -36,6 +36,7 @@ pub struct FeedRow {
 pub struct Tail {
     rows: broadcast::Sender<Arc<FeedRow>>,
     last: watch::Sender<i64>,
+    epoch: watch::Sender<String>,
 }
 
 impl Default for Tail {
@@ -43,6 +44,7 @@ impl Default for Tail {
         Self {
             rows: broadcast::channel(BUFFER).0,
             last: watch::channel(-1).0,
+            epoch: watch::channel(String::new()).0,
         }
     }
 }
@@ -60,6 +62,12 @@ impl Tail {
         self.last.subscribe()
     }
 
+    /// The history that is followed; empty before the first look. When it is another one, what was seen is past.
+    #[must_use]
+    pub fn epoch(&self) -> watch::Receiver<String> {
+        self.epoch.subscribe()
+    }
+
     /// Follows the feed for ever.
     pub async fn run(&self, db: Db) {
         loop {
@@ -73,9 +81,12 @@ impl Tail {
     async fn follow(&self, db: &Db) -> Result<(), Error> {
         let mut listener = PgListener::connect_with(db.pool()).await?;
         listener.listen("mpanel_feed").await?;
-        if *self.last.borrow() < 0 {
-            let position = position(db).await?.0;
+        // Whatever cut the connection may have put a copy in place of the database, whose numbers begin where it was made.
+        notice_restore(db).await?;
+        let position = position(db).await?.0;
+        if *self.epoch.borrow() != position.epoch {
             self.last.send_replace(position.seq);
+            self.epoch.send_replace(position.epoch);
         }
         loop {
             loop {
@@ -145,14 +156,19 @@ pub(crate) async fn rows_after(db: &Db, after: i64, limit: i64) -> Result<(Vec<F
     Ok((rows.collect(), more))
 }
 
-/// One tenant's events after a number, oldest first, for a stream that resumes. `None` when the
-/// feed no longer reaches back that far.
+/// One tenant's events after a place, oldest first, for a stream that resumes. `None` when the
+/// feed no longer reaches back that far, or is another one since a restore.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn events_after(db: &Db, tenant: TenantId, after: i64, limit: i64) -> Result<Option<Vec<FeedRow>>, Error> {
+pub async fn events_after(
+    db: &Db,
+    tenant: TenantId,
+    after: &Position,
+    limit: i64,
+) -> Result<Option<Vec<FeedRow>>, Error> {
     let (now, pruned) = position(db).await?;
-    if after < pruned || after > now.seq {
+    if after.epoch != now.epoch || after.seq < pruned || after.seq > now.seq {
         return Ok(None);
     }
     let mut tx = db.spine().await?;
@@ -160,7 +176,7 @@ pub async fn events_after(db: &Db, tenant: TenantId, after: i64, limit: i64) -> 
         "select seq, topic, key, generation, value from spine.feed
          where tenant_id = $1 and kind = 'event' and seq > $2 order by seq limit $3",
         tenant.uuid(),
-        after,
+        after.seq,
         limit,
     )
     .fetch_all(tx.conn())

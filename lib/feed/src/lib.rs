@@ -12,7 +12,7 @@ mod kept;
 mod mirror;
 mod usage;
 
-pub use follow::{Subscription, Update, follow, follow_and_report};
+pub use follow::{HEARTBEAT, Subscription, Update, follow, follow_and_report};
 pub use kept::Kept;
 pub use mirror::{Mirror, MirrorError};
 pub use usage::{Reports, SiteUsage, Usage};

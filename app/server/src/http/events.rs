@@ -10,6 +10,7 @@ use http::{HeaderMap, Method, Uri};
 use mpanel_authz::{Action, OpCx, actions};
 use mpanel_config::Rate;
 use mpanel_events::{FeedRow, events_after};
+use mpanel_feed::frame::Position;
 use mpanel_http::{Admission, Caller, Cx, ProblemDocument, Result, Slot, Slots, Standings, too_many};
 use mpanel_identity::Network;
 use mpanel_kernel::error::{FieldError, Kind};
@@ -28,12 +29,12 @@ const BACKLOG: i64 = 1000;
 
 /// Streams the tenant's events as they happen (server-sent events).
 ///
-/// The id of each is its number in the feed; with `Last-Event-ID` the stream resumes behind it. An
+/// The id of each is its place in the feed; with `Last-Event-ID` the stream resumes behind it. An
 /// event of type `reset` means that it cannot, and that everything is to be loaded again.
 #[utoipa::path(get, path = "/events", operation_id = "events_stream", tag = "spine",
     params(
         ("tenant" = Option<String>, Query, description = "acting tenant, where a header cannot be sent"),
-        ("Last-Event-ID" = Option<i64>, Header, description = "the last number that was seen"),
+        ("Last-Event-ID" = Option<String>, Header, description = "the id of the last event that was seen"),
     ),
     responses((status = 200, body = String, content_type = "text/event-stream"), (status = 401, body = ProblemDocument), (status = 429, body = ProblemDocument)))]
 pub async fn stream(state: State, Cx(cx): Cx, caller: Caller, request: Request) -> Result<impl IntoResponse + use<>> {
@@ -68,13 +69,21 @@ pub async fn stream(state: State, Cx(cx): Cx, caller: Caller, request: Request) 
     Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive))
 }
 
-fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>> {
+/// Where a stream goes on: a history and a number in it, as `<epoch>:<number>`. One that says a number alone, as ids were
+/// once, knows no history that there is.
+fn last_event_id(headers: &HeaderMap) -> Result<Option<Position>> {
     let Some(value) = headers.get("last-event-id") else {
         return Ok(None);
     };
-    let number = value.to_str().ok().and_then(|text| text.parse().ok());
-    match number {
-        Some(number) => Ok(Some(number)),
+    let place = value.to_str().ok().and_then(|text| {
+        let (epoch, seq) = text.split_once(':').unwrap_or(("", text));
+        Some(Position {
+            epoch: epoch.to_owned(),
+            seq: seq.parse().ok()?,
+        })
+    });
+    match place {
+        Some(place) => Ok(Some(place)),
         None => Err(mpanel_http::Problem::field(FieldError::new(
             "#Last-Event-ID",
             "events.bad_id",
@@ -123,16 +132,22 @@ struct Stream {
 }
 
 impl Stream {
-    async fn run(mut self, after: Option<i64>) {
+    async fn run(mut self, after: Option<Position>) {
         // Subscribed before the past is read: nothing falls between the two.
         let mut rows = self.state.tail.subscribe();
-        let mut sent = after.unwrap_or(i64::MIN);
-        if let Some(after) = after {
+        let mut epochs = self.state.tail.epoch();
+        let mut epoch = epochs.borrow_and_update().clone();
+        // What it has seen says nothing of the numbers of another history.
+        let mut sent = after
+            .as_ref()
+            .filter(|after| after.epoch == epoch)
+            .map_or(i64::MIN, |after| after.seq);
+        if let Some(after) = &after {
             match events_after(self.state.spine.db(), self.cx.tenant(), after, BACKLOG).await {
                 Ok(Some(past)) if (past.len() as i64) < BACKLOG => {
                     for row in &past {
                         sent = row.seq;
-                        if !self.send(row).await {
+                        if !self.send(row, &epoch).await {
                             return;
                         }
                     }
@@ -154,7 +169,7 @@ impl Stream {
                     Ok(row) if row.seq <= sent => {}
                     Ok(row) => {
                         sent = row.seq;
-                        if !self.send(&row).await {
+                        if !self.send(&row, &epoch).await {
                             return;
                         }
                     }
@@ -165,6 +180,15 @@ impl Stream {
                     }
                     Err(RecvError::Closed) => return,
                 },
+                // Another history: what is shown is of the one before.
+                Ok(()) = epochs.changed() => {
+                    let before = std::mem::replace(&mut epoch, epochs.borrow_and_update().clone());
+                    sent = i64::MIN;
+                    // A server that has just started has shown nothing yet.
+                    if !before.is_empty() && !self.reset().await {
+                        return;
+                    }
+                }
                 _ = recheck.tick() => if !self.still_admitted().await { return },
                 () = self.sender.closed() => return,
             }
@@ -172,13 +196,13 @@ impl Stream {
     }
 
     /// Sends a row, if it is an event of the tenant that the actor may see; `false` when nobody listens.
-    async fn send(&self, row: &FeedRow) -> bool {
+    async fn send(&self, row: &FeedRow, epoch: &str) -> bool {
         if row.is_state || row.tenant != Some(self.cx.tenant()) || !self.may_see(&row.topic) {
             return true;
         }
         let data = row.value.as_ref().map(ToString::to_string).unwrap_or_default();
         self.sender
-            .send(Ok(SseEvent::default().id(row.seq.to_string()).data(data)))
+            .send(Ok(SseEvent::default().id(format!("{epoch}:{}", row.seq)).data(data)))
             .await
             .is_ok()
     }
@@ -196,6 +220,7 @@ impl Stream {
         let mut parts = event.split('.');
         let resource = match (parts.next(), parts.next()) {
             (Some("jobs"), Some("operation")) => "spine.operation".to_owned(),
+            (Some("jobs"), Some("job")) => "spine.dead_job".to_owned(),
             (Some(context), Some(object)) => format!("{context}.{object}"),
             _ => return false,
         };

@@ -42,7 +42,9 @@ async fn a_change_leaves_who_did_what_to_what_and_the_event_alike() {
     );
     drop(tx);
     fixture.settle().await;
-    let events = crate::events_after(fixture.db(), fixture.tenant, 0, 10)
+    let mut begin = crate::tail::position(fixture.db()).await.unwrap().0;
+    begin.seq = 0;
+    let events = crate::events_after(fixture.db(), fixture.tenant, &begin, 10)
         .await
         .unwrap()
         .unwrap();

@@ -12,6 +12,7 @@ mod retention;
 mod search;
 mod served;
 mod server;
+mod silence;
 mod states;
 mod streams;
 mod support;

@@ -176,7 +176,7 @@ async fn mode_for(folder: &Path, position: Option<Position>) -> (Mode, Position)
     }
 }
 
-fn hello(role: Role, protocol: u32, position: Option<Position>) -> Hello {
+pub(super) fn hello(role: Role, protocol: u32, position: Option<Position>) -> Hello {
     let topics = vec![TOPIC.to_owned()];
     Hello {
         protocol,
