@@ -26,6 +26,7 @@ fn router() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(tenants::get, tenants::update, ending::end))
         .routes(routes!(ending::restore))
         .routes(routes!(tree::place))
+        .routes(routes!(tree::plans))
         .routes(routes!(resources::list))
         .routes(routes!(tenants::usage))
         .routes(routes!(tenants::subscribe))

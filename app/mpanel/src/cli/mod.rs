@@ -18,11 +18,13 @@ mod pack;
 mod plan;
 mod profiles;
 mod prompt;
+mod search;
 mod site;
 mod stores;
 mod tenant;
 mod token;
 mod totp;
+mod tree;
 mod trust;
 mod upload;
 mod view;
@@ -51,6 +53,8 @@ pub enum Commands {
     Activate(activate::Activate),
     /// Customers and resellers
     Tenant(With<tenant::Command>),
+    /// Whose domain is this? Finds sites, host names and zones of all tenants below
+    Find(On<search::Find>),
     /// What can be sold
     Plan(With<plan::Command>),
     /// Websites and their releases
@@ -149,6 +153,7 @@ impl Commands {
             Self::Password(on) => on.global.json,
             Self::Totp(with) => with.global.json,
             Self::Tenant(with) => with.global.json,
+            Self::Find(on) => on.global.json,
             Self::Plan(with) => with.global.json,
             Self::Site(with) => with.global.json,
             Self::Zone(with) => with.global.json,
@@ -174,6 +179,7 @@ impl Commands {
             Self::Password(on) => account::password(&Cx::connect(&on.global).await?, &on.args).await,
             Self::Totp(with) => totp::run(&with.global, with.command).await,
             Self::Tenant(with) => tenant::run(&Cx::connect(&with.global).await?, with.command).await,
+            Self::Find(on) => search::run(&Cx::connect(&on.global).await?, &on.args).await,
             Self::Plan(with) => plan::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Site(with) => site::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Zone(with) => zone::zones(&Cx::connect(&with.global).await?, with.command).await,

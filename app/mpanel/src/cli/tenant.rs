@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::api::Answer;
 use super::connection::{Cx, Page};
 use super::failure::Failure;
-use super::{find, plan, view};
+use super::{find, plan, role, tree, view};
 
 /// Commands of `tenant`.
 #[derive(Debug, Subcommand)]
@@ -69,6 +69,15 @@ pub enum Command {
         #[arg(long = "limit", value_name = "KEY=VALUE", value_parser = plan::limit)]
         limits: Vec<(String, Value)>,
     },
+    /// Move a tenant, with everybody below it, to another seller
+    Move(tree::Move),
+    /// Let a tenant end: its sites go offline now, and everything goes after a time
+    End(tree::End),
+    /// Call off the end of a tenant
+    Restore {
+        /// Its id or short name
+        tenant: String,
+    },
     /// People of a tenant
     #[command(subcommand)]
     Member(Member),
@@ -79,15 +88,6 @@ pub enum Command {
 pub enum Kind {
     Customer,
     Reseller,
-}
-
-/// Roles of members.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Role {
-    Owner,
-    Admin,
-    Developer,
-    Viewer,
 }
 
 /// Commands of `tenant member`.
@@ -107,8 +107,9 @@ pub enum Member {
         /// The person's name
         #[arg(long)]
         name: String,
-        #[arg(long, value_enum, default_value = "developer")]
-        role: Role,
+        /// owner, admin, developer, viewer, or a role that you have defined, by id or name
+        #[arg(long, default_value = "developer")]
+        role: String,
     },
     /// Give a person another role
     Role {
@@ -116,8 +117,8 @@ pub enum Member {
         tenant: String,
         /// E-mail address or user id
         user: String,
-        #[arg(value_enum)]
-        role: Role,
+        /// owner, admin, developer, viewer, or a role that you have defined, by id or name
+        role: String,
     },
     /// Remove a person
     Remove {
@@ -136,12 +137,13 @@ fn word(value: impl ValueEnum) -> String {
         .unwrap_or_default()
 }
 
-const FIELDS: [view::Field; 8] = [
+pub const FIELDS: [view::Field; 9] = [
     ("Id", "/id"),
     ("Name", "/name"),
     ("Short name", "/slug"),
     ("Kind", "/kind"),
     ("State", "/state"),
+    ("Ends", "/ends_at"),
     ("Plan", "/plan/name"),
     ("Plan version", "/plan/version"),
     ("Created", "/created_at"),
@@ -215,6 +217,9 @@ pub async fn run(cx: &Cx, command: Command) -> Result<(), Failure> {
             let answer = cx.api.put(&["tenants", &id, "subscription"], &body).await?;
             cx.done(&answer, &format!("{tenant} is on the plan {plan}"))
         }
+        Command::Move(place) => tree::place(cx, place).await,
+        Command::End(end) => tree::end(cx, end).await,
+        Command::Restore { tenant } => tree::restore(cx, &tenant).await,
         Command::Member(member) => members(cx, member).await,
     }
 }
@@ -257,6 +262,7 @@ async fn members(cx: &Cx, member: Member) -> Result<(), Failure> {
                 ("E-MAIL", "/email"),
                 ("NAME", "/name"),
                 ("ROLE", "/role"),
+                ("CALLED", "/role_name"),
                 ("ACTIVE", "/active"),
                 ("ID", "/user_id"),
             ];
@@ -271,18 +277,18 @@ async fn members(cx: &Cx, member: Member) -> Result<(), Failure> {
             role,
         } => {
             let id = find::id(cx, find::TENANT, &tenant).await?;
-            let body = json!({"email": email, "name": name, "role": word(role)});
+            let body = json!({"email": email, "name": name, "role": role::role(cx, &role).await?});
             let answer = cx.api.post(&["tenants", &id, "members"], &body).await?;
-            cx.done(&answer, &format!("{email} is {} of {tenant}", word(role)))?;
+            cx.done(&answer, &format!("{email} is {role} of {tenant}"))?;
             activation(cx, &answer);
             Ok(())
         }
         Member::Role { tenant, user, role } => {
             let id = find::id(cx, find::TENANT, &tenant).await?;
             let user_id = member_id(cx, (&tenant, &id), &user).await?;
-            let body = json!({"role": word(role)});
+            let body = json!({"role": role::role(cx, &role).await?});
             let answer = cx.api.patch(&["tenants", &id, "members", &user_id], &body).await?;
-            cx.done(&answer, &format!("{user} is {} of {tenant}", word(role)))
+            cx.done(&answer, &format!("{user} is {role} of {tenant}"))
         }
         Member::Remove { tenant, user } => {
             let id = find::id(cx, find::TENANT, &tenant).await?;

@@ -1,9 +1,10 @@
-use mpanel_http::{Cx, Ids, Json, ProblemDocument, Result};
+use mpanel_http::{Cx, Ids, Json, Paging, ProblemDocument, Result};
 use mpanel_kernel::ids::{PlanId, TenantId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::State;
+use super::plans::PlanList;
 use super::tenants::TenantDto;
 use crate::domain::Limits;
 use crate::error::Error;
@@ -47,4 +48,18 @@ pub async fn place(
         overrides,
     };
     Ok(Json(service.move_tenant(&cx, id, to).await?.into()))
+}
+
+/// Lists the plans that a tenant sells: the acting one or one below it.
+///
+/// For whoever moves somebody there, and may not act for it.
+#[utoipa::path(get, path = "/tenants/{tenant_id}/plans", operation_id = "tenants_plans", tag = "tenancy",
+    params(
+        ("tenant_id" = String, Path),
+        ("limit" = Option<u32>, Query, description = "1 to 200; 50 when absent"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+    ),
+    responses((status = 200, body = PlanList), (status = 404, body = ProblemDocument)))]
+pub async fn plans(service: State, Cx(cx): Cx, Ids(id): Ids<TenantId>, Paging(page): Paging) -> Result<Json<PlanList>> {
+    Ok(Json(service.plans_of(&cx, id, page).await?.into()))
 }

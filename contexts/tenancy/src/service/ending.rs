@@ -32,15 +32,15 @@ impl Service {
     pub async fn end_tenant(&self, cx: &OpCx, id: TenantId, end: End) -> Result<Tenant, Error> {
         let (there, _) = self.reach::<authz::Tenant, _>(cx, id, actions::Delete).await?;
         let allowed = cx.authorize(actions::Delete)?;
-        if id == cx.tenant() {
-            return Err(Error::OwnState);
-        }
         let ends_at = self.ends_at(cx, end.grace_days)?;
         let mut change = self.tenancy.spine.begin(cx).await?;
         let before = store::tenants::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
         if end.name != before.name {
             let text = "this is not the name of the tenant that would end; give its name to go on";
             return Err(Error::field("/name", "tenancy.tenant.name_differs", text));
+        }
+        if id == cx.tenant() {
+            return Err(Error::OwnState);
         }
         let size = store::tree::size(change.tx(), id).await?;
         let below = size - 1;
@@ -73,7 +73,7 @@ impl Service {
             TenantKind::Platform => 0,
             TenantKind::Reseller | TenantKind::Customer => self.grace_days.min(LONGEST),
         };
-        let days = days.unwrap_or(self.grace_days).min(u32::MAX);
+        let days = days.unwrap_or(self.grace_days.min(LONGEST));
         if !(least..=LONGEST).contains(&days) {
             let text = format!("it takes {least} to {LONGEST} days until a tenant is gone for good");
             return Err(Error::field("/grace_days", "tenancy.tenant.grace_out_of_range", text));

@@ -1,6 +1,6 @@
 use mpanel_authz::{OpCx, actions};
 use mpanel_events::{Begin, Record};
-use mpanel_kernel::ids::PlanId;
+use mpanel_kernel::ids::{PlanId, TenantId};
 use mpanel_kernel::paging::{Page, PageRequest};
 use mpanel_tenancy_contract::events;
 use serde_json::json;
@@ -61,6 +61,12 @@ impl Service {
         let rows = store::plans::list(&mut tx, page).await?;
         tx.commit().await?;
         Ok(Page::cut(page, rows, |plan| plan.id.uuid()))
+    }
+
+    /// What a seller at or below the acting tenant sells: for whoever puts somebody there.
+    pub async fn plans_of(&self, cx: &OpCx, seller: TenantId, page: PageRequest) -> Result<Page<Plan>, Error> {
+        let (there, _) = self.reach::<authz::Plan, _>(cx, seller, actions::List).await?;
+        self.list_plans(&there, page).await
     }
 
     pub async fn add_plan_version(&self, cx: &OpCx, id: PlanId, terms: Terms) -> Result<Plan, Error> {

@@ -24,10 +24,10 @@ pub struct Move {
 impl Service {
     /// Moves a tenant below another seller. Who does so stands above both, and may decide for both.
     pub async fn move_tenant(&self, cx: &OpCx, id: TenantId, to: Move) -> Result<Tenant, Error> {
+        let (there, _) = self.reach::<authz::Tenant, _>(cx, id, actions::ManageAccess).await?;
         if id == cx.tenant() {
             return Err(Error::OwnPlace);
         }
-        let (there, _) = self.reach::<authz::Tenant, _>(cx, id, actions::ManageAccess).await?;
         let allowed = cx.authorize(actions::ManageAccess)?;
         let unknown = || Error::field("/parent_id", "tenancy.tenant.unknown", "there is no such tenant here");
         let seller = self

@@ -111,6 +111,20 @@ pub fn table() -> BTreeMap<&'static str, Call> {
     );
     add("tenants_restore", of(tenant, Delete), Body::None);
     add("subtree_list", of("tenancy.subtree", List), Body::None);
+    add(
+        "tenants_move",
+        of(tenant, ManageAccess),
+        Body::Json(|estate| json!({"parent_id": estate.id("tenant_id"), "plan_id": estate.any_plan()})),
+    );
+    add("tenants_plans", of(plan, List), Body::None);
+    // Its name would do it; nobody ends themselves.
+    add(
+        "tenants_end",
+        of(tenant, Delete),
+        Body::Json(|_| json!({"name": "Another", "grace_days": 30, "tenants_below": 0})),
+    );
+    add("tenants_restore", of(tenant, Delete), Body::None);
+    add("subtree_list", of("tenancy.subtree", List), Body::None);
     add("members_list", of(member, List), Body::None);
     add(
         "members_create",

@@ -12,12 +12,15 @@ use crate::harness::{Account, Api, System, totp, website};
 const EXCUSED: [&str; 0] = [];
 
 /// Those whose success needs more than a call; [`account`], [`cancel`] and the test itself make them.
-const BY_HAND: [&str; 12] = [
+const BY_HAND: [&str; 15] = [
     "assumptions_agree",
     "operations_cancel",
     "password_change",
     "sessions_end",
     "sessions_end_current",
+    "tenants_end",
+    "tenants_move",
+    "tenants_restore",
     "tenants_end",
     "tenants_move",
     "tenants_restore",
@@ -95,6 +98,21 @@ async fn consent(platform: &Account, seller: &Account) {
     let agreed = seller.api.post(&path, json!({})).await.expect(200);
     assert_eq!(agreed.text("/state"), "open");
     set(false).await;
+}
+
+/// What one does to tenants below.
+async fn tree(platform: &Account, seller: &Account) {
+    let api = &platform.api;
+    let new = json!({"kind": "customer", "name": "Goes about"});
+    let id = api.post("/tenants", new).await.expect(201).text("/tenant/id");
+    let tenant = format!("/tenants/{id}");
+    let place = json!({"parent_id": seller.tenant});
+    let moved = api.put(&format!("{tenant}/place"), place).await.expect(200);
+    assert_eq!(moved.text("/parent_id"), seller.tenant);
+    let ending = api.request("DELETE", &tenant).json(&json!({"name": "Goes about"}));
+    assert_eq!(ending.send().await.expect(200).text("/state"), "terminating");
+    let restored = api.request("POST", &format!("{tenant}/restore")).send().await;
+    assert_eq!(restored.expect(200).text("/state"), "active");
 }
 
 /// What one does to tenants below.
