@@ -42,6 +42,7 @@ pub const MIGRATIONS: &[Migrations] = &[
 fn roles() -> Vec<RoleRow> {
     [
         crate::http::ROLES,
+        crate::http::work::ROLES,
         mpanel_tenancy::ROLES,
         mpanel_identity::ROLES,
         mpanel_fleet::ROLES,
@@ -56,6 +57,7 @@ fn roles() -> Vec<RoleRow> {
 fn resources() -> Vec<ResourceInfo> {
     [
         crate::http::RESOURCES,
+        crate::http::work::RESOURCES,
         mpanel_tenancy::RESOURCES,
         mpanel_identity::RESOURCES,
         mpanel_fleet::RESOURCES,
@@ -70,6 +72,7 @@ fn resources() -> Vec<ResourceInfo> {
 pub fn apis() -> Vec<Api> {
     vec![
         crate::http::api(),
+        crate::http::work::api(),
         crate::http::audit::api(),
         mpanel_tenancy::api(),
         mpanel_identity::api(),

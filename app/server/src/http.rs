@@ -4,6 +4,7 @@ pub mod audit;
 pub mod events;
 pub mod operations;
 pub mod system;
+pub mod work;
 
 use std::sync::Arc;
 

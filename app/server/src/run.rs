@@ -26,6 +26,7 @@ use crate::gate::{SessionGate, StepUp};
 use crate::http::audit::{AuditState, audit_routes};
 use crate::http::events::StreamLimits;
 use crate::http::system::{self, System};
+use crate::http::work::{self, Work};
 use crate::http::{SpineState, spine_routes};
 use crate::refusals::{self, Refusals};
 use crate::{caller, data_plane, database, openapi, panel};
@@ -170,7 +171,9 @@ fn app(
         runtime.reconcilers.extend(module.reconcilers);
         runtime.jobs.extend(module.jobs);
     }
+    let reconcilers = runtime.reconcilers.clone();
     spawn_named("jobs.runtime", runtime.run());
+    let routes = routes.merge(work::routes(Work { spine: spine.clone(), reconcilers }));
 
     let nest = |routes| OpenApiRouter::new().nest(openapi::PREFIX, routes);
     let (routes, _) = nest(routes).split_for_parts();

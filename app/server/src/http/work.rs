@@ -1,0 +1,116 @@
+//! What works in the background and does not get on: jobs that are dead, reconcilers whose passes fail, objects that they fail
+//! with. A tenant sees what is its own; those who run the platform see everything.
+
+mod dead_jobs;
+mod reconcilers;
+mod stuck;
+
+use std::sync::Arc;
+
+use mpanel_authz::Action::{self, Delete, List, Operate, Read};
+use mpanel_authz::{OpCx, ResourceInfo, Role, RoleRow, TenantKind, Resource as _};
+use mpanel_events::Spine;
+use mpanel_http::{Api, Result, Routes};
+use mpanel_jobs::Reconciler;
+use mpanel_pg::{PlatformTx, Reason, TenantTx};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use dead_jobs::DeadJobs;
+use reconcilers::Reconcilers;
+use stuck::StuckObjects;
+
+const fn row(role: Role, resource: &'static str, actions: &'static [Action], kinds: &'static [TenantKind]) -> RoleRow {
+    RoleRow {
+        role,
+        resource,
+        actions,
+        kinds,
+    }
+}
+
+const PLATFORM: &[TenantKind] = &[TenantKind::Platform];
+
+pub const ROLES: &[RoleRow] = &[
+    row(Role::Owner, DeadJobs::NAME, &[List, Read, Operate, Delete], TenantKind::ANY),
+    row(Role::Admin, DeadJobs::NAME, &[List, Read, Operate, Delete], TenantKind::ANY),
+    row(Role::Developer, DeadJobs::NAME, &[List, Read, Operate], TenantKind::ANY),
+    row(Role::Viewer, DeadJobs::NAME, &[List, Read], TenantKind::ANY),
+    row(Role::Owner, StuckObjects::NAME, &[List, Operate], TenantKind::ANY),
+    row(Role::Admin, StuckObjects::NAME, &[List, Operate], TenantKind::ANY),
+    row(Role::Developer, StuckObjects::NAME, &[List, Operate], TenantKind::ANY),
+    row(Role::Viewer, StuckObjects::NAME, &[List], TenantKind::ANY),
+    row(Role::Owner, Reconcilers::NAME, &[List, Operate], PLATFORM),
+    row(Role::Admin, Reconcilers::NAME, &[List, Operate], PLATFORM),
+    row(Role::Developer, Reconcilers::NAME, &[List], PLATFORM),
+    row(Role::Viewer, Reconcilers::NAME, &[List], PLATFORM),
+];
+
+/// What people are told of these when they put a role together.
+pub const RESOURCES: &[ResourceInfo] = &[
+    ResourceInfo::new(
+        DeadJobs::NAME,
+        "Dead jobs",
+        "Background work that was given up: see why, try it again, discard it.",
+    ),
+    ResourceInfo::new(
+        StuckObjects::NAME,
+        "Stuck objects",
+        "Sites and certificates that cannot be brought to what is wanted: see why, try now.",
+    ),
+    ResourceInfo::new(
+        Reconcilers::NAME,
+        "Reconcilers",
+        "What keeps the platform as it is wanted: how the last passes went, run one now.",
+    ),
+];
+
+/// What these routes work with.
+pub struct Work {
+    pub spine: Spine,
+    pub reconcilers: Vec<Arc<dyn Reconciler>>,
+}
+
+impl Work {
+    async fn own(&self, cx: &OpCx) -> Result<TenantTx> {
+        let tx = self.spine.db().tenant(cx.tenant()).await;
+        Ok(tx.map_err(mpanel_events::Error::from)?)
+    }
+
+    async fn all(&self, reason: &'static str) -> Result<PlatformTx> {
+        let tx = self.spine.db().platform(Reason::Administer(reason)).await;
+        Ok(tx.map_err(mpanel_events::Error::from)?)
+    }
+}
+
+/// Whether the caller sees what is everybody's: it acts for the platform, and may act for all below it.
+fn sees_all(cx: &OpCx) -> bool {
+    cx.tenant_kind() == TenantKind::Platform && cx.rights().reaches_descendants()
+}
+
+type State = axum::extract::State<Arc<Work>>;
+
+fn router() -> OpenApiRouter<Arc<Work>> {
+    OpenApiRouter::new()
+        .routes(routes!(dead_jobs::list))
+        .routes(routes!(dead_jobs::retry_all))
+        .routes(routes!(dead_jobs::get, dead_jobs::discard))
+        .routes(routes!(dead_jobs::retry))
+        .routes(routes!(stuck::list))
+        .routes(routes!(stuck::retry))
+        .routes(routes!(reconcilers::list))
+        .routes(routes!(reconcilers::run))
+}
+
+pub fn routes(work: Work) -> Routes {
+    router().with_state(Arc::new(work))
+}
+
+/// What the operations are like, without anything that answers them.
+pub fn api() -> Api {
+    Api {
+        operations: router().into_openapi(),
+        public: OpenApi::default(),
+    }
+}
+

@@ -1,0 +1,159 @@
+//! Objects that a reconciler cannot bring to what is wanted, and tries again with, later and later.
+
+use jiff::Timestamp;
+use mpanel_authz::{OpCx, Resource, TenantKind, actions};
+use mpanel_events::Record;
+use mpanel_http::{Cx, Json, Problem, ProblemDocument, Result};
+use mpanel_jobs::{ASKED, Stuck};
+use mpanel_kernel::ids::TenantId;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::{State, Work, sees_all};
+
+/// A tenant's stuck objects.
+pub struct StuckObjects;
+impl Resource for StuckObjects {
+    const NAME: &'static str = "spine.stuck_object";
+}
+
+/// Of each reconciler: whoever has more begins with these.
+const MOST: u32 = 100;
+
+/// An object that cannot be brought to what is wanted.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = spine::StuckObject)]
+pub struct StuckDto {
+    /// Which reconciler fails with it.
+    #[schema(example = "sites.edge")]
+    reconciler: String,
+    #[schema(value_type = String)]
+    tenant_id: TenantId,
+    /// The object, by id or name.
+    #[schema(example = "site_01h2xcejqtf2nbrexx3vqjhp41")]
+    subject: String,
+    /// What people call it.
+    name: String,
+    /// Why it failed at last.
+    problem: String,
+    /// How often in a row it has failed.
+    failures: u32,
+    since: Timestamp,
+    /// When it is tried again.
+    next_at: Timestamp,
+}
+
+impl StuckDto {
+    fn new(reconciler: &str, stuck: Stuck) -> Self {
+        Self {
+            reconciler: reconciler.to_owned(),
+            tenant_id: stuck.tenant,
+            subject: stuck.subject,
+            name: stuck.name,
+            problem: stuck.problem,
+            failures: stuck.failures,
+            since: stuck.since,
+            next_at: stuck.next_at,
+        }
+    }
+}
+
+mpanel_http::list!(StuckList of StuckDto as spine::StuckObjectList);
+
+async fn find(work: &Work, cx: &OpCx) -> Result<Vec<StuckDto>> {
+    let of = (!sees_all(cx)).then(|| cx.tenant());
+    let mut all = Vec::new();
+    for reconciler in &work.reconcilers {
+        let stuck = reconciler.stuck(of, MOST).await.map_err(unavailable)?;
+        all.extend(stuck.into_iter().map(|stuck| StuckDto::new(reconciler.name(), stuck)));
+    }
+    all.sort_by_key(|stuck| stuck.since);
+    Ok(all)
+}
+
+/// What a reconciler says goes to the log; nothing can be read while it does.
+fn unavailable(error: mpanel_jobs::BoxError) -> Problem {
+    tracing::warn!(error, "stuck objects cannot be read");
+    Problem::new(
+        mpanel_kernel::error::Kind::Unavailable,
+        "spine.database.unavailable",
+        "the database is not available at the moment; nothing was changed",
+    )
+}
+
+/// Lists what cannot be brought to what is wanted, the longest first: the tenant's, or everybody's for those who run the
+/// platform. At most 100 of each kind.
+#[utoipa::path(get, path = "/stuck-objects", operation_id = "stuck_objects_list", tag = "spine",
+    responses((status = 200, body = StuckList), (status = 403, body = ProblemDocument)))]
+pub async fn list(state: State, Cx(cx): Cx) -> Result<Json<StuckList>> {
+    cx.authorize::<StuckObjects, _>(actions::List)?;
+    Ok(Json(StuckList {
+        items: find(&state, &cx).await?,
+        next_cursor: None,
+    }))
+}
+
+/// Which stuck objects are to be tried now.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = spine::RetryStuckObjects)]
+pub struct RetryDto {
+    /// The one with this id or name; all when absent.
+    subject: Option<String>,
+}
+
+/// How many objects are tried now.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = spine::RetriedObjects)]
+pub struct RetriedDto {
+    retried: u64,
+}
+
+/// Tries stuck objects now, rather than when they are due: one of them or all that the list shows.
+#[utoipa::path(post, path = "/stuck-objects/retry", operation_id = "stuck_objects_retry", tag = "spine",
+    request_body = RetryDto,
+    responses((status = 200, body = RetriedDto), (status = 403, body = ProblemDocument)))]
+pub async fn retry(state: State, Cx(cx): Cx, Json(which): Json<RetryDto>) -> Result<Json<RetriedDto>> {
+    cx.authorize::<StuckObjects, _>(actions::Operate)?;
+    let meant = |stuck: &StuckDto| which.subject.as_ref().is_none_or(|subject| *subject == stuck.subject);
+    let stuck: Vec<StuckDto> = find(&state, &cx).await?.into_iter().filter(meant).collect();
+    let mut retried = Vec::new();
+    for reconciler in &state.reconcilers {
+        let own = stuck.iter().filter(|stuck| stuck.reconciler == reconciler.name());
+        let mut woken = false;
+        for object in own {
+            let due = reconciler.try_now(object.tenant_id, &object.subject).await;
+            if due.map_err(unavailable)? {
+                woken = true;
+                retried.push(object);
+            }
+        }
+        if woken {
+            wake(&state, &cx, reconciler.name()).await?;
+        }
+    }
+    if !retried.is_empty() {
+        let mut change = state.spine.begin(&cx).await?;
+        for object in &retried {
+            let data = json!({"reconciler": object.reconciler});
+            let record = Record::new("spine.stuck_object.retried.v1", &object.subject, data.clone()).after(data);
+            match cx.for_descendant(object.tenant_id, TenantKind::Customer) {
+                Some(there) if object.tenant_id != cx.tenant() => change.record_for(&there, record).await?,
+                _ => change.record(record).await?,
+            }
+        }
+        change.commit().await?;
+    }
+    Ok(Json(RetriedDto {
+        retried: retried.len() as u64,
+    }))
+}
+
+/// Has the reconciler look at once, whatever it waits for.
+async fn wake(work: &Work, cx: &OpCx, reconciler: &str) -> Result<()> {
+    let mut tx = work.all("spine.stuck_objects").await?;
+    let (actor, request, now) = (cx.actor(), cx.request_id(), cx.clock().now());
+    mpanel_events::event(&mut tx, None, ASKED, reconciler, actor, request, &json!({}), now).await?;
+    Ok(tx.commit().await.map_err(mpanel_events::Error::from)?)
+}
