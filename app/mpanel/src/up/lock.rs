@@ -1,7 +1,7 @@
 //! One supervisor per data folder.
 
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -18,6 +18,22 @@ pub struct Lock {
 /// # Errors
 /// When another supervisor holds it, with its pid.
 pub fn take(data: &Path) -> anyhow::Result<Lock> {
+    if let Some(lock) = try_take(data)? {
+        return Ok(lock);
+    }
+    let pid = std::fs::read_to_string(data.join("lock")).unwrap_or_default();
+    anyhow::bail!(
+        "mPanel is already running on {} (pid {}): stop it first, or choose another folder with --data or MPANEL_DATA",
+        data.display(),
+        pid.trim()
+    );
+}
+
+/// The same; `None` when it is held.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn try_take(data: &Path) -> anyhow::Result<Option<Lock>> {
     let path = data.join("lock");
     let opened = File::options()
         .read(true)
@@ -29,15 +45,7 @@ pub fn take(data: &Path) -> anyhow::Result<Lock> {
     let mut file = opened.with_context(|| format!("opening {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => {}
-        Err(std::fs::TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            file.read_to_string(&mut pid)?;
-            anyhow::bail!(
-                "mPanel is already running on {} (pid {}): stop it first, or choose another folder with --data or MPANEL_DATA",
-                data.display(),
-                pid.trim()
-            );
-        }
+        Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
         Err(std::fs::TryLockError::Error(error)) => {
             return Err(error).with_context(|| format!("locking {}", path.display()));
         }
@@ -45,5 +53,5 @@ pub fn take(data: &Path) -> anyhow::Result<Lock> {
     file.set_len(0)?;
     file.rewind()?;
     writeln!(file, "{}", std::process::id())?;
-    Ok(Lock { _file: file })
+    Ok(Some(Lock { _file: file }))
 }
