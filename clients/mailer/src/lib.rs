@@ -13,7 +13,7 @@ mod smtp;
 pub use file::FileMailer;
 pub use letter::{Brand, Letter, Rendered};
 pub use message::{Mail, MailError, Mailer, Sender};
-pub use post::{Post, SEND};
+pub use post::{Post, SEALED, SEND};
 pub use smtp::{Encryption, SmtpMailer, SmtpSettings};
 
 mpanel_kernel::define_ids! {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use mpanel_crypto::{Place, Sealer};
-use mpanel_events::{Spine, Vault};
+use mpanel_events::{SealedColumn, Spine, Vault};
 use mpanel_jobs::{Job, JobCx, JobError, enqueue};
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::names::EmailAddress;
@@ -17,6 +17,14 @@ use crate::{Brand, Letter, Mail, MailError, MailId, Mailer, metrics};
 
 /// The kind of the job.
 pub const SEND: &str = "mail.send";
+/// What is sealed in the queue.
+pub const SEALED: &[SealedColumn] = &[SealedColumn {
+    table: "jobs.jobs",
+    column: "payload",
+    what: "mails that wait to be sent",
+    lost: "they are not sent and stand among the jobs that failed; whoever waits for one asks again",
+    count: "select count(*) from jobs.jobs where kind = 'mail.send'",
+}];
 /// With the pauses below: for some five hours.
 const ATTEMPTS: u32 = 36;
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
