@@ -1,0 +1,3 @@
+mod decisions;
+mod files;
+mod inventory;

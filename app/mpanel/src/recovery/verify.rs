@@ -1,0 +1,215 @@
+//! `mpanel backup verify`, and the first reading of every restore.
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use mpanel_archive::{Error, Head, Member, Opening, Summary, Visitor};
+use mpanel_pg::dump::{Load, Snapshot, Target, adopt};
+use mpanel_pg::server::{self, Limits};
+use mpanel_process::account::{self, Account};
+use mpanel_server::recovery;
+use serde_json::json;
+
+use super::args::Verify;
+use super::layout::{self, Part};
+use super::progress::{Progress, size};
+use super::seal;
+use super::unpack::{check_folder, out_of_order};
+
+pub async fn run(args: &Verify) -> anyhow::Result<()> {
+    let opening = seal::opening(&args.file, &args.opener)?;
+    let checked = check(&args.file, &opening)?;
+    let Summary { head, files, bytes, .. } = &checked.summary;
+    if args.deep {
+        let scratch = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
+        deep(&args.file, &opening, head, &scratch).await?;
+    }
+    if args.json {
+        let answer = json!({
+            "file": args.file, "whole": true, "deep": args.deep, "files": files, "bytes": bytes,
+            "database_bytes": checked.database, "head": head,
+        });
+        return crate::operator::print(&answer.to_string());
+    }
+    let loaded = if args.deep {
+        "; its database was loaded and has every row"
+    } else {
+        ""
+    };
+    crate::operator::print(&format!(
+        "whole: {files} files, {}, of {} at {} (mPanel {}){loaded}",
+        size(*bytes),
+        head.origin.installation,
+        head.created_at,
+        head.version
+    ))
+}
+
+/// An archive that was read to its end.
+pub struct Checked {
+    pub summary: Summary,
+    /// Bytes of the dump.
+    pub database: u64,
+    pub has_key: bool,
+}
+
+/// Reads everything and writes nothing.
+///
+/// # Errors
+/// The first thing wrong, with the member it is about.
+pub fn check(file: &Path, opening: &Opening) -> anyhow::Result<Checked> {
+    let mut checker = Checker {
+        pieces: 0,
+        database: 0,
+        has_key: false,
+        bytes: 0,
+        files: 0,
+        progress: Progress::new("checking"),
+    };
+    let summary = mpanel_archive::read(seal::open(file)?, opening, &mut checker)
+        .with_context(|| format!("{} is not usable", file.display()))?;
+    ensure!(
+        checker.pieces > 0,
+        "{} is not usable: there is no database in it",
+        file.display()
+    );
+    Ok(Checked {
+        summary,
+        database: checker.database,
+        has_key: checker.has_key,
+    })
+}
+
+struct Checker {
+    pieces: u32,
+    database: u64,
+    has_key: bool,
+    bytes: u64,
+    files: u64,
+    progress: Progress,
+}
+
+impl Visitor for Checker {
+    fn head(&mut self, _: &Head) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn folder(&mut self, member: &Member) -> Result<(), Error> {
+        check_folder(member)
+    }
+
+    fn file(&mut self, member: &Member, _: &mut dyn Read) -> Result<(), Error> {
+        let bytes = match member.kind {
+            mpanel_archive::Kind::File(bytes) => bytes,
+            mpanel_archive::Kind::Folder => 0,
+        };
+        match layout::part(&member.path)? {
+            Part::Database(number) if number != self.pieces => return Err(out_of_order(member)),
+            Part::Database(_) => {
+                self.pieces += 1;
+                self.database += bytes;
+            }
+            Part::Key => self.has_key = true,
+            Part::Config | Part::Upload(_) | Part::Site(_) => {}
+        }
+        self.files += 1;
+        self.bytes += bytes;
+        self.progress.at(self.bytes, self.files);
+        Ok(())
+    }
+}
+
+/// Loads the database into a PostgreSQL of its own and counts its rows.
+async fn deep(file: &Path, opening: &Opening, head: &Head, scratch: &Path) -> anyhow::Result<()> {
+    let folder = tempfile::Builder::new()
+        .prefix("mpanel-verify-")
+        .tempdir_in(scratch)
+        .with_context(|| format!("making a folder in {}", scratch.display()))?;
+    let mut options = server::Options::new(
+        folder.path().join("postgres"),
+        folder.path().join("socket"),
+        folder.path().join("conf"),
+        folder.path().join("log"),
+    );
+    if account::is_root() {
+        options.account = Some(scratch_account()?);
+        // The server's account passes through; only root lists.
+        std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711))?;
+    }
+    options.tuning.durable = false;
+    options.dies_with_thread = true;
+    let server = server::start(&options).await?;
+    let loaded = load(file, opening, head, &Target::private(&options)).await;
+    server
+        .stop(Limits {
+            fast: std::time::Duration::from_secs(5),
+            ..Limits::default()
+        })
+        .await?;
+    loaded
+}
+
+/// PostgreSQL refuses to be root: mPanel's own account for it, or its packages'.
+fn scratch_account() -> anyhow::Result<Account> {
+    for name in ["mpanel-pg", "postgres", "nobody"] {
+        if let Some(account) = Account::by_name(name)? {
+            return Ok(account);
+        }
+    }
+    anyhow::bail!("there is no user mpanel-pg or postgres for a PostgreSQL to run as")
+}
+
+async fn load(file: &Path, opening: &Opening, head: &Head, target: &Target) -> anyhow::Result<()> {
+    let mut loader = Loader(Load::start(target, head.postgres)?);
+    mpanel_archive::read(seal::open(file)?, opening, &mut loader)?;
+    loader
+        .0
+        .finish()
+        .context("the database of the archive cannot be loaded")?;
+    adopt(target.options()).await?;
+    compare(target, head).await
+}
+
+/// Every table has as many rows as when the backup was made.
+///
+/// # Errors
+/// The first table that has not.
+pub async fn compare(target: &Target, head: &Head) -> anyhow::Result<()> {
+    let mut snapshot = Snapshot::open(target.options()).await?;
+    let rows = snapshot.rows().await?;
+    for (table, expected) in &head.rows {
+        let found = rows.get(table).copied().unwrap_or(-1);
+        ensure!(
+            found == *expected,
+            "the table {table} has {found} rows and had {expected} when the backup was made"
+        );
+    }
+    ensure!(
+        recovery::installation(&mut snapshot).await?.map(|id| id.to_string()) == Some(head.origin.installation.clone()),
+        "the database is another installation's than the archive says"
+    );
+    Ok(())
+}
+
+struct Loader(Load);
+
+impl Visitor for Loader {
+    fn head(&mut self, _: &Head) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn folder(&mut self, _: &Member) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn file(&mut self, member: &Member, content: &mut dyn Read) -> Result<(), Error> {
+        if let Part::Database(_) = layout::part(&member.path)? {
+            std::io::copy(content, &mut self.0).map_err(|source| Error::Io {
+                what: "loading the database".to_owned(),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,228 @@
+//! What backups and restores do with the database, over all contexts: the list of what only the master key opens, the state in
+//! which an installation begins again, and the records of it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use mpanel_authz::OpCx;
+use mpanel_crypto::MasterKey;
+use mpanel_events::{Record, SealedColumn, Spine, Vault, next_path, open_master, rewrap_keys};
+use mpanel_kernel::clock::SystemClock;
+use mpanel_kernel::ids::{ReleaseId, SiteId, TenantId};
+use mpanel_pg::dump::Snapshot;
+use mpanel_pg::{Db, PgConnectOptions, Reason};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::contexts::MIGRATIONS;
+
+pub use crate::contexts::sealed;
+
+/// A backup of the installation itself was made.
+pub const BACKED_UP: &str = "recovery.backup.made.v1";
+/// The installation was restored from an archive.
+pub const RESTORED: &str = "recovery.restore.finished.v1";
+/// The master key was replaced; what it seals stays.
+pub const KEY_ROTATED: &str = "recovery.keys.rotated.v1";
+/// The master key was lost, and what it sealed given up.
+pub const KEYS_LOST: &str = "recovery.keys.lost.v1";
+
+/// The migrations that this version has, by schema.
+#[must_use]
+pub fn migrations() -> BTreeMap<String, Vec<String>> {
+    let names = |files: &[(&str, &str)]| files.iter().map(|(name, _)| (*name).to_owned()).collect();
+    MIGRATIONS
+        .iter()
+        .map(|module| (module.schema.to_owned(), names(module.files)))
+        .collect()
+}
+
+/// The platform's tenant, by whose id an installation is known wherever it moves; `None` before the first start was complete.
+///
+/// # Errors
+/// When the database is away.
+pub async fn installation(snapshot: &mut Snapshot) -> anyhow::Result<Option<TenantId>> {
+    let found: Vec<(Uuid,)> = snapshot
+        .fetch("select tenant_id from tenancy.tenants where kind = 'platform'")
+        .await?;
+    Ok(found.first().map(|(id,)| TenantId::from_uuid(*id)))
+}
+
+/// Every finished release that sites have at this moment.
+///
+/// # Errors
+/// When the database is away.
+pub async fn releases(snapshot: &mut Snapshot) -> anyhow::Result<Vec<(SiteId, ReleaseId)>> {
+    let found: Vec<(Uuid, Uuid)> = snapshot
+        .fetch("select site_id, id from sites.releases where state in ('ready', 'active')")
+        .await?;
+    let typed = |(site, release)| (SiteId::from_uuid(site), ReleaseId::from_uuid(release));
+    Ok(found.into_iter().map(typed).collect())
+}
+
+/// The numbers of sites' users.
+///
+/// # Errors
+/// When the database is away.
+pub async fn site_users(snapshot: &mut Snapshot) -> anyhow::Result<BTreeMap<String, u32>> {
+    let found: Vec<(Uuid, i32)> = snapshot.fetch("select id, uid from sites.sites").await?;
+    found
+        .into_iter()
+        .map(|(site, uid)| Ok((SiteId::from_uuid(site).to_string(), u32::try_from(uid)?)))
+        .collect()
+}
+
+/// Bytes of all tables and indexes.
+///
+/// # Errors
+/// When the database is away.
+pub async fn size(snapshot: &mut Snapshot) -> anyhow::Result<u64> {
+    let found: Vec<(i64,)> = snapshot
+        .fetch(
+            "select coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint
+             from pg_class c join pg_namespace n on n.oid = c.relnamespace
+             where c.relkind in ('r', 'p', 'm') and n.nspname !~ '^pg_'",
+        )
+        .await?;
+    Ok(found
+        .first()
+        .and_then(|(bytes,)| u64::try_from(*bytes).ok())
+        .unwrap_or(0))
+}
+
+/// How many values of each column only the master key opens, by `schema.table.column`.
+///
+/// # Errors
+/// When the database is away.
+pub async fn count_sealed(snapshot: &mut Snapshot) -> anyhow::Result<BTreeMap<String, i64>> {
+    let mut counts = BTreeMap::new();
+    for SealedColumn {
+        table, column, count, ..
+    } in sealed()
+    {
+        let found: Vec<(i64,)> = snapshot.fetch(count).await?;
+        counts.insert(format!("{table}.{column}"), found.first().map_or(0, |(rows,)| *rows));
+    }
+    Ok(counts)
+}
+
+/// A pool for the little that recovery does.
+///
+/// # Errors
+/// When the database is away.
+pub async fn connect(options: &PgConnectOptions) -> anyhow::Result<Db> {
+    Db::connect(options.clone(), 2)
+        .await
+        .context("connecting to the database")
+}
+
+/// The master key for the server; the flag says whether it was made now. What keeps it from starting is left where `up` finds it
+/// and tells the person at its terminal.
+pub(crate) async fn open_key(db: &Db, data: &Path) -> anyhow::Result<(MasterKey, bool)> {
+    let note = data.join("run/refused");
+    match open_master(db, &data.join("keys/master.key")).await {
+        Ok(opened) => {
+            if note.exists() {
+                std::fs::remove_file(&note).with_context(|| format!("removing {}", note.display()))?;
+            }
+            Ok(opened)
+        }
+        Err(error) => {
+            std::fs::write(&note, format!("{error}\n")).with_context(|| format!("writing {}", note.display()))?;
+            Err(error.into())
+        }
+    }
+}
+
+/// Brings an older schema up to date.
+///
+/// # Errors
+/// When a migration fails.
+pub async fn migrate(options: &PgConnectOptions) -> anyhow::Result<()> {
+    Ok(mpanel_pg::migrate(options, MIGRATIONS).await?)
+}
+
+/// What does not come back from a backup: every session, since one may have been ended after it, and the data planes' place in the
+/// feed.
+///
+/// # Errors
+/// When the database is away.
+pub async fn begin_again(db: &Db) -> anyhow::Result<()> {
+    let mut tx = db.platform(Reason::Lifecycle("recovery")).await?;
+    mpanel_identity::end_all_sessions(&mut tx, &SystemClock).await?;
+    tx.commit().await?;
+    mpanel_events::notice_restore(db).await?;
+    Ok(())
+}
+
+/// Gives up everything that only the lost master key opened, in one transaction, and leaves each context in a state from which it
+/// makes anew what can be made.
+///
+/// # Errors
+/// When the database is away; nothing is changed then.
+pub async fn give_up_sealed(db: &Db) -> anyhow::Result<()> {
+    let mut tx = db.platform(Reason::Lifecycle("recovery")).await?;
+    mpanel_identity::give_up_sealed(&mut tx, &SystemClock).await?;
+    mpanel_certificates::give_up_sealed(&mut tx, &SystemClock).await?;
+    mpanel_events::forget_keys(&mut tx).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Under which master keys the database's keys are wrapped: one, or none while nothing is sealed.
+///
+/// # Errors
+/// When the database is away.
+pub async fn key_ids(db: &Db) -> anyhow::Result<Vec<String>> {
+    let ids = mpanel_events::masters(db).await?;
+    Ok(ids.iter().map(ToString::to_string).collect())
+}
+
+/// Whether the file holds the database's master key.
+///
+/// # Errors
+/// When it does not, with what to do.
+pub async fn check_key(db: &Db, path: &Path) -> anyhow::Result<()> {
+    if mpanel_events::masters(db).await?.is_empty() {
+        MasterKey::load(path)?;
+        return Ok(());
+    }
+    open_master(db, path).await?;
+    Ok(())
+}
+
+/// Replaces the master key; says the ids of the old and the new one, and how many keys were wrapped anew. The new key stands beside
+/// the old until the database has it, so whenever this is cut short one of the two is the database's.
+///
+/// # Errors
+/// When the old key is not the database's, or the database is away.
+pub async fn rotate_key(db: &Db, path: &Path) -> anyhow::Result<(String, String, u64)> {
+    let (old, _) = open_master(db, path).await?;
+    let next = next_path(path);
+    // Left by a rotation that was cut short before the database had it.
+    if next.exists() {
+        std::fs::remove_file(&next).with_context(|| format!("removing {}", next.display()))?;
+    }
+    let (new, _) = MasterKey::load_or_create(&next)?;
+    let mut tx = db.platform(Reason::Lifecycle("recovery")).await?;
+    let count = rewrap_keys(&mut tx, &old, &new).await?;
+    tx.commit().await?;
+    std::fs::rename(&next, path).with_context(|| format!("putting {} in place", next.display()))?;
+    Ok((old.id().to_string(), new.id().to_string(), count))
+}
+
+/// Writes down in the platform's audit log, and tells as an event, what was done to the installation.
+///
+/// # Errors
+/// When the master key is not there, or the database is away.
+pub async fn record(db: &Db, key: &Path, platform: TenantId, event: &'static str, facts: Value) -> anyhow::Result<()> {
+    let (master, _) = open_master(db, key).await?;
+    let spine = Spine::new(db.clone(), Arc::new(Vault::new(master)));
+    let cx = OpCx::system("recovery", platform, Arc::new(SystemClock));
+    let mut change = spine.begin(&cx).await?;
+    change
+        .record(Record::new(event, platform, facts.clone()).after(facts))
+        .await?;
+    Ok(change.commit().await?)
+}
