@@ -116,7 +116,7 @@ impl Letter {
         let mut last_was_fact = false;
         for part in &self.parts {
             let is_fact = matches!(part, Part::Fact { .. });
-            if !text.is_empty() && !(is_fact && last_was_fact) {
+            if !(text.is_empty() || is_fact && last_was_fact) {
                 text.push('\n');
             }
             match part {
