@@ -1,5 +1,6 @@
 //! Requests through the layers, on real contexts and a real PostgreSQL.
 
+mod assumptions;
 mod claim;
 mod guesses;
 mod support;
@@ -130,6 +131,7 @@ async fn v8_4_1_a_tenant_that_one_may_not_act_for_is_not_there() {
         probe("nonsense".to_owned()).await.status,
         StatusCode::UNPROCESSABLE_ENTITY
     );
+    world.assume(&owner, one).await;
     let above = world
         .request(Method::GET, "/probe")
         .session(&owner)
@@ -145,6 +147,7 @@ async fn a_stream_names_its_tenant_in_the_query() {
     let world = World::new().await;
     let owner = world.owner().await;
     let one = world.customer(&owner, "one").await;
+    world.assume(&owner, one).await;
     let path = format!("/probe?a=1&tenant={one}");
     let answer = world.request(Method::GET, &path).session(&owner).send().await;
     assert_eq!(answer.body["tenant"], one.to_string());
@@ -208,7 +211,7 @@ async fn v8_2_1_a_token_does_what_its_scopes_name_for_its_tenant_and_below() {
         .await;
     let beside = world.customer(&owner, "beside").await;
     let rita = world.member(&owner, reseller, "rita@example.com", Role::Owner).await;
-    let token = world.api_token(&rita, None, &["tenancy.tenant:read"]).await;
+    let token = world.api_token(&rita, None, &["tenancy.tenant:read", "below"]).await;
     let get = async |path: String, tenant| {
         let request = world.request(Method::GET, &path).bearer(&token);
         request.tenant(&format!("{tenant}")).send().await.status
@@ -222,6 +225,7 @@ async fn v8_2_1_a_token_does_what_its_scopes_name_for_its_tenant_and_below() {
     assert_eq!(get(format!("/tenants/{below}"), below).await, StatusCode::OK);
     assert_eq!(get(format!("/tenants/{beside}"), beside).await, StatusCode::NOT_FOUND);
     // A token of the platform's owner made for one tenant does not reach another.
+    world.assume(&owner, below).await;
     let narrow = world.api_token(&owner, Some(below), &["*"]).await;
     let wide = world
         .request(Method::GET, "/probe")

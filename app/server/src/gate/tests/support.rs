@@ -61,6 +61,7 @@ async fn probe(Cx(cx): Cx) -> Json<Value> {
         "tenant": cx.tenant(),
         "role": cx.role(),
         "assumed_from": cx.assumed_from(),
+        "assumption": cx.assumption().map(|assumption| assumption.id),
     }))
 }
 
@@ -92,6 +93,7 @@ impl World {
             .await
             .unwrap();
         let roles = [mpanel_tenancy::ROLES, mpanel_identity::ROLES].concat();
+        let described = [mpanel_tenancy::RESOURCES, mpanel_identity::RESOURCES].concat();
         let rate = Rate {
             logins_per_minute_address: 1000,
             logins_per_minute_account: 1000,
@@ -109,7 +111,7 @@ impl World {
             db,
             identity.clone(),
             Arc::new(tenancy.clone()),
-            Arc::new(Permissions::new(roles).unwrap()),
+            Arc::new(Permissions::new(roles).unwrap().described(described)),
             shared.clone(),
             (&rate, StepUp::of(&crate::openapi::document(), SignedDuration::from_mins(10))),
         ));
@@ -204,6 +206,9 @@ impl World {
 
     /// A tenant below `parent`, or below the platform.
     pub async fn tenant(&self, owner: &Person, parent: Option<TenantId>, kind: TenantKind, name: &str) -> TenantId {
+        if let Some(parent) = parent {
+            self.assume(owner, parent).await;
+        }
         let parent = parent.unwrap_or(self.platform()).to_string();
         let request = self.request(Method::POST, "/tenants").session(owner).same_origin();
         let answer = request
@@ -213,6 +218,18 @@ impl World {
             .await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
         answer.body["tenant"]["id"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// Says why somebody acts for a tenant below the own one; answers with the id of that.
+    pub async fn assume(&self, person: &Person, tenant: TenantId) -> String {
+        let path = format!("/tenants/{tenant}/assumptions");
+        let request = self.request(Method::POST, &path).session(person).same_origin();
+        let answer = request
+            .json(json!({"reason": "for a test", "minutes": 60}))
+            .send()
+            .await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        answer.body["id"].as_str().unwrap().to_owned()
     }
 
     /// Somebody who was invited and has activated the account.

@@ -61,6 +61,7 @@ async fn members_of_who_is_suspended_look_and_change_nothing_until_it_is_resumed
     let answer = world.request(Method::GET, "/probe").bearer(&token).send().await;
     assert_eq!(answer.status, StatusCode::OK);
     // The provider still sees to what belongs to it.
+    world.assume(&owner, one).await;
     assert_eq!(world.probe(Method::POST, &owner, one).await.status, StatusCode::OK);
     world.put_state(&owner, one, "active").await;
     assert_eq!(world.probe(Method::POST, &ada, one).await.status, StatusCode::OK);
@@ -76,6 +77,8 @@ async fn the_right_counts_by_where_it_comes_from() {
     let carl = world.member(&owner, below, "carl@example.com", Role::Owner).await;
     world.put_state(&owner, below, "suspended").await;
     assert_refused(&world.probe(Method::POST, &carl, below).await, "its own member");
+    world.assume(&rita, below).await;
+    world.assume(&owner, below).await;
     let above = world.probe(Method::POST, &rita, below).await;
     assert_eq!(above.status, StatusCode::OK, "{}", above.body);
     world.put_state(&owner, below, "active").await;
