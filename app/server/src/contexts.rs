@@ -10,9 +10,10 @@ use jiff::SignedDuration;
 use mpanel_authz::{Permissions, ResourceInfo, RoleRow};
 use mpanel_certificates::CertificateStore;
 use mpanel_client_agent::{Agent, UnixAgent};
+use mpanel_client_mailer::Post;
 use mpanel_config::Config;
 use mpanel_dns::Dns;
-use mpanel_events::{ServedBoard, Spine, Tail};
+use mpanel_events::{SealedColumn, ServedBoard, Spine, Tail};
 use mpanel_fleet::Fleet;
 use mpanel_fleet_contract::Nodes;
 use mpanel_http::{Api, Module};
@@ -23,7 +24,7 @@ use mpanel_pg::Migrations;
 use mpanel_sites::Sites;
 use mpanel_tenancy::{Projection, Tenancy};
 
-use crate::data_plane;
+use crate::{data_plane, post};
 
 /// In the order in which they build on each other.
 pub const MIGRATIONS: &[Migrations] = &[
@@ -37,6 +38,17 @@ pub const MIGRATIONS: &[Migrations] = &[
     mpanel_dns::MIGRATIONS,
     mpanel_sites::MIGRATIONS,
 ];
+
+/// What only the master key opens, from all crates that seal.
+pub fn sealed() -> Vec<SealedColumn> {
+    [
+        mpanel_events::SEALED,
+        mpanel_identity::SEALED,
+        mpanel_certificates::SEALED,
+        mpanel_client_mailer::SEALED,
+    ]
+    .concat()
+}
 
 /// What each role may do, from all contexts.
 fn roles() -> Vec<RoleRow> {
@@ -90,6 +102,8 @@ pub fn permissions() -> anyhow::Result<Arc<Permissions>> {
 
 /// Every context, open.
 pub struct Contexts {
+    /// Whoever writes to people does it through this one.
+    pub post: Post,
     pub identity: Identity,
     pub tenancy: Tenancy,
     pub fleet: Fleet,
@@ -110,7 +124,8 @@ impl Contexts {
         let reserved = reserved(config, &nameservers)?;
         let tenancy = Tenancy::open(spine.clone(), &**clock, &reserved).await?;
         let platform = tenancy.platform();
-        let identity = open_identity(config, rootless, spine, clock, &tenancy).await?;
+        let post = post::open(config, spine, clock)?;
+        let identity = open_identity(config, rootless, spine, clock, (&tenancy, &post)).await?;
         let addresses = data_plane::addresses(config);
         let fleet = Fleet::open(spine.clone(), clock.clone(), board.clone(), platform, addresses).await?;
         let nodes: Arc<dyn Nodes> = Arc::new(fleet.clone());
@@ -137,6 +152,7 @@ impl Contexts {
         };
         let sites = Sites::new(spine.clone(), clock.clone(), ports, site_settings(config, reserved));
         Ok(Self {
+            post,
             identity,
             tenancy,
             fleet,
@@ -160,6 +176,7 @@ impl Contexts {
                 Arc::new(self.sites.clone()),
                 Arc::new(self.dns.clone()),
                 Arc::new(self.certificates.clone()),
+                Arc::new(self.identity.clone()),
             ],
         };
         vec![
@@ -178,15 +195,23 @@ async fn open_identity(
     rootless: bool,
     spine: &Spine,
     clock: &SharedClock,
-    tenancy: &Tenancy,
+    (tenancy, post): (&Tenancy, &Post),
 ) -> anyhow::Result<Identity> {
     let settings = mpanel_identity::Settings {
         rootless,
         logins_per_minute_address: config.rate.logins_per_minute_address,
         logins_per_minute_account: config.rate.logins_per_minute_account,
         guesses_burst: config.rate.requests_burst,
+        step_up: SignedDuration::from_mins(config.sign_in.step_up_minutes.into()),
+        history_days: config.sign_in.history_days,
+        breached_passwords_file: config.identity.breached_passwords_file.clone(),
     };
-    Ok(Identity::open(spine.clone(), clock.clone(), Arc::new(tenancy.clone()), settings).await?)
+    let ports = mpanel_identity::Ports {
+        memberships: Arc::new(tenancy.clone()),
+        roster: Arc::new(tenancy.clone()),
+        mail: post.clone(),
+    };
+    Ok(Identity::open(spine.clone(), clock.clone(), ports, settings).await?)
 }
 
 fn site_settings(config: &Config, reserved: Vec<DomainName>) -> mpanel_sites::Settings {

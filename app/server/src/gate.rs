@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::{HeaderMap, Method, Uri};
-use mpanel_authz::{OpCx, OpCxParts, Permissions, Role, Scopes};
+use mpanel_authz::{Device, OpCx, OpCxParts, Permissions, Role, Scopes, TenantKind};
 use mpanel_config::Rate;
 use mpanel_http::{Admission, Gate, Policy, Problem, Quota};
-use mpanel_identity::{Authenticated, Identity, Presented, is_same_site_for_sure};
+use mpanel_identity::{Authenticated, Circumstances, Identity, Presented, is_same_site_for_sure};
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::error::{FieldError, Kind};
 use mpanel_kernel::ids::{TenantId, UserId};
@@ -16,6 +16,11 @@ use mpanel_pg::{Db, SpineTx};
 use mpanel_tenancy_contract::{Acting, Memberships};
 
 use crate::openapi::PREFIX;
+use crate::refusals::{Asked, Refusals};
+
+mod step_up;
+
+pub use step_up::StepUp;
 
 const TENANT_HEADER: &str = "mpanel-tenant";
 const CSRF_HEADER: &str = "mpanel-csrf";
@@ -29,6 +34,8 @@ pub struct SessionGate {
     clock: SharedClock,
     /// By the hash of what is presented, so that a flood costs no look-up.
     requests: Policy<[u8; 32]>,
+    step_up: StepUp,
+    refusals: Arc<Refusals>,
 }
 
 impl SessionGate {
@@ -39,7 +46,7 @@ impl SessionGate {
         memberships: Arc<dyn Memberships>,
         permissions: Arc<Permissions>,
         clock: SharedClock,
-        rate: &Rate,
+        (rate, step_up, refusals): (&Rate, StepUp, Arc<Refusals>),
     ) -> Self {
         let quota = Quota::with_burst(rate.requests_per_second, rate.requests_burst);
         Self {
@@ -49,7 +56,75 @@ impl SessionGate {
             memberships,
             permissions,
             clock,
+            step_up,
+            refusals,
         }
+    }
+
+    /// For whom somebody known may act now, and by what right.
+    async fn admit_known(
+        &self,
+        mut tx: SpineTx,
+        who: &Authenticated,
+        admission: &Admission<'_>,
+        named: Option<TenantId>,
+    ) -> Result<(TenantId, Acting), Problem> {
+        let acting = self.acting(&mut tx, who, named).await?;
+        match who.marked {
+            true => tx.commit().await?,
+            false => tx.end_read(),
+        }
+        let (tenant, acting) = match acting {
+            Some(acting) => acting,
+            None => self.elsewhere(who.user).await?,
+        };
+        self.demand_totp(admission, who, (tenant, &acting)).await?;
+        let asked = (admission.method, admission.route);
+        self.step_up.check(asked, who, self.clock.now())?;
+        if acting.suspended && changes_more_than_the_account(admission) {
+            return Err(suspended());
+        }
+        Ok((tenant, acting))
+    }
+
+    /// Writes down in the log of somebody's home that they tried another's tenant, or a change that they may not make
+    /// (ASVS 16.3.2). What only asks for a step that is missing, such as a proof, is no attempt.
+    async fn refused(
+        &self,
+        who: &Authenticated,
+        device: Device,
+        admission: &Admission<'_>,
+        (named, problem): (Option<TenantId>, &Problem),
+    ) {
+        let prompts = ["identity.step_up.required", "identity.totp.setup_required"];
+        let matters = match problem.kind() {
+            Kind::NotFound => named.is_some(),
+            Kind::Forbidden => !admission.method.is_safe() && !prompts.contains(&problem.code()),
+            _ => false,
+        };
+        if !matters {
+            return;
+        }
+        let cx = OpCx::new(OpCxParts {
+            actor: who.actor.clone(),
+            tenant: who.tenant,
+            tenant_kind: TenantKind::Customer,
+            role: Role::Viewer.into(),
+            scopes: None,
+            assumed_from: None,
+            assumption: None,
+            request_id: admission.caller.request_id,
+            address: admission.caller.address,
+            idempotency: None,
+            clock: self.clock.clone(),
+            permissions: self.permissions.clone(),
+        });
+        let asked = Asked {
+            method: admission.method,
+            path: admission.uri.path(),
+            tenant: named,
+        };
+        self.refusals.note(&cx.by_device(device), asked, problem.code()).await;
     }
 
     /// Whom a credential stands for, if it comes neither too often nor from where too many wrong ones come; with the
@@ -68,10 +143,13 @@ impl SessionGate {
             Problem::new(Kind::RateLimited, "request.too_many_invalid", text).retry_after(seconds)
         })?;
         self.requests.take(&key, admission.standings)?;
-        let host = mpanel_identity::host(admission.headers);
-        let passive = is_stream(admission.uri);
+        let how = Circumstances {
+            host: &mpanel_identity::host(admission.headers),
+            address,
+            passive: is_stream(admission.uri),
+        };
         let mut tx = self.db.spine().await?;
-        let found = self.identity.authenticate(&mut tx, presented, &host, passive).await;
+        let found = self.identity.authenticate(&mut tx, presented, how).await;
         match &found {
             Ok(_) => guesses.succeeded(key),
             Err(mpanel_identity::Error::Credential(_)) => guesses.failed(address, &key),
@@ -153,21 +231,19 @@ impl Gate for SessionGate {
             check_origin(admission.method, admission.headers)?;
         }
         let named = named_tenant(&admission)?;
-        let (mut tx, who) = self.authenticate(&presented, &admission).await?;
-        let acting = self.acting(&mut tx, &who, named).await?;
-        match who.marked {
-            true => tx.commit().await?,
-            false => tx.end_read(),
-        }
-        let (tenant, acting) = match acting {
-            Some(acting) => acting,
-            None => self.elsewhere(who.user).await?,
+        let (tx, who) = self.authenticate(&presented, &admission).await?;
+        let device = Device {
+            user_agent: admission.caller.user_agent.clone(),
+            credential: None,
         };
-        self.demand_totp(&admission, &who, (tenant, &acting)).await?;
-        if acting.suspended && changes_more_than_the_account(&admission) {
-            return Err(suspended());
-        }
-        Ok(OpCx::new(OpCxParts {
+        let (tenant, acting) = match self.admit_known(tx, &who, &admission, named).await {
+            Ok(admitted) => admitted,
+            Err(problem) => {
+                self.refused(&who, device, &admission, (named, &problem)).await;
+                return Err(problem);
+            }
+        };
+        let cx = OpCx::new(OpCxParts {
             actor: who.actor,
             tenant,
             tenant_kind: acting.kind,
@@ -180,7 +256,8 @@ impl Gate for SessionGate {
             idempotency: None,
             clock: self.clock.clone(),
             permissions: self.permissions.clone(),
-        }))
+        });
+        Ok(cx.by_device(device))
     }
 }
 
@@ -278,7 +355,7 @@ fn is_account_path(uri: &Uri) -> bool {
     let path = operation_path(uri);
     matches!(
         path,
-        "/me" | "/me/password" | "/me/totp" | "/me/totp/confirm" | "/sessions"
+        "/me" | "/me/password" | "/me/email" | "/me/email/confirm" | "/me/totp" | "/me/totp/confirm" | "/sessions"
     ) || path.starts_with("/sessions/")
 }
 

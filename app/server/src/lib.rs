@@ -11,7 +11,9 @@ mod gate;
 mod http;
 mod openapi;
 mod panel;
+mod post;
 mod refusals;
+pub mod recovery;
 mod run;
 
 pub use contexts::{MIGRATIONS, permissions};

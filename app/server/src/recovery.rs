@@ -2,10 +2,11 @@
 //! which an installation begins again, and the records of it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use mpanel_authz::OpCx;
 use mpanel_crypto::MasterKey;
 use mpanel_events::{Record, SealedColumn, Spine, Vault, next_path, open_master, rewrap_keys};
@@ -13,6 +14,8 @@ use mpanel_kernel::clock::SystemClock;
 use mpanel_kernel::ids::{ReleaseId, SiteId, TenantId};
 use mpanel_pg::dump::Snapshot;
 use mpanel_pg::{Db, PgConnectOptions, Reason};
+use mpanel_telemetry::metrics::{self, Gauge};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -28,6 +31,48 @@ pub const RESTORED: &str = "recovery.restore.finished.v1";
 pub const KEY_ROTATED: &str = "recovery.keys.rotated.v1";
 /// The master key was lost, and what it sealed given up.
 pub const KEYS_LOST: &str = "recovery.keys.lost.v1";
+
+static LAST_AT: LazyLock<Gauge> = LazyLock::new(|| {
+    let help = "When the newest backup of the installation was made, in seconds since 1970; 0 when none is known";
+    metrics::register("backup_last_timestamp_seconds", help, Gauge::default())
+});
+static LAST_BYTES: LazyLock<Gauge> = LazyLock::new(|| {
+    metrics::register("backup_last_bytes", "Size of that backup's archive", Gauge::default())
+});
+
+/// What a backup leaves in the data folder for whoever watches that there are any.
+#[derive(Serialize, Deserialize)]
+struct Noted {
+    at: i64,
+    bytes: i64,
+}
+
+fn note_file(data: &Path) -> PathBuf {
+    data.join("run/backup.json")
+}
+
+/// Notes that a backup was made, for the metrics of the server.
+///
+/// # Errors
+/// When the folder cannot be written to.
+pub fn note(data: &Path, at: Timestamp, bytes: u64) -> std::io::Result<()> {
+    let noted = Noted {
+        at: at.as_second(),
+        bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
+    };
+    let (path, fresh) = (note_file(data), data.join("run/backup.json.new"));
+    std::fs::write(&fresh, serde_json::to_vec(&noted)?)?;
+    std::fs::set_permissions(&fresh, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    std::fs::rename(fresh, path)
+}
+
+/// Brings the metrics up to date.
+pub(crate) fn observe(data: &Path) {
+    let read = || serde_json::from_slice::<Noted>(&std::fs::read(note_file(data)).ok()?).ok();
+    let Noted { at, bytes } = read().unwrap_or(Noted { at: 0, bytes: 0 });
+    LAST_AT.set(at);
+    LAST_BYTES.set(bytes);
+}
 
 /// The migrations that this version has, by schema.
 #[must_use]

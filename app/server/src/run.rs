@@ -8,7 +8,6 @@ use axum::Router;
 use axum::middleware;
 use jiff::SignedDuration;
 use mpanel_config::Config;
-use mpanel_crypto::MasterKey;
 use mpanel_events::{FeedServer, ServedBoard, Spine, Tail, Vault, consume, run_leader};
 use mpanel_fleet::{AllowedPeers, Directory};
 use mpanel_http::{Gate, KnownParameters, Policy, Quota, Rates, Slots};
@@ -29,7 +28,7 @@ use crate::http::system::{self, System};
 use crate::http::work::{self, Work};
 use crate::http::{SpineState, spine_routes};
 use crate::refusals::{self, Refusals};
-use crate::{caller, data_plane, database, openapi, panel};
+use crate::{caller, data_plane, database, openapi, panel, recovery};
 
 /// The sockets on which the server listens, opened by whoever started it.
 pub struct Listeners {
@@ -68,11 +67,11 @@ pub async fn run(options: Options, stop: impl Future<Output = ()> + Send + 'stat
         dns_uid,
     } = options;
     let clock: SharedClock = Arc::new(SystemClock);
-    let (master, created) = MasterKey::load_or_create(&config.data.join("keys/master.key"))?;
+    let db = database::open(database).await?;
+    let (master, created) = recovery::open_key(&db, &config.data).await?;
     if created {
         tracing::info!(key = %master.id(), "made a new master key; keep a copy of it apart from the database");
     }
-    let db = database::open(database).await?;
     if mpanel_events::notice_restore(&db).await? {
         tracing::warn!("the database is a copy of the one used before; data planes are sent everything anew");
     }
@@ -105,7 +104,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()> + Send + 'stat
         Arc::new(contexts.tenancy.clone()),
         permissions()?,
         clock.clone(),
-        (&config.rate, step_up),
+        (&config.rate, step_up, refusals.clone()),
     ));
     let (stopping, stopped) = watch::channel(false);
     let state = SpineState {
@@ -180,7 +179,7 @@ fn app(
     let (public, _) = nest(public).split_for_parts();
     let document = openapi::document();
     let openapi = serde_json::to_vec(&document)?.into();
-    let system = System::new(spine.db().clone(), config.metrics_token.clone(), openapi);
+    let system = System::new(spine.db().clone(), config.metrics_token.clone(), openapi, config.data.clone());
     let parameters = Arc::new(KnownParameters::of(&document));
     let parameters = middleware::from_fn_with_state(parameters, mpanel_http::known_parameters);
     let uploads = Slots::new(config.rate.uploads_per_credential);

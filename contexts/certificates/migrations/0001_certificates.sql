@@ -9,7 +9,8 @@ create table certificates.authorities (
     not_after timestamptz not null,
     created_at timestamptz not null
 );
-grant select, insert on certificates.authorities to mpanel_platform;
+-- Deleted only when the master key is lost, and the authority's key with it.
+grant select, insert, delete on certificates.authorities to mpanel_platform;
 
 create table certificates.certificates (
     tenant_id uuid not null references tenancy.tenants (tenant_id),

@@ -7,6 +7,7 @@ mod error;
 mod http;
 mod ports;
 mod reconcile;
+mod recovery;
 mod store;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use authority::Authority;
 pub use authz::{RESOURCES, ROLES};
 pub use error::Error;
 pub use http::api;
+pub use recovery::{SEALED, give_up_sealed};
 
 pub const MIGRATIONS: Migrations = Migrations {
     schema: "certificates",

@@ -3,3 +3,4 @@
 pub mod authorities;
 pub mod certificates;
 pub mod hosts;
+pub mod sealed;

@@ -1,5 +1,6 @@
 mod authority;
 mod hosts;
+mod lost;
 mod passes;
 mod requests;
 mod support;

@@ -32,10 +32,12 @@ create table identity.users (
     totp_last_step bigint,
     created_at timestamptz not null,
     activated_at timestamptz,
+    -- When its owner opened a link that had been mailed to the address; null while nobody has shown whose it is.
+    email_proven_at timestamptz,
     primary key (tenant_id, id),
     check ((password_hash is null) = (activated_at is null))
 );
--- Nobody has proven that an address is theirs: each tenant that invites one has an account of its own
+-- Who hands over a link need not know whose an address is: each tenant that invites one has an account of its own
 -- for it, so that whoever comes first neither keeps others out nor gets what was meant for them.
 create unique index users_email on identity.users (tenant_id, realm_id, email_normalised);
 create index users_address on identity.users (realm_id, email_normalised);
@@ -78,7 +80,10 @@ select mpanel.protect('identity.backup_codes');
 create table identity.activations (
     tenant_id uuid not null,
     user_id uuid not null,
+    -- Of the link that is handed over.
     token_hash bytea not null unique,
+    -- Of the link that goes by mail, another one: it alone shows whose the address is.
+    mail_token_hash bytea unique,
     expires_at timestamptz not null,
     primary key (tenant_id, user_id),
     foreign key (tenant_id, user_id) references identity.users (tenant_id, id)

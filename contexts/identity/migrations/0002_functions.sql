@@ -14,14 +14,14 @@ grant execute on function identity.take_claim to mpanel_app;
 select mpanel.definer('identity.take_claim');
 
 -- Finds the account that is meant by an address in `home`, the acting tenant or one below it, or makes
--- one there that waits for its activation; `token` becomes the only key of one that waits.
+-- one there that waits for its activation; `token` and `mail_token` become the only keys of one that waits.
 --
 -- Meant is the account of who belongs to the home already, else the home's own for that address, else
 -- that of a member of a tenant above, nearest first, who may act for the home anyway. An account that
 -- some other tenant gave for the address may be anybody's.
 create function identity.invite(
     new_id uuid, realm uuid, home uuid, email text, normalised text, name text,
-    token bytea, token_expires_at timestamptz, at timestamptz,
+    token bytea, mail_token bytea, token_expires_at timestamptz, at timestamptz,
     out user_id uuid, out active boolean
 )
     language plpgsql set search_path = pg_catalog
@@ -51,10 +51,11 @@ begin
         insert into identity.users (tenant_id, id, realm_id, email, email_normalised, name, created_at)
         values (home, new_id, realm, invite.email, normalised, invite.name, at);
     end if;
-    insert into identity.activations (tenant_id, user_id, token_hash, expires_at)
-    values (home, invite.user_id, token, token_expires_at)
+    insert into identity.activations (tenant_id, user_id, token_hash, mail_token_hash, expires_at)
+    values (home, invite.user_id, token, mail_token, token_expires_at)
     on conflict on constraint activations_pkey
-    do update set token_hash = excluded.token_hash, expires_at = excluded.expires_at;
+    do update set token_hash = excluded.token_hash, mail_token_hash = excluded.mail_token_hash,
+                  expires_at = excluded.expires_at;
 end
 $$;
 grant execute on function identity.invite to mpanel_app;

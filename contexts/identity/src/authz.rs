@@ -1,4 +1,4 @@
-use mpanel_authz::Action::{Create, Delete, List, ManageAccess, Modify, Read};
+use mpanel_authz::Action::{Create, Delete, List, ManageAccess, Modify, Operate, Read};
 use mpanel_authz::{Action, Resource, ResourceInfo, Role, RoleRow, TenantKind};
 
 /// The actor's own account: name, second factor.
@@ -19,10 +19,50 @@ impl Resource for ApiToken {
     const NAME: &'static str = "identity.api_token";
 }
 
+/// Accounts of the acting tenant for programs; `manage-access` is their tokens.
+pub struct ServiceAccount;
+impl Resource for ServiceAccount {
+    const NAME: &'static str = "identity.service_account";
+}
+
+/// People whose account was made in the acting tenant; `manage-access` ends their sessions.
+pub struct Person;
+impl Resource for Person {
+    const NAME: &'static str = "identity.person";
+}
+
+/// Who shares a sign-in page.
+pub struct Realm;
+impl Resource for Realm {
+    const NAME: &'static str = "identity.realm";
+}
+
+/// People whom the acting tenant has invited and who have not come yet; `manage-access` is to invite them again.
+pub struct Invitation;
+impl Resource for Invitation {
+    const NAME: &'static str = "identity.invitation";
+}
+
+/// Whether mail goes out.
+pub struct Mail;
+impl Resource for Mail {
+    const NAME: &'static str = "identity.mail";
+}
+
 /// What people are told of these when they put a role together.
 pub const RESOURCES: &[ResourceInfo] = &[
-    ResourceInfo::personal(Account::NAME, "Own account", "One's own name, password and second factor."),
+    ResourceInfo::personal(
+        Account::NAME,
+        "Own account",
+        "One's own name, password and second factor.",
+    ),
     ResourceInfo::personal(Session::NAME, "Own sessions", "Where one is signed in."),
+    ResourceInfo::new(
+        Invitation::NAME,
+        "Invitations",
+        "People who were invited and have not come yet; access is to invite them again.",
+    ),
+    ResourceInfo::new(Mail::NAME, "Mail", "Whether mail goes out: to send a test to oneself."),
     ResourceInfo::new(
         ApiToken::NAME,
         "API tokens",
@@ -41,6 +81,10 @@ const fn row(role: Role, resource: &'static str, actions: &'static [Action]) -> 
 
 const ACCOUNT: &[Action] = &[Read, Modify];
 const SESSION: &[Action] = &[List, Delete];
+const SERVICE_ACCOUNT: &[Action] = &[List, Read, Create, Modify, Delete, ManageAccess];
+const REALM: &[Action] = &[List, Read, Create, Modify];
+const PLATFORM: &[TenantKind] = &[TenantKind::Platform];
+const INVITATION: &[Action] = &[List, ManageAccess, Delete];
 const API_TOKEN: &[Action] = &[List, Create, Delete];
 const EVERY_API_TOKEN: &[Action] = &[List, Create, Delete, ManageAccess];
 
@@ -58,4 +102,24 @@ pub const ROLES: &[RoleRow] = &[
     row(Role::Admin, ApiToken::NAME, API_TOKEN),
     row(Role::Developer, ApiToken::NAME, API_TOKEN),
     row(Role::Viewer, ApiToken::NAME, API_TOKEN),
+    row(Role::Owner, Invitation::NAME, INVITATION),
+    row(Role::Admin, Invitation::NAME, INVITATION),
+    row(Role::Developer, Invitation::NAME, &[List]),
+    row(Role::Viewer, Invitation::NAME, &[List]),
+    RoleRow {
+        kinds: PLATFORM,
+        ..row(Role::Owner, Mail::NAME, &[Operate])
+    },
+    row(Role::Owner, Person::NAME, &[ManageAccess]),
+    row(Role::Admin, Person::NAME, &[ManageAccess]),
+    row(Role::Owner, ServiceAccount::NAME, SERVICE_ACCOUNT),
+    row(Role::Admin, ServiceAccount::NAME, SERVICE_ACCOUNT),
+    RoleRow {
+        kinds: PLATFORM,
+        ..row(Role::Owner, Realm::NAME, REALM)
+    },
+    RoleRow {
+        kinds: PLATFORM,
+        ..row(Role::Admin, Realm::NAME, &[List, Read])
+    },
 ];

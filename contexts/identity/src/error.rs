@@ -15,6 +15,16 @@ pub enum Error {
     ClaimGone,
     #[error("this activation link is used or too old; ask whoever invited you for a new one")]
     ActivationGone,
+    #[error("this link to a new password is used or too old; ask for another one")]
+    ResetGone,
+    #[error("this link to another address is used, too old or somebody else's; change the address again")]
+    EmailChangeGone,
+    #[error("another account of your tenant has this address")]
+    EmailTaken,
+    #[error("an owner's invitation is for owners")]
+    OwnersInvitation,
+    #[error("whoever invited you is suspended by the provider; the link works again when that ends")]
+    InviterSuspended,
     #[error("address or password is wrong")]
     InvalidCredentials,
     #[error("enter the code of your authenticator app, or one of your backup codes")]
@@ -31,12 +41,32 @@ pub enum Error {
     CrossSite,
     #[error("begin with POST /me/totp")]
     TotpNotStarted,
+    #[error("a service account has no profile, password, sessions or second factor")]
+    NotAPerson,
+    #[error("this token may not be used from your address")]
+    WrongNetwork,
+    #[error("this account signs in at another address; ask your provider which")]
+    OtherRealm,
+    #[error("an owner's sessions are for owners to end")]
+    OwnersSessions,
+    #[error("another service account has this name")]
+    ServiceAccountTaken,
+    #[error("this service account has 50 tokens; revoke one first")]
+    TooManyTokens,
+    #[error("this tenant has a realm already")]
+    RealmExists,
+    #[error("one of these names belongs to another realm")]
+    HostTaken,
     #[error(transparent)]
     Credential(#[from] crate::CredentialError),
     #[error("password hashing: {0}")]
     Crypto(#[from] mpanel_crypto::Error),
+    #[error("file of leaked passwords: {0}")]
+    LeakedPasswords(#[source] std::io::Error),
     #[error("claim file: {0}")]
     ClaimFile(#[source] std::io::Error),
+    #[error("job: {0}")]
+    Job(#[source] mpanel_jobs::Error),
     #[error(transparent)]
     Spine(#[from] mpanel_events::Error),
 }
@@ -69,6 +99,16 @@ impl From<ScopeError> for Error {
     }
 }
 
+impl From<mpanel_jobs::Error> for Error {
+    fn from(error: mpanel_jobs::Error) -> Self {
+        match error {
+            mpanel_jobs::Error::Db(error) => error.into(),
+            mpanel_jobs::Error::Spine(error) => Self::Spine(error),
+            other => Self::Job(other),
+        }
+    }
+}
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         Self::Spine(error.into())
@@ -84,15 +124,29 @@ impl From<mpanel_pg::Error> for Error {
 impl PublicError for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Denied(_) | Self::NoMembership | Self::Insecure | Self::CrossSite => Kind::Forbidden,
+            Self::Denied(_)
+            | Self::NoMembership
+            | Self::Insecure
+            | Self::CrossSite
+            | Self::NotAPerson
+            | Self::WrongNetwork
+            | Self::OtherRealm
+            | Self::OwnersSessions
+            | Self::OwnersInvitation
+            | Self::InviterSuspended => Kind::Forbidden,
             Self::NotFound => Kind::NotFound,
             Self::Invalid(_) | Self::TotpWrong => Kind::Invalid,
-            Self::ClaimGone | Self::ActivationGone => Kind::Gone,
-            Self::TotpNotStarted => Kind::Conflict,
+            Self::ClaimGone | Self::ActivationGone | Self::ResetGone | Self::EmailChangeGone => Kind::Gone,
+            Self::TotpNotStarted
+            | Self::EmailTaken
+            | Self::ServiceAccountTaken
+            | Self::TooManyTokens
+            | Self::RealmExists
+            | Self::HostTaken => Kind::Conflict,
             Self::InvalidCredentials | Self::TotpRequired => Kind::Unauthenticated,
             Self::TooMany { .. } => Kind::RateLimited,
             Self::Credential(error) => error.kind(),
-            Self::Crypto(_) | Self::ClaimFile(_) => Kind::Internal,
+            Self::Crypto(_) | Self::ClaimFile(_) | Self::LeakedPasswords(_) | Self::Job(_) => Kind::Internal,
             Self::Spine(error) => error.kind(),
         }
     }
@@ -104,6 +158,11 @@ impl PublicError for Error {
             Self::Invalid(_) => "request.invalid",
             Self::ClaimGone => "identity.claim.gone",
             Self::ActivationGone => "identity.activation.gone",
+            Self::ResetGone => "identity.password_reset.gone",
+            Self::EmailChangeGone => "identity.email.change_gone",
+            Self::EmailTaken => "identity.email.taken",
+            Self::OwnersInvitation => "identity.invitation.owners",
+            Self::InviterSuspended => "identity.invitation.suspended",
             Self::InvalidCredentials => "identity.session.invalid_credentials",
             Self::TotpRequired => "identity.session.totp_required",
             Self::TotpWrong => "identity.totp.wrong_code",
@@ -112,8 +171,16 @@ impl PublicError for Error {
             Self::Insecure => "identity.session.insecure",
             Self::CrossSite => "identity.session.cross_site",
             Self::TotpNotStarted => "identity.totp.not_started",
+            Self::NotAPerson => "identity.account.not_a_person",
+            Self::WrongNetwork => "identity.api_token.wrong_network",
+            Self::OtherRealm => "identity.session.other_realm",
+            Self::OwnersSessions => "identity.session.owners",
+            Self::ServiceAccountTaken => "identity.service_account.name_taken",
+            Self::TooManyTokens => "identity.service_account.too_many_tokens",
+            Self::RealmExists => "identity.realm.exists",
+            Self::HostTaken => "identity.realm.host_taken",
             Self::Credential(error) => error.code(),
-            Self::Crypto(_) | Self::ClaimFile(_) => "identity.internal",
+            Self::Crypto(_) | Self::ClaimFile(_) | Self::LeakedPasswords(_) | Self::Job(_) => "identity.internal",
             Self::Spine(error) => error.code(),
         }
     }
@@ -121,7 +188,9 @@ impl PublicError for Error {
     fn public_text(&self) -> String {
         match self {
             Self::Spine(error) => error.public_text(),
-            Self::Crypto(_) | Self::ClaimFile(_) => "something went wrong on our side; nothing was changed".into(),
+            Self::Crypto(_) | Self::ClaimFile(_) | Self::LeakedPasswords(_) | Self::Job(_) => {
+                "something went wrong on our side; nothing was changed".into()
+            }
             other => other.to_string(),
         }
     }

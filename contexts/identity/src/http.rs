@@ -2,9 +2,17 @@
 
 mod api_tokens;
 mod arrival;
+mod email;
+mod invitations;
+mod mail;
 mod me;
+mod realms;
+mod resets;
+mod service_accounts;
+mod service_tokens;
 mod sessions;
 mod sign_in;
+mod sign_ins;
 
 use mpanel_http::utoipa_axum::{router::OpenApiRouter, routes};
 use mpanel_http::{Api, Routes};
@@ -19,11 +27,31 @@ fn router() -> OpenApiRouter<Identity> {
         .routes(routes!(me::change_password))
         .routes(routes!(me::start_totp, me::disable_totp))
         .routes(routes!(me::confirm_totp))
-        .routes(routes!(sessions::list))
+        .routes(routes!(email::change))
+        .routes(routes!(email::confirm))
+        .routes(routes!(invitations::list))
+        .routes(routes!(invitations::resend))
+        .routes(routes!(invitations::revoke))
+        .routes(routes!(mail::test))
+        .routes(routes!(sign_ins::list))
+        .routes(routes!(sessions::list, sessions::end_all))
         .routes(routes!(sessions::end_current))
+        .routes(routes!(sessions::step_up))
         .routes(routes!(sessions::end))
+        .routes(routes!(sessions::end_of_person))
         .routes(routes!(api_tokens::list, api_tokens::create))
         .routes(routes!(api_tokens::delete))
+        .routes(routes!(service_accounts::list, service_accounts::create))
+        .routes(routes!(
+            service_accounts::get,
+            service_accounts::update,
+            service_accounts::delete
+        ))
+        .routes(routes!(service_tokens::list, service_tokens::create))
+        .routes(routes!(service_tokens::delete))
+        .routes(routes!(service_tokens::rotate))
+        .routes(routes!(realms::list, realms::create))
+        .routes(routes!(realms::get, realms::update))
 }
 
 pub fn routes(identity: Identity) -> Routes {
@@ -36,6 +64,8 @@ fn public_router() -> OpenApiRouter<Identity> {
         .routes(routes!(sign_in::claim))
         .routes(routes!(sign_in::create_session))
         .routes(routes!(sign_in::activate))
+        .routes(routes!(resets::request))
+        .routes(routes!(resets::accept))
 }
 
 pub fn public_routes(identity: Identity) -> Routes {

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use mpanel_client_mailer::{Brand, Letter};
 use mpanel_crypto::Token;
 
-const NOT_YOU: &str = "If this was not you, ask for a new password on the sign-in page at once, and tell your provider.";
+const NOT_YOU: &str =
+    "If this was not you, ask for a new password on the sign-in page at once, and tell your provider.";
 
 /// A moment as people read it, in UTC.
 fn moment(at: Timestamp) -> String {
@@ -30,8 +31,10 @@ pub struct Way {
 
 /// The answer to who has forgotten a password: a link for each account of the address.
 pub fn password_reset(brand: &Brand, ways: &[Way], asked_from: Option<IpAddr>, until: Timestamp) -> Letter {
-    let mut letter = Letter::new(&format!("Your new password at {}", brand.name))
-        .text(format!("Somebody, probably you, asked to set a new password at {}.", brand.name));
+    let mut letter = Letter::new(&format!("Your new password at {}", brand.name)).text(format!(
+        "Somebody, probably you, asked to set a new password at {}.",
+        brand.name
+    ));
     if ways.len() > 1 {
         letter = letter.text("There are several accounts with your address. Choose the one that you want to get into.");
     }
@@ -50,16 +53,10 @@ pub fn password_reset(brand: &Brand, ways: &[Way], asked_from: Option<IpAddr>, u
         .until(until)
 }
 
-pub fn invitation(
-    brand: &Brand,
-    (name, tenant, inviter): (&str, &str, Option<&str>),
-    token: &Token,
-    until: Timestamp,
-) -> Letter {
-    let by = inviter.map_or_else(String::new, |inviter| format!(" by {inviter}"));
+pub fn invitation(brand: &Brand, (name, tenant): (&str, &str), token: &Token, until: Timestamp) -> Letter {
     Letter::new(&format!("You are invited to {tenant}"))
         .text(format!("Hello {name},"))
-        .text(format!("you are invited{by} to work on “{tenant}” at {}.", brand.name))
+        .text(format!("you are invited to work on “{tenant}” at {}.", brand.name))
         .link("Accept the invitation", page(brand, "activate", token))
         .text("There you set a password, or join with the account that you have for this address already.")
         .text("If you do not know what this is about, do nothing.")
@@ -70,7 +67,10 @@ pub fn invitation(
 pub fn email_proof(brand: &Brand, name: &str, token: &Token, until: Timestamp) -> Letter {
     Letter::new(&format!("Confirm your new address at {}", brand.name))
         .text(format!("Hello {name},"))
-        .text(format!("confirm that your account at {} is to have this address from now on.", brand.name))
+        .text(format!(
+            "confirm that your account at {} is to have this address from now on.",
+            brand.name
+        ))
         .link("Confirm the address", page(brand, "confirm-email", token))
         .text("If you did not ask for this, do nothing: nobody's address changes.")
         .fact("Works until", moment(until))
@@ -91,7 +91,8 @@ pub fn notice(brand: &Brand, what: &Notice<'_>, at: Timestamp, address: Option<I
         Notice::PasswordChanged => ("Your password was changed", "Your password was changed.".to_owned()),
         Notice::PasswordReset => (
             "Your password was set anew",
-            "Your password was set anew by a link that was mailed to you, and you are signed out everywhere else.".to_owned(),
+            "Your password was set anew by a link that was mailed to you, and you are signed out everywhere else."
+                .to_owned(),
         ),
         Notice::TotpEnabled => (
             "Your second factor is on",

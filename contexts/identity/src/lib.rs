@@ -5,10 +5,15 @@
 mod authz;
 mod credential;
 mod domain;
+mod erasure;
 mod error;
+mod history;
 mod http;
+mod letters;
 mod metrics;
 mod ports;
+mod reconcile;
+mod recovery;
 mod service;
 mod store;
 mod throttle;
@@ -16,22 +21,27 @@ mod throttle;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use mpanel_crypto::Passwords;
+use mpanel_client_mailer::Post;
+use mpanel_crypto::{HashFile, Passwords};
 use mpanel_events::Spine;
 use mpanel_http::Module;
 use mpanel_kernel::clock::SharedClock;
 use mpanel_pg::Migrations;
-use mpanel_tenancy_contract::Memberships;
+use mpanel_tenancy_contract::{Memberships, Roster};
 
 use domain::RealmId;
-use service::LoginThrottle;
+use history::History;
+use jiff::SignedDuration;
+use reconcile::Retention;
+use service::{AnswerResets, LoginThrottle, ResetThrottle};
 
 pub use authz::{RESOURCES, ROLES};
 pub use credential::{CredentialError, Presented, SESSION_COOKIE, host, is_cross_site, is_same_site_for_sure};
 pub use domain::Network;
 pub use error::Error;
 pub use http::api;
-pub use service::Authenticated;
+pub use recovery::{SEALED, end_all_sessions, give_up_sealed};
+pub use service::{Authenticated, Circumstances};
 pub use throttle::Guesses;
 
 pub const MIGRATIONS: Migrations = Migrations {
@@ -39,6 +49,9 @@ pub const MIGRATIONS: Migrations = Migrations {
     files: &[
         ("0001_identity", include_str!("../migrations/0001_identity.sql")),
         ("0002_functions", include_str!("../migrations/0002_functions.sql")),
+        ("0003_mail", include_str!("../migrations/0003_mail.sql")),
+        ("0004_trust", include_str!("../migrations/0004_trust.sql")),
+        ("0005_erasure", include_str!("../migrations/0005_erasure.sql")),
     ],
 };
 
@@ -53,6 +66,20 @@ pub struct Settings {
     pub logins_per_minute_account: u32,
     /// Credentials that are none, at once from one address: `rate.requests_burst`.
     pub guesses_burst: u32,
+    /// For how long a fresh proof counts: `sign_in.step_up_minutes`.
+    pub step_up: SignedDuration,
+    /// How long attempts to sign in are kept: `sign_in.history_days`.
+    pub history_days: u32,
+    /// Hashes of leaked passwords, sorted: `identity.breached_passwords_file`.
+    pub breached_passwords_file: Option<PathBuf>,
+}
+
+/// What the context asks of others.
+#[derive(Clone)]
+pub struct Ports {
+    pub memberships: Arc<dyn Memberships>,
+    pub roster: Arc<dyn Roster>,
+    pub mail: Post,
 }
 
 /// The context: its services and the ports that others use. Cheap to clone.
@@ -63,11 +90,17 @@ struct Inner {
     spine: Spine,
     clock: SharedClock,
     memberships: Arc<dyn Memberships>,
+    roster: Arc<dyn Roster>,
+    mail: Post,
     settings: Settings,
     realm: RealmId,
     passwords: Passwords,
     throttle: LoginThrottle,
+    resets: ResetThrottle,
+    /// The operator's list, beside the one within the program.
+    leaked: Option<Arc<HashFile>>,
     guesses: Guesses,
+    history: History,
     /// Where the claim token lies in clear, once it was written.
     claim_file: Mutex<Option<PathBuf>>,
 }
@@ -82,13 +115,10 @@ impl Identity {
     /// Opens the context; at the very first start it makes the realm.
     ///
     /// # Errors
-    /// When the database is away.
-    pub async fn open(
-        spine: Spine,
-        clock: SharedClock,
-        memberships: Arc<dyn Memberships>,
-        settings: Settings,
-    ) -> Result<Self, Error> {
+    /// When the database is away, or the file of leaked passwords is none.
+    pub async fn open(spine: Spine, clock: SharedClock, ports: Ports, settings: Settings) -> Result<Self, Error> {
+        let leaked = settings.breached_passwords_file.as_deref().map(HashFile::open);
+        let leaked = leaked.transpose().map_err(Error::LeakedPasswords)?.map(Arc::new);
         let mut tx = spine.db().spine().await?;
         let realm = store::realms::plant(&mut tx, clock.now()).await?;
         tx.commit().await?;
@@ -99,9 +129,14 @@ impl Identity {
             settings.logins_per_minute_address,
         );
         Ok(Self(Arc::new(Inner {
+            history: History::start(spine.clone()),
             spine,
+            resets: ResetThrottle::new(&clock),
             clock,
-            memberships,
+            memberships: ports.memberships,
+            roster: ports.roster,
+            mail: ports.mail,
+            leaked,
             realm,
             // More at once than there are cores would only take memory.
             passwords: Passwords::new(std::thread::available_parallelism().map_or(1, usize::from)),
@@ -120,7 +155,9 @@ pub fn module(identity: Identity) -> Module {
         name: "identity",
         roles: ROLES.to_vec(),
         routes: http::routes(identity.clone()),
-        public_routes: http::public_routes(identity),
+        public_routes: http::public_routes(identity.clone()),
+        jobs: vec![Arc::new(AnswerResets(identity.clone()))],
+        reconcilers: vec![Arc::new(Retention(identity))],
         ..Module::default()
     }
 }

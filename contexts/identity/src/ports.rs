@@ -8,11 +8,11 @@ use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_kernel::names::EmailAddress;
 use mpanel_pg::TenantTx;
 
-use crate::store::{activations, users};
-use crate::{Identity, service};
+use crate::store::{activations, realm_hosts, users};
+use crate::{Identity, letters, service};
 
 /// How long an invitation can be accepted.
-const ACTIVATION_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
+pub(crate) const ACTIVATION_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 #[async_trait]
 impl Accounts for Identity {
@@ -23,11 +23,18 @@ impl Accounts for Identity {
         email: &EmailAddress,
         name: &str,
         now: Timestamp,
-    ) -> Result<Invited, mpanel_pg::Error> {
+    ) -> Result<Invited, mpanel_events::Error> {
         let token = Token::generate(service::ACTIVATION_PREFIX);
+        let mailed = Token::generate(service::ACTIVATION_PREFIX);
         let expires_at = service::after(now, ACTIVATION_LIFE);
-        let (user, active) =
-            activations::invite(tx, self.0.realm, home, (email, name), (&token.hash(), expires_at), now).await?;
+        let realm = realm_hosts::of_tenant(tx, home).await?;
+        let links = (&token.hash(), &mailed.hash(), expires_at);
+        let (user, active) = activations::invite(tx, realm, home, (email, name), links, now).await?;
+        if !active {
+            let tenant = self.0.roster.tenant_name(tx, home).await?.unwrap_or_default();
+            let letter = letters::invitation(self.0.mail.brand(), (name, &tenant), &mailed, expires_at);
+            self.0.mail.enqueue(tx, email, &letter).await?;
+        }
         Ok(Invited {
             user,
             activation: (!active).then_some(Activation { token, expires_at }),

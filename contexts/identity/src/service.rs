@@ -5,10 +5,20 @@ mod activate;
 mod api_tokens;
 mod authenticate;
 mod claim;
+mod email;
+mod history;
+mod invitations;
+mod mail;
 mod me;
+mod notices;
 mod password;
+mod realms;
+mod reset;
+mod service_accounts;
+mod service_tokens;
 mod sessions;
 mod sign_in;
+mod step_up;
 mod totp;
 
 use std::net::IpAddr;
@@ -17,23 +27,30 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{Actor, OpCx, OpCxParts, Role, TenantKind};
-use mpanel_crypto::Verdict;
+use mpanel_crypto::{Verdict, WeakPassword};
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::ids::{RequestId, TenantId, UserId};
 use mpanel_kernel::names::EmailAddress;
+use zeroize::Zeroizing;
 
 pub use activate::Activate;
 pub use api_tokens::TokensOf;
-pub use authenticate::Authenticated;
+pub use authenticate::{Authenticated, Circumstances};
 pub use claim::Claim;
+pub use email::ChangeEmail;
 pub use password::ChangePassword;
-pub use sign_in::{SignIn, SignedIn};
+pub use reset::{AcceptReset, AnswerResets, ResetThrottle};
+pub use service_tokens::CreatedServiceToken;
+pub use sign_in::{FORGET_AFTER, SignIn, SignedIn};
+pub use step_up::StepUp;
+#[cfg(test)]
+pub use step_up::SteppedUp;
 
 use crate::domain::{Network, Presence};
 use crate::error::Error;
 use crate::store::users::{self, Secrets};
-use mpanel_kernel::throttle::Throttle;
 use crate::{Identity, Settings};
+use mpanel_kernel::throttle::Throttle;
 
 pub const ACTIVATION_PREFIX: &str = "activate";
 
@@ -73,6 +90,12 @@ impl LoginThrottle {
     fn by_code(&self, user: UserId) -> Result<(), Error> {
         self.code.check(&user).map_err(too_many)
     }
+}
+
+/// The accounts of an address, and the one of them whose password was shown.
+struct Tried {
+    known: Option<Recognised>,
+    accounts: Vec<(UserId, TenantId)>,
 }
 
 /// An account whose password was shown.
@@ -116,22 +139,35 @@ impl Identity {
 
     /// The person behind a request, with what signing in needs.
     async fn person(&self, cx: &OpCx) -> Result<Secrets, Error> {
-        let user = cx.actor().user().ok_or(Error::NotFound)?;
+        let user = cx.actor().user().ok_or(Error::NotAPerson)?;
         let mut tx = self.0.spine.db().spine().await?;
         let found = users::by_id(&mut tx, user).await?;
         tx.commit().await?;
         found.ok_or(Error::NotFound)
     }
 
-    /// Whether a password is fit; `pointer` is the field that holds it.
-    fn check_password(
+    /// Whether a password is fit for an account: every way to set one asks (ASVS 6.2.1, 6.2.4, 6.2.12); `pointer` is the
+    /// field that holds it.
+    async fn fit_password(
+        &self,
         (pointer, password): (&'static str, &str),
         minimum: usize,
         email: &EmailAddress,
         name: &str,
     ) -> Result<(), Error> {
-        mpanel_crypto::check_password(password, minimum, &[email.as_str(), name, "mpanel"])
-            .map_err(|weak| Error::weak_password(pointer, weak))
+        let weak = |weak| Error::weak_password(pointer, weak);
+        mpanel_crypto::check_password(password, minimum, &[email.as_str(), name, "mpanel"]).map_err(weak)?;
+        let Some(leaked) = self.0.leaked.clone() else {
+            return Ok(());
+        };
+        let password = Zeroizing::new(password.to_owned());
+        let found = tokio::task::spawn_blocking(move || leaked.contains(&password)).await;
+        // A list that cannot be read lets nothing through (ASVS 16.5.3).
+        match found.unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into())) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(weak(WeakPassword::Breached)),
+            Err(error) => Err(Error::LeakedPasswords(error)),
+        }
     }
 
     /// The one of these accounts whose password this is. As much is hashed for no account as for one.

@@ -2,6 +2,14 @@
 
 pub mod activations;
 pub mod api_tokens;
+pub mod emails;
+pub mod erasure;
+pub mod invitations;
+pub mod realm_hosts;
 pub mod realms;
+pub mod resets;
+pub mod sealed;
+pub mod service_accounts;
 pub mod sessions;
+pub mod sign_ins;
 pub mod users;

@@ -275,27 +275,29 @@ begin
     if text_wanted is null then
         return query
         select r.id, r.kind, r.subject, r.name, r.status, r.owner, t.name, t.kind, t.state
-        from tenancy.subtree_resources r join tenancy.tenants t on t.tenant_id = r.owner
+        from tenancy.subtree_resources r
+        cross join lateral (select o.name, o.kind, o.state from tenancy.tenants o where o.tenant_id = r.owner limit 1) t
         where r.tenant_id = acting and r.id > coalesce(after, '00000000-0000-0000-0000-000000000000')
           and (only_kind is null or r.kind = only_kind)
         order by r.id limit most;
         return;
     end if;
+    -- The limits within keep each half to what is shown, and the laterals to one row of a key each: no plan, however
+    -- general, reads a whole table for the sake of a page.
     return query
     select r.id, r.kind, r.subject, r.name, r.status, r.owner, t.name, t.kind, t.state
     from (
-        (select f.id from tenancy.subtree_resources f
+        (select f.id, f.kind, f.subject, f.name, f.status, f.owner, f.stem from tenancy.subtree_resources f
          where f.tenant_id = acting and f.stem >= text_wanted and f.stem < text_wanted || chr(1114111)
            and (only_kind is null or f.kind = only_kind)
          order by f.stem, f.id limit most)
         union
-        (select f.id from tenancy.subtree_resources f
+        (select f.id, f.kind, f.subject, f.name, f.status, f.owner, f.stem from tenancy.subtree_resources f
          where f.tenant_id = acting and f.turned >= turned_text and f.turned < turned_text || chr(1114111)
            and (only_kind is null or f.kind = only_kind)
          order by f.turned, f.id limit most)
-    ) found
-    join tenancy.subtree_resources r on r.tenant_id = acting and r.id = found.id
-    join tenancy.tenants t on t.tenant_id = r.owner
+    ) r
+    cross join lateral (select o.name, o.kind, o.state from tenancy.tenants o where o.tenant_id = r.owner limit 1) t
     order by length(r.stem), r.stem, r.kind, r.id limit most;
 end
 $$;

@@ -11,6 +11,7 @@ mod http;
 mod metering;
 mod ports;
 mod projection;
+mod roster;
 mod service;
 mod store;
 

@@ -88,6 +88,10 @@ impl Memberships for Tenancy {
     async fn hand_over(&self, tx: &mut TenantTx, from: UserId, to: UserId) -> Result<(), mpanel_pg::Error> {
         members::hand_over(tx, from, to).await
     }
+
+    async fn leave(&self, tx: &mut TenantTx, program: UserId) -> Result<(), mpanel_pg::Error> {
+        members::leave(tx, program).await
+    }
 }
 
 #[async_trait]

@@ -3,6 +3,7 @@
 mod assumptions;
 mod claim;
 mod guesses;
+mod step_up;
 mod support;
 mod suspension;
 

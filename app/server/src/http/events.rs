@@ -34,7 +34,7 @@ const BACKLOG: i64 = 1000;
 #[utoipa::path(get, path = "/events", operation_id = "events_stream", tag = "spine",
     params(
         ("tenant" = Option<String>, Query, description = "acting tenant, where a header cannot be sent"),
-        ("Last-Event-ID" = Option<String>, Header, description = "the id of the last event that was seen"),
+        ("Last-Event-ID" = Option<String>, Header, description = "the id of the last event that was seen; 0 for all that are kept"),
     ),
     responses((status = 200, body = String, content_type = "text/event-stream"), (status = 401, body = ProblemDocument), (status = 429, body = ProblemDocument)))]
 pub async fn stream(state: State, Cx(cx): Cx, caller: Caller, request: Request) -> Result<impl IntoResponse + use<>> {
@@ -69,8 +69,8 @@ pub async fn stream(state: State, Cx(cx): Cx, caller: Caller, request: Request) 
     Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive))
 }
 
-/// Where a stream goes on: a history and a number in it, as `<epoch>:<number>`. One that says a number alone, as ids were
-/// once, knows no history that there is.
+/// Where a stream goes on: a history and a number in it, as `<epoch>:<number>`. A number alone is one of the history that
+/// there is: programs that want all there is to be had begin with 0.
 fn last_event_id(headers: &HeaderMap) -> Result<Option<Position>> {
     let Some(value) = headers.get("last-event-id") else {
         return Ok(None);
@@ -137,6 +137,12 @@ impl Stream {
         let mut rows = self.state.tail.subscribe();
         let mut epochs = self.state.tail.epoch();
         let mut epoch = epochs.borrow_and_update().clone();
+        let after = after.map(|after| Position {
+            epoch: Some(after.epoch)
+                .filter(|epoch| !epoch.is_empty())
+                .unwrap_or_else(|| epoch.clone()),
+            ..after
+        });
         // What it has seen says nothing of the numbers of another history.
         let mut sent = after
             .as_ref()

@@ -39,6 +39,8 @@ pub struct StepDto {
     /// `pending`, `running`, `done`, `failed`, `undone` or `skipped`.
     #[schema(value_type = StepStateWord)]
     state: StepState,
+    /// Times it was begun; more than one when it was tried again.
+    attempts: u32,
     #[schema(required)]
     started_at: Option<Timestamp>,
     #[schema(required)]
@@ -74,6 +76,12 @@ pub struct OperationDto {
     #[schema(required)]
     error: Option<FailureDto>,
     cancel_requested: bool,
+    /// Whether cancelling it would still do something: it goes on, nobody has cancelled it, and nothing that it has begun is
+    /// beyond recall.
+    cancellable: bool,
+    /// When the step that failed is tried again, while it waits for that.
+    #[schema(required)]
+    next_try_at: Option<Timestamp>,
     actor: String,
     created_at: Timestamp,
     #[schema(required)]
@@ -101,6 +109,7 @@ impl From<OperationStatus> for OperationDto {
                     key: step.key,
                     title: step.title,
                     state: step.state,
+                    attempts: step.attempts,
                     started_at: step.started_at,
                     finished_at: step.finished_at,
                     error: step.error,
@@ -111,6 +120,8 @@ impl From<OperationStatus> for OperationDto {
                 message: failure.message,
             }),
             cancel_requested: status.cancel_requested,
+            cancellable: status.cancellable,
+            next_try_at: status.next_try_at,
             actor: status.actor,
             created_at: status.created_at,
             started_at: status.started_at,

@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,15 +29,18 @@ pub struct System {
     metrics_token: Option<Secret<String>>,
     /// The OpenAPI document, as it is served.
     openapi: Bytes,
+    /// The data folder, in which backups leave a note.
+    data: PathBuf,
 }
 
 impl System {
-    pub fn new(db: Db, metrics_token: Option<Secret<String>>, openapi: Bytes) -> Self {
+    pub fn new(db: Db, metrics_token: Option<Secret<String>>, openapi: Bytes, data: PathBuf) -> Self {
         Self {
             db,
             up: Mutex::new(None),
             metrics_token,
             openapi,
+            data,
         }
     }
 
@@ -77,6 +81,7 @@ async fn ready(State(system): State<Arc<System>>) -> Response {
 
 async fn exposition(State(system): State<Arc<System>>, caller: Caller, headers: HeaderMap) -> Response {
     if caller.loopback || presents(&headers, system.metrics_token.as_ref()) {
+        recovery::observe(&system.data);
         ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::exposition()).into_response()
     } else {
         // To others it does not exist.

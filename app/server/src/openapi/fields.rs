@@ -2,7 +2,7 @@
 
 use mpanel_http::utoipa::openapi::header::HeaderBuilder;
 use mpanel_http::utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
-use mpanel_http::utoipa::openapi::{Components, Object, Ref, RefOr, Required, Type};
+use mpanel_http::utoipa::openapi::{Components, Object, ObjectBuilder, Ref, RefOr, Required, Type};
 
 const TENANT: &str = "Mpanel-Tenant";
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -11,23 +11,27 @@ const ETAG: &str = "ETag";
 
 /// What the references of [`refer`] lead to.
 pub fn describe(components: &mut Components) {
-    let field = |name: &str, description: &str| {
+    let field = |name: &str, pattern: &str, description: &str| {
         let parameter: Parameter = ParameterBuilder::new()
             .name(name)
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
             .description(Some(description))
-            .schema(Some(Object::with_type(Type::String)))
+            .schema(Some(
+                ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)),
+            ))
             .build();
         (name.to_owned(), RefOr::T(parameter))
     };
     components.parameters.extend([
         field(
             TENANT,
+            "^tnt_[0-7][0-9a-hjkmnp-tv-z]{25}$",
             "The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own",
         ),
         field(
             IDEMPOTENCY_KEY,
+            "^[!-~]{1,255}$",
             "1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and \
              gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is \
              refused (422), and so is one while the first is still running (409). Method, path, query and body make a \
@@ -36,6 +40,7 @@ pub fn describe(components: &mut Components) {
         ),
         field(
             IF_MATCH,
+            "^(\\*|\"[!#-~]*\")$",
             "The `ETag` of the version that the change is meant for; answers 412 when there is a newer one",
         ),
     ]);

@@ -104,7 +104,7 @@ pub async fn get(dns: State, Cx(cx): Cx, Ids(id): Ids<ZoneId>) -> Result<Json<Zo
 }
 
 /// Deletes a zone with all its records; the name servers refuse it at once.
-#[utoipa::path(delete, path = "/zones/{zone_id}", operation_id = "zones_delete", tag = "dns",
+#[utoipa::path(delete, path = "/zones/{zone_id}", operation_id = "zones_delete", tag = "dns", extensions(("x-step-up" = json!(true))),
     params(("zone_id" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemDocument)))]
 pub async fn delete(dns: State, Cx(cx): Cx, Ids(id): Ids<ZoneId>) -> Result<StatusCode> {

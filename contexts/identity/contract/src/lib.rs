@@ -17,10 +17,32 @@ pub mod events {
     /// Somebody joined the tenant with an account that they had elsewhere.
     pub const INVITATION_ACCEPTED: &str = "identity.invitation.accepted.v1";
     pub const PASSWORD_CHANGED: &str = "identity.password.changed.v1";
+    /// Somebody asked for a link to a new password.
+    pub const PASSWORD_RESET_REQUESTED: &str = "identity.password.reset_requested.v1";
+    /// A password was set by such a link.
+    pub const PASSWORD_RESET: &str = "identity.password.reset.v1";
+    pub const EMAIL_CHANGE_REQUESTED: &str = "identity.email.change_requested.v1";
+    pub const EMAIL_CHANGED: &str = "identity.email.changed.v1";
+    /// An invitation has new links, and the earlier ones open nothing.
+    pub const INVITATION_RESENT: &str = "identity.invitation.resent.v1";
+    pub const INVITATION_REVOKED: &str = "identity.invitation.revoked.v1";
+    /// Somebody tried whether mail goes out.
+    pub const MAIL_TESTED: &str = "identity.mail.tested.v1";
     pub const SESSION_STARTED: &str = "identity.session.started.v1";
     pub const SESSION_ENDED: &str = "identity.session.ended.v1";
+    /// All sessions of somebody, but perhaps the one that asked.
+    pub const SESSIONS_ENDED: &str = "identity.session.all_ended.v1";
+    /// The person of a session has shown again who they are.
+    pub const SESSION_PROVEN: &str = "identity.session.proven.v1";
     pub const API_TOKEN_CREATED: &str = "identity.api_token.created.v1";
     pub const API_TOKEN_REVOKED: &str = "identity.api_token.revoked.v1";
+    /// Another token takes its place, and it ends soon.
+    pub const API_TOKEN_ROTATED: &str = "identity.api_token.rotated.v1";
+    pub const SERVICE_ACCOUNT_CREATED: &str = "identity.service_account.created.v1";
+    pub const SERVICE_ACCOUNT_CHANGED: &str = "identity.service_account.changed.v1";
+    pub const SERVICE_ACCOUNT_DELETED: &str = "identity.service_account.deleted.v1";
+    pub const REALM_CREATED: &str = "identity.realm.created.v1";
+    pub const REALM_CHANGED: &str = "identity.realm.changed.v1";
     /// A new secret waits to be confirmed.
     pub const TOTP_STARTED: &str = "identity.totp.started.v1";
     pub const TOTP_ENABLED: &str = "identity.totp.enabled.v1";
@@ -58,9 +80,9 @@ pub trait Accounts: Send + Sync + 'static {
     /// Finds the account that is meant by an address in `home`, or creates one there that waits for
     /// its activation, in the caller's transaction. `home` is the transaction's tenant or one below
     /// it. Meant is the account of a member of `home`, else `home`'s own for that address, else an
-    /// activated one of a tenant above; nobody has proven that an address is theirs, so what other
-    /// tenants gave for it does not count. An account that waits gets a new token; an earlier one no
-    /// longer works.
+    /// activated one of a tenant above; an address need not be whose account it names, so what other
+    /// tenants gave for it does not count. An account that waits gets new links, one by mail and the other in the
+    /// answer; earlier ones no longer work. The one by mail alone shows that the address is its holder's.
     ///
     /// # Errors
     /// When the database is away.
@@ -71,7 +93,7 @@ pub trait Accounts: Send + Sync + 'static {
         email: &EmailAddress,
         name: &str,
         now: Timestamp,
-    ) -> Result<Invited, Error>;
+    ) -> Result<Invited, mpanel_events::Error>;
 
     /// Names and addresses of users; ones that do not exist are absent.
     ///

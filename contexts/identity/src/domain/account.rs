@@ -7,6 +7,8 @@ use mpanel_kernel::error::FieldError;
 use mpanel_kernel::ids::{ApiTokenId, SessionId, TenantId, UserId};
 use mpanel_tenancy_contract::Membership;
 
+use super::{Device, Networks};
+
 /// An account, without its secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -14,6 +16,8 @@ pub struct Account {
     pub home: TenantId,
     pub email: String,
     pub name: String,
+    /// Whether its owner has opened a link that was mailed to the address.
+    pub email_proven: bool,
     pub totp_enabled: bool,
 }
 
@@ -35,21 +39,32 @@ pub struct SessionInfo {
     pub last_seen_at: Timestamp,
     pub expires_at: Timestamp,
     pub address: Option<IpAddr>,
+    /// The name at which it was started, and works.
+    pub host: String,
     pub user_agent: String,
+    pub device: Device,
     pub current: bool,
 }
 
+/// A token, whosever it is.
 #[derive(Debug, Clone)]
-pub struct ApiToken {
+pub struct TokenFacts {
     pub id: ApiTokenId,
-    /// Whose it is.
-    pub user: UserId,
     pub name: String,
     pub prefix: String,
     pub scopes: Vec<String>,
+    pub networks: Networks,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub last_used_at: Option<Timestamp>,
+    pub last_used_address: Option<IpAddr>,
+}
+
+/// A token of a person.
+#[derive(Debug, Clone)]
+pub struct ApiToken {
+    pub user: UserId,
+    pub facts: TokenFacts,
 }
 
 #[derive(Debug)]
@@ -57,6 +72,7 @@ pub struct NewApiToken {
     pub name: String,
     pub scopes: Vec<String>,
     pub expires_at: Option<Timestamp>,
+    pub allowed_networks: Vec<String>,
 }
 
 /// The least characters of a password: more for those who own a platform or a reseller.

@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
@@ -28,25 +30,32 @@ pub struct ApiTokenDto {
     prefix: String,
     /// `*`, `resource:*` or `resource:action`, such as `sites.site:read`.
     scopes: Vec<String>,
+    /// Networks (CIDR) from which it works; none of them is everywhere.
+    allowed_networks: Vec<String>,
     created_at: Timestamp,
     expires_at: Timestamp,
     /// To the minute.
     #[schema(required)]
     last_used_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, required)]
+    last_used_address: Option<IpAddr>,
 }
 
 impl From<(ApiToken, Option<String>)> for ApiTokenDto {
     fn from((token, user_name): (ApiToken, Option<String>)) -> Self {
+        let facts = token.facts;
         Self {
-            id: token.id,
+            id: facts.id,
             user_id: token.user,
             user_name,
-            name: token.name,
-            prefix: token.prefix,
-            scopes: token.scopes,
-            created_at: token.created_at,
-            expires_at: token.expires_at,
-            last_used_at: token.last_used_at,
+            name: facts.name,
+            prefix: facts.prefix,
+            scopes: facts.scopes,
+            allowed_networks: facts.networks.texts(),
+            created_at: facts.created_at,
+            expires_at: facts.expires_at,
+            last_used_at: facts.last_used_at,
+            last_used_address: facts.last_used_address,
         }
     }
 }
@@ -64,6 +73,21 @@ pub struct CreateApiTokenDto {
     /// At most a year from now; 90 days when absent.
     #[serde(default)]
     expires_at: Option<Timestamp>,
+    /// Networks (CIDR) or addresses, v4 and v6, from which it shall work; everywhere when there are none.
+    #[serde(default)]
+    #[schema(example = json!(["203.0.113.0/24"]))]
+    allowed_networks: Vec<String>,
+}
+
+impl From<CreateApiTokenDto> for NewApiToken {
+    fn from(body: CreateApiTokenDto) -> Self {
+        Self {
+            name: body.name,
+            scopes: body.scopes,
+            expires_at: body.expires_at,
+            allowed_networks: body.allowed_networks,
+        }
+    }
 }
 
 /// A new token.
@@ -111,19 +135,14 @@ pub async fn list(
 
 /// Makes a token for the acting tenant.
 #[utoipa::path(post, path = "/api-tokens", operation_id = "api_tokens_create", tag = "identity",
-    request_body = CreateApiTokenDto,
+    request_body = CreateApiTokenDto, extensions(("x-step-up" = json!(true))),
     responses((status = 201, body = CreatedApiTokenDto), (status = 403, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
 pub async fn create(
     identity: State,
     Cx(cx): Cx,
     Json(body): Json<CreateApiTokenDto>,
 ) -> Result<impl IntoResponse + use<>> {
-    let new = NewApiToken {
-        name: body.name,
-        scopes: body.scopes,
-        expires_at: body.expires_at,
-    };
-    let created = identity.create_api_token(&cx, new).await?;
+    let created = identity.create_api_token(&cx, body.into()).await?;
     let dto = CreatedApiTokenDto {
         about: created.token.into(),
         token: created.secret.map(|secret| secret.reveal().to_owned()),

@@ -21,6 +21,8 @@ pub struct UserDto {
     id: UserId,
     email: String,
     name: String,
+    /// Whether they have opened a link that was mailed to the address.
+    email_proven: bool,
     /// Whether signing in takes a second factor.
     totp_enabled: bool,
 }
@@ -90,6 +92,7 @@ impl From<MeTenant> for MeDto {
                 id: me.account.id,
                 email: me.account.email,
                 name: me.account.name,
+                email_proven: me.account.email_proven,
                 totp_enabled: me.account.totp_enabled,
             },
             home_tenant: me.home.tenant.into(),
@@ -161,7 +164,7 @@ fn renewed(token: Option<Token>) -> Option<AppendHeaders<[(HeaderName, HeaderVal
 
 /// Changes one's own password; other sessions end, API tokens stay.
 #[utoipa::path(post, path = "/me/password", operation_id = "password_change", tag = "identity",
-    request_body = ChangePasswordDto,
+    request_body = ChangePasswordDto, extensions(("x-step-up" = json!(true))),
     responses((status = 204), (status = 422, body = ProblemDocument), (status = 429, body = ProblemDocument)))]
 pub async fn change_password(
     identity: State,
@@ -186,7 +189,7 @@ pub async fn get(identity: State, caller: Caller, Cx(cx): Cx) -> Result<Json<MeD
 
 /// Begins to set up a second factor.
 #[utoipa::path(post, path = "/me/totp", operation_id = "totp_start", tag = "identity",
-    request_body = StartTotpDto,
+    request_body = StartTotpDto, extensions(("x-step-up" = json!(true))),
     responses((status = 200, body = TotpSecretDto), (status = 422, body = ProblemDocument), (status = 429, body = ProblemDocument)))]
 pub async fn start_totp(identity: State, Cx(cx): Cx, Json(body): Json<StartTotpDto>) -> Result<Json<TotpSecretDto>> {
     let started = identity.start_totp(&cx, body.password.expose()).await?;
@@ -215,7 +218,7 @@ pub async fn confirm_totp(
 
 /// Switches the second factor off; other sessions end.
 #[utoipa::path(delete, path = "/me/totp", operation_id = "totp_disable", tag = "identity",
-    request_body = DisableTotpDto,
+    request_body = DisableTotpDto, extensions(("x-step-up" = json!(true))),
     responses((status = 204), (status = 404, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
 pub async fn disable_totp(
     identity: State,

@@ -1,5 +1,6 @@
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use jiff::Timestamp;
 use mpanel_crypto::Secret;
 use mpanel_http::{Json, ProblemDocument, Result};
 use mpanel_kernel::names::EmailAddress;
@@ -21,6 +22,8 @@ pub struct SetupDto {
     claim_required: bool,
     /// Whether all of it runs as one system user, without isolation: fit for trying out.
     rootless: bool,
+    /// Whether mail reaches people; if not, it becomes files on the server.
+    mail: bool,
     version: String,
 }
 
@@ -73,7 +76,7 @@ pub struct ActivateDto {
     totp: Option<Secret<String>>,
 }
 
-fn created(signed_in: SignedIn) -> impl IntoResponse + use<> {
+pub(super) fn created(signed_in: SignedIn) -> impl IntoResponse + use<> {
     let cookie = set_cookie(&signed_in.token);
     (StatusCode::CREATED, [cookie], Json(MeDto::from(signed_in.me)))
 }
@@ -87,6 +90,7 @@ pub async fn setup(identity: State) -> Result<Json<SetupDto>> {
         claimed: setup.claimed,
         claim_required: !setup.claimed,
         rootless: setup.rootless,
+        mail: setup.mail,
         version: setup.version.to_owned(),
     }))
 }
@@ -109,10 +113,23 @@ pub async fn claim(
     Ok(created(identity.claim(&who, claim).await?))
 }
 
+/// Who one is, and what happened to the account since one signed in before.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = identity::SignedIn)]
+pub struct SignedInDto {
+    #[serde(flatten)]
+    me: MeDto,
+    /// When that was; `null` at the first time.
+    #[schema(required)]
+    last_sign_in_at: Option<Timestamp>,
+    /// Attempts since then that were refused: `GET /me/sign-ins` tells more.
+    refused_since: u64,
+}
+
 /// Signs in.
 #[utoipa::path(post, path = "/sessions", operation_id = "sessions_create", tag = "identity",
     request_body = CreateSessionDto,
-    responses((status = 201, body = MeDto), (status = 401, body = ProblemDocument), (status = 429, body = ProblemDocument)))]
+    responses((status = 201, body = SignedInDto), (status = 401, body = ProblemDocument), (status = 429, body = ProblemDocument)))]
 pub async fn create_session(
     identity: State,
     Arrival(who): Arrival,
@@ -123,7 +140,14 @@ pub async fn create_session(
         password: body.password.expose(),
         totp: body.totp.as_ref().map(|code| code.expose().as_str()),
     };
-    Ok(created(identity.sign_in(&who, given).await?))
+    let signed_in = identity.sign_in(&who, given).await?;
+    let cookie = set_cookie(&signed_in.token);
+    let dto = SignedInDto {
+        last_sign_in_at: signed_in.since_last.and_then(|since| since.at),
+        refused_since: signed_in.since_last.map_or(0, |since| since.refused),
+        me: signed_in.me.into(),
+    };
+    Ok((StatusCode::CREATED, [cookie], Json(dto)))
 }
 
 /// Accepts an invitation and signs in: sets the first password of the account that it made, or joins with one that one has.

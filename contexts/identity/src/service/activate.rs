@@ -9,7 +9,7 @@ use super::{ACTIVATION_PREFIX, SignedIn};
 use crate::Identity;
 use crate::domain::{Presence, password_minimum, person_name};
 use crate::error::Error;
-use crate::store::{activations, users};
+use crate::store::{activations, emails, users};
 
 pub struct Activate<'a> {
     pub token: &'a str,
@@ -30,25 +30,24 @@ impl Identity {
             .map_err(|_| Error::ActivationGone)?
             .hash();
         let mut tx = self.0.spine.db().spine().await?;
-        let (user, home) = activations::find(&mut tx, &token, now)
+        let activations::Found { user, home, by_mail } = activations::find(&mut tx, &token, now)
             .await?
             .ok_or(Error::ActivationGone)?;
         let account = users::by_id(&mut tx, user).await?.ok_or(Error::ActivationGone)?.account;
-        tx.commit().await?;
+        // What was asked for before a suspension waits for its end, as everything else does.
+        let acting = self.0.memberships.acting(&mut tx, user, home, now).await?;
+        tx.end_read();
+        if acting.is_some_and(|acting| acting.suspended) {
+            return Err(Error::InviterSuspended);
+        }
         let name = person_name(given.name.unwrap_or(&account.name)).map_err(|field| Error::Invalid(vec![field]))?;
         let memberships = self.0.memberships.of_user(user).await?;
         let email = EmailAddress::parse(&account.email).map_err(|_| Error::ActivationGone)?;
-        Self::check_password(
-            ("/password", given.password),
-            password_minimum(&memberships),
-            &email,
-            &name,
-        )?;
         if memberships.is_empty() {
             return Err(Error::NoMembership);
         }
         self.0.throttle.by_account(&account.email)?;
-        if let Some(known) = self.recognise(&email, given.password).await? {
+        if let Some(known) = self.recognise(who, &email, given.password).await?.known {
             if known.person.account.id == user {
                 return Err(Error::ActivationGone);
             }
@@ -56,9 +55,14 @@ impl Identity {
                 token: &token,
                 invited: user,
                 tenant: home,
+                by_mail,
             };
             return self.accept(who, invitation, known, (given.password, given.totp)).await;
         }
+        // Not before: whoever joins with an account keeps its password, whatever the role would ask of a new one.
+        let minimum = password_minimum(&memberships);
+        self.fit_password(("/password", given.password), minimum, &email, &name)
+            .await?;
         let password_hash = self.0.passwords.hash(given.password).await?;
 
         let mut change = self.0.spine.begin(&self.arriving_cx(user, home, who)).await?;
@@ -68,6 +72,9 @@ impl Identity {
         // A link that outlived the activation is nobody's key to the account.
         if !users::activate(change.tx(), user, (&name, &password_hash), now).await? {
             return Err(Error::ActivationGone);
+        }
+        if by_mail {
+            emails::prove(change.tx(), user, now).await?;
         }
         change
             .record(Record::new(events::USER_ACTIVATED, user, json!({"user": user})))

@@ -1,5 +1,5 @@
 use jiff::{SignedDuration, Timestamp};
-use mpanel_authz::{Action, Actor, OpCx, Scopes, actions};
+use mpanel_authz::{Action, OpCx, Scopes, actions};
 use mpanel_crypto::Token;
 use mpanel_events::{Begin, Record};
 use mpanel_identity_contract::events;
@@ -12,13 +12,13 @@ use super::after;
 use crate::Identity;
 use crate::authz;
 use crate::credential::API_TOKEN_PREFIX;
-use crate::domain::{ApiToken, NewApiToken, person_name};
+use crate::domain::{ApiToken, Networks, NewApiToken, TokenFacts, person_name};
 use crate::error::Error;
 use crate::store::{api_tokens, users};
 
-const DEFAULT_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
+pub(super) const DEFAULT_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// A year, also a leap year, from any hour of the day.
-const MAX_LIFE: SignedDuration = SignedDuration::from_hours(366 * 24);
+pub(super) const MAX_LIFE: SignedDuration = SignedDuration::from_hours(366 * 24);
 const MAX_SCOPES: usize = 100;
 /// `mpk_` and eight characters: enough to recognise, 216 bits too few to use.
 const SHOWN_CHARS: usize = 12;
@@ -63,7 +63,7 @@ impl Identity {
         let mut tx = self.0.spine.db().tenant(cx.tenant()).await?;
         let rows = api_tokens::list(&mut tx, user, page).await?;
         tx.end_read();
-        let page = Page::cut(page, rows, |token| token.id.uuid());
+        let page = Page::cut(page, rows, |token| token.facts.id.uuid());
         let items = self.with_names(page.items).await?;
         Ok(Page {
             items,
@@ -96,6 +96,7 @@ impl Identity {
         let user = person(cx)?;
         let now = self.0.clock.now();
         let name = person_name(&new.name).map_err(|field| Error::Invalid(vec![field]))?;
+        let networks = Networks::parse(&new.allowed_networks).map_err(Error::Invalid)?;
         let scopes = checked_scopes(cx, new.scopes)?;
         let expires_at = self.checked_expiry(cx, new.expires_at, now).await?;
         let mut change = match self.0.spine.begin_once(cx, "identity_tokens_create").await? {
@@ -107,24 +108,21 @@ impl Identity {
                 return self.created(token, None).await;
             }
         };
-        let secret = Token::generate(API_TOKEN_PREFIX);
+        let (secret, facts) = new_token((name, scopes, networks), now, expires_at);
         self.0.guesses.gave(&secret);
-        let token = ApiToken {
-            id: ApiTokenId::generate(),
-            user,
-            name,
-            prefix: secret.reveal().chars().take(SHOWN_CHARS).collect(),
-            scopes,
-            created_at: now,
-            expires_at,
-            last_used_at: None,
-        };
+        let token = ApiToken { user, facts };
         api_tokens::create(change.tx(), &allowed, &token, &secret.hash()).await?;
-        let facts = json!({"user": user, "scopes": token.scopes, "expires_at": expires_at});
+        let id = token.facts.id;
+        let facts = json!({
+            "user": user,
+            "scopes": token.facts.scopes,
+            "allowed_networks": token.facts.networks.texts(),
+            "expires_at": expires_at,
+        });
         change
-            .record(Record::new(events::API_TOKEN_CREATED, token.id, facts.clone()).after(facts))
+            .record(Record::new(events::API_TOKEN_CREATED, id, facts.clone()).after(facts))
             .await?;
-        change.commit_with(&Created { id: token.id }).await?;
+        change.commit_with(&Created { id }).await?;
         self.created(token, Some(secret)).await
     }
 
@@ -141,7 +139,7 @@ impl Identity {
         if !api_tokens::delete(change.tx(), &allowed, id).await? {
             return Err(Error::NotFound);
         }
-        let before = json!({"user": user, "scopes": token.scopes, "expires_at": token.expires_at});
+        let before = json!({"user": user, "scopes": token.facts.scopes, "expires_at": token.facts.expires_at});
         change
             .record(Record::new(events::API_TOKEN_REVOKED, id, json!({"user": user})).before(before))
             .await?;
@@ -149,14 +147,26 @@ impl Identity {
         Ok(())
     }
 
-    async fn checked_expiry(&self, cx: &OpCx, wanted: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, Error> {
-        let mut latest = after(now, MAX_LIFE);
-        if let Actor::Token { token, .. } = cx.actor() {
-            // A token must not prolong itself.
-            let mut tx = self.0.spine.db().spine().await?;
-            latest = latest.min(api_tokens::expiry(&mut tx, *token).await?.ok_or(Error::NotFound)?);
-            tx.commit().await?;
-        }
+    pub(super) async fn latest_expiry(&self, cx: &OpCx, now: Timestamp) -> Result<Timestamp, Error> {
+        let latest = after(now, MAX_LIFE);
+        let Some(token) = cx.actor().token() else {
+            return Ok(latest);
+        };
+        // A token must not prolong itself.
+        let mut tx = self.0.spine.db().spine().await?;
+        let own = api_tokens::expiry(&mut tx, token).await?.ok_or(Error::NotFound)?;
+        tx.end_read();
+        Ok(latest.min(own))
+    }
+
+    /// When a new token ends; 90 days when nobody says.
+    pub(super) async fn checked_expiry(
+        &self,
+        cx: &OpCx,
+        wanted: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Timestamp, Error> {
+        let latest = self.latest_expiry(cx, now).await?;
         match wanted {
             None => Ok(after(now, DEFAULT_LIFE).min(latest)),
             Some(at) if at > now && at <= latest => Ok(at),
@@ -169,12 +179,33 @@ impl Identity {
     }
 }
 
+/// A secret and what is kept of it.
+pub(super) fn new_token(
+    (name, scopes, networks): (String, Vec<String>, Networks),
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> (Token, TokenFacts) {
+    let secret = Token::generate(API_TOKEN_PREFIX);
+    let facts = TokenFacts {
+        id: ApiTokenId::generate(),
+        name,
+        prefix: secret.reveal().chars().take(SHOWN_CHARS).collect(),
+        scopes,
+        networks,
+        created_at: now,
+        expires_at,
+        last_used_at: None,
+        last_used_address: None,
+    };
+    (secret, facts)
+}
+
 fn person(cx: &OpCx) -> Result<UserId, Error> {
-    cx.actor().user().ok_or(Error::NotFound)
+    cx.actor().user().ok_or(Error::NotAPerson)
 }
 
 /// The scopes, if each means something and the credential that asks has it itself.
-fn checked_scopes(cx: &OpCx, mut wanted: Vec<String>) -> Result<Vec<String>, Error> {
+pub(super) fn checked_scopes(cx: &OpCx, mut wanted: Vec<String>) -> Result<Vec<String>, Error> {
     if wanted.is_empty() || wanted.len() > MAX_SCOPES {
         return Err(Error::field(
             "/scopes",

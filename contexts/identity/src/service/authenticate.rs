@@ -1,14 +1,18 @@
+use std::net::IpAddr;
+
 use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{Actor, Role, Scopes};
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_pg::SpineTx;
 
 use super::after;
+use super::service_accounts::member;
 use super::sign_in::IDLE_LIFE;
 use crate::credential::Presented;
 use crate::error::Error;
-use crate::store::{api_tokens, sessions};
-use crate::{CredentialError, Identity};
+use crate::store::api_tokens::{self, Holder};
+use crate::store::sessions;
+use crate::{CredentialError, Identity, metrics};
 
 /// How exact "last seen" is: a write for every request would be a write for every read.
 const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(1);
@@ -17,6 +21,7 @@ const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(1);
 #[derive(Debug, Clone)]
 pub struct Authenticated {
     pub actor: Actor,
+    /// As memberships know who it is: a person, or a service account.
     pub user: UserId,
     /// Where requests act that name no tenant: the token's tenant, else the user's home.
     pub tenant: TenantId,
@@ -24,26 +29,36 @@ pub struct Authenticated {
     pub bound: bool,
     pub scopes: Option<Scopes>,
     pub totp_enabled: bool,
+    /// When a session's person last showed who they are; programs never do.
+    pub proven_at: Option<Timestamp>,
     /// The look-up marked the credential as seen, which lasts only when its transaction is committed.
     pub marked: bool,
 }
 
+/// How a credential came.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// The name at which the request arrived.
+    pub host: &'a str,
+    pub address: Option<IpAddr>,
+    /// Nobody made the request by hand, such as a stream's: it does not keep a session from idling.
+    pub passive: bool,
+}
+
 impl Identity {
-    /// Looks a credential up, in one query of the caller's transaction; `host` is where the request arrived. A
-    /// request that nobody made by hand, such as a stream's, is `passive`: it does not keep a session from idling.
+    /// Looks a credential up, in one query of the caller's transaction.
     ///
     /// # Errors
-    /// [`CredentialError::Invalid`] for one that is unknown, ended, expired or bound to another
-    /// host; otherwise when the database is away.
+    /// [`CredentialError::Invalid`] for one that is unknown, ended, expired or bound to another host or realm;
+    /// [`Error::WrongNetwork`] for a good one that may not be used from there; otherwise when the database is away.
     pub async fn authenticate(
         &self,
         tx: &mut SpineTx,
         presented: &Presented,
-        host: &str,
-        passive: bool,
+        how: Circumstances<'_>,
     ) -> Result<Authenticated, Error> {
         let now = self.0.clock.now();
-        let seen_before = if passive {
+        let seen_before = if how.passive {
             Timestamp::UNIX_EPOCH
         } else {
             after(now, -SEEN_EVERY)
@@ -55,7 +70,7 @@ impl Identity {
                     seen_before,
                     idle_expires_at: after(now, IDLE_LIFE),
                 };
-                let found = sessions::find(tx, self.0.realm, &token.hash(), host, at).await?;
+                let found = sessions::find(tx, self.0.realm, &token.hash(), how.host, at).await?;
                 found.map(|session| Authenticated {
                     actor: Actor::User(session.user),
                     user: session.user,
@@ -63,23 +78,21 @@ impl Identity {
                     bound: false,
                     scopes: None,
                     totp_enabled: session.totp_enabled,
+                    proven_at: Some(session.proven_at),
                     marked: session.marked,
                 })
             }
             Presented::ApiToken(token) => {
-                let found = api_tokens::find(tx, &token.hash(), now, seen_before).await?;
-                found.map(|token| Authenticated {
-                    actor: Actor::Token {
-                        token: token.id,
-                        user: token.user,
-                    },
-                    user: token.user,
-                    tenant: token.tenant,
-                    bound: true,
-                    scopes: Some(Scopes::stored(token.scopes)),
-                    totp_enabled: token.totp_enabled,
-                    marked: token.marked,
-                })
+                let found = api_tokens::find(tx, &token.hash(), how.address, now, seen_before).await?;
+                // Only now: whoever has no token learns nothing of where it would work.
+                if let Some(token) = &found
+                    && !token.networks.iter().all(|networks| networks.allow(how.address))
+                {
+                    metrics::wrong_network();
+                    tracing::warn!(token = %token.id, address = ?how.address, "token refused: not from this network");
+                    return Err(Error::WrongNetwork);
+                }
+                found.map(of_token)
             }
         };
         found.ok_or(Error::Credential(CredentialError::Invalid))
@@ -92,8 +105,35 @@ impl Identity {
     pub async fn owns_platform(&self, user: UserId) -> Result<bool, Error> {
         let platform = self.0.memberships.platform();
         let mut tx = self.0.spine.db().spine().await?;
-        let acting = self.0.memberships.acting(&mut tx, user, platform, self.0.clock.now()).await?;
+        let acting = self
+            .0
+            .memberships
+            .acting(&mut tx, user, platform, self.0.clock.now())
+            .await?;
         tx.end_read();
         Ok(acting.is_some_and(|acting| acting.role == Role::Owner))
+    }
+}
+
+fn of_token(token: api_tokens::Found) -> Authenticated {
+    let (actor, user) = match token.holder {
+        Holder::Person(user) => (Actor::Token { token: token.id, user }, user),
+        Holder::Service(account) => (
+            Actor::Service {
+                token: token.id,
+                account,
+            },
+            member(account),
+        ),
+    };
+    Authenticated {
+        actor,
+        user,
+        tenant: token.tenant,
+        bound: true,
+        scopes: Some(Scopes::stored(token.scopes)),
+        totp_enabled: token.totp_enabled,
+        proven_at: None,
+        marked: token.marked,
     }
 }

@@ -26,6 +26,8 @@ const CLAIM_LIFE: SignedDuration = SignedDuration::from_mins(30);
 pub struct Setup {
     pub claimed: bool,
     pub rootless: bool,
+    /// Whether mail reaches people.
+    pub mail: bool,
     pub version: &'static str,
 }
 
@@ -41,6 +43,7 @@ impl Identity {
         Ok(Setup {
             claimed: self.is_claimed().await?,
             rootless: self.0.settings.rootless,
+            mail: self.0.mail.delivers(),
             version: env!("CARGO_PKG_VERSION"),
         })
     }
@@ -92,12 +95,9 @@ impl Identity {
             return Err(Error::ClaimGone);
         }
         let name = person_name(&claim.name).map_err(|field| Error::Invalid(vec![field]))?;
-        Self::check_password(
-            ("/password", claim.password),
-            MIN_OWNER_PASSWORD_CHARS,
-            &claim.email,
-            &name,
-        )?;
+        let typed = ("/password", claim.password);
+        self.fit_password(typed, MIN_OWNER_PASSWORD_CHARS, &claim.email, &name)
+            .await?;
         let password_hash = self.0.passwords.hash(claim.password).await?;
 
         let (user, platform) = (UserId::generate(), self.0.memberships.platform());
@@ -107,7 +107,10 @@ impl Identity {
         }
         let row = (&claim.email, name.as_str(), password_hash.as_str());
         users::create(change.tx(), self.0.realm, user, row, now).await?;
-        self.0.memberships.join(change.tx(), user, Role::Owner.into(), now).await?;
+        self.0
+            .memberships
+            .join(change.tx(), user, Role::Owner.into(), now)
+            .await?;
         let facts = json!({"user": user, "role": Role::Owner});
         change
             .record(Record::new(events::USER_CLAIMED, user, facts.clone()).after(facts))

@@ -39,7 +39,11 @@ impl Identity {
         let mut change = self.confirmed(cx, &person, None).await?;
         emails::wish(change.tx(), &allowed, account.id, &given.email, (&token.hash(), until)).await?;
         change
-            .record(Record::new(events::EMAIL_CHANGE_REQUESTED, account.id, json!({"user": account.id})))
+            .record(Record::new(
+                events::EMAIL_CHANGE_REQUESTED,
+                account.id,
+                json!({"user": account.id}),
+            ))
             .await?;
         let letter = letters::email_proof(self.0.mail.brand(), &account.name, &token, until);
         self.post(&mut change, given.email.as_str(), &letter).await?;
@@ -52,7 +56,11 @@ impl Identity {
     pub async fn confirm_email(&self, cx: &OpCx, token: &str) -> Result<(), Error> {
         let allowed = cx.authorize::<authz::Account, _>(actions::Modify)?;
         let account = self.person(cx).await?.account;
-        let token = Token::parse(PREFIX, token).map_err(|_| Error::EmailChangeGone)?.hash();
+        let token = Token::parse(PREFIX, token).map_err(|_| {
+            let text = "this is no part of a link of ours: take what stands after its #";
+            Error::field("/token", "identity.email.bad_token", text)
+        })?;
+        let token = token.hash();
         let now = self.0.clock.now();
         let mut change = self.0.spine.begin(&self.home_cx(cx, account.home)).await?;
         let email = emails::take(change.tx(), &allowed, account.id, &token, now)
@@ -65,7 +73,11 @@ impl Identity {
         // What was mailed to the address before must not set a password any more.
         resets::withdraw(change.tx(), account.id).await?;
         change
-            .record(Record::new(events::EMAIL_CHANGED, account.id, json!({"user": account.id})))
+            .record(Record::new(
+                events::EMAIL_CHANGED,
+                account.id,
+                json!({"user": account.id}),
+            ))
             .await?;
         let what = Notice::EmailChanged { to: email.as_str() };
         self.tell(&mut change, &account.email, &what).await?;

@@ -33,7 +33,9 @@ impl Identity {
         tx.commit().await?;
         let now = self.0.clock.now();
         // Who was taken out of the tenant meanwhile is invited no more.
-        let invited = waiting.into_iter().filter_map(|one| Some(invitation(role_of(&roles, one.user)?, one, now)));
+        let invited = waiting
+            .into_iter()
+            .filter_map(|one| Some(invitation(role_of(&roles, one.user)?, one, now)));
         Ok(invited.collect())
     }
 
@@ -53,8 +55,13 @@ impl Identity {
         change
             .record(Record::new(events::INVITATION_RESENT, user, facts.clone()).after(facts))
             .await?;
-        let tenant = self.0.roster.tenant_name(change.tx(), cx.tenant()).await?.unwrap_or_default();
-        let letter = letters::invitation(self.0.mail.brand(), (&waiting.name, &tenant, None), &mailed, expires_at);
+        let tenant = self
+            .0
+            .roster
+            .tenant_name(change.tx(), cx.tenant())
+            .await?
+            .unwrap_or_default();
+        let letter = letters::invitation(self.0.mail.brand(), (&waiting.name, &tenant), &mailed, expires_at);
         self.0.mail.enqueue(change.tx(), &waiting.email, &letter).await?;
         change.commit().await?;
         (waiting.expires_at, waiting.mailed) = (expires_at, true);
@@ -72,7 +79,7 @@ impl Identity {
         let allowed = cx.authorize::<authz::Invitation, _>(actions::Delete)?;
         let mut change = self.0.spine.begin(cx).await?;
         let (_, role) = self.invited(&mut change, cx, user).await?;
-        self.0.roster.leave(change.tx(), user).await?;
+        self.0.memberships.leave(change.tx(), user).await?;
         if !invitations::revoke(change.tx(), &allowed, user).await? {
             return Err(Error::NotFound);
         }
@@ -89,7 +96,10 @@ impl Identity {
     async fn invited(&self, change: &mut Change, cx: &OpCx, user: UserId) -> Result<(Waiting, RoleRef), Error> {
         let roles = self.0.roster.roles(change.tx()).await?;
         let role = role_of(&roles, user).ok_or(Error::NotFound)?;
-        let waiting = invitations::waiting(change.tx(), Some(user), 1).await?.pop().ok_or(Error::NotFound)?;
+        let waiting = invitations::waiting(change.tx(), Some(user), 1)
+            .await?
+            .pop()
+            .ok_or(Error::NotFound)?;
         if role.built_in() == Some(Role::Owner) && cx.role().built_in() != Some(Role::Owner) {
             return Err(Error::OwnersInvitation);
         }

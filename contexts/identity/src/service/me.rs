@@ -10,7 +10,7 @@ impl Identity {
     /// Who the actor is: needs no permission, as a credential that may do nothing else can still ask
     /// what it is.
     pub async fn me(&self, cx: &OpCx, loopback: bool) -> Result<MeTenant, Error> {
-        let user = cx.actor().user().ok_or(Error::NotFound)?;
+        let user = cx.actor().user().ok_or(Error::NotAPerson)?;
         self.me_of(user, loopback).await
     }
 

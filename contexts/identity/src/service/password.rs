@@ -9,6 +9,7 @@ use crate::Identity;
 use crate::authz;
 use crate::domain::password_minimum;
 use crate::error::Error;
+use crate::letters::Notice;
 
 pub struct ChangePassword<'a> {
     pub current: &'a str,
@@ -38,7 +39,8 @@ impl Identity {
         let memberships = self.0.memberships.of_user(user).await?;
         let email = EmailAddress::parse(&person.account.email).map_err(|_| Error::NotFound)?;
         let minimum = password_minimum(&memberships);
-        Self::check_password((field, given.new), minimum, &email, &person.account.name)?;
+        self.fit_password((field, given.new), minimum, &email, &person.account.name)
+            .await?;
         let hash = self.0.passwords.hash(given.new).await?;
 
         let mut change = self.confirmed(cx, &person, Some(&hash)).await?;
@@ -46,6 +48,10 @@ impl Identity {
         let facts = json!({"user": user, "sessions_ended": ended});
         change
             .record(Record::new(events::PASSWORD_CHANGED, user, facts.clone()).after(facts))
+            .await?;
+        // Whoever has asked for a link needs it no more, and whoever else has must not use it.
+        self.withdraw_reset(&mut change, user).await?;
+        self.tell(&mut change, &person.account.email, &Notice::PasswordChanged)
             .await?;
         change.commit().await?;
         Ok(token)

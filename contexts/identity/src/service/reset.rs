@@ -13,6 +13,7 @@ use mpanel_jobs::{Job, JobCx, JobError, enqueue};
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::ids::{RequestId, UserId};
 use mpanel_kernel::names::EmailAddress;
+use mpanel_kernel::throttle::Throttle;
 use mpanel_pg::Reason;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,7 +23,6 @@ use crate::domain::{Account, Network, Presence, password_minimum};
 use crate::error::Error;
 use crate::letters::{self, Notice, Way};
 use crate::store::{emails, resets, users};
-use crate::throttle::Throttle;
 use crate::{Identity, metrics};
 
 const PREFIX: &str = "reset";
@@ -85,16 +85,27 @@ impl Identity {
     async fn try_request_reset(&self, who: &Presence, email: EmailAddress) -> Result<(), Error> {
         self.admit_stranger(who)?;
         let throttle = &self.0.resets;
-        throttle.address.check(&Network::of_caller(who.address)).map_err(too_many)?;
+        throttle
+            .address
+            .check(&Network::of_caller(who.address))
+            .map_err(too_many)?;
         throttle.account.check(&email.normalised()).map_err(too_many)?;
         let asked = Asked {
             email,
             address: who.address,
             host: who.host.clone(),
         };
-        let mut tx = self.0.spine.db().platform(Reason::Administer("identity.password_reset")).await?;
+        let mut tx = self
+            .0
+            .spine
+            .db()
+            .platform(Reason::Administer("identity.password_reset"))
+            .await?;
         let sealer = self.0.spine.vault().platform(&mut tx).await?;
-        let sealed = sealer.seal(&place(who.request_id), &serde_json::to_vec(&asked).map_err(mpanel_events::Error::from)?);
+        let sealed = sealer.seal(
+            &place(who.request_id),
+            &serde_json::to_vec(&asked).map_err(mpanel_events::Error::from)?,
+        );
         let payload = Payload {
             request: who.request_id,
             sealed: BASE64_STANDARD.encode(sealed),
@@ -107,8 +118,9 @@ impl Identity {
     /// Looks for the accounts of the address and mails a link for each. It may run again: then the later mail has the
     /// links that work.
     async fn answer_reset(&self, asked: Asked, request: RequestId) -> Result<(), Error> {
+        let realm = self.realm_at(&asked.host).await?;
         let mut tx = self.0.spine.db().spine().await?;
-        let accounts = users::by_email(&mut tx, self.0.realm, &asked.email).await?;
+        let accounts = users::by_email(&mut tx, realm, &asked.email).await?;
         tx.end_read();
         let until = after(self.0.clock.now(), LIFE);
         let mut ways = Vec::new();
@@ -119,7 +131,10 @@ impl Identity {
                 continue;
             }
             let token = self.offer_reset(&account, &asked, request, until).await?;
-            let tenants = memberships.into_iter().map(|membership| membership.tenant.name).collect();
+            let tenants = memberships
+                .into_iter()
+                .map(|membership| membership.tenant.name)
+                .collect();
             ways.push(Way { tenants, token });
         }
         if ways.is_empty() {
@@ -214,11 +229,15 @@ impl Job for AnswerResets {
     async fn run(&self, payload: &Value, cx: &JobCx) -> Result<(), JobError> {
         let unreadable = |error: &dyn std::fmt::Display| JobError::Dead(format!("the request cannot be read: {error}"));
         let payload: Payload = serde_json::from_value(payload.clone()).map_err(|error| unreadable(&error))?;
-        let sealed = BASE64_STANDARD.decode(&payload.sealed).map_err(|error| unreadable(&error))?;
+        let sealed = BASE64_STANDARD
+            .decode(&payload.sealed)
+            .map_err(|error| unreadable(&error))?;
         let tx = cx.spine.db().platform(Reason::Reconcile(ANSWER)).await;
         let mut tx = tx.map_err(mpanel_events::Error::from)?;
         let sealer = cx.spine.vault().platform(&mut tx).await?;
-        let opened = sealer.open(&place(payload.request), &sealed).map_err(|error| unreadable(&error))?;
+        let opened = sealer
+            .open(&place(payload.request), &sealed)
+            .map_err(|error| unreadable(&error))?;
         tx.commit().await.map_err(mpanel_events::Error::from)?;
         let asked: Asked = serde_json::from_slice(&opened).map_err(|error| unreadable(&error))?;
         Ok(self.0.answer_reset(asked, payload.request).await?)

@@ -1,15 +1,15 @@
-use mpanel_authz::{OpCx, actions};
+use mpanel_authz::{OpCx, Role, actions};
 use mpanel_crypto::TokenHash;
 use mpanel_events::Record;
 use mpanel_identity_contract::events;
-use mpanel_kernel::ids::SessionId;
+use mpanel_kernel::ids::{SessionId, UserId};
 use serde_json::json;
 
 use crate::Identity;
 use crate::authz;
 use crate::domain::SessionInfo;
 use crate::error::Error;
-use crate::store::sessions;
+use crate::store::{sessions, users};
 
 impl Identity {
     /// The actor's living sessions; `current` is the token that the request brought.
@@ -33,6 +33,45 @@ impl Identity {
         change.record(Record::new(events::SESSION_ENDED, session, data)).await?;
         change.commit().await?;
         Ok(())
+    }
+
+    /// Ends all of the actor's sessions, but the one with the token `keep` (ASVS 7.4.3, 7.5.2); returns how many.
+    pub async fn end_sessions(&self, cx: &OpCx, keep: Option<&TokenHash>) -> Result<u64, Error> {
+        let allowed = cx.authorize::<authz::Session, _>(actions::Delete)?;
+        let person = self.person(cx).await?.account;
+        let mut change = self.0.spine.begin(&self.home_cx(cx, person.home)).await?;
+        let ended = sessions::end_own(change.tx(), &allowed, person.id, keep, self.0.clock.now()).await?;
+        let data = json!({"user": person.id, "ended": ended, "kept_current": keep.is_some()});
+        change
+            .record(Record::new(events::SESSIONS_ENDED, person.id, data.clone()).after(data))
+            .await?;
+        change.commit().await?;
+        Ok(ended)
+    }
+
+    /// Ends all sessions of somebody whose account is at home in the acting tenant (ASVS 7.4.5), for who manages access
+    /// there; returns how many. An account that is at home elsewhere is for that tenant to see to: what it may do here
+    /// ends with its membership. An owner's are for owners to end.
+    pub async fn end_sessions_of(&self, cx: &OpCx, user: UserId) -> Result<u64, Error> {
+        let allowed = cx.authorize::<authz::Person, _>(actions::ManageAccess)?;
+        let mut change = self.0.spine.begin(cx).await?;
+        if !users::is_at_home(change.tx(), user).await? {
+            return Err(Error::NotFound);
+        }
+        let memberships = self.0.memberships.of_user(user).await?;
+        let owns = memberships
+            .iter()
+            .any(|m| m.tenant.id == cx.tenant() && m.role == Role::Owner);
+        if owns && cx.role() != Role::Owner {
+            return Err(Error::OwnersSessions);
+        }
+        let ended = sessions::end_of_another(change.tx(), &allowed, user, self.0.clock.now()).await?;
+        let data = json!({"user": user, "ended": ended});
+        change
+            .record(Record::new(events::SESSIONS_ENDED, user, data.clone()).after(data))
+            .await?;
+        change.commit().await?;
+        Ok(ended)
     }
 
     /// Signs out (ASVS 7.4.1).

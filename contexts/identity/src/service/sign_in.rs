@@ -3,16 +3,17 @@ use mpanel_authz::{Allowed, actions};
 use mpanel_crypto::{Place, Token, TokenHash, TotpSecret};
 use mpanel_events::{Change, Record};
 use mpanel_identity_contract::events;
-use mpanel_kernel::ids::{SessionId, UserId};
+use mpanel_kernel::ids::{SessionId, TenantId, UserId};
 use mpanel_kernel::names::EmailAddress;
 use mpanel_pg::TenantTx;
 use serde_json::json;
 
-use super::{Recognised, after};
+use super::accept::Invitation;
+use super::{Recognised, Tried, after};
 use crate::credential::SESSION_PREFIX;
-use crate::domain::{Account, MeTenant, Presence};
+use crate::domain::{Account, MeTenant, Origin, Presence, Proof, RealmId, Refusal, Refused, SecondFactor, SinceLast};
 use crate::error::Error;
-use crate::store::{sessions, users};
+use crate::store::{realm_hosts, sessions, sign_ins, users};
 use crate::{Identity, authz, metrics};
 
 /// A session nobody uses ends (ASVS 7.3.1).
@@ -20,7 +21,7 @@ pub const IDLE_LIFE: SignedDuration = SignedDuration::from_hours(12);
 /// And every session ends (ASVS 7.3.2).
 pub const ABSOLUTE_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Expired sessions are forgotten after this.
-const FORGET_AFTER: SignedDuration = SignedDuration::from_hours(30 * 24);
+pub const FORGET_AFTER: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 pub struct SignIn<'a> {
     pub email: EmailAddress,
@@ -35,10 +36,12 @@ pub struct SignedIn {
     /// For the cookie.
     pub token: Token,
     pub me: MeTenant,
+    /// Where an account was signed in to that had been before.
+    pub since_last: Option<SinceLast>,
 }
 
 /// What a second factor was shown as.
-enum Factor<'a> {
+pub(super) enum Factor<'a> {
     None,
     Totp(&'a str),
     /// The hash that matched.
@@ -63,34 +66,88 @@ impl Identity {
     async fn try_sign_in(&self, who: &Presence, given: SignIn<'_>) -> Result<SignedIn, Error> {
         self.admit_stranger(who)?;
         self.0.throttle.by_account(given.email.as_str())?;
-        let Some(known) = self.recognise(&given.email, given.password).await? else {
+        let tried = self.recognise(who, &given.email, given.password).await?;
+        let Some(known) = tried.known else {
             tracing::warn!(address = ?who.address, "sign-in refused: wrong address or password");
+            self.refused(tried.accounts, Refusal::WrongPassword, who);
             return Err(Error::InvalidCredentials);
         };
-        let user = known.person.account.id;
+        let (user, home) = (known.person.account.id, known.person.account.home);
         if self.0.memberships.of_user(user).await?.is_empty() {
             return Err(Error::NoMembership);
         }
-        let session = self.enter(who, known, (given.password, given.totp)).await?;
+        let session = self.enter(who, known, (given.password, given.totp), None).await?;
         self.end_presented(who).await?;
-        self.signed_in(session, user, who).await
-    }
-
-    /// The account of this address that has this password: nobody has proven an address to be theirs,
-    /// so there may be several, given by tenants that know nothing of each other.
-    pub(super) async fn recognise(&self, email: &EmailAddress, password: &str) -> Result<Option<Recognised>, Error> {
-        let mut tx = self.0.spine.db().spine().await?;
-        let accounts = users::by_email(&mut tx, self.0.realm, email).await?;
+        let mut tx = self.0.spine.db().tenant(home).await?;
+        let since_last = sign_ins::since_last(&mut tx, user).await?;
         tx.end_read();
-        self.whose(accounts, password).await
+        Ok(SignedIn {
+            since_last: Some(since_last),
+            ..self.signed_in(session, user, who).await?
+        })
     }
 
-    /// Checks and uses up the second factor, and starts a session.
+    /// Has refused attempts written down for their accounts, if there are any.
+    fn refused(&self, accounts: Vec<(UserId, TenantId)>, why: Refusal, who: &Presence) {
+        self.0.history.refused(Refused {
+            accounts,
+            proof: Proof::SignIn,
+            why,
+            from: Origin::from(who),
+            at: self.0.clock.now(),
+        });
+    }
+
+    /// The realm of the host at which somebody arrived.
+    pub(super) async fn realm_at(&self, host: &str) -> Result<RealmId, Error> {
+        let mut tx = self.0.spine.db().spine().await?;
+        let realm = realm_hosts::at(&mut tx, host, self.0.realm).await?;
+        tx.end_read();
+        Ok(realm)
+    }
+
+    /// The account of this address that has this password, in the realm of the host: nobody has proven an address to be
+    /// theirs, so there may be several, given by tenants that know nothing of each other.
+    pub(super) async fn recognise(&self, who: &Presence, email: &EmailAddress, password: &str) -> Result<Tried, Error> {
+        let mut tx = self.0.spine.db().spine().await?;
+        let realm = realm_hosts::at(&mut tx, &who.host, self.0.realm).await?;
+        let found = users::by_email(&mut tx, realm, email).await?;
+        tx.end_read();
+        let accounts = found
+            .iter()
+            .map(|person| (person.account.id, person.account.home))
+            .collect();
+        let known = self.whose(found, password).await?;
+        Ok(Tried { known, accounts })
+    }
+
+    /// Checks and uses up the second factor, starts a session, and accepts an invitation if there is one.
     pub(super) async fn enter(
+        &self,
+        who: &Presence,
+        known: Recognised,
+        shown: (&str, Option<&str>),
+        joining: Option<&Invitation<'_>>,
+    ) -> Result<Token, Error> {
+        let meant = (known.person.account.id, known.person.account.home);
+        let entered = self.try_enter(who, known, shown, joining).await;
+        let refusal = match &entered {
+            Err(Error::TotpRequired) => Some(Refusal::CodeMissing),
+            Err(Error::InvalidCredentials) => Some(Refusal::WrongCode),
+            _ => None,
+        };
+        if let Some(why) = refusal {
+            self.refused(vec![meant], why, who);
+        }
+        entered
+    }
+
+    async fn try_enter(
         &self,
         who: &Presence,
         Recognised { person, rehash }: Recognised,
         (password, totp): (&str, Option<&str>),
+        joining: Option<&Invitation<'_>>,
     ) -> Result<Token, Error> {
         let account = &person.account;
         let factor = self.second_factor(account, totp).await?;
@@ -110,14 +167,23 @@ impl Identity {
             tracing::warn!(user = %account.id, address = ?who.address, "sign-in refused: wrong code");
             return Err(Error::InvalidCredentials);
         }
-        let session = self.start_session(&mut change, account.id, who).await?;
+        let session = self
+            .start_session_by(&mut change, account.id, factor.kind(), who)
+            .await?;
+        if let Some(invitation) = joining {
+            self.join(&mut change, who, invitation, account.id).await?;
+        }
         change.commit().await?;
         Ok(session)
     }
 
     /// Sorts out which kind of second factor is shown. Backup codes are compared here, before any
     /// row is locked: that takes as long as a password.
-    async fn second_factor<'a>(&self, account: &Account, shown: Option<&'a str>) -> Result<Factor<'a>, Error> {
+    pub(super) async fn second_factor<'a>(
+        &self,
+        account: &Account,
+        shown: Option<&'a str>,
+    ) -> Result<Factor<'a>, Error> {
         if !account.totp_enabled {
             return Ok(Factor::None);
         }
@@ -139,7 +205,12 @@ impl Identity {
     }
 
     /// Uses the second factor up; `false` when it is wrong, used already, or missing after all.
-    async fn use_factor(&self, change: &mut Change, user: UserId, factor: &Factor<'_>) -> Result<bool, Error> {
+    pub(super) async fn use_factor(
+        &self,
+        change: &mut Change,
+        user: UserId,
+        factor: &Factor<'_>,
+    ) -> Result<bool, Error> {
         let totp = users::totp_locked(change.tx(), user)
             .await?
             .ok_or(Error::InvalidCredentials)?;
@@ -172,18 +243,31 @@ impl Identity {
         user: UserId,
         who: &Presence,
     ) -> Result<Token, Error> {
-        let token = Token::generate(SESSION_PREFIX);
-        let now = self.0.clock.now();
+        self.start_session_by(change, user, None, who).await
+    }
+
+    /// The same for who has shown a second factor. People of one realm get none at another's host.
+    async fn start_session_by(
+        &self,
+        change: &mut Change,
+        user: UserId,
+        factor: Option<SecondFactor>,
+        who: &Presence,
+    ) -> Result<Token, Error> {
+        let (token, now) = (new_session_token(), self.0.clock.now());
         let new = sessions::NewSession {
             id: SessionId::generate(),
             user,
-            realm: self.0.realm,
+            realm: self.realm_at(&who.host).await?,
             token: &token.hash(),
             now,
             idle_expires_at: after(now, IDLE_LIFE),
             expires_at: after(now, ABSOLUTE_LIFE),
         };
-        sessions::start(change.tx(), &new, who, after(now, -FORGET_AFTER)).await?;
+        if !sessions::start(change.tx(), &new, who, after(now, -FORGET_AFTER)).await? {
+            return Err(Error::OtherRealm);
+        }
+        sign_ins::succeeded(change.tx(), user, Proof::SignIn, factor, &Origin::from(who), now).await?;
         let facts = json!({"user": user});
         change
             .record(Record::new(events::SESSION_STARTED, new.id, facts.clone()).after(facts))
@@ -229,16 +313,24 @@ impl Identity {
         let Some(old) = session else {
             return Ok((ended, None));
         };
-        let token = Token::generate(SESSION_PREFIX);
-        let renewed = sessions::renew(tx, allowed, user, (old, &token.hash())).await?;
+        let token = new_session_token();
+        let renewed = sessions::renew(tx, allowed, user, (old, &token.hash()), None).await?;
         self.0.guesses.gave(&token);
         Ok((ended, renewed.then_some(token)))
     }
 
     pub(super) async fn signed_in(&self, token: Token, user: UserId, who: &Presence) -> Result<SignedIn, Error> {
         let me = self.me_of(user, who.loopback).await?;
-        Ok(SignedIn { token, me })
+        Ok(SignedIn {
+            token,
+            me,
+            since_last: None,
+        })
     }
+}
+
+pub(super) fn new_session_token() -> Token {
+    Token::generate(SESSION_PREFIX)
 }
 
 pub fn secret_place(user: UserId) -> Place {

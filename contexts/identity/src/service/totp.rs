@@ -10,6 +10,7 @@ use super::sign_in::secret_place;
 use crate::Identity;
 use crate::authz;
 use crate::error::Error;
+use crate::letters::Notice;
 use crate::store::users::{self, Secrets};
 
 const ISSUER: &str = "mPanel";
@@ -81,6 +82,7 @@ impl Identity {
         change
             .record(Record::new(events::TOTP_ENABLED, user, facts.clone()).after(facts))
             .await?;
+        self.tell(&mut change, &person.email, &Notice::TotpEnabled).await?;
         change.commit().await?;
         Ok((codes, token))
     }
@@ -106,6 +108,8 @@ impl Identity {
         let facts = json!({"user": user, "sessions_ended": ended});
         change
             .record(Record::new(events::TOTP_DISABLED, user, facts.clone()).before(facts))
+            .await?;
+        self.tell(&mut change, &person.account.email, &Notice::TotpDisabled)
             .await?;
         change.commit().await?;
         Ok(token)

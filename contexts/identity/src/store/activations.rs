@@ -13,12 +13,12 @@ pub async fn invite(
     realm: RealmId,
     home: TenantId,
     (email, name): (&EmailAddress, &str),
-    (token, expires_at): (&TokenHash, Timestamp),
+    (token, mailed, expires_at): (&TokenHash, &TokenHash, Timestamp),
     now: Timestamp,
 ) -> Result<(UserId, bool), mpanel_pg::Error> {
     let row = sqlx::query!(
         r#"select user_id as "user_id!", active as "active!"
-           from identity.invite($1, $2, $3, $4, $5, $6, $7, $8, $9)"#,
+           from identity.invite($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
         UserId::generate().uuid(),
         realm.uuid(),
         home.uuid(),
@@ -26,6 +26,7 @@ pub async fn invite(
         email.normalised(),
         name,
         token.as_bytes(),
+        mailed.as_bytes(),
         Ts(expires_at) as _,
         Ts(now) as _,
     )
@@ -34,22 +35,36 @@ pub async fn invite(
     Ok((UserId::from_uuid(row.user_id), row.active))
 }
 
-/// Whom a token would activate, and the home of the account.
-pub async fn find(tx: &mut SpineTx, token: &TokenHash, now: Timestamp) -> Result<Option<(UserId, TenantId)>, Error> {
+/// Whom a token would activate.
+pub struct Found {
+    pub user: UserId,
+    /// The home of the account: the tenant that invites.
+    pub home: TenantId,
+    /// Whether the token went by mail, and so shows that the address is its holder's.
+    pub by_mail: bool,
+}
+
+pub async fn find(tx: &mut SpineTx, token: &TokenHash, now: Timestamp) -> Result<Option<Found>, Error> {
     let row = sqlx::query!(
-        "select user_id, tenant_id from identity.activations where token_hash = $1 and expires_at > $2",
+        r#"select user_id, tenant_id, token_hash <> $1 as "by_mail!" from identity.activations
+           where (token_hash = $1 or mail_token_hash = $1) and expires_at > $2"#,
         token.as_bytes(),
         Ts(now) as _,
     )
     .fetch_optional(tx.conn())
     .await?;
-    Ok(row.map(|row| (UserId::from_uuid(row.user_id), TenantId::from_uuid(row.tenant_id))))
+    Ok(row.map(|row| Found {
+        user: UserId::from_uuid(row.user_id),
+        home: TenantId::from_uuid(row.tenant_id),
+        by_mail: row.by_mail,
+    }))
 }
 
-/// Uses a token up; of two that come together one gets `false`.
+/// Uses a token up, and the other one with it; of two that come together one gets `false`.
 pub async fn take(tx: &mut TenantTx, token: &TokenHash, now: Timestamp) -> Result<bool, Error> {
     let done = sqlx::query!(
-        "delete from identity.activations where tenant_id = $1 and token_hash = $2 and expires_at > $3",
+        "delete from identity.activations
+         where tenant_id = $1 and (token_hash = $2 or mail_token_hash = $2) and expires_at > $3",
         tx.tenant().uuid(),
         token.as_bytes(),
         Ts(now) as _,

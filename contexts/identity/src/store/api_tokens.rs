@@ -1,75 +1,126 @@
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use mpanel_authz::{Allowed, actions};
 use mpanel_crypto::TokenHash;
-use mpanel_kernel::ids::{ApiTokenId, TenantId, UserId};
+use mpanel_kernel::ids::{ApiTokenId, ServiceAccountId, TenantId, UserId};
 use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::{SpineTx, TenantTx, Ts, Tx};
 
 use crate::authz;
-use crate::domain::ApiToken;
+use crate::domain::{ApiToken, Networks, TokenFacts};
 use crate::error::Error;
+
+/// Whose a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    Person(UserId),
+    Service(ServiceAccountId),
+}
 
 /// Whose token it is, for which tenant and what.
 pub struct Found {
     pub id: ApiTokenId,
-    pub user: UserId,
+    pub holder: Holder,
     pub tenant: TenantId,
     pub scopes: Vec<String>,
+    /// Lists of networks; the caller has to be in each.
+    pub networks: [Networks; 2],
     pub totp_enabled: bool,
     /// It was not used for a while, and now is.
     pub marked: bool,
 }
 
-/// Looks a token up and marks it as used: the one query of each request of a program.
+/// Looks a token up and marks it as used: the one query of each request of a program. Those of a service account that
+/// is disabled are none.
 pub async fn find(
     tx: &mut SpineTx,
     token: &TokenHash,
+    address: Option<IpAddr>,
     now: Timestamp,
     used_before: Timestamp,
 ) -> Result<Option<Found>, Error> {
     let row = sqlx::query!(
         r#"with used as (
-               update identity.api_tokens set last_used_at = $2
+               update identity.api_tokens set last_used_at = $2, last_used_address = $4
                where token_hash = $1 and expires_at > $2 and (last_used_at is null or last_used_at <= $3)
                returning 1
            )
-           select t.id, t.user_id, t.tenant_id, t.scopes, u.totp_secret is not null as "totp!",
+           select t.id, t.user_id, t.service_id, t.tenant_id, t.scopes, t.allowed_networks,
+                  s.allowed_networks as "service_networks?", coalesce(u.totp_secret is not null, false) as "totp!",
                   exists(select from used) as "marked!"
-           from identity.api_tokens t join identity.users u on u.id = t.user_id
-           where t.token_hash = $1 and t.expires_at > $2"#,
+           from identity.api_tokens t
+           left join identity.users u on u.id = t.user_id
+           left join identity.service_accounts s
+               on s.tenant_id = t.tenant_id and s.id = t.service_id and s.disabled_at is null
+           where t.token_hash = $1 and t.expires_at > $2 and (u.id is not null or s.id is not null)"#,
         token.as_bytes(),
         Ts(now) as _,
         Ts(used_before) as _,
+        address.map(|address| address.to_string()),
     )
     .fetch_optional(tx.conn())
     .await?;
-    Ok(row.map(|row| Found {
+    let Some(row) = row else { return Ok(None) };
+    let holder = match (row.user_id, row.service_id) {
+        (Some(user), _) => Holder::Person(UserId::from_uuid(user)),
+        (None, Some(account)) => Holder::Service(ServiceAccountId::from_uuid(account)),
+        // A constraint keeps such rows out.
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(Found {
         id: ApiTokenId::from_uuid(row.id),
-        user: UserId::from_uuid(row.user_id),
+        holder,
         tenant: TenantId::from_uuid(row.tenant_id),
         scopes: row.scopes,
+        networks: [
+            Networks::stored(&row.allowed_networks),
+            Networks::stored(&row.service_networks.unwrap_or_default()),
+        ],
         totp_enabled: row.totp,
         marked: row.marked,
     }))
 }
 
+/// Adds a token of a person.
 pub async fn create(
     tx: &mut TenantTx,
     _allowed: &Allowed<authz::ApiToken, actions::Create>,
     token: &ApiToken,
     hash: &TokenHash,
 ) -> Result<(), Error> {
+    insert(tx, Holder::Person(token.user), &token.facts, hash).await
+}
+
+/// Adds a token of a service account of the transaction's tenant.
+pub async fn create_for_service(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::ServiceAccount, actions::ManageAccess>,
+    account: ServiceAccountId,
+    token: &TokenFacts,
+    hash: &TokenHash,
+) -> Result<(), Error> {
+    insert(tx, Holder::Service(account), token, hash).await
+}
+
+async fn insert(tx: &mut TenantTx, holder: Holder, token: &TokenFacts, hash: &TokenHash) -> Result<(), Error> {
+    let (user, service) = match holder {
+        Holder::Person(user) => (Some(user.uuid()), None),
+        Holder::Service(account) => (None, Some(account.uuid())),
+    };
     sqlx::query!(
         "insert into identity.api_tokens
-             (tenant_id, id, user_id, name, prefix, token_hash, scopes, created_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             (tenant_id, id, user_id, service_id, name, prefix, token_hash, scopes, allowed_networks, created_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         tx.tenant().uuid(),
         token.id.uuid(),
-        token.user.uuid(),
+        user,
+        service,
         token.name,
         token.prefix,
         hash.as_bytes(),
         &token.scopes,
+        &token.networks.texts(),
         Ts(token.created_at) as _,
         Ts(token.expires_at) as _,
     )
@@ -78,46 +129,107 @@ pub async fn create(
     Ok(())
 }
 
-/// Tokens for the transaction's tenant; only those of `user`, if given.
+/// Tokens of people for the transaction's tenant; only those of `user`, if given.
 pub async fn list(tx: &mut TenantTx, user: Option<UserId>, page: PageRequest) -> Result<Vec<ApiToken>, Error> {
-    select(tx, user, None, page).await
+    let rows = select(
+        tx,
+        Wanted {
+            user,
+            ..Wanted::default()
+        },
+        page,
+    )
+    .await?;
+    Ok(rows.into_iter().filter_map(of_person).collect())
 }
 
-/// A token for the transaction's tenant, whosever it is.
+/// A token of a person for the transaction's tenant, whoever that is.
 pub async fn get(tx: &mut TenantTx, id: ApiTokenId) -> Result<Option<ApiToken>, Error> {
-    Ok(select(tx, None, Some(id), PageRequest::default()).await?.pop())
+    let wanted = Wanted {
+        id: Some(id),
+        ..Wanted::default()
+    };
+    Ok(select(tx, wanted, PageRequest::default())
+        .await?
+        .pop()
+        .and_then(of_person))
+}
+
+/// Tokens of a service account.
+pub async fn list_of_service(
+    tx: &mut TenantTx,
+    account: ServiceAccountId,
+    page: PageRequest,
+) -> Result<Vec<TokenFacts>, Error> {
+    let wanted = Wanted {
+        service: Some(account),
+        ..Wanted::default()
+    };
+    let rows = select(tx, wanted, page).await?;
+    Ok(rows.into_iter().map(|(_, facts)| facts).collect())
+}
+
+/// A token of a service account.
+pub async fn get_of_service(
+    tx: &mut TenantTx,
+    account: ServiceAccountId,
+    id: ApiTokenId,
+) -> Result<Option<TokenFacts>, Error> {
+    let wanted = Wanted {
+        service: Some(account),
+        id: Some(id),
+        ..Wanted::default()
+    };
+    let mut rows = select(tx, wanted, PageRequest::default()).await?;
+    Ok(rows.pop().map(|(_, facts)| facts))
+}
+
+/// Which tokens; without `service` it is people's.
+#[derive(Default)]
+struct Wanted {
+    user: Option<UserId>,
+    service: Option<ServiceAccountId>,
+    id: Option<ApiTokenId>,
+}
+
+fn of_person((user, facts): (Option<UserId>, TokenFacts)) -> Option<ApiToken> {
+    Some(ApiToken { user: user?, facts })
 }
 
 async fn select(
     tx: &mut TenantTx,
-    user: Option<UserId>,
-    only: Option<ApiTokenId>,
+    wanted: Wanted,
     page: PageRequest,
-) -> Result<Vec<ApiToken>, Error> {
+) -> Result<Vec<(Option<UserId>, TokenFacts)>, Error> {
     let rows = sqlx::query!(
-        r#"select id, user_id, name, prefix, scopes, created_at as "created_at: Ts", expires_at as "expires_at: Ts",
-                  last_used_at as "last_used_at: Ts"
+        r#"select id, user_id, name, prefix, scopes, allowed_networks, created_at as "created_at: Ts",
+                  expires_at as "expires_at: Ts", last_used_at as "last_used_at: Ts", last_used_address
            from identity.api_tokens
-           where tenant_id = $1 and ($2::uuid is null or user_id = $2)
-             and ($3::uuid is null or id = $3) and ($4::uuid is null or id > $4)
-           order by id limit $5"#,
+           where tenant_id = $1 and ($2::uuid is null or user_id = $2) and service_id is not distinct from $3
+             and ($4::uuid is null or id = $4) and ($5::uuid is null or id > $5)
+           order by id limit $6"#,
         tx.tenant().uuid(),
-        user.map(UserId::uuid) as _,
-        only.map(ApiTokenId::uuid) as _,
+        wanted.user.map(UserId::uuid) as _,
+        wanted.service.map(ServiceAccountId::uuid) as _,
+        wanted.id.map(ApiTokenId::uuid) as _,
         page.after,
         page.fetch(),
     )
     .fetch_all(tx.conn())
     .await?;
-    let tokens = rows.into_iter().map(|row| ApiToken {
-        id: ApiTokenId::from_uuid(row.id),
-        user: UserId::from_uuid(row.user_id),
-        name: row.name,
-        prefix: row.prefix,
-        scopes: row.scopes,
-        created_at: row.created_at.0,
-        expires_at: row.expires_at.0,
-        last_used_at: row.last_used_at.map(|at| at.0),
+    let tokens = rows.into_iter().map(|row| {
+        let facts = TokenFacts {
+            id: ApiTokenId::from_uuid(row.id),
+            name: row.name,
+            prefix: row.prefix,
+            scopes: row.scopes,
+            networks: Networks::stored(&row.allowed_networks),
+            created_at: row.created_at.0,
+            expires_at: row.expires_at.0,
+            last_used_at: row.last_used_at.map(|at| at.0),
+            last_used_address: row.last_used_address.and_then(|address| address.parse().ok()),
+        };
+        (row.user_id.map(UserId::from_uuid), facts)
     });
     Ok(tokens.collect())
 }
@@ -129,13 +241,50 @@ pub async fn delete(
     id: ApiTokenId,
 ) -> Result<bool, Error> {
     let done = sqlx::query!(
-        "delete from identity.api_tokens where tenant_id = $1 and id = $2",
+        "delete from identity.api_tokens where tenant_id = $1 and id = $2 and service_id is null",
         tx.tenant().uuid(),
         id.uuid(),
     )
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Removes a token of a service account; `false` when there is none such.
+pub async fn delete_of_service(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::ServiceAccount, actions::ManageAccess>,
+    (account, id): (ServiceAccountId, ApiTokenId),
+) -> Result<bool, Error> {
+    let done = sqlx::query!(
+        "delete from identity.api_tokens where tenant_id = $1 and id = $2 and service_id = $3",
+        tx.tenant().uuid(),
+        id.uuid(),
+        account.uuid(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Lets a token of a service account end sooner.
+pub async fn shorten(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::ServiceAccount, actions::ManageAccess>,
+    (account, id): (ServiceAccountId, ApiTokenId),
+    at: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "update identity.api_tokens set expires_at = least(expires_at, $4)
+         where tenant_id = $1 and id = $2 and service_id = $3",
+        tx.tenant().uuid(),
+        id.uuid(),
+        account.uuid(),
+        Ts(at) as _,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// When a token, of whatever tenant, ends.

@@ -5,13 +5,13 @@ use mpanel_pg::{SpineTx, TenantTx, Ts, Tx};
 use crate::domain::RealmId;
 use crate::error::Error;
 
-/// Finds the one realm, or makes it at the very first start.
+/// Finds the realm without a brand, or makes it at the very first start.
 pub async fn plant(tx: &mut SpineTx, now: Timestamp) -> Result<RealmId, Error> {
     // Two servers that start at once must not make two.
     sqlx::query!("select pg_advisory_xact_lock(5, 1)")
         .execute(tx.conn())
         .await?;
-    let found = sqlx::query_scalar!("select id from identity.realms order by created_at limit 1")
+    let found = sqlx::query_scalar!("select id from identity.realms where brand is null order by created_at limit 1")
         .fetch_optional(tx.conn())
         .await?;
     if let Some(id) = found {

@@ -2,10 +2,10 @@ use jiff::Timestamp;
 use mpanel_authz::{Allowed, actions};
 use mpanel_crypto::TokenHash;
 use mpanel_kernel::ids::{SessionId, TenantId, UserId};
-use mpanel_pg::{SpineTx, TenantTx, Ts, Tx};
+use mpanel_pg::{PlatformTx, SpineTx, TenantTx, Ts, Tx};
 
 use crate::authz;
-use crate::domain::{Presence, RealmId, SessionInfo};
+use crate::domain::{Device, Presence, RealmId, SessionInfo};
 use crate::error::Error;
 
 /// A session that is about to start.
@@ -34,11 +34,14 @@ pub struct Found {
     pub user: UserId,
     pub home: TenantId,
     pub totp_enabled: bool,
+    /// When its person last showed who they are.
+    pub proven_at: Timestamp,
     /// It was not seen for a while, and now is.
     pub marked: bool,
 }
 
-/// Looks a session up by its token and marks it as seen: the one query of each request of a browser.
+/// Looks a session up by its token and marks it as seen: the one query of each request of a browser. It works at the
+/// host where it was started, as long as that host belongs to its realm; `realm` is that of hosts that belong to none.
 pub async fn find(
     tx: &mut SpineTx,
     realm: RealmId,
@@ -47,18 +50,21 @@ pub async fn find(
     at: Moments,
 ) -> Result<Option<Found>, Error> {
     let row = sqlx::query!(
-        r#"with seen as (
+        r#"with realm as (
+               select coalesce((select realm_id from identity.realm_hosts where host = $3), $1) as id
+           ), seen as (
                update identity.sessions
                set last_seen_at = $4, idle_expires_at = least($6, expires_at)
-               where token_hash = $2 and realm_id = $1 and host = $3 and ended_at is null
+               where token_hash = $2 and realm_id = (select id from realm) and host = $3 and ended_at is null
                  and idle_expires_at > $4 and expires_at > $4 and last_seen_at <= $5
                returning 1
            )
-           select s.user_id, s.tenant_id, u.totp_secret is not null as "totp!", exists(select from seen) as "marked!"
+           select s.user_id, s.tenant_id, u.totp_secret is not null as "totp!", s.proven_at as "proven_at: Ts",
+                  exists(select from seen) as "marked!"
            from identity.sessions s
            join identity.users u on u.tenant_id = s.tenant_id and u.id = s.user_id
-           where s.token_hash = $2 and s.realm_id = $1 and s.host = $3 and s.ended_at is null
-             and s.idle_expires_at > $4 and s.expires_at > $4"#,
+           where s.token_hash = $2 and s.realm_id = (select id from realm) and u.realm_id = s.realm_id and s.host = $3
+             and s.ended_at is null and s.idle_expires_at > $4 and s.expires_at > $4"#,
         realm.uuid(),
         token.as_bytes(),
         host,
@@ -72,6 +78,7 @@ pub async fn find(
         user: UserId::from_uuid(row.user_id),
         home: TenantId::from_uuid(row.tenant_id),
         totp_enabled: row.totp,
+        proven_at: row.proven_at.0,
         marked: row.marked,
     }))
 }
@@ -94,8 +101,8 @@ pub async fn by_token(tx: &mut SpineTx, token: &TokenHash) -> Result<Option<(Ses
 }
 
 /// Starts a session in the user's home tenant, and forgets the user's sessions that expired before
-/// `forget`.
-pub async fn start(tx: &mut TenantTx, new: &NewSession<'_>, who: &Presence, forget: Timestamp) -> Result<(), Error> {
+/// `forget`; `false` when the user is of another realm than where it would start.
+pub async fn start(tx: &mut TenantTx, new: &NewSession<'_>, who: &Presence, forget: Timestamp) -> Result<bool, Error> {
     sqlx::query!(
         "delete from identity.sessions where tenant_id = $1 and user_id = $2 and expires_at < $3",
         tx.tenant().uuid(),
@@ -104,11 +111,12 @@ pub async fn start(tx: &mut TenantTx, new: &NewSession<'_>, who: &Presence, forg
     )
     .execute(tx.conn())
     .await?;
-    sqlx::query!(
+    let done = sqlx::query!(
         "insert into identity.sessions
-             (tenant_id, id, user_id, realm_id, token_hash, host, created_at, last_seen_at,
+             (tenant_id, id, user_id, realm_id, token_hash, host, created_at, last_seen_at, proven_at,
               idle_expires_at, expires_at, address, user_agent)
-         values ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11)",
+         select u.tenant_id, $2, u.id, u.realm_id, $5, $6, $7, $7, $7, $8, $9, $10, $11
+         from identity.users u where u.tenant_id = $1 and u.id = $3 and u.realm_id = $4",
         tx.tenant().uuid(),
         new.id.uuid(),
         new.user.uuid(),
@@ -123,7 +131,7 @@ pub async fn start(tx: &mut TenantTx, new: &NewSession<'_>, who: &Presence, forg
     )
     .execute(tx.conn())
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// The user's living sessions, newest first.
@@ -135,8 +143,8 @@ pub async fn list(
 ) -> Result<Vec<SessionInfo>, Error> {
     let rows = sqlx::query!(
         r#"select id, created_at as "created_at: Ts", last_seen_at as "last_seen_at: Ts",
-                  least(idle_expires_at, expires_at) as "expires_at!: Ts", address, user_agent,
-                  coalesce(token_hash = $3, false) as "current!"
+                  least(idle_expires_at, expires_at) as "expires_at!: Ts", address, host,
+                  user_agent, coalesce(token_hash = $3, false) as "current!"
            from identity.sessions
            where tenant_id = $1 and user_id = $2 and ended_at is null and idle_expires_at > $4 and expires_at > $4
            order by id desc limit 200"#,
@@ -153,6 +161,8 @@ pub async fn list(
         last_seen_at: row.last_seen_at.0,
         expires_at: row.expires_at.0,
         address: row.address.and_then(|address| address.parse().ok()),
+        host: row.host,
+        device: Device::of(&row.user_agent),
         user_agent: row.user_agent,
         current: row.current,
     });
@@ -186,20 +196,23 @@ pub async fn end_replaced(tx: &mut TenantTx, user: UserId, session: SessionId, n
     Ok(done.rows_affected() == 1)
 }
 
-/// Gives a living session of the user another token; `false` when there is none such.
+/// Gives a living session of the user another token, and with `proven` notes that its person has shown who they are;
+/// `false` when there is none such.
 pub async fn renew(
     tx: &mut TenantTx,
     _allowed: &Allowed<authz::Account, actions::Modify>,
     user: UserId,
     (old, new): (&TokenHash, &TokenHash),
+    proven: Option<Timestamp>,
 ) -> Result<bool, Error> {
     let done = sqlx::query!(
-        "update identity.sessions set token_hash = $4
+        "update identity.sessions set token_hash = $4, proven_at = coalesce($5, proven_at)
          where tenant_id = $1 and user_id = $2 and token_hash = $3 and ended_at is null",
         tx.tenant().uuid(),
         user.uuid(),
         old.as_bytes(),
         new.as_bytes(),
+        proven.map(Ts) as _,
     )
     .execute(tx.conn())
     .await?;
@@ -214,13 +227,53 @@ pub async fn end_others(
     keep: Option<&TokenHash>,
     now: Timestamp,
 ) -> Result<u64, Error> {
+    end_many(tx, user, keep, now).await
+}
+
+/// The same for who asks for nothing else.
+pub async fn end_own(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::Session, actions::Delete>,
+    user: UserId,
+    keep: Option<&TokenHash>,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    end_many(tx, user, keep, now).await
+}
+
+/// Ends all sessions of somebody else; returns how many.
+pub async fn end_of_another(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::Person, actions::ManageAccess>,
+    user: UserId,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    end_many(tx, user, None, now).await
+}
+
+async fn end_many(tx: &mut TenantTx, user: UserId, keep: Option<&TokenHash>, now: Timestamp) -> Result<u64, Error> {
     let done = sqlx::query!(
         "update identity.sessions set ended_at = $4
-         where tenant_id = $1 and user_id = $2 and ended_at is null and token_hash is distinct from $3",
+         where tenant_id = $1 and user_id = $2 and ended_at is null and expires_at > $4 and idle_expires_at > $4
+           and token_hash is distinct from $3",
         tx.tenant().uuid(),
         user.uuid(),
         keep.map(TokenHash::as_bytes) as _,
         Ts(now) as _,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Forgets sessions, of whomever, that expired before; at most so many, and returns how many.
+pub async fn forget(tx: &mut PlatformTx, before: Timestamp, most: i64) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        "delete from identity.sessions s using (
+             select tenant_id, id from identity.sessions where expires_at < $1 limit $2
+         ) old where s.tenant_id = old.tenant_id and s.id = old.id",
+        Ts(before) as _,
+        most,
     )
     .execute(tx.conn())
     .await?;

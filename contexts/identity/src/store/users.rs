@@ -23,19 +23,28 @@ pub struct Totp {
     pub last_step: Option<u64>,
 }
 
-/// Accounts of one address that are tried when somebody signs in: each costs as much as a password does.
+/// Accounts of one address that are tried when somebody signs in: each costs as much as a password does. Half of them are
+/// those to which somebody signed in last; the others are drawn, so that whoever keeps eight accounts of one address busy
+/// can keep the ninth waiting, but never out.
 const TRIED: i64 = 8;
 
-/// The activated accounts of an address, those first to which somebody signed in last.
+/// The activated accounts of an address that are tried: first those of who has shown that it is theirs, then those to which
+/// somebody signed in last.
 pub async fn by_email(tx: &mut SpineTx, realm: RealmId, email: &EmailAddress) -> Result<Vec<Secrets>, Error> {
     let rows = sqlx::query!(
-        r#"select u.id, u.tenant_id, u.email, u.name, u.password_hash, u.totp_secret is not null as "totp!"
-           from identity.users u
-           where u.realm_id = $1 and u.email_normalised = $2 and u.password_hash is not null
-           order by greatest(u.activated_at, (
-               select max(s.last_seen_at) from identity.sessions s
-               where s.tenant_id = u.tenant_id and s.user_id = u.id)) desc, u.id
-           limit $3"#,
+        r#"with known as (
+               select u.id, row_number() over (order by u.email_proven_at is null, greatest(u.activated_at, (
+                   select max(s.last_seen_at) from identity.sessions s
+                   where s.tenant_id = u.tenant_id and s.user_id = u.id)) desc, u.id) as place
+               from identity.users u
+               where u.realm_id = $1 and u.email_normalised = $2 and u.password_hash is not null
+           ), tried as (
+               select id, place from known order by case when place <= $3::bigint / 2 then 0 else random() end
+               limit $3::bigint
+           )
+           select u.id, u.tenant_id, u.email, u.name, u.password_hash, u.email_proven_at is not null as "proven!",
+                  u.totp_secret is not null as "totp!"
+           from tried t join identity.users u on u.id = t.id order by t.place"#,
         realm.uuid(),
         email.normalised(),
         TRIED,
@@ -48,6 +57,7 @@ pub async fn by_email(tx: &mut SpineTx, realm: RealmId, email: &EmailAddress) ->
             home: TenantId::from_uuid(row.tenant_id),
             email: row.email,
             name: row.name,
+            email_proven: row.proven,
             totp_enabled: row.totp,
         },
         password_hash: row.password_hash,
@@ -55,9 +65,22 @@ pub async fn by_email(tx: &mut SpineTx, realm: RealmId, email: &EmailAddress) ->
     Ok(accounts.collect())
 }
 
+/// Whether the account was made in the transaction's tenant.
+pub async fn is_at_home(tx: &mut TenantTx, user: UserId) -> Result<bool, Error> {
+    let found = sqlx::query_scalar!(
+        r#"select exists (select from identity.users where tenant_id = $1 and id = $2) as "found!""#,
+        tx.tenant().uuid(),
+        user.uuid(),
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(found)
+}
+
 pub async fn by_id(tx: &mut SpineTx, user: UserId) -> Result<Option<Secrets>, Error> {
     let row = sqlx::query!(
-        r#"select id, tenant_id, email, name, password_hash, totp_secret is not null as "totp!"
+        r#"select id, tenant_id, email, name, password_hash, email_proven_at is not null as "proven!",
+                  totp_secret is not null as "totp!"
            from identity.users where id = $1"#,
         user.uuid(),
     )
@@ -69,6 +92,7 @@ pub async fn by_id(tx: &mut SpineTx, user: UserId) -> Result<Option<Secrets>, Er
             home: TenantId::from_uuid(row.tenant_id),
             email: row.email,
             name: row.name,
+            email_proven: row.proven,
             totp_enabled: row.totp,
         },
         password_hash: row.password_hash,

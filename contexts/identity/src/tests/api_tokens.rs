@@ -16,6 +16,7 @@ fn new(scopes: &[&str]) -> NewApiToken {
         name: "deploy".to_owned(),
         scopes: scopes.iter().map(ToString::to_string).collect(),
         expires_at: None,
+        allowed_networks: Vec::new(),
     }
 }
 
@@ -41,7 +42,7 @@ async fn a_token_is_shown_once_and_only_its_hash_is_stored() {
         .await
         .unwrap();
     let secret = created.secret.unwrap();
-    assert!(secret.reveal().starts_with("mpk_") && secret.reveal().starts_with(&created.token.0.prefix));
+    assert!(secret.reveal().starts_with("mpk_") && secret.reveal().starts_with(&created.token.0.facts.prefix));
     assert!(!everything(&world.db).await.contains(secret.reveal()));
     let who = authenticate(&world, secret.reveal()).await.unwrap();
     assert_eq!((who.user, who.tenant, who.bound), (ada, customer, true));
@@ -56,8 +57,8 @@ async fn a_token_is_shown_once_and_only_its_hash_is_stored() {
         .unwrap()
         .items;
     assert_eq!(list.len(), 1);
-    assert_eq!(list[0].0.last_used_at, Some(world.clock.now()));
-    let life = list[0].0.expires_at.duration_since(world.clock.now());
+    assert_eq!(list[0].0.facts.last_used_at, Some(world.clock.now()));
+    let life = list[0].0.facts.expires_at.duration_since(world.clock.now());
     assert_eq!(life, SignedDuration::from_hours(90 * 24), "by default");
     assert_eq!(audited(&world.db, "identity.api_token.created").await, 1);
 }
@@ -78,7 +79,11 @@ async fn a_token_ends_when_it_expires_and_at_once_when_it_is_revoked() {
         "identity.credential.invalid"
     );
     assert!(authenticate(&world, long_secret.reveal()).await.is_ok());
-    world.identity.delete_api_token(&cx, long.token.0.id).await.unwrap();
+    world
+        .identity
+        .delete_api_token(&cx, long.token.0.facts.id)
+        .await
+        .unwrap();
     assert_eq!(
         code(authenticate(&world, long_secret.reveal()).await),
         "identity.credential.invalid"
@@ -125,7 +130,7 @@ async fn v8_3_1_a_token_makes_no_token_that_could_do_more_or_lives_longer() {
         .await
         .unwrap();
     let actor = Actor::Token {
-        token: first.token.0.id,
+        token: first.token.0.facts.id,
         user: ada,
     };
     let cx = world.cx_as(actor, customer, Some(&scopes));
@@ -138,14 +143,14 @@ async fn v8_3_1_a_token_makes_no_token_that_could_do_more_or_lives_longer() {
         .create_api_token(&cx, new(&["identity.session:list", "identity.session:*"]))
         .await
         .unwrap();
-    assert_eq!(second.token.0.expires_at, ends);
+    assert_eq!(second.token.0.facts.expires_at, ends);
     let mut longer = new(&["identity.session:list"]);
     longer.expires_at = Some(ends + SignedDuration::from_secs(1));
     let refused = world.identity.create_api_token(&cx, longer).await;
     assert_eq!(code(refused), "identity.api_token.bad_expiry");
     let nothing = world.cx_as(
         Actor::Token {
-            token: first.token.0.id,
+            token: first.token.0.facts.id,
             user: ada,
         },
         customer,
@@ -181,7 +186,7 @@ async fn v8_2_2_tokens_belong_to_one_person_in_one_tenant() {
             .await
             .unwrap();
         assert!(list.items.is_empty());
-        for id in [created.token.0.id, ApiTokenId::generate()] {
+        for id in [created.token.0.facts.id, ApiTokenId::generate()] {
             assert_eq!(
                 code(world.identity.delete_api_token(&cx, id).await),
                 "request.not_found"
@@ -217,7 +222,7 @@ async fn a_repeated_request_makes_one_token_and_shows_its_secret_once() {
     let cx = once(&world.cx(ada, customer));
     let first = world.identity.create_api_token(&cx, new(&["*"])).await.unwrap();
     let second = world.identity.create_api_token(&cx, new(&["*"])).await.unwrap();
-    assert_eq!(first.token.0.id, second.token.0.id);
+    assert_eq!(first.token.0.facts.id, second.token.0.facts.id);
     assert!(first.secret.is_some() && second.secret.is_none());
 }
 
@@ -229,7 +234,7 @@ async fn owners_of_a_tenant_see_and_revoke_the_tokens_of_others_there() {
     let bob = bob.me.account.id;
     let of_bob = world.cx(bob, customer);
     let created = world.identity.create_api_token(&of_bob, new(&["*"])).await.unwrap();
-    let (id, secret) = (created.token.0.id, created.secret.unwrap());
+    let (id, secret) = (created.token.0.facts.id, created.secret.unwrap());
     let list = async |cx: &OpCx, of: TokensOf| {
         let page = world.identity.list_api_tokens(cx, of, PageRequest::default()).await?;
         Ok::<_, Error>(page.items)

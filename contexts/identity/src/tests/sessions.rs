@@ -67,10 +67,7 @@ async fn a_session_works_only_at_the_host_where_it_was_started() {
     let session = world.sign_in(OWNER, PASSWORD, None).await.unwrap().token;
     let presented = Presented::Session(session);
     assert!(world.look_up(&presented, false).await.is_ok());
-    let mut tx = world.db.spine().await.unwrap();
-    let elsewhere = world
-        .identity
-        .authenticate(&mut tx, &presented, "other.example.com", false);
+    let elsewhere = world.look_up_at(&presented, "other.example.com", None, false);
     assert_eq!(code(elsewhere.await), "identity.credential.invalid");
 }
 
@@ -142,4 +139,87 @@ async fn sessions_long_expired_are_forgotten() {
     world.sign_in(OWNER, PASSWORD, None).await.unwrap();
     let count = super::store::memberships::number(&world.db, "select count(*) from identity.sessions").await;
     assert_eq!(count, 1);
+}
+
+#[tokio::test]
+async fn asvs_7_4_3_a_person_ends_all_sessions_or_all_others() {
+    let world = World::claimed().await;
+    let customer = world.customer().await;
+    let ada = world.member("ada@example.com", customer, Role::Viewer).await;
+    let bob = world.member("bob@example.com", customer, Role::Viewer).await;
+    let here = world.sign_in("ada@example.com", PASSWORD, None).await.unwrap();
+    let cx = world.cx(ada.me.account.id, customer);
+    let keep = here.token.hash();
+    assert_eq!(world.identity.end_sessions(&cx, Some(&keep)).await.unwrap(), 1);
+    assert_eq!(
+        code(world.authenticate(&ada.token).await),
+        "identity.credential.invalid"
+    );
+    assert!(world.authenticate(&here.token).await.is_ok());
+    assert_eq!(world.identity.end_sessions(&cx, None).await.unwrap(), 1);
+    assert_eq!(
+        code(world.authenticate(&here.token).await),
+        "identity.credential.invalid"
+    );
+    assert!(world.authenticate(&bob.token).await.is_ok(), "and nobody else's");
+    assert_eq!(audited(&world.db, "identity.session.all_ended").await, 2);
+}
+
+#[tokio::test]
+async fn asvs_7_4_5_a_tenant_ends_the_sessions_of_its_people() {
+    let world = World::claimed().await;
+    let (customer, other) = (world.customer().await, world.customer().await);
+    let ada = world.member("ada@example.com", customer, Role::Owner).await;
+    let bob = world.member("bob@example.com", customer, Role::Viewer).await;
+    let eve = world.member("eve@example.com", other, Role::Owner).await;
+    let owner = world.owner_cx(ada.me.account.id, customer);
+    assert_eq!(
+        world.identity.end_sessions_of(&owner, bob.me.account.id).await.unwrap(),
+        1
+    );
+    assert_eq!(
+        code(world.authenticate(&bob.token).await),
+        "identity.credential.invalid"
+    );
+    let viewer = world.cx(bob.me.account.id, customer);
+    let refused = world.identity.end_sessions_of(&viewer, ada.me.account.id).await;
+    assert_eq!(code(refused), "request.forbidden");
+    let foreign = world.identity.end_sessions_of(&owner, eve.me.account.id).await;
+    assert_eq!(code(foreign), "request.not_found", "whose account is at home elsewhere");
+    let admin = world.admin_cx(bob.me.account.id, customer);
+    let refused = world.identity.end_sessions_of(&admin, ada.me.account.id).await;
+    assert_eq!(code(refused), "identity.session.owners");
+    assert!(world.authenticate(&ada.token).await.is_ok() && world.authenticate(&eve.token).await.is_ok());
+}
+
+#[tokio::test]
+async fn sessions_of_people_who_never_come_back_are_forgotten_too() {
+    let world = World::claimed().await;
+    let retention = crate::reconcile::Retention(world.identity.clone());
+    let count = async || super::store::memberships::number(&world.db, "select count(*) from identity.sessions").await;
+    world.clock.advance(SignedDuration::from_hours(24 * 36));
+    mpanel_jobs::Reconciler::pass(&retention).await.unwrap();
+    assert_eq!(count().await, 1, "expired for less than thirty days");
+    world.clock.advance(SignedDuration::from_hours(24 * 2));
+    mpanel_jobs::Reconciler::pass(&retention).await.unwrap();
+    assert_eq!(count().await, 0);
+}
+
+#[tokio::test]
+async fn a_list_of_sessions_says_by_what_and_where() {
+    let world = World::claimed().await;
+    let mut who = super::support::presence();
+    who.user_agent = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.1 Safari/605.1.15".to_owned();
+    let given = super::support::sign_in(OWNER, PASSWORD, None);
+    let user = world.identity.sign_in(&who, given).await.unwrap().me.account.id;
+    let list = world
+        .identity
+        .list_sessions(&world.cx(user, world.platform()), None)
+        .await
+        .unwrap();
+    assert_eq!(
+        (list[0].device.browser, list[0].device.system),
+        (Some("Safari"), Some("macOS"))
+    );
+    assert_eq!(list[0].host, super::support::HOST);
 }

@@ -2,7 +2,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{Actor, OpCx, OpCxParts, Permissions, Role, Scopes, TenantKind};
 use mpanel_crypto::{MasterKey, Token};
 use mpanel_events::{Spine, Vault};
@@ -16,10 +16,11 @@ use mpanel_tenancy_contract::Memberships as _;
 use mpanel_testkit::database::migrated;
 use tempfile::TempDir;
 
+use super::mailbox::Mailbox;
 use super::store::memberships::TestMemberships;
 use crate::domain::Presence;
 use crate::service::{Activate, Claim, SignIn, SignedIn};
-use crate::{Authenticated, Error, Identity, Presented, Settings};
+use crate::{Authenticated, Circumstances, Error, Identity, Ports, Presented, Settings};
 
 /// A context must not depend on another; its tables it needs all the same.
 const TENANCY: Migrations = Migrations {
@@ -46,6 +47,7 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     pub db: Db,
     pub memberships: Arc<TestMemberships>,
+    pub mailbox: Arc<Mailbox>,
     folder: TempDir,
 }
 
@@ -56,6 +58,15 @@ impl World {
     }
 
     pub async fn with_limits(per_address: u32, per_account: u32) -> Self {
+        Self::with(per_address, per_account, None).await
+    }
+
+    /// With an operator's file of leaked passwords.
+    pub async fn with_leaked(file: Option<PathBuf>) -> Self {
+        Self::with(1000, 1000, file).await
+    }
+
+    async fn with(per_address: u32, per_account: u32, leaked: Option<PathBuf>) -> Self {
         let modules = [
             mpanel_pg::FOUNDATION,
             mpanel_events::MIGRATIONS,
@@ -75,16 +86,24 @@ impl World {
             logins_per_minute_address: per_address,
             logins_per_minute_account: per_account,
             guesses_burst: 1000,
+            step_up: SignedDuration::from_mins(10),
+            history_days: 90,
+            breached_passwords_file: leaked,
         };
         let shared: SharedClock = clock.clone();
-        let identity = Identity::open(spine, shared, memberships.clone(), settings)
-            .await
-            .unwrap();
+        let mailbox = Arc::new(Mailbox::default());
+        let ports = Ports {
+            memberships: memberships.clone(),
+            roster: memberships.clone(),
+            mail: mailbox.post(&spine, shared.clone()),
+        };
+        let identity = Identity::open(spine, shared, ports, settings).await.unwrap();
         Self {
             identity,
             clock,
             db,
             memberships,
+            mailbox,
             folder,
         }
     }
@@ -136,7 +155,10 @@ impl World {
             .invite(&mut tx, tenant, &address, "Ada", now)
             .await
             .unwrap();
-        self.memberships.join(&mut tx, invited.user, role.into(), now).await.unwrap();
+        self.memberships
+            .join(&mut tx, invited.user, role.into(), now)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         invited
     }
@@ -161,8 +183,23 @@ impl World {
     }
 
     pub async fn look_up(&self, presented: &Presented, passive: bool) -> Result<Authenticated, Error> {
+        self.look_up_at(presented, HOST, Some("203.0.113.7"), passive).await
+    }
+
+    pub async fn look_up_at(
+        &self,
+        presented: &Presented,
+        host: &str,
+        address: Option<&str>,
+        passive: bool,
+    ) -> Result<Authenticated, Error> {
+        let how = Circumstances {
+            host,
+            address: address.map(|address| address.parse().unwrap()),
+            passive,
+        };
         let mut tx = self.identity.0.spine.db().spine().await?;
-        let found = self.identity.authenticate(&mut tx, presented, HOST, passive).await?;
+        let found = self.identity.authenticate(&mut tx, presented, how).await?;
         tx.commit().await?;
         Ok(found)
     }
@@ -177,15 +214,35 @@ impl World {
         self.cx_with(Actor::User(user), tenant, Role::Owner, None)
     }
 
+    /// What the gate makes for an admin of the tenant.
+    pub fn admin_cx(&self, user: UserId, tenant: TenantId) -> OpCx {
+        self.cx_with(Actor::User(user), tenant, Role::Admin, None)
+    }
+
+    /// What the gate makes for an owner of the platform.
+    pub fn platform_cx(&self, user: UserId) -> OpCx {
+        let tenant = self.platform();
+        self.cx_of(Actor::User(user), (tenant, TenantKind::Platform), Role::Owner, None)
+    }
+
+    /// What the gate makes for an owner's token.
+    pub fn owner_cx_as(&self, actor: Actor, tenant: TenantId, scopes: &[&str]) -> OpCx {
+        self.cx_with(actor, tenant, Role::Owner, Some(scopes))
+    }
+
     pub fn cx_as(&self, actor: Actor, tenant: TenantId, scopes: Option<&[&str]>) -> OpCx {
         self.cx_with(actor, tenant, Role::Developer, scopes)
     }
 
     fn cx_with(&self, actor: Actor, tenant: TenantId, role: Role, scopes: Option<&[&str]>) -> OpCx {
+        self.cx_of(actor, (tenant, TenantKind::Customer), role, scopes)
+    }
+
+    fn cx_of(&self, actor: Actor, (tenant, kind): (TenantId, TenantKind), role: Role, scopes: Option<&[&str]>) -> OpCx {
         OpCx::new(OpCxParts {
             actor,
             tenant,
-            tenant_kind: TenantKind::Customer,
+            tenant_kind: kind,
             role: role.into(),
             scopes: scopes.map(|list| Scopes::stored(list.iter().map(ToString::to_string).collect())),
             assumed_from: None,

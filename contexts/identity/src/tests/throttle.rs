@@ -1,11 +1,10 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use mpanel_kernel::clock::ManualClock;
 
-use crate::domain::Network;
 use crate::Guesses;
+use crate::domain::Network;
 
 #[test]
 fn an_address_with_too_many_wrong_credentials_is_not_looked_up_for_new_ones() {

@@ -8,7 +8,7 @@ use super::support::{OWNER, PASSWORD, World, code};
 use crate::service::SignedIn;
 
 /// What an authenticator app shows `steps` half-minutes from now (RFC 6238).
-fn app(world: &World, secret: &str, steps: i64) -> String {
+pub fn app(world: &World, secret: &str, steps: i64) -> String {
     let key = data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
     let step = world.clock.now().as_second() / 30 + steps;
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &key);
@@ -28,15 +28,16 @@ pub async fn enrol(world: &World, who: &SignedIn, tenant: TenantId) -> Vec<Strin
     codes.iter().map(|code| code.to_string()).collect()
 }
 
-struct Enrolled {
-    world: World,
-    owner: SignedIn,
-    secret: String,
-    backup_codes: Vec<String>,
+/// An owner with a second factor, whose first code is used.
+pub struct Enrolled {
+    pub world: World,
+    pub owner: SignedIn,
+    pub secret: String,
+    pub backup_codes: Vec<String>,
 }
 
 impl Enrolled {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let world = World::new().await;
         let mut owner = world.claim().await;
         let cx = world.cx(owner.me.account.id, world.platform());

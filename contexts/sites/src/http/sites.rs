@@ -234,7 +234,7 @@ pub async fn update(
 }
 
 /// Begins to remove a site with its domains, records, certificates and files.
-#[utoipa::path(delete, path = "/sites/{site_id}", operation_id = "sites_delete", tag = "sites",
+#[utoipa::path(delete, path = "/sites/{site_id}", operation_id = "sites_delete", tag = "sites", extensions(("x-step-up" = json!(true))),
     params(("site_id" = String, Path)),
     responses((status = 202, body = StartedDto), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
 pub async fn delete(sites: State, Cx(cx): Cx, Ids(id): Ids<SiteId>) -> Result<impl IntoResponse + use<>> {

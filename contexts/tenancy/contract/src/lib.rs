@@ -9,6 +9,7 @@ mod members;
 mod metering;
 mod names;
 mod resources;
+mod roster;
 mod suspension;
 
 pub use below::Below;
@@ -18,6 +19,7 @@ pub use members::{Acting, Membership, Memberships, TenantSummary};
 pub use metering::{Metering, MeteringError, Month};
 pub use names::{ClaimKind, NameClaims, NameError};
 pub use resources::{Described, Item, ItemKind, Resources, Subject};
+pub use roster::Roster;
 pub use suspension::Suspensions;
 
 /// Events that tenancy emits.

@@ -76,4 +76,11 @@ pub trait Memberships: Send + Sync + 'static {
     /// # Errors
     /// When the database is away.
     async fn hand_over(&self, tx: &mut TenantTx, from: UserId, to: UserId) -> Result<(), Error>;
+
+    /// Takes the membership that a program has in the transaction's tenant away, if there is one, in the caller's
+    /// transaction; the caller records the event. People leave by tenancy's own rules.
+    ///
+    /// # Errors
+    /// When the database is away.
+    async fn leave(&self, tx: &mut TenantTx, program: UserId) -> Result<(), Error>;
 }

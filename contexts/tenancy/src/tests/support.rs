@@ -45,7 +45,7 @@ impl Accounts for FakeAccounts {
         email: &EmailAddress,
         name: &str,
         now: Timestamp,
-    ) -> Result<Invited, mpanel_pg::Error> {
+    ) -> Result<Invited, mpanel_events::Error> {
         let mut accounts = self.0.lock().unwrap();
         let entry = accounts
             .entry(email.normalised())
@@ -123,7 +123,6 @@ impl World {
     }
 
     pub(crate) fn parts(&self, tenant: TenantId, kind: TenantKind, role: Role) -> OpCxParts {
-
         OpCxParts {
             actor: Actor::User(UserId::from_uuid(tenant.uuid())),
             tenant,

@@ -8,11 +8,12 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{Permissions, Role, TenantKind};
+use mpanel_client_mailer::{Brand, FileMailer, Post, Sender};
 use mpanel_config::Rate;
 use mpanel_crypto::MasterKey;
 use mpanel_events::{Spine, Vault};
 use mpanel_http::{Cx, Gate};
-use mpanel_identity::{Identity, Settings};
+use mpanel_identity::{Identity, Ports, Settings};
 use mpanel_kernel::clock::{ManualClock, SharedClock};
 use mpanel_kernel::ids::TenantId;
 use mpanel_pg::Db;
@@ -24,6 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::gate::{SessionGate, StepUp};
 use crate::openapi::PREFIX;
+use crate::refusals::Refusals;
 
 pub const PASSWORD: &str = "correct horse battery staple";
 /// Where requests arrive that do not say otherwise: on the machine itself.
@@ -88,8 +90,16 @@ impl World {
             guesses_burst: BURST,
             step_up: SignedDuration::from_mins(10),
             history_days: 90,
+            breached_passwords_file: None,
         };
-        let identity = Identity::open(spine, shared.clone(), Arc::new(tenancy.clone()), settings)
+        let from = Sender::parse("panel@example.com").unwrap();
+        let mailer = Arc::new(FileMailer::new(folder.path().join("mail"), from));
+        let ports = Ports {
+            memberships: Arc::new(tenancy.clone()),
+            roster: Arc::new(tenancy.clone()),
+            mail: Post::new(&spine, shared.clone(), mailer, Brand::own("https://panel.example.com")),
+        };
+        let identity = Identity::open(spine.clone(), shared.clone(), ports, settings)
             .await
             .unwrap();
         let roles = [mpanel_tenancy::ROLES, mpanel_identity::ROLES].concat();
@@ -113,7 +123,11 @@ impl World {
             Arc::new(tenancy.clone()),
             Arc::new(Permissions::new(roles).unwrap().described(described)),
             shared.clone(),
-            (&rate, StepUp::of(&crate::openapi::document(), SignedDuration::from_mins(10))),
+            (
+                &rate,
+                StepUp::of(&crate::openapi::document(), SignedDuration::from_mins(10)),
+                Arc::new(Refusals::new(spine.clone(), &shared)),
+            ),
         ));
         let modules = [
             mpanel_tenancy::module(

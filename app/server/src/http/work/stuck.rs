@@ -20,6 +20,7 @@ impl Resource for StuckObjects {
 
 /// Of each reconciler: whoever has more begins with these.
 const MOST: u32 = 100;
+const RETRIED: &str = "spine.stuck_object.retried.v1";
 
 /// An object that cannot be brought to what is wanted.
 #[derive(Debug, Serialize, ToSchema)]
@@ -113,11 +114,14 @@ pub struct RetriedDto {
 /// Tries stuck objects now, rather than when they are due: one of them or all that the list shows.
 #[utoipa::path(post, path = "/stuck-objects/retry", operation_id = "stuck_objects_retry", tag = "spine",
     request_body = RetryDto,
-    responses((status = 200, body = RetriedDto), (status = 403, body = ProblemDocument)))]
+    responses((status = 200, body = RetriedDto), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument)))]
 pub async fn retry(state: State, Cx(cx): Cx, Json(which): Json<RetryDto>) -> Result<Json<RetriedDto>> {
     cx.authorize::<StuckObjects, _>(actions::Operate)?;
     let meant = |stuck: &StuckDto| which.subject.as_ref().is_none_or(|subject| *subject == stuck.subject);
     let stuck: Vec<StuckDto> = find(&state, &cx).await?.into_iter().filter(meant).collect();
+    if stuck.is_empty() && which.subject.is_some() {
+        return Err(Problem::not_found());
+    }
     let mut retried = Vec::new();
     for reconciler in &state.reconcilers {
         let own = stuck.iter().filter(|stuck| stuck.reconciler == reconciler.name());
@@ -133,18 +137,20 @@ pub async fn retry(state: State, Cx(cx): Cx, Json(which): Json<RetryDto>) -> Res
             wake(&state, &cx, reconciler.name()).await?;
         }
     }
-    if !retried.is_empty() {
-        let mut change = state.spine.begin(&cx).await?;
-        for object in &retried {
+    let mut change = state.spine.begin(&cx).await?;
+    for object in retried.iter().filter(|object| object.tenant_id != cx.tenant()) {
+        if let Some(there) = cx.for_descendant(object.tenant_id, TenantKind::Customer) {
             let data = json!({"reconciler": object.reconciler});
-            let record = Record::new("spine.stuck_object.retried.v1", &object.subject, data.clone()).after(data);
-            match cx.for_descendant(object.tenant_id, TenantKind::Customer) {
-                Some(there) if object.tenant_id != cx.tenant() => change.record_for(&there, record).await?,
-                _ => change.record(record).await?,
-            }
+            let record = Record::new(RETRIED, &object.subject, data.clone()).after(data);
+            change.record_for(&there, record).await?;
         }
-        change.commit().await?;
     }
+    let subject = which.subject.unwrap_or_else(|| cx.tenant().to_string());
+    let data = json!({"objects": retried.len()});
+    change
+        .record(Record::new(RETRIED, subject, data.clone()).after(data))
+        .await?;
+    change.commit().await?;
     Ok(Json(RetriedDto {
         retried: retried.len() as u64,
     }))

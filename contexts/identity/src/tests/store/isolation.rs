@@ -49,7 +49,7 @@ async fn nobody_is_invited_into_a_tenant_that_is_not_below() {
     let other = world.child(world.platform(), TenantKind::Customer).await;
     let mut tx = world.db.tenant(one).await.unwrap();
     let refused = sqlx::query(
-        "select identity.invite($1, (select gen_random_uuid()), $2, 'a@example.com', 'a@example.com', 'A', 'x', now(), now())",
+        "select identity.invite($1, (select gen_random_uuid()), $2, 'a@example.com', 'a@example.com', 'A', 'x', 'y', now(), now())",
     )
     .bind(other.uuid())
     .bind(other.uuid())

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use mpanel_authz::{Role, RoleRef, TenantKind};
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_pg::{Db, Reason, SpineTx, TenantTx, Ts, Tx};
-use mpanel_tenancy_contract::{Acting, Membership, Memberships, TenantSummary};
+use mpanel_tenancy_contract::{Acting, Membership, Memberships, Roster, TenantSummary};
 use sqlx::Row;
 
 /// The port, on the tables that tenancy owns.
@@ -46,6 +46,7 @@ impl TestMemberships {
         id
     }
 
+    /// The user is no member of the tenant any more.
     pub async fn leave(&self, tenant: TenantId, user: UserId) {
         let mut tx = self.db.tenant(tenant).await.unwrap();
         sqlx::query("delete from tenancy.members where user_id = $1")
@@ -144,6 +145,42 @@ impl Memberships for TestMemberships {
     }
 }
 
+#[async_trait]
+impl Roster for TestMemberships {
+    async fn tenant_name(&self, tx: &mut TenantTx, tenant: TenantId) -> Result<Option<String>, mpanel_pg::Error> {
+        let name = sqlx::query_scalar("select name from tenancy.tree($1, null, null, 1)")
+            .bind(tenant.uuid())
+            .fetch_optional(tx.conn())
+            .await?;
+        Ok(name)
+    }
+
+    async fn roles(&self, tx: &mut TenantTx) -> Result<Vec<(UserId, RoleRef)>, mpanel_pg::Error> {
+        let rows = sqlx::query("select user_id, role from tenancy.members for update")
+            .fetch_all(tx.conn())
+            .await?;
+        let roles = rows.into_iter().map(|row| {
+            let role = row.get::<String, _>("role").parse().unwrap();
+            (UserId::from_uuid(row.get("user_id")), role)
+        });
+        Ok(roles.collect())
+    }
+}
+
+/// Suspends a tenant, or ends that.
+pub async fn suspend(db: &Db, tenant: TenantId, suspended: bool) {
+    let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
+    sqlx::query(
+        "update tenancy.tenants set state = case when $2 then 'suspended' else 'active' end where tenant_id = $1",
+    )
+    .bind(tenant.uuid())
+    .bind(suspended)
+    .execute(tx.conn())
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+}
+
 /// One number, asked with the platform's rights.
 pub async fn number(db: &Db, query: &'static str) -> i64 {
     let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
@@ -180,6 +217,18 @@ pub async fn set_password_hash(db: &Db, user: UserId, hash: &str) {
     tx.commit().await.unwrap();
 }
 
+/// The account is erased, with all that belongs to it.
+pub async fn erase(db: &Db, user: UserId) {
+    let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
+    for query in [
+        "delete from identity.sessions where user_id = $1",
+        "delete from identity.users where id = $1",
+    ] {
+        sqlx::query(query).bind(user.uuid()).execute(tx.conn()).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
 /// A link to activate the account, whether or not it is active.
 pub async fn plant_link(db: &Db, user: UserId, hash: &[u8], until: Timestamp) {
     let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
@@ -203,7 +252,8 @@ pub async fn everything(db: &Db) -> String {
         "select concat(
             (select string_agg(t::text, '|') from identity.users t), (select string_agg(t::text, '|') from identity.sessions t),
             (select string_agg(t::text, '|') from identity.backup_codes t), (select string_agg(t::text, '|') from identity.api_tokens t),
-            (select string_agg(t::text, '|') from identity.activations t), (select string_agg(t::text, '|') from identity.realms t),
+            (select string_agg(t::text, '|') from identity.activations t), (select string_agg(t::text, '|') from identity.password_resets t),
+            (select string_agg(t::text, '|') from identity.email_changes t), (select string_agg(t::text, '|') from jobs.jobs t), (select string_agg(t::text, '|') from identity.realms t),
             (select string_agg(convert_from(t.entry, 'UTF8'), '|') from spine.audit t))",
     )
     .fetch_one(tx.conn())

@@ -1,0 +1,20 @@
+use async_trait::async_trait;
+use mpanel_authz::RoleRef;
+use mpanel_kernel::ids::{TenantId, UserId};
+use mpanel_pg::{Error, TenantTx};
+
+/// What an invitation tells of the tenant that invites. All of it joins the caller's transaction.
+#[async_trait]
+pub trait Roster: Send + Sync + 'static {
+    /// The name of the transaction's tenant, or of one below it.
+    ///
+    /// # Errors
+    /// When the database is away.
+    async fn tenant_name(&self, tx: &mut TenantTx, tenant: TenantId) -> Result<Option<String>, Error>;
+
+    /// The members of the transaction's tenant and their roles, held as they are until it ends.
+    ///
+    /// # Errors
+    /// When the database is away.
+    async fn roles(&self, tx: &mut TenantTx) -> Result<Vec<(UserId, RoleRef)>, Error>;
+}
