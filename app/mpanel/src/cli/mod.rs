@@ -11,6 +11,7 @@ mod deploy;
 pub mod failure;
 mod find;
 mod fleet;
+mod jobs;
 mod login;
 mod machine;
 mod operation;
@@ -77,6 +78,8 @@ pub enum Commands {
     Audit(With<audit::Command>),
     /// What is going on
     Operation(With<operation::Command>),
+    /// Background work that does not get on
+    Jobs(With<jobs::Command>),
     /// Machines and their processes
     Node(With<fleet::Nodes>),
     /// TLS certificates
@@ -162,6 +165,7 @@ impl Commands {
             Self::Session(with) => with.global.json,
             Self::Audit(with) => with.global.json,
             Self::Operation(with) => with.global.json,
+            Self::Jobs(with) => with.global.json,
             Self::Node(with) => with.global.json,
             Self::Certificate(with) => with.global.json,
             Self::Trust(trust) => trust.json,
@@ -188,6 +192,7 @@ impl Commands {
             Self::Session(with) => token::sessions(&Cx::connect(&with.global).await?, with.command).await,
             Self::Audit(with) => audit::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Operation(with) => operation::run(&Cx::connect(&with.global).await?, with.command).await,
+            Self::Jobs(with) => jobs::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Node(with) => fleet::nodes(&Cx::connect(&with.global).await?, with.command).await,
             Self::Certificate(with) => fleet::certificates(&Cx::connect(&with.global).await?, with.command).await,
             Self::Trust(trust) => trust::run(trust).await,
