@@ -24,7 +24,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/package.json w
 NODE = PATH="$$(deploy/node $(CACHE)):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check fmt fmt-check tidy lint sqlx openapi web web-test bench fuzz book audit package test-package deps deps-test clean
+.PHONY: help run build test check fmt fmt-check tidy lint sqlx openapi web web-test bench fuzz fuzz-api book audit package test-package deps deps-test clean
 
 help:
 	@printf '%s\n' \
@@ -38,7 +38,8 @@ help:
   'make test-package  install, upgrade and remove it on a fresh Debian in a container (root, systemd-nspawn)' \
   'make bench     benchmarks beside the peers they name' \
 	  'make fuzz      each fuzz target for a while (SECONDS_EACH=60; needs cargo-fuzz)' \
-	  'make book      the documentation as a website (needs mdbook)' \
+	  'make fuzz-api for as long: requests made up from the API description (EXAMPLES=200 for each operation)' \
+  'make book      the documentation as a website (needs mdbook)' \
 	  'make audit     licences and advisories of dependencies (needs cargo-deny)' \
 	  'make deps      what building and running needs, from Debian packages'
 
@@ -56,6 +57,7 @@ deps:
 
 deps-test:
 	@deploy/deps run test
+	@deploy/schemathesis $(CACHE) >/dev/null
 
 # ---- the web interface ---------------------------------------------------------------------------------------------
 
@@ -129,6 +131,10 @@ test-package: web
 SECONDS_EACH ?= 60
 fuzz:
 	cargo xtask fuzz $(SECONDS_EACH)
+
+fuzz-api: deps-test web
+	cargo build --locked -p mpanel -p mpanel-agent
+	MPANEL_API_EXAMPLES=$(or $(EXAMPLES),200) MPANEL_API_SEED=$$(date +%s) cargo test --locked -p mpanel-e2e specification
 
 book:
 	mdbook build docs

@@ -113,7 +113,11 @@ async fn delete_and_look(system: &System, customer: &Account, site: &str, (domai
 
 /// What `dig +short` prints.
 pub fn dig(system: &System, name: &str, kind: &str) -> String {
-    let address = system.address("dns");
+    dig_at(system.address("dns"), name, kind)
+}
+
+/// The same of the server at `address`.
+pub fn dig_at(address: std::net::SocketAddr, name: &str, kind: &str) -> String {
     let output = Command::new("dig")
         .arg(format!("@{}", address.ip()))
         .args([
