@@ -49,6 +49,13 @@ pub const TENANT: Kind = Kind {
     names: &["slug", "name"],
     list: "mpanel tenant list",
 };
+pub const ROLE: Kind = Kind {
+    noun: "role",
+    prefix: "role_",
+    path: "roles",
+    names: &["name"],
+    list: "mpanel role list",
+};
 pub const NODE: Kind = Kind {
     noun: "node",
     prefix: "node_",
@@ -62,6 +69,20 @@ pub const TOKEN: Kind = Kind {
     path: "api-tokens",
     names: &["name"],
     list: "mpanel token list",
+};
+pub const SERVICE_ACCOUNT: Kind = Kind {
+    noun: "service account",
+    prefix: "sva_",
+    path: "service-accounts",
+    names: &["name"],
+    list: "mpanel service-account list",
+};
+pub const REALM: Kind = Kind {
+    noun: "realm",
+    prefix: "realm_",
+    path: "realms",
+    names: &["name"],
+    list: "mpanel realm list",
 };
 
 /// The id of what `wanted` means.

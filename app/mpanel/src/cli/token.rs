@@ -1,4 +1,4 @@
-//! `mpanel token` and `mpanel session`: the ways in.
+//! `mpanel token`, `mpanel session` and `mpanel sign-ins`: the ways in.
 
 use clap::Subcommand;
 use serde_json::json;
@@ -31,6 +31,9 @@ pub enum Tokens {
         /// When it ends (RFC 3339), such as 2027-01-31T00:00:00Z
         #[arg(long, value_name = "TIME")]
         expires_at: Option<String>,
+        /// From where it works, such as 203.0.113.0/24; repeat for several, none is everywhere
+        #[arg(long = "allow", value_name = "NETWORK")]
+        networks: Vec<String>,
     },
     /// Revoke an API token at once
     Revoke {
@@ -44,11 +47,30 @@ pub enum Tokens {
 pub enum Sessions {
     /// List where you are signed in
     List(Page),
-    /// End a session
-    Revoke {
-        /// Its id
-        session: String,
-    },
+    /// End a session, or all of them
+    #[command(visible_alias = "revoke")]
+    End(End),
+}
+
+/// Which sessions end.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub struct End {
+    /// The session's id
+    session: Option<String>,
+    /// All that you have
+    #[arg(long)]
+    all: bool,
+    /// All of this user, by id, whose account belongs to the tenant acted for
+    #[arg(long, value_name = "USER")]
+    of: Option<String>,
+}
+
+/// Arguments of `sign-ins`.
+#[derive(Debug, clap::Args)]
+pub struct SignIns {
+    #[command(flatten)]
+    page: Page,
 }
 
 /// # Errors
@@ -63,6 +85,7 @@ pub async fn tokens(cx: &Cx, command: Tokens) -> Result<(), Failure> {
                 ("CREATED", "/created_at"),
                 ("EXPIRES", "/expires_at"),
                 ("LAST USED", "/last_used_at"),
+                ("FROM", "/last_used_address"),
                 ("ID", "/id"),
             ];
             let whose = if everybody { Some("any") } else { user.as_deref() };
@@ -77,8 +100,12 @@ pub async fn tokens(cx: &Cx, command: Tokens) -> Result<(), Failure> {
             name,
             scopes,
             expires_at,
+            networks,
         } => {
             let mut body = json!({"name": name, "scopes": scopes});
+            if !networks.is_empty() {
+                body["allowed_networks"] = networks.into();
+            }
             if let Some(at) = expires_at {
                 body["expires_at"] = at.into();
             }
@@ -103,7 +130,9 @@ pub async fn sessions(cx: &Cx, command: Sessions) -> Result<(), Failure> {
             let fields = [
                 ("ID", "/id"),
                 ("ADDRESS", "/address"),
-                ("BROWSER", "/user_agent"),
+                ("BROWSER", "/device/browser"),
+                ("SYSTEM", "/device/system"),
+                ("HOST", "/host"),
                 ("CREATED", "/created_at"),
                 ("LAST SEEN", "/last_seen_at"),
                 ("EXPIRES", "/expires_at"),
@@ -111,9 +140,39 @@ pub async fn sessions(cx: &Cx, command: Sessions) -> Result<(), Failure> {
             let empty = "you are signed in nowhere but here, by an API token: mpanel token list";
             cx.list(&["sessions"], &[], &page, &fields, empty).await
         }
-        Sessions::Revoke { session } => {
-            let answer = cx.api.delete(&["sessions", &session]).await?;
-            cx.done(&answer, "the session has ended")
+        Sessions::End(End { session, all: _, of }) => {
+            if let Some(session) = session {
+                let answer = cx.api.delete(&["sessions", &session]).await?;
+                return cx.done(&answer, "the session has ended");
+            }
+            let answer = match &of {
+                Some(user) => cx.api.delete(&["people", user, "sessions"]).await?,
+                None => cx.api.delete(&["sessions"]).await?,
+            };
+            let ended = answer.value.pointer("/ended").and_then(serde_json::Value::as_u64);
+            cx.done(
+                &answer,
+                &format!("sessions that have ended: {}", ended.unwrap_or_default()),
+            )
         }
     }
+}
+
+/// Lists who signed in to one's own account, or tried to.
+///
+/// # Errors
+/// The server's problem.
+pub async fn sign_ins(cx: &Cx, args: &SignIns) -> Result<(), Failure> {
+    let fields = [
+        ("TIME", "/at"),
+        ("WHAT", "/kind"),
+        ("RESULT", "/result"),
+        ("TIMES", "/attempts"),
+        ("SECOND FACTOR", "/second_factor"),
+        ("ADDRESS", "/address"),
+        ("BROWSER", "/device/browser"),
+        ("SYSTEM", "/device/system"),
+    ];
+    let empty = "nobody has signed in to your account in the time that is kept";
+    cx.list(&["me", "sign-ins"], &[], &args.page, &fields, empty).await
 }

@@ -22,6 +22,12 @@ const VERBS: &[(&str, &str)] = &[
     ("reconcilers_list", "jobs reconciler list"),
     ("reconcilers_run", "jobs reconciler run"),
     ("audit_list", "audit list"),
+    ("audit_get", "audit show"),
+    ("audit_details", "audit show"),
+    ("audit_export", "audit export"),
+    ("audit_retention_get", "audit retention"),
+    ("audit_retention_set", "audit retention"),
+    ("audit_erase", "audit erase"),
     ("tenants_list", "tenant list"),
     ("tenants_create", "tenant create"),
     ("tenants_get", "tenant show"),
@@ -48,7 +54,23 @@ const VERBS: &[(&str, &str)] = &[
     ("sessions_list", "session list"),
     ("sessions_create", "login"),
     ("sessions_end_current", "login"),
-    ("sessions_end", "session revoke"),
+    ("sessions_end", "session end"),
+    ("sessions_end_all", "session end"),
+    ("people_end_sessions", "session end"),
+    ("sign_ins_list", "sign-ins"),
+    ("service_accounts_list", "service-account list"),
+    ("service_accounts_create", "service-account create"),
+    ("service_accounts_get", "service-account show"),
+    ("service_accounts_update", "service-account update"),
+    ("service_accounts_delete", "service-account delete"),
+    ("service_tokens_list", "service-account token list"),
+    ("service_tokens_create", "service-account token create"),
+    ("service_tokens_rotate", "service-account token rotate"),
+    ("service_tokens_delete", "service-account token revoke"),
+    ("realms_list", "realm list"),
+    ("realms_create", "realm create"),
+    ("realms_get", "realm show"),
+    ("realms_update", "realm update"),
     ("api_tokens_list", "token list"),
     ("api_tokens_create", "token create"),
     ("api_tokens_delete", "token revoke"),
@@ -94,11 +116,15 @@ const EXCUSED: &[(&str, &str)] = &[
         "tells pages what to load again; commands that wait ask for what they wait for",
     ),
     (
+        "sessions_step_up",
+        "commands have no session that lasts: `login` signs in afresh, and its token has its scopes",
+    ),
+    (
         "setup_get",
         "lets the panel choose its first page; `claim` says by itself when there is an owner",
     ),
 ];
-const EXCUSED_AT_MOST: usize = 2;
+const EXCUSED_AT_MOST: usize = 3;
 
 fn find<'a>(root: &'a Command, verb: &str) -> Option<&'a Command> {
     verb.split(' ')
