@@ -20,8 +20,10 @@ mod plan;
 mod profiles;
 mod prompt;
 mod search;
+mod role;
 mod site;
 mod stores;
+mod support;
 mod tenant;
 mod token;
 mod totp;
@@ -56,6 +58,12 @@ pub enum Commands {
     Tenant(With<tenant::Command>),
     /// Whose domain is this? Finds sites, host names and zones of all tenants below
     Find(On<search::Find>),
+    /// Say why you act for a tenant below yours
+    Assume(On<support::Assume>),
+    /// Who acts for a tenant from above, and whether they have to ask
+    Support(With<support::Command>),
+    /// Roles that you define
+    Role(With<role::Command>),
     /// What can be sold
     Plan(With<plan::Command>),
     /// Websites and their releases
@@ -157,6 +165,7 @@ impl Commands {
             Self::Totp(with) => with.global.json,
             Self::Tenant(with) => with.global.json,
             Self::Find(on) => on.global.json,
+            Self::Assume(on) => on.global.json,
             Self::Plan(with) => with.global.json,
             Self::Site(with) => with.global.json,
             Self::Zone(with) => with.global.json,
@@ -184,6 +193,9 @@ impl Commands {
             Self::Totp(with) => totp::run(&with.global, with.command).await,
             Self::Tenant(with) => tenant::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Find(on) => search::run(&Cx::connect(&on.global).await?, &on.args).await,
+            Self::Assume(on) => support::assume(&Cx::connect(&on.global).await?, &on.args).await,
+            Self::Support(with) => support::run(&Cx::connect(&with.global).await?, with.command).await,
+            Self::Role(with) => role::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Plan(with) => plan::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Site(with) => site::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Zone(with) => zone::zones(&Cx::connect(&with.global).await?, with.command).await,

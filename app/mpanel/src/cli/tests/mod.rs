@@ -4,6 +4,7 @@ mod arguments;
 mod authority;
 mod login;
 mod operations;
+mod roles;
 mod server;
 mod sites;
 mod stores;
