@@ -135,17 +135,19 @@ impl Sites {
 
     /// Notes how many bytes are certainly on disk, and where their hash stands.
     async fn note(&self, cx: &OpCx, upload: &Upload, at: u64, hashing: &Hashing) -> Result<(), Error> {
+        let allowed = cx.authorize::<authz::Upload, _>(actions::Modify)?;
         let at = i64::try_from(at).unwrap_or(i64::MAX);
         let mut tx = self.spine.db().tenant(cx.tenant()).await?;
-        let open = store::uploads::advance(&mut tx, upload, at, &hashing.state(), self.expiry()).await?;
+        let open = store::uploads::advance(&mut tx, &allowed, upload, at, &hashing.state(), self.expiry()).await?;
         tx.commit().await?;
         if open { Ok(()) } else { Err(Error::NotFound) }
     }
 
     /// All bytes are there.
     async fn complete(&self, cx: &OpCx, upload: &Upload, sha256: &str) -> Result<(), Error> {
+        let allowed = cx.authorize::<authz::Upload, _>(actions::Modify)?;
         let mut change = self.spine.begin(cx).await?;
-        if store::uploads::finish(change.tx(), upload, sha256, self.expiry()).await? {
+        if store::uploads::finish(change.tx(), &allowed, upload, sha256, self.expiry()).await? {
             let facts = json!({"site": upload.site, "sha256": sha256});
             let record = Record::new(events::UPLOAD_FINISHED, upload.id, facts.clone()).after(facts);
             change.record(record).await?;

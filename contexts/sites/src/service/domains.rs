@@ -138,9 +138,13 @@ impl Sites {
         let domains = before.domains()?;
         let domain = domains.iter().find(|domain| domain.name == *name);
         let domain = domain.ok_or(Error::NotFound)?;
-        cx.authorize::<authz::Domain, _>(actions::Delete)?;
+        let allowed = cx.authorize::<authz::Domain, _>(actions::Delete)?;
         before.active()?;
-        self.detach(change.tx(), site, name).await?;
+        // Locks alone, in the order of `Entitlements::reserve`.
+        let entitlements = &self.ports.entitlements;
+        entitlements.reserve(change.tx(), EntitlementKey::Domains, 0).await?;
+        store::domains::remove(change.tx(), &allowed, site, name).await?;
+        self.detached(change.tx(), name).await?;
         self.publish(change.tx(), site, &[name.to_string()]).await?;
         let record = Record::new(events::DOMAIN_REMOVED, site, json!({"name": name}));
         change.record(record.before(facts(domain))).await?;
@@ -152,9 +156,14 @@ impl Sites {
     pub(crate) async fn detach(&self, tx: &mut TenantTx, site: SiteId, name: &DomainName) -> Result<(), Error> {
         // Locks alone, in the order of `Entitlements::reserve`.
         self.ports.entitlements.reserve(tx, EntitlementKey::Domains, 0).await?;
-        if !store::domains::delete(tx, site, name).await? {
-            return Ok(());
+        match store::domains::delete(tx, site, name).await? {
+            true => self.detached(tx, name).await,
+            false => Ok(()),
         }
+    }
+
+    /// Takes back what hangs on a name that a site no longer has.
+    async fn detached(&self, tx: &mut TenantTx, name: &DomainName) -> Result<(), Error> {
         if self.ports.records.withdraw(tx, name).await? == Place::Free {
             self.ports.entitlements.reserve(tx, EntitlementKey::Domains, -1).await?;
         }

@@ -235,14 +235,14 @@ impl Sites {
         let release = store::releases::get(change.tx(), site, id)
             .await?
             .ok_or(Error::NotFound)?;
-        cx.authorize::<authz::Release, _>(actions::Delete)?;
+        let allowed = cx.authorize::<authz::Release, _>(actions::Delete)?;
         row.active()?;
         match release.state {
             ReleaseState::Ready | ReleaseState::Failed => {}
             ReleaseState::Active => return Err(Error::ReleaseActive),
             ReleaseState::Unpacking | ReleaseState::Deleting => return Err(Error::ReleaseNotReady),
         }
-        store::releases::set_state(change.tx(), site, id, ReleaseState::Deleting).await?;
+        store::releases::bury(change.tx(), &allowed, site, id).await?;
         let input = ReleaseInput { site, release: id };
         let operation = mpanel_jobs::start(change.tx(), cx, &DELETE_RELEASE, site, &input).await?;
         let data = json!({"site": site, "operation": operation});

@@ -105,13 +105,13 @@ impl Sites {
     pub async fn delete_upload(&self, cx: &OpCx, site: SiteId, id: UploadId) -> Result<(), Error> {
         let mut tx = self.spine.db().tenant(cx.tenant()).await?;
         let upload = store::uploads::lock(&mut tx, site, id).await?;
-        cx.authorize::<authz::Upload, _>(actions::Delete)?;
+        let allowed = cx.authorize::<authz::Upload, _>(actions::Delete)?;
         match upload.state {
             UploadState::Used => return Err(Error::UploadUsed),
             UploadState::Deleting => return Err(Error::NotFound),
             UploadState::Open | UploadState::Finished => {}
         }
-        store::uploads::set_state(&mut tx, (site, id), UploadState::Deleting, self.clock.now()).await?;
+        store::uploads::bury(&mut tx, &allowed, (site, id), self.clock.now()).await?;
         tx.commit().await?;
         self.remove_upload(cx, site, id).await
     }

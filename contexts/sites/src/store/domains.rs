@@ -66,6 +66,17 @@ pub async fn demote(tx: &mut TenantTx, site: SiteId) -> Result<(), Error> {
     Ok(())
 }
 
+/// Takes a name from a site because somebody asks for it; `false` when the site does not have it.
+pub async fn remove(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::Domain, actions::Delete>,
+    site: SiteId,
+    name: &DomainName,
+) -> Result<bool, Error> {
+    delete(tx, site, name).await
+}
+
+/// Takes a name from a site that is being removed.
 pub async fn delete(tx: &mut TenantTx, site: SiteId, name: &DomainName) -> Result<bool, Error> {
     let done = sqlx::query!(
         "delete from sites.domains where tenant_id = $1 and site_id = $2 and name = $3",

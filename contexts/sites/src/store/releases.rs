@@ -80,6 +80,17 @@ pub async fn set_unpacked(
     Ok(())
 }
 
+/// Buries a release because somebody asks for it.
+pub async fn bury(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::Release, actions::Delete>,
+    site: SiteId,
+    id: ReleaseId,
+) -> Result<(), Error> {
+    set_state(tx, site, id, ReleaseState::Deleting).await
+}
+
+/// What follows, step by step, from a deployment, a switch or a removal that was allowed when it began.
 pub async fn set_state(tx: &mut TenantTx, site: SiteId, id: ReleaseId, state: ReleaseState) -> Result<(), Error> {
     sqlx::query!(
         "update sites.releases set state = $4 where tenant_id = $1 and site_id = $2 and id = $3",

@@ -32,6 +32,7 @@ pub async fn insert(
 /// up; `false` when it no longer takes any.
 pub async fn advance(
     tx: &mut TenantTx,
+    _allowed: &Allowed<authz::Upload, actions::Modify>,
     upload: &Upload,
     received: i64,
     hashing: &[u8],
@@ -53,7 +54,13 @@ pub async fn advance(
 }
 
 /// All bytes are there; `false` when the upload is no longer open.
-pub async fn finish(tx: &mut TenantTx, upload: &Upload, sha256: &str, expires: Timestamp) -> Result<bool, Error> {
+pub async fn finish(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::Upload, actions::Modify>,
+    upload: &Upload,
+    sha256: &str,
+    expires: Timestamp,
+) -> Result<bool, Error> {
     let done = sqlx::query!(
         "update sites.uploads set received = size, hashing = null, sha256 = $4, state = 'finished', expires_at = $5
          where tenant_id = $1 and site_id = $2 and id = $3 and state = 'open'",
@@ -68,7 +75,18 @@ pub async fn finish(tx: &mut TenantTx, upload: &Upload, sha256: &str, expires: T
     Ok(done.rows_affected() > 0)
 }
 
-/// Sets the state, and until when the reconciler leaves it alone.
+/// Buries an upload because somebody asks for it.
+pub async fn bury(
+    tx: &mut TenantTx,
+    _allowed: &Allowed<authz::Upload, actions::Delete>,
+    at: (SiteId, UploadId),
+    now: Timestamp,
+) -> Result<bool, Error> {
+    set_state(tx, at, UploadState::Deleting, now).await
+}
+
+/// Sets the state, and until when the reconciler leaves it alone: what follows from a release that uses it or is given
+/// up, and from time.
 pub async fn set_state(
     tx: &mut TenantTx,
     (site, id): (SiteId, UploadId),
