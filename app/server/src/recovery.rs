@@ -2,6 +2,9 @@
 //! which an installation begins again, and the records of it.
 
 use std::collections::BTreeMap;
+use std::fs::{File, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -36,9 +39,8 @@ static LAST_AT: LazyLock<Gauge> = LazyLock::new(|| {
     let help = "When the newest backup of the installation was made, in seconds since 1970; 0 when none is known";
     metrics::register("backup_last_timestamp_seconds", help, Gauge::default())
 });
-static LAST_BYTES: LazyLock<Gauge> = LazyLock::new(|| {
-    metrics::register("backup_last_bytes", "Size of that backup's archive", Gauge::default())
-});
+static LAST_BYTES: LazyLock<Gauge> =
+    LazyLock::new(|| metrics::register("backup_last_bytes", "Size of that backup's archive", Gauge::default()));
 
 /// What a backup leaves in the data folder for whoever watches that there are any.
 #[derive(Serialize, Deserialize)]
@@ -61,8 +63,11 @@ pub fn note(data: &Path, at: Timestamp, bytes: u64) -> std::io::Result<()> {
         bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
     };
     let (path, fresh) = (note_file(data), data.join("run/backup.json.new"));
-    std::fs::write(&fresh, serde_json::to_vec(&noted)?)?;
-    std::fs::set_permissions(&fresh, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    // The server's user may put files here as well: what it left is neither followed nor written to.
+    let _absent = std::fs::remove_file(&fresh);
+    let mut file = File::options().write(true).create_new(true).mode(0o644).open(&fresh)?;
+    file.write_all(&serde_json::to_vec(&noted)?)?;
+    file.set_permissions(Permissions::from_mode(0o644))?;
     std::fs::rename(fresh, path)
 }
 

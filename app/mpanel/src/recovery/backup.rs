@@ -115,6 +115,9 @@ async fn make(args: &Own, place: &Place, protection: &Protection) -> anyhow::Res
         size(content),
         size(bytes)
     );
+    if let Err(error) = recovery::note(&place.data, head.created_at, bytes) {
+        eprintln!("mpanel: the backup is not in the metrics: {error}");
+    }
     // The archive is made, and stays so when nobody can be told.
     if let Err(error) = note(place, installation, facts.clone()).await {
         eprintln!("mpanel: the backup is not in the audit log: {error:#}");

@@ -274,7 +274,8 @@ fn give_content(folder: impl AsFd, owner: (Uid, Gid)) -> Result<(), Errno> {
                 // Last: once given away, it is its owner's to change.
                 hand_over(&inner, owner)?;
             }
-            FileType::RegularFile => {
+            // What has another name somewhere may be another's.
+            FileType::RegularFile if stat.st_nlink == 1 => {
                 let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
                 hand_over(&openat(&folder, name, flags, Mode::empty())?, owner)?;
             }

@@ -17,6 +17,8 @@ use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::recovery;
+
 /// For so long an answer of the database is believed: whoever asks, and how often, it is asked no more than that.
 const BELIEVED: Duration = Duration::from_millis(250);
 
