@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { api, unwrap } from '@/api/client';
 import { NO_REAUTH } from '@/api/fetch';
 import { NetworkError } from '@/api/problem';
-import { onReauthentication, settleReauthentication } from '@/api/reauth';
+import { onReauthentication, onStepUp, settleReauthentication, settleStepUp } from '@/api/reauth';
 
 const seen: Request[] = [];
 const answers: (() => Response)[] = [];
@@ -75,5 +75,41 @@ describe('a session that has ended', () => {
     answers.push(unauthenticated);
     await expect(unwrap(api().GET('/api/v1/me', { headers: { [NO_REAUTH]: '1' } }))).rejects.toMatchObject({ status: 401 });
     expect(seen.at(-1)?.headers.get(NO_REAUTH)).toBeNull();
+  });
+});
+
+describe('an operation that wants to be sure who asks', () => {
+  const unproven = () => HttpResponse.json({ status: 403, code: 'identity.step_up.required', title: 'no' }, { status: 403 });
+
+  it('asks once and is repeated unchanged', async () => {
+    let opened = 0;
+    const stop = onStepUp((open) => {
+      if (open) opened += 1;
+    });
+    answers.push(unproven, unproven);
+    const both = [unwrap(api('tnt_1').POST('/api/v1/zones', { body })), unwrap(api('tnt_1').POST('/api/v1/zones', { body }))];
+    await expect.poll(() => opened).toBe(1);
+    await expect.poll(() => seen.length).toBe(2);
+    settleStepUp(true);
+    await Promise.all(both);
+    expect(seen).toHaveLength(4);
+    expect(await seen[2]?.json()).toEqual(body);
+    const keys = seen.map(({ headers }) => headers.get('idempotency-key'));
+    expect(new Set(keys).size).toBe(2);
+    stop();
+  });
+
+  it('fails as it was refused when the user declines, and any other refusal asks nothing', async () => {
+    let opened = 0;
+    const stop = onStepUp((open) => {
+      if (open) opened += 1;
+      if (open) settleStepUp(false);
+    });
+    answers.push(unproven);
+    await expect(unwrap(api().POST('/api/v1/zones', { body }))).rejects.toMatchObject({ status: 403, code: 'identity.step_up.required' });
+    answers.push(() => HttpResponse.json({ status: 403, code: 'request.forbidden', title: 'no' }, { status: 403 }));
+    await expect(unwrap(api().POST('/api/v1/zones', { body }))).rejects.toMatchObject({ code: 'request.forbidden' });
+    expect(opened).toBe(1);
+    stop();
   });
 });

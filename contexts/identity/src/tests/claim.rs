@@ -124,3 +124,16 @@ async fn the_owner_owns_the_platform() {
     let acting = acting.await.unwrap().unwrap();
     assert_eq!(acting.role, Role::Owner);
 }
+
+#[tokio::test]
+async fn asvs_6_3_2_a_fresh_installation_has_no_account() {
+    let world = World::new().await;
+    for query in [
+        "select count(*) from identity.users",
+        "select count(*) from identity.sessions",
+        "select count(*) from identity.api_tokens",
+        "select count(*) from identity.service_accounts",
+    ] {
+        assert_eq!(super::store::memberships::number(&world.db, query).await, 0, "{query}");
+    }
+}

@@ -234,3 +234,20 @@ async fn attempts_to_sign_in_are_counted_by_what_came_of_them() {
         assert!(metrics.contains(&series), "{series} in {metrics}");
     }
 }
+
+#[tokio::test]
+async fn asvs_6_2_8_a_password_is_checked_exactly_as_given() {
+    let world = World::claimed().await;
+    let upper = PASSWORD.to_uppercase();
+    let (longer, shorter) = (format!("{PASSWORD} "), &PASSWORD[..PASSWORD.len() - 1]);
+    for other in [
+        upper.as_str(),
+        longer.as_str(),
+        shorter,
+        PASSWORD.trim_start_matches('c'),
+    ] {
+        let refused = world.sign_in(OWNER, other, None).await;
+        assert_eq!(code(refused), "identity.session.invalid_credentials", "{other:?}");
+    }
+    assert_eq!(code(world.sign_in(OWNER, PASSWORD, None).await), "ok");
+}

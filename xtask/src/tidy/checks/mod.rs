@@ -2,6 +2,7 @@
 
 use super::Check;
 
+mod asvs;
 mod hygiene;
 mod layers;
 mod manifests;
@@ -16,6 +17,11 @@ mod web;
 
 /// All of them, in the order in which they run.
 pub const ALL: &[Check] = &[
+    Check {
+        name: "asvs",
+        what: "requirements of OWASP ASVS 5.0 level 1 name tests that exist",
+        run: asvs::check,
+    },
     Check {
         name: "layers",
         what: "dependencies go down only: app, contexts, clients and engines, lib",

@@ -222,3 +222,49 @@ fn a_default_problem_counts_as_the_errors_of_an_operation() {
         Vec::<String>::new()
     );
 }
+
+#[test]
+fn requirements_name_tests_that_exist() {
+    const TABLE: &str = "docs/security/asvs.md";
+    let row = |number: &str| format!("| {number} | words | `asvs_{}_holds` |\n", number.replace('.', "_"));
+    let numbers = [
+        "3.3.1", "3.5.1", "3.5.2", "3.5.3", "6.1.1", "6.2.1", "6.2.2", "6.2.3", "6.2.4", "6.2.5", "6.2.6", "6.2.7",
+        "6.2.8", "6.3.1", "6.3.2", "6.4.1", "6.4.2", "7.2.1", "7.2.2", "7.2.3", "7.2.4", "7.4.1", "7.4.2", "8.1.1",
+        "8.2.1", "8.2.2", "8.3.1",
+    ];
+    let table: String = numbers.iter().map(|number| row(number)).collect();
+    let test = |number: &str| format!("fn asvs_{}_holds() {{}}\n", number.replace('.', "_"));
+    let tests: String = numbers.iter().map(|number| test(number)).collect();
+    clean("asvs", &[(TABLE, &table), ("lib/x/src/tests.rs", &tests)]);
+    let in_web = tests.replace(&test("6.2.6"), "");
+    let title = "it('asvs_6_2_6_holds', () => {});";
+    let files = [
+        (TABLE, table.as_str()),
+        ("lib/x/src/tests.rs", in_web.as_str()),
+        ("web/tests/a.test.ts", title),
+    ];
+    clean("asvs", &files);
+    dirty(
+        "asvs",
+        &[(TABLE, &table), ("lib/x/src/tests.rs", &in_web)],
+        TABLE,
+        11,
+        "no test `asvs_6_2_6_holds`",
+    );
+    let short = table.replace(&row("8.3.1"), "");
+    dirty(
+        "asvs",
+        &[(TABLE, &short), ("lib/x/src/tests.rs", &tests)],
+        TABLE,
+        0,
+        "8.3.1 is of level 1",
+    );
+    let bare = table.replace("`asvs_6_1_1_holds`", "trust us");
+    dirty(
+        "asvs",
+        &[(TABLE, &bare), ("lib/x/src/tests.rs", &tests)],
+        TABLE,
+        5,
+        "name a test",
+    );
+}

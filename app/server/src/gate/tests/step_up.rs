@@ -156,3 +156,21 @@ fn whatever_deletes_demands_a_fresh_proof_or_says_why_not() {
         "mark these `x-step-up`, or excuse them: {problems:#?}"
     );
 }
+
+#[test]
+fn asvs_3_5_3_reading_changes_nothing_that_is_marked() {
+    let document = crate::openapi::document();
+    let items = document.paths.paths.values();
+    let reads: Vec<_> = items.filter_map(|item| item.get.as_ref()).collect();
+    assert!(reads.len() > 30 && !reads.into_iter().any(is_marked));
+}
+
+#[test]
+fn asvs_6_4_2_no_operation_takes_or_tells_a_hint() {
+    let document = serde_json::to_string(&crate::openapi::document())
+        .unwrap()
+        .to_lowercase();
+    for word in ["password_hint", "secret_question", "security_question", "maiden"] {
+        assert!(!document.contains(word), "{word}");
+    }
+}
