@@ -23,6 +23,8 @@ begin
     delete from identity.activations a where a.tenant_id = gone and a.user_id = any(people);
     -- What else there is of an account goes along by its foreign key.
     delete from identity.users u where u.tenant_id = gone and u.id = any(people);
+    -- Ids of theirs stay in audit logs; from where they acted, and how they were called, nobody can read from now on.
+    perform spine.erase_person(person, true) from unnest(people) as person;
     -- Its brand's names are free for others; the realm stays for those who keep an account in it.
     delete from identity.realm_hosts h using identity.realms r where r.brand = gone and h.realm_id = r.id;
 end

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use mpanel_authz::{Actor, OpCx, OpCxParts, Role, TenantKind};
+use mpanel_authz::{Actor, Device, OpCx, OpCxParts, Role, TenantKind};
 use mpanel_crypto::{Verdict, WeakPassword};
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::ids::{RequestId, TenantId, UserId};
@@ -130,11 +130,20 @@ impl Identity {
     }
 
     fn arriving_cx(&self, user: UserId, home: TenantId, who: &Presence) -> OpCx {
-        self.recording_cx(Actor::User(user), home, who.request_id, who.address)
+        let device = Device {
+            user_agent: who.user_agent.clone(),
+            credential: None,
+        };
+        let cx = self.recording_cx(Actor::User(user), home, who.request_id, who.address);
+        cx.by_device(device)
     }
 
     fn home_cx(&self, cx: &OpCx, home: TenantId) -> OpCx {
-        self.recording_cx(cx.actor().clone(), home, cx.request_id(), cx.address())
+        let there = self.recording_cx(cx.actor().clone(), home, cx.request_id(), cx.address());
+        match cx.device() {
+            Some(device) => there.by_device(device.clone()),
+            None => there,
+        }
     }
 
     /// The person behind a request, with what signing in needs.

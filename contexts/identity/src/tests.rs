@@ -7,6 +7,7 @@ mod claim;
 mod credential;
 mod crowd;
 mod email;
+mod erasure;
 mod http;
 mod invitations;
 mod leaked;
