@@ -63,9 +63,116 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the tenant's audit log, newest first. */
+        /**
+         * Searches the audit log, newest first.
+         * @description It is the acting tenant's, and with `scope=subtree` also the logs of all tenants below it, which needs a role that
+         *     reaches there.
+         */
         get: operations["audit_list"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/{audit_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads one line of the tenant's audit log. */
+        get: operations["audit_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/{audit_id}/details": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reads what one line tells of people beside their ids: from where it was done, and personal facts such as an address
+         *     that was invited.
+         * @description Both are sealed under keys of these people. Of somebody who is erased nothing can be read any more.
+         */
+        get: operations["audit_details"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exports the audit log as a file, newest first; takes the filters of `GET /audit`.
+         * @description What was sealed of people stays sealed. An export that is cut short ends without the end of its transfer: go on with
+         *     `after`, the id of the last line that came whole. That there was an export is written to the log before it begins.
+         */
+        get: operations["audit_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/people/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Erases what the audit log tells of a person beside the id.
+         * @description The keys are destroyed under which addresses, devices and names were sealed; there is no way back. Lines, and the ids
+         *     in them, stay. A tenant erases in its own log, the platform in everybody's. Copies of the database that were made
+         *     before end when they are thrown away. The account itself is not touched, and what it does afterwards is recorded
+         *     anew.
+         */
+        delete: operations["audit_erase"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how long the tenant's audit log is kept. */
+        get: operations["audit_retention_get"];
+        /**
+         * Sets how long the tenant's audit log is kept, and whether a legal hold keeps everything.
+         * @description What is older is removed within a day, and the log says how much it was.
+         */
+        put: operations["audit_retention_set"];
         post?: never;
         delete?: never;
         options?: never;
@@ -141,6 +248,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/dead-jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists jobs that nothing more is tried with, newest first: the tenant's, or everybody's for those who run the platform. */
+        get: operations["dead_jobs_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-jobs/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a job that nothing more is tried with. */
+        get: operations["dead_jobs_get"];
+        put?: never;
+        post?: never;
+        /** Removes a dead job for good: what it was to do is not done. */
+        delete: operations["dead_jobs_discard"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-jobs/{job_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a dead job all its attempts again, from now on. */
+        post: operations["dead_jobs_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-jobs/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives all dead jobs of a kind all their attempts again: the tenant's, or everybody's for those who run the platform. */
+        post: operations["dead_jobs_retry_all"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -150,12 +326,80 @@ export interface paths {
         };
         /**
          * Streams the tenant's events as they happen (server-sent events).
-         * @description The id of each is its number in the feed; with `Last-Event-ID` the stream resumes behind it. An
+         * @description The id of each is its place in the feed; with `Last-Event-ID` the stream resumes behind it. An
          *     event of type `reset` means that it cannot, and that everything is to be loaded again.
          */
         get: operations["events_stream"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists who was invited to the acting tenant and has not come yet. */
+        get: operations["invitations_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/{invitation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes an invitation back: its links open nothing any more. */
+        delete: operations["invitations_revoke"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/{invitation_id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Invites somebody again who has not come: for seven days more, by new links, of which one goes by mail. */
+        post: operations["invitations_resend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mail/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a mail to one's own address, to see whether the settings are right. */
+        post: operations["mail_test"];
         delete?: never;
         options?: never;
         head?: never;
@@ -179,6 +423,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks for another e-mail address: a link goes to it, and it counts once that is confirmed. */
+        post: operations["email_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/email/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Confirms another e-mail address by the link in the mail; the one before is told. */
+        post: operations["email_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/password": {
         parameters: {
             query?: never;
@@ -190,6 +468,23 @@ export interface paths {
         put?: never;
         /** Changes one's own password; other sessions end, API tokens stay. */
         post: operations["password_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/sign-ins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists who signed in to one's own account, or tried to, newest first. The last 100 of each outcome are kept for a time. */
+        get: operations["sign_ins_list"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -316,6 +611,77 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/password-resets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks for a link to a new password, which goes to the address by mail if it has an account; the answer does not say so. */
+        post: operations["password_resets_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/password-resets/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sets a new password by the link in the mail, and signs in; all other sessions end. */
+        post: operations["password_resets_accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/people/{user_id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends all sessions of somebody whose account belongs to the acting tenant. */
+        delete: operations["people_end_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists everything that can be permitted in the acting tenant, to whom the built-in roles permit it, and what the caller
+         *     may.
+         */
+        get: operations["permissions_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/plans": {
         parameters: {
             query?: never;
@@ -369,6 +735,202 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/realms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the realms of the installation. */
+        get: operations["realms_list"];
+        put?: never;
+        /** Makes the realm of a tenant's brand. Accounts at home there and below move to it, and their sessions end. */
+        post: operations["realms_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/realms/{realm_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a realm. */
+        get: operations["realms_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Gives a realm another name or other hosts; sessions at a host that it loses work no more. */
+        patch: operations["realms_update"];
+        trace?: never;
+    };
+    "/api/v1/reconcilers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the reconcilers and how their last passes went, by name. */
+        get: operations["reconcilers_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reconcilers/{reconciler}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins a pass of a reconciler at once, also of one that waits because its last pass failed. */
+        post: operations["reconcilers_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the roles that the acting tenant has defined. */
+        get: operations["roles_list"];
+        put?: never;
+        /** Defines a role. Nobody gives what they do not have. */
+        post: operations["roles_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roles/{role_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a role. */
+        get: operations["roles_get"];
+        put?: never;
+        post?: never;
+        /** Removes a role that nobody has. */
+        delete: operations["roles_delete"];
+        options?: never;
+        head?: never;
+        /** Changes a role, for all who have it, from their next request on. */
+        patch: operations["roles_update"];
+        trace?: never;
+    };
+    "/api/v1/service-accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the service accounts of the acting tenant. */
+        get: operations["service_accounts_list"];
+        put?: never;
+        /** Makes a service account for the acting tenant. It may do no more than who makes it, and outlives them. */
+        post: operations["service_accounts_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/service-accounts/{service_account_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a service account. */
+        get: operations["service_accounts_get"];
+        put?: never;
+        post?: never;
+        /** Deletes a service account with its tokens. */
+        delete: operations["service_accounts_delete"];
+        options?: never;
+        head?: never;
+        /** Renames a service account, gives it another role, or lets it rest. */
+        patch: operations["service_accounts_update"];
+        trace?: never;
+    };
+    "/api/v1/service-accounts/{service_account_id}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the tokens of a service account. */
+        get: operations["service_tokens_list"];
+        put?: never;
+        /** Makes a token for a service account. */
+        post: operations["service_tokens_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/service-accounts/{service_account_id}/tokens/{service_token_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a token of a service account at once. */
+        delete: operations["service_tokens_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/service-accounts/{service_account_id}/tokens/{service_token_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a token in the place of another: same name, scopes, networks and life. The old one goes on for a while. */
+        post: operations["service_tokens_rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions": {
         parameters: {
             query?: never;
@@ -381,7 +943,8 @@ export interface paths {
         put?: never;
         /** Signs in. */
         post: operations["sessions_create"];
-        delete?: never;
+        /** Ends all of one's own sessions: this one too, unless it is kept. */
+        delete: operations["sessions_end_all"];
         options?: never;
         head?: never;
         patch?: never;
@@ -416,6 +979,26 @@ export interface paths {
         post?: never;
         /** Signs out. */
         delete: operations["sessions_end_current"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/current/step-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Shows password and second factor again: for a while the session may do what is marked `x-step-up` in this document. The
+         *     session goes on under a new cookie.
+         */
+        post: operations["sessions_step_up"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -622,6 +1205,64 @@ export interface paths {
         patch: operations["uploads_append"];
         trace?: never;
     };
+    "/api/v1/stuck-objects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists what cannot be brought to what is wanted, the longest first: the tenant's, or everybody's for those who run the
+         *     platform. At most 100 of each kind.
+         */
+        get: operations["stuck_objects_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stuck-objects/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries stuck objects now, rather than when they are due: one of them or all that the list shows. */
+        post: operations["stuck_objects_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subtree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Finds what the acting tenant and everybody below it have: whose domain is this?
+         * @description With `q`, what begins with it or is a name below it, one page of what fits best; without, everything, in pages.
+         *     What has just been made is found a moment later.
+         */
+        get: operations["subtree_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tenants": {
         parameters: {
             query?: never;
@@ -651,7 +1292,12 @@ export interface paths {
         get: operations["tenants_get"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Lets a tenant end, with everybody below it.
+         * @description Its sites are no longer shown, and its members look and change nothing, from now on. Until `ends_at` it can be
+         *     restored; then everything that it and those below it have is removed. Asked again, the time is set anew.
+         */
+        delete: operations["tenants_end"];
         options?: never;
         head?: never;
         /**
@@ -659,6 +1305,58 @@ export interface paths {
          * @description The sites of who is suspended, and of everybody below, are not shown, and their members may look and change nothing.
          */
         patch: operations["tenants_update"];
+        trace?: never;
+    };
+    "/api/v1/tenants/{tenant_id}/assumptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists who has acted for a tenant as a member of one above it, or asks to; newest first. */
+        get: operations["assumptions_list"];
+        put?: never;
+        /** Opens leave for the caller to act for a tenant below the acting one; one that wants to be asked is asked. */
+        post: operations["assumptions_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenants/{tenant_id}/assumptions/{assumption_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends somebody's leave at once, or refuses it: whoever has it may, and the tenant. */
+        delete: operations["assumptions_end"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenants/{tenant_id}/assumptions/{assumption_id}/agree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Agrees to what somebody above has asked; only the tenant itself does. */
+        post: operations["assumptions_agree"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/tenants/{tenant_id}/members": {
@@ -697,6 +1395,64 @@ export interface paths {
         patch: operations["members_update"];
         trace?: never;
     };
+    "/api/v1/tenants/{tenant_id}/place": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Moves a tenant, with everybody below it, below another seller.
+         * @description Both stand below the acting tenant, or the seller is it. What the tenant and everybody below it use has to fit into the
+         *     plan and into what each seller above has left; it counts there from now on. Measured use of months stays where it was.
+         */
+        put: operations["tenants_move"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenants/{tenant_id}/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the plans that a tenant sells: the acting one or one below it.
+         * @description For whoever moves somebody there, and may not act for it.
+         */
+        get: operations["tenants_plans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenants/{tenant_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls off the end of a tenant: it is again what it was. */
+        post: operations["tenants_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tenants/{tenant_id}/subscription": {
         parameters: {
             query?: never;
@@ -707,6 +1463,27 @@ export interface paths {
         get?: never;
         /** Puts a child of the acting tenant on the latest version of a plan. */
         put: operations["tenants_subscribe"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenants/{tenant_id}/support-access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows whether those above ask before they act for a tenant. */
+        get: operations["support_access_get"];
+        /**
+         * Says whether those above ask before they act for the tenant; only the tenant itself does. Suspending needs nobody's
+         *     leave, and who is suspended is not asked.
+         */
+        put: operations["support_access_set"];
         post?: never;
         delete?: never;
         options?: never;
@@ -964,6 +1741,14 @@ export interface components {
         };
         /** @enum {string} */
         "fleet.ProcessRole": "edge" | "dns";
+        "identity.AcceptPasswordReset": {
+            /** @description 8 characters or more; 12 for owners of a reseller or the platform. None that has leaked. */
+            password: string;
+            /** @description The fragment of the link in the mail. */
+            token: string;
+            /** @description A code of the authenticator app, or a backup code, when the account has a second factor. */
+            totp?: string | null;
+        };
         "identity.Activate": {
             /** @description In place of the name that the invitation gave. */
             name?: string | null;
@@ -979,12 +1764,15 @@ export interface components {
         };
         /** @description A credential for programs. */
         "identity.ApiToken": {
+            /** @description Networks (CIDR) from which it works; none of them is everywhere. */
+            allowed_networks: string[];
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
             expires_at: string;
             /** @example tok_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
+            last_used_address: string | null;
             /**
              * Format: date-time
              * @description To the minute.
@@ -1015,6 +1803,12 @@ export interface components {
             /** @description Each signs in once in place of the app; shown only now. */
             backup_codes: string[];
         };
+        "identity.ChangeEmail": {
+            /** @example ada@example.com */
+            email: string;
+            /** @description The account's password, again. */
+            password: string;
+        };
         "identity.ChangePassword": {
             current_password: string;
             /** @description 8 characters or more; 12 for owners of a reseller or the platform. */
@@ -1029,6 +1823,10 @@ export interface components {
             /** @description The fragment of the claim link. */
             token: string;
         };
+        "identity.ConfirmEmail": {
+            /** @description The fragment of the link in the mail. */
+            token: string;
+        };
         "identity.ConfirmTotp": {
             /**
              * @description Six digits that the app shows.
@@ -1037,6 +1835,13 @@ export interface components {
             code: string;
         };
         "identity.CreateApiToken": {
+            /**
+             * @description Networks (CIDR) or addresses, v4 and v6, from which it shall work; everywhere when there are none.
+             * @example [
+             *       "203.0.113.0/24"
+             *     ]
+             */
+            allowed_networks?: string[];
             /**
              * Format: date-time
              * @description At most a year from now; 90 days when absent.
@@ -1052,6 +1857,32 @@ export interface components {
             /** @description Shown this once; `null` when the request is repeated. */
             token: string | null;
         };
+        /** @description A new token of a service account. */
+        "identity.CreatedServiceToken": components["schemas"]["identity.ServiceToken"] & {
+            /** @description Shown this once; `null` when the request is repeated. */
+            token: string | null;
+        };
+        "identity.CreateRealm": {
+            /** @description At most 20 host names, none of another realm. */
+            hosts: string[];
+            /** @description 1 to 100 characters. */
+            name: string;
+            /** @description The tenant whose brand it is. */
+            tenant_id: string;
+        };
+        "identity.CreateServiceAccount": {
+            /**
+             * @description Networks (CIDR) or addresses, v4 and v6, from which its tokens shall work; everywhere when there are none.
+             * @example [
+             *       "203.0.113.0/24"
+             *     ]
+             */
+            allowed_networks?: string[];
+            /** @description 1 to 100 characters; no other of the tenant has it. */
+            name: string;
+            /** @description `admin`, `developer` or `viewer`: what its tokens may do at most. */
+            role: components["schemas"]["tenancy.Role"];
+        };
         "identity.CreateSession": {
             /** @example ada@example.com */
             email: string;
@@ -1059,9 +1890,52 @@ export interface components {
             /** @description A code of the authenticator app, or a backup code. */
             totp?: string | null;
         };
+        /** @description What the user agent says of itself: a hint, no proof. */
+        "identity.Device": {
+            /** @description Such as `Firefox`; `null` when it is not known. */
+            browser: string | null;
+            /** @description Such as `Linux`; `null` when it is not known. */
+            system: string | null;
+        };
         "identity.DisableTotp": {
             /** @description The account's password, again. */
             password: string;
+        };
+        /** @description Somebody who was invited and has not come yet. */
+        "identity.Invitation": {
+            email: string;
+            expired: boolean;
+            /** Format: date-time */
+            expires_at: string;
+            /** @description Whether a link went by mail, beside the one that was handed over. */
+            mailed: boolean;
+            name: string;
+            /**
+             * @description `owner`, `admin`, `developer`, `viewer` or the id of a role that the tenant has defined.
+             * @example developer
+             */
+            role: string;
+            /**
+             * @description The account that waits for them; it goes when they join with one that they have.
+             * @example usr_01h2xcejqtf2nbrexx3vqjhp41
+             */
+            user_id: string;
+        };
+        /** @description The newest 500. */
+        "identity.InvitationList": {
+            items: components["schemas"]["identity.Invitation"][];
+            /** @description Always `null`. */
+            next_cursor: string | null;
+        };
+        /** @description What came of a test. */
+        "identity.MailTest": {
+            /** @description What the mail server said, or why there was none. */
+            answer: string;
+            sent: boolean;
+            /** @description One's own address. */
+            to: string;
+            /** @description `smtp` or `file`. */
+            transport: string;
         };
         /** @description Who one is and where one belongs. */
         "identity.Me": {
@@ -1073,9 +1947,113 @@ export interface components {
             user: components["schemas"]["identity.User"];
         };
         "identity.Membership": {
-            /** @description `owner`, `admin`, `developer` or `viewer`. */
-            role: components["schemas"]["tenancy.Role"];
+            /**
+             * @description `owner`, `admin`, `developer`, `viewer` or the id of a role that the tenant has defined.
+             * @example developer
+             */
+            role: string;
+            /** @description What the tenant calls a role that it has defined; `null` for built-in ones. */
+            role_name: string | null;
             tenant: components["schemas"]["identity.TenantRef"];
+        };
+        /** @description Who shares a sign-in page: the people of a tenant's brand, or everybody else. */
+        "identity.Realm": {
+            /** Format: date-time */
+            created_at: string;
+            /** @description Where they sign in. Everybody else signs in at every other name. */
+            hosts: string[];
+            /** @example realm_01h2xcejqtf2nbrexx3vqjhp41 */
+            id: string;
+            name: string;
+            /** @description The tenant whose brand it is: people at home there and below sign in here. `null` for everybody else's. */
+            tenant_id: string | null;
+        };
+        /** @description One page of the list. */
+        "identity.RealmList": {
+            items: components["schemas"]["identity.Realm"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
+        };
+        "identity.RequestPasswordReset": {
+            /** @example ada@example.com */
+            email: string;
+        };
+        /** @description An invitation with new links; the earlier ones open nothing any more. */
+        "identity.ResentInvitation": {
+            invitation: components["schemas"]["identity.Invitation"];
+            /**
+             * @description Path and fragment of a link to hand over, on the panel; another one went by mail. Shown this once.
+             * @example /activate#activate_…
+             */
+            url_path: string;
+        };
+        "identity.RotateServiceToken": {
+            /**
+             * Format: int32
+             * @description For how long the old one goes on beside the new one: at most 604800; 86400 when absent.
+             */
+            overlap_seconds?: number | null;
+        };
+        /** @description An account of a tenant for programs: it has tokens, and nobody signs in to it. */
+        "identity.ServiceAccount": {
+            /** @description Networks (CIDR) from which its tokens work; none of them is everywhere. */
+            allowed_networks: string[];
+            /** Format: date-time */
+            created_at: string;
+            /** @description Who made it: a person (`usr_…`) or a program. */
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description Since when its tokens do not work; `null` while they do.
+             */
+            disabled_at: string | null;
+            /** @example sva_01h2xcejqtf2nbrexx3vqjhp41 */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When any of its tokens was used last, to the minute.
+             */
+            last_used_at: string | null;
+            name: string;
+            /** @description `admin`, `developer` or `viewer`. */
+            role: components["schemas"]["tenancy.Role"];
+        };
+        /** @description One page of the list. */
+        "identity.ServiceAccountList": {
+            items: components["schemas"]["identity.ServiceAccount"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description A token of a service account. */
+        "identity.ServiceToken": {
+            /** @description Networks (CIDR) from which it works, if they are the account's as well; none of them is everywhere. */
+            allowed_networks: string[];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** @example tok_01h2xcejqtf2nbrexx3vqjhp41 */
+            id: string;
+            last_used_address: string | null;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last_used_at: string | null;
+            name: string;
+            /**
+             * @description Its first characters.
+             * @example mpk_q3f7x2ab
+             */
+            prefix: string;
+            /** @description What it may do of what the account's role allows. */
+            scopes: string[];
+        };
+        /** @description One page of the list. */
+        "identity.ServiceTokenList": {
+            items: components["schemas"]["identity.ServiceToken"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
         };
         /** @description A signed-in browser. */
         "identity.Session": {
@@ -1085,11 +2063,14 @@ export interface components {
             created_at: string;
             /** @description Whether this request belongs to it. */
             current: boolean;
+            device: components["schemas"]["identity.Device"];
             /**
              * Format: date-time
              * @description When it ends if it is not used before.
              */
             expires_at: string;
+            /** @description The name at which it was started, and works. */
+            host: string;
             /** @example ses_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
             /**
@@ -1105,19 +2086,87 @@ export interface components {
             /** @description Always `null`. */
             next_cursor: string | null;
         };
+        /** @description How many sessions ended. */
+        "identity.SessionsEnded": {
+            /** Format: int64 */
+            ended: number;
+        };
         /** @description What anybody may know about the installation. */
         "identity.Setup": {
             /** @description Whether it waits for its claim. */
             claim_required: boolean;
             /** @description Whether somebody owns it. */
             claimed: boolean;
+            /** @description Whether mail reaches people; if not, it becomes files on the server. */
+            mail: boolean;
             /** @description Whether all of it runs as one system user, without isolation: fit for trying out. */
             rootless: boolean;
             version: string;
         };
+        /** @description Who one is, and what happened to the account since one signed in before. */
+        "identity.SignedIn": components["schemas"]["identity.Me"] & {
+            /**
+             * Format: date-time
+             * @description When that was; `null` at the first time.
+             */
+            last_sign_in_at: string | null;
+            /**
+             * Format: int64
+             * @description Attempts since then that were refused: `GET /me/sign-ins` tells more.
+             */
+            refused_since: number;
+        };
+        /** @description An attempt to show who one is, or several from one place within an hour that were refused. */
+        "identity.SignIn": {
+            /** @description `null` for a process of the server's own machine. */
+            address: string | null;
+            /**
+             * Format: date-time
+             * @description The last of them.
+             */
+            at: string;
+            /** Format: int32 */
+            attempts: number;
+            device: components["schemas"]["identity.Device"];
+            /**
+             * Format: date-time
+             * @description The first of them.
+             */
+            first_at: string;
+            /** @description The name at which it came. */
+            host: string;
+            /** @example sgn_01h2xcejqtf2nbrexx3vqjhp41 */
+            id: string;
+            /** @description `sign_in`, or `step_up` for a fresh proof within a session. */
+            kind: string;
+            /** @description `ok`, `wrong_password`, `code_missing` (the password was right) or `wrong_code`. */
+            result: string;
+            /** @description The second factor that was shown: `totp`, `backup_code`, or `null` for none. */
+            second_factor: string | null;
+        };
+        /** @description One page of the list. */
+        "identity.SignInList": {
+            items: components["schemas"]["identity.SignIn"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
+        };
         "identity.StartTotp": {
             /** @description The account's password, again. */
             password: string;
+        };
+        /** @description A fresh proof. */
+        "identity.SteppedUp": {
+            /**
+             * Format: date-time
+             * @description Until when it counts.
+             */
+            valid_until: string;
+        };
+        "identity.StepUp": {
+            /** @description The account's password, again. */
+            password: string;
+            /** @description A code of the authenticator app, or a backup code, when the account has a second factor. */
+            totp?: string | null;
         };
         /** @description A tenant, in short. */
         "identity.TenantRef": {
@@ -1135,9 +2184,24 @@ export interface components {
             /** @description Base32, to be typed. */
             secret: string;
         };
+        "identity.UpdateRealm": {
+            /** @description In place of those before. */
+            hosts?: string[] | null;
+            name?: string | null;
+        };
+        "identity.UpdateServiceAccount": {
+            /** @description In place of those before. */
+            allowed_networks?: string[] | null;
+            /** @description While it is, its tokens do not work. */
+            disabled?: boolean | null;
+            name?: string | null;
+            role?: components["schemas"]["tenancy.Role"] | null;
+        };
         /** @description The signed-in person. */
         "identity.User": {
             email: string;
+            /** @description Whether they have opened a link that was mailed to the address. */
+            email_proven: boolean;
             /** @example usr_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
             name: string;
@@ -1492,28 +2556,95 @@ export interface components {
         };
         /** @enum {string} */
         "sites.UploadState": "open" | "finished" | "used" | "deleting";
+        /** @description By which leave somebody acted for a tenant below the own one. */
+        "spine.AuditAssumption": {
+            id: string;
+            /** @description Why, in the words of whoever acted. */
+            reason: string;
+        };
+        /** @description What a line of the audit log tells of people beside their ids. */
+        "spine.AuditDetails": {
+            facts: components["schemas"]["spine.AuditFacts"] | null;
+            origin: components["schemas"]["spine.AuditOrigin"] | null;
+        };
         /** @description One line of the audit log. */
         "spine.AuditEntry": {
             /** @description Such as `sites.site.created`. */
             action: string;
-            /** @description `usr_…`, `tok_…` or `system:name`. */
+            /** @description `usr_…`, `tok_…`, `sva_…` or `system:name`. */
             actor: string;
+            /** @description That person's name of today; `null` when there is no such account any more. */
+            actor_name: string | null;
             after: unknown;
             /** @description The ancestor for which the actor acted, when not the tenant itself. */
             assumed_from: string | null;
+            assumption: components["schemas"]["spine.AuditAssumption"] | null;
             before: unknown;
+            /** @description Whether `GET /audit/{audit_id}/details` has more to tell. */
+            has_details: boolean;
             id: string;
+            outcome: components["schemas"]["spine.AuditOutcome"];
             request_id: string;
             subject: string;
+            /** @description The name of today, when the subject is a person. */
+            subject_name: string | null;
+            /** @description In whose log it stands. */
+            tenant_id: string;
             /** Format: date-time */
             time: string;
+            /** @description The person behind the actor, also behind a token; `null` for what no person did. */
+            user_id: string | null;
             via: components["schemas"]["spine.AuditVia"] | null;
+        };
+        /** @description What was sealed of somebody whom a line is about. */
+        "spine.AuditFacts": {
+            /** @description The person is erased, and with the key the values. */
+            erased: boolean;
+            user_id: string;
+            /** @description Such as `email` and `name`. */
+            values: unknown;
         };
         /** @description One page of the list. */
         "spine.AuditList": {
             items: components["schemas"]["spine.AuditEntry"][];
             /** @description Pass as `cursor` for the next page; `null` at the end. */
             next_cursor: string | null;
+        };
+        /** @description From where something was done. */
+        "spine.AuditOrigin": {
+            address: string | null;
+            /** @description The session (`ses_…`) or API token (`tok_…`) that was shown. */
+            credential: string | null;
+            /** @description The person is erased, and with the key everything else here. */
+            erased: boolean;
+            /** @description As the browser or program named itself. */
+            user_agent: string | null;
+        };
+        /**
+         * @description How it ended.
+         * @enum {string}
+         */
+        "spine.AuditOutcome": "done" | "refused";
+        /** @description How long the audit log is kept. */
+        "spine.AuditRetention": {
+            /**
+             * Format: int32
+             * @description Days, as the tenant itself says; `null` when the platform decides. Of the platform it is what holds for all who
+             *     say nothing; `null` is 400.
+             */
+            days: number | null;
+            /**
+             * Format: int32
+             * @description Days for which lines are kept after all.
+             */
+            effective_days: number;
+            /** @description A legal hold: why nothing is removed at present. */
+            held_for: string | null;
+            /**
+             * Format: int32
+             * @description Days below which nobody may go; the platform says so.
+             */
+            least_days: number | null;
         };
         /** @description A step of an operation. */
         "spine.AuditVia": {
@@ -1523,10 +2654,45 @@ export interface components {
             /** @description The step's key, or `finished`. */
             step: string;
         };
+        /** @description A job that nothing more is tried with. */
+        "spine.DeadJob": {
+            /** Format: int32 */
+            attempts: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            died_at: string;
+            /** @description Why the last attempt failed. */
+            error: string;
+            /** @example job_01h2xcejqtf2nbrexx3vqjhp41 */
+            id: string;
+            /** @description What it was to do. */
+            kind: string;
+            /** @description What it was to do it with: ids, numbers and what is true or false. Other texts are not shown. */
+            payload: unknown;
+            /** @description Whose it is; `null` for the platform's own. */
+            tenant_id: string | null;
+        };
+        /** @description One page of dead jobs. */
+        "spine.DeadJobList": {
+            items: components["schemas"]["spine.DeadJob"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
+            /**
+             * Format: int32
+             * @description How many there are in all, counted up to 1,000.
+             */
+            total: number;
+        };
         /** @description A change with steps that can be watched. */
         "spine.Operation": {
             actor: string;
             cancel_requested: boolean;
+            /**
+             * @description Whether cancelling it would still do something: it goes on, nobody has cancelled it, and nothing that it has begun is
+             *     beyond recall.
+             */
+            cancellable: boolean;
             /** Format: date-time */
             created_at: string;
             error: components["schemas"]["spine.OperationError"] | null;
@@ -1535,6 +2701,11 @@ export interface components {
             /** @example op_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
             kind: string;
+            /**
+             * Format: date-time
+             * @description When the step that failed is tried again, while it waits for that.
+             */
+            next_try_at: string | null;
             progress: components["schemas"]["spine.Progress"] | null;
             /** Format: date-time */
             started_at: string | null;
@@ -1559,6 +2730,11 @@ export interface components {
         "spine.OperationState": "pending" | "running" | "undoing" | "succeeded" | "failed" | "cancelled";
         /** @description A step of an operation. */
         "spine.OperationStep": {
+            /**
+             * Format: int32
+             * @description Times it was begun; more than one when it was tried again.
+             */
+            attempts: number;
             /** @description Why it failed, or is tried again. */
             error: string | null;
             /** Format: date-time */
@@ -1582,8 +2758,118 @@ export interface components {
             /** @description In the plural: `bytes`, `files`. */
             unit: string;
         };
+        /** @description Something that compares what is wanted with what is, again and again. */
+        "spine.Reconciler": {
+            /** @description Why the last pass failed. */
+            error: string | null;
+            /** Format: date-time */
+            failing_since: string | null;
+            /**
+             * Format: int32
+             * @description Passes that failed since the last that went well.
+             */
+            failures: number;
+            /** Format: date-time */
+            finished_at: string | null;
+            /** @example sites.edge */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When the next pass begins at the latest.
+             */
+            next_at: string | null;
+            /** Format: int64 */
+            passes: number;
+            /** Format: date-time */
+            started_at: string | null;
+            /** @description `running`: a pass is under way; else how the last one went. */
+            state: components["schemas"]["spine.ReconcilerState"];
+        };
+        /** @description One page of the list. */
+        "spine.ReconcilerList": {
+            items: components["schemas"]["spine.Reconciler"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @enum {string} */
+        "spine.ReconcilerState": "running" | "well" | "failing";
+        /** @description How many jobs are tried again. */
+        "spine.RetriedJobs": {
+            /** Format: int64 */
+            retried: number;
+        };
+        /** @description How many objects are tried now. */
+        "spine.RetriedObjects": {
+            /** Format: int64 */
+            retried: number;
+        };
+        /** @description Which dead jobs are to be tried again. */
+        "spine.RetryDeadJobs": {
+            /**
+             * @description Those of this kind.
+             * @example mail.send
+             */
+            kind: string;
+        };
+        /** @description Which stuck objects are to be tried now. */
+        "spine.RetryStuckObjects": {
+            /** @description The one with this id or name; all when absent. */
+            subject?: string | null;
+        };
+        "spine.SetAuditRetention": {
+            /**
+             * Format: int32
+             * @description 1 to 36500; absent or `null`: as the platform says.
+             */
+            days?: number | null;
+            /** @description 1 to 500 characters: keeps everything until it is taken away again. */
+            held_for?: string | null;
+            /**
+             * Format: int32
+             * @description 1 to 36500; what no tenant may go below. The platform alone can say it.
+             */
+            least_days?: number | null;
+        };
         /** @enum {string} */
         "spine.StepState": "pending" | "running" | "done" | "failed" | "undone" | "skipped";
+        /** @description An object that cannot be brought to what is wanted. */
+        "spine.StuckObject": {
+            /**
+             * Format: int32
+             * @description How often in a row it has failed.
+             */
+            failures: number;
+            /** @description What people call it. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it is tried again.
+             */
+            next_at: string;
+            /** @description Why it failed at last. */
+            problem: string;
+            /**
+             * @description Which reconciler fails with it.
+             * @example sites.edge
+             */
+            reconciler: string;
+            /** Format: date-time */
+            since: string;
+            /**
+             * @description The object, by id or name.
+             * @example site_01h2xcejqtf2nbrexx3vqjhp41
+             */
+            subject: string;
+            tenant_id: string;
+        };
+        /** @description One page of the list. */
+        "spine.StuckObjectList": {
+            items: components["schemas"]["spine.StuckObject"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @enum {string} */
+        "tenancy.Action": "list" | "read" | "create" | "modify" | "delete" | "operate" | "manage-access";
         /** @description Where a new account's owner sets a password; shown once. */
         "tenancy.Activation": {
             /** Format: date-time */
@@ -1599,9 +2885,66 @@ export interface components {
             /** @example ada@example.com */
             email: string;
             name: string;
-            /** @description `owner`, `admin`, `developer` or `viewer`. */
-            role: components["schemas"]["tenancy.Role"];
+            /**
+             * @description `owner`, `admin`, `developer`, `viewer` or the id of a role that the tenant has defined.
+             * @example developer
+             */
+            role: string;
         };
+        "tenancy.Assume": {
+            /**
+             * Format: int32
+             * @description 1 to 480.
+             */
+            minutes: number;
+            /**
+             * @description 5 to 300 characters, which the tenant reads.
+             * @example ticket 4711: the shop shows an old page
+             */
+            reason: string;
+        };
+        /** @description Leave to act for a tenant as a member of one above it. */
+        "tenancy.Assumption": {
+            agreed_by: components["schemas"]["tenancy.AssumptionPerson"] | null;
+            /** Format: date-time */
+            asked_at: string;
+            /** Format: date-time */
+            ended_at: string | null;
+            ended_by: components["schemas"]["tenancy.AssumptionPerson"] | null;
+            /**
+             * Format: date-time
+             * @description While it waits: when nobody waits any more.
+             */
+            expires_at: string;
+            /** @description Of which tenant above the person is a member. */
+            from_tenant_id: string;
+            /** @description What that was called then. */
+            from_tenant_name: string;
+            /** @example asm_01h2xcejqtf2nbrexx3vqjhp41 */
+            id: string;
+            /** Format: int32 */
+            minutes: number;
+            /** Format: date-time */
+            opened_at: string | null;
+            reason: string;
+            /** @description `waiting` for the tenant to agree, `open`, or `ended`. */
+            state: components["schemas"]["tenancy.AssumptionState"];
+            user: components["schemas"]["tenancy.AssumptionPerson"];
+        };
+        /** @description One page of the list. */
+        "tenancy.AssumptionList": {
+            items: components["schemas"]["tenancy.Assumption"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description Somebody in it. */
+        "tenancy.AssumptionPerson": {
+            id: string;
+            /** @description `null` when the account is gone. */
+            name: string | null;
+        };
+        /** @enum {string} */
+        "tenancy.AssumptionState": "waiting" | "open" | "ended";
         "tenancy.CreatedTenant": {
             activation: components["schemas"]["tenancy.Activation"] | null;
             tenant: components["schemas"]["tenancy.Tenant"];
@@ -1621,6 +2964,16 @@ export interface components {
             };
             oversell?: boolean;
         };
+        "tenancy.CreateRole": {
+            /** @description At most 300 characters. */
+            description?: string | null;
+            /** @description 1 to 100 characters; not that of a built-in role. */
+            name: string;
+            /** @description Each `resource:action`; only what the caller has. */
+            permissions: string[];
+            /** @description Whether members with it may act for the tenants below; only for whom the caller may. */
+            reaches_descendants?: boolean;
+        };
         "tenancy.CreateTenant": {
             /** @description `reseller` or `customer`. */
             kind: components["schemas"]["tenancy.SoldKind"];
@@ -1632,6 +2985,86 @@ export interface components {
             /** @description Short name; made of the name when absent. */
             slug?: string | null;
         };
+        /** @description A role that the tenant has defined. */
+        "tenancy.CustomRole": {
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            /** @example role_01h2xcejqtf2nbrexx3vqjhp41 */
+            id: string;
+            /**
+             * Format: int64
+             * @description How many members have it.
+             */
+            members: number;
+            name: string;
+            /**
+             * @description Each `resource:action`, as `GET /permissions` lists them; sorted.
+             * @example [
+             *       "sites.site:list",
+             *       "sites.site:read"
+             *     ]
+             */
+            permissions: string[];
+            /** @description Whether members with it may act for the tenants below. */
+            reaches_descendants: boolean;
+            /**
+             * Format: int64
+             * @description Grows with each change; also the `ETag`.
+             */
+            version: number;
+        };
+        /** @description One page of the list. */
+        "tenancy.CustomRoleList": {
+            items: components["schemas"]["tenancy.CustomRole"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
+        };
+        "tenancy.End": {
+            /**
+             * Format: int32
+             * @description Days in which it can be restored; as the installation is set up when absent. Only the platform gives fewer.
+             */
+            grace_days?: number | null;
+            /** @description The tenant's name, as a sign that this one is meant. */
+            name: string;
+            /**
+             * Format: int32
+             * @description How many tenants stand below it and end as well; absent, none.
+             */
+            tenants_below?: number | null;
+        };
+        /** @description Something that the acting tenant or one below it has. */
+        "tenancy.Found": {
+            /** @description `site`, `domain` or `zone`. */
+            kind: components["schemas"]["tenancy.FoundKind"];
+            name: string;
+            /** @description The site that it is, or that answers at it. */
+            site_id: string | null;
+            /** @description `active` or `deleting`. */
+            status: string;
+            tenant: components["schemas"]["tenancy.FoundTenant"];
+            /** @description The zone that it is. */
+            zone_id: string | null;
+        };
+        /** @enum {string} */
+        "tenancy.FoundKind": "site" | "domain" | "zone";
+        /** @description One page of the list. */
+        "tenancy.FoundList": {
+            items: components["schemas"]["tenancy.Found"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description Whose something is. */
+        "tenancy.FoundTenant": {
+            /** @example tnt_01h2xcejqtf2nbrexx3vqjhp41 */
+            id: string;
+            /** @description `platform`, `reseller` or `customer`. */
+            kind: components["schemas"]["tenancy.TenantKind"];
+            name: string;
+            /** @description `active`, `suspended` or `terminating`. */
+            state: components["schemas"]["tenancy.TenantState"];
+        };
         /** @description A person's place in a tenant. */
         "tenancy.Member": {
             /** @description Whether they have set a password. */
@@ -1640,8 +3073,13 @@ export interface components {
             created_at: string;
             email: string;
             name: string;
-            /** @description `owner`, `admin`, `developer` or `viewer`. */
-            role: components["schemas"]["tenancy.Role"];
+            /**
+             * @description `owner`, `admin`, `developer`, `viewer` or the id of a role that the tenant has defined.
+             * @example developer
+             */
+            role: string;
+            /** @description What the tenant calls a role that it has defined; `null` for built-in ones. */
+            role_name: string | null;
             /** @example usr_01h2xcejqtf2nbrexx3vqjhp41 */
             user_id: string;
         };
@@ -1650,13 +3088,62 @@ export interface components {
         };
         /** @description Another role. */
         "tenancy.MemberPatch": {
-            /** @description `owner`, `admin`, `developer` or `viewer`. */
-            role: components["schemas"]["tenancy.Role"];
+            /**
+             * @description `owner`, `admin`, `developer`, `viewer` or the id of a role that the tenant has defined.
+             * @example developer
+             */
+            role: string;
         };
         "tenancy.Owner": {
             /** @example ada@example.com */
             email: string;
             name: string;
+        };
+        /** @description Something that can be done to a resource. */
+        "tenancy.PermissionAction": {
+            action: components["schemas"]["tenancy.Action"];
+            /** @description Whether the caller may, and so may let others. */
+            held: boolean;
+            /**
+             * @description As roles and scopes name it.
+             * @example sites.site:read
+             */
+            permission: string;
+            /** @description It is one's own: everybody may, and no role gives it. */
+            personal: boolean;
+            /** @description The built-in roles that may. */
+            roles: components["schemas"]["tenancy.Role"][];
+        };
+        /** @description A kind of thing. */
+        "tenancy.PermissionResource": {
+            actions: components["schemas"]["tenancy.PermissionAction"][];
+            description: string;
+            /** @example sites.site */
+            resource: string;
+            title: string;
+        };
+        "tenancy.PermissionTable": {
+            /** @description Whether the caller may act for the tenants below, and so may let others. */
+            reaches_descendants: boolean;
+            resources: components["schemas"]["tenancy.PermissionResource"][];
+            /**
+             * @description The caller's role: a built-in one, or the id of one that the tenant has defined.
+             * @example developer
+             */
+            role: string;
+        };
+        "tenancy.Place": {
+            /** @description Limits that differ from the plan's. */
+            overrides?: {
+                [key: string]: number | null;
+            } | null;
+            /**
+             * @description The seller below which it is to stand: the acting tenant or one below it.
+             * @example tnt_01h2xcejqtf2nbrexx3vqjhp41
+             */
+            parent_id: string;
+            /** @description A plan of that seller; who is on a plan needs one there too. */
+            plan_id?: string | null;
         };
         /** @description What a seller sells. Its terms are those of the latest version. */
         "tenancy.Plan": {
@@ -1706,6 +3193,17 @@ export interface components {
         };
         /** @enum {string} */
         "tenancy.Role": "owner" | "admin" | "developer" | "viewer";
+        "tenancy.RolePatch": {
+            description?: string | null;
+            name?: string | null;
+            permissions?: string[] | null;
+            reaches_descendants?: boolean | null;
+        };
+        "tenancy.SetSupportAccess": {
+            consent_required: boolean;
+        };
+        /** @enum {string} */
+        "tenancy.SetTenantState": "active" | "suspended";
         /** @enum {string} */
         "tenancy.SoldKind": "reseller" | "customer";
         "tenancy.Subscribe": {
@@ -1715,10 +3213,25 @@ export interface components {
             } | null;
             plan_id: string;
         };
+        /** @description Whether those above ask first. */
+        "tenancy.SupportAccess": {
+            /** @description Whether the tenant agrees each time before somebody above acts for it. */
+            consent_required: boolean;
+            /**
+             * Format: int64
+             * @description Grows with each change; also the `ETag`.
+             */
+            version: number;
+        };
         /** @description The platform, a reseller or a customer. */
         "tenancy.Tenant": {
             /** Format: date-time */
             created_at: string;
+            /**
+             * Format: date-time
+             * @description When it goes for good, of one that is terminating.
+             */
+            ends_at: string | null;
             /** @example tnt_01h2xcejqtf2nbrexx3vqjhp41 */
             id: string;
             /** @description `platform`, `reseller` or `customer`. */
@@ -1728,7 +3241,7 @@ export interface components {
             parent_id: string | null;
             plan: components["schemas"]["tenancy.TenantPlan"] | null;
             slug: string;
-            /** @description `active` or `suspended`. */
+            /** @description `active`, `suspended` or `terminating`. */
             state: components["schemas"]["tenancy.TenantState"];
             /**
              * Format: int64
@@ -1746,7 +3259,7 @@ export interface components {
         };
         "tenancy.TenantPatch": {
             name?: string | null;
-            state?: components["schemas"]["tenancy.TenantState"] | null;
+            state?: components["schemas"]["tenancy.SetTenantState"] | null;
         };
         /** @description The plan that a tenant is on. */
         "tenancy.TenantPlan": {
@@ -1757,7 +3270,7 @@ export interface components {
             version: number;
         };
         /** @enum {string} */
-        "tenancy.TenantState": "active" | "suspended";
+        "tenancy.TenantState": "active" | "suspended" | "terminating";
         /** @enum {string} */
         "tenancy.Unit": "count" | "bytes";
         /** @description Use of one entitlement. */
@@ -2034,14 +3547,32 @@ export interface operations {
             query?: {
                 /** @description `next_cursor` of the page before */
                 cursor?: string;
-                /** @description only this action */
+                /** @description only actions that begin so: `sites.` */
                 "filter[action]"?: string;
-                /** @description only what this actor did */
+                /** @description only what this actor did: `usr_…` with all tokens of that person, `tok_…`, `sva_…` or `system:name` */
                 "filter[actor]"?: string;
+                /** @description only what members of this tenant above did, acting for the tenant */
+                "filter[assumed_from]"?: string;
+                /** @description only what was done to objects of this kind, by what their ids begin with: `site` */
+                "filter[kind]"?: string;
+                /** @description only what was done, or only what was refused */
+                "filter[outcome]"?: "done" | "refused";
+                /** @description only what this request did: `req_…`, as `X-Request-Id` says */
+                "filter[request]"?: string;
+                /** @description only from then on (RFC 3339) */
+                "filter[since]"?: string;
                 /** @description only what was done to this object */
                 "filter[subject]"?: string;
+                /** @description only the log of this tenant: the acting one or one below it */
+                "filter[tenant]"?: string;
+                /** @description only lines with this text in action or subject; at most 200 characters */
+                "filter[text]"?: string;
+                /** @description only before then (RFC 3339) */
+                "filter[until]"?: string;
                 /** @description 1 to 200; 50 when absent */
                 limit?: number;
+                /** @description `subtree`: also the logs of all tenants below the acting one */
+                scope?: "subtree";
             };
             header?: {
                 /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
@@ -2062,6 +3593,342 @@ export interface operations {
             };
             /** @description A problem; `code` tells which */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audit_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                audit_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["spine.AuditEntry"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audit_details: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                audit_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["spine.AuditDetails"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audit_export: {
+        parameters: {
+            query?: {
+                /** @description goes on after the line with this id, where an export was cut short */
+                after?: string;
+                /** @description only actions that begin so: `sites.` */
+                "filter[action]"?: string;
+                /** @description only what this actor did: `usr_…` with all tokens of that person, `tok_…`, `sva_…` or `system:name` */
+                "filter[actor]"?: string;
+                /** @description only what members of this tenant above did, acting for the tenant */
+                "filter[assumed_from]"?: string;
+                /** @description only what was done to objects of this kind, by what their ids begin with: `site` */
+                "filter[kind]"?: string;
+                /** @description only what was done, or only what was refused */
+                "filter[outcome]"?: "done" | "refused";
+                /** @description only what this request did: `req_…`, as `X-Request-Id` says */
+                "filter[request]"?: string;
+                /** @description only from then on (RFC 3339) */
+                "filter[since]"?: string;
+                /** @description only what was done to this object */
+                "filter[subject]"?: string;
+                /** @description only the log of this tenant: the acting one or one below it */
+                "filter[tenant]"?: string;
+                /** @description only lines with this text in action or subject; at most 200 characters */
+                "filter[text]"?: string;
+                /** @description only before then (RFC 3339) */
+                "filter[until]"?: string;
+                /** @description `ndjson`, the default, or `csv` */
+                format?: "ndjson" | "csv";
+                /** @description `subtree`: also the logs of all tenants below the acting one */
+                scope?: "subtree";
+                /** @description acting tenant, where a header cannot be sent */
+                tenant?: string;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The lines */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audit_erase: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Erased */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audit_retention_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["spine.AuditRetention"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audit_retention_set: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["spine.SetAuditRetention"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["spine.AuditRetention"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2263,6 +4130,219 @@ export interface operations {
             };
         };
     };
+    dead_jobs_list: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+                /** @description only those of this kind */
+                "filter[kind]"?: string;
+                /** @description 1 to 200; 50 when absent */
+                limit?: number;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["spine.DeadJobList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dead_jobs_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["spine.DeadJob"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dead_jobs_discard: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dead_jobs_retry: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dead_jobs_retry_all: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["spine.RetryDeadJobs"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["spine.RetriedJobs"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     events_stream: {
         parameters: {
             query?: {
@@ -2270,8 +4350,8 @@ export interface operations {
                 tenant?: string;
             };
             header?: {
-                /** @description the last number that was seen */
-                "Last-Event-ID"?: number | null;
+                /** @description the id of the last event that was seen; 0 for all that are kept */
+                "Last-Event-ID"?: string | null;
                 /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
                 "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
             };
@@ -2290,6 +4370,197 @@ export interface operations {
             };
             /** @description A problem; `code` tells which */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invitations_list: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.InvitationList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invitations_revoke: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                /** @description the `user_id` of the account that waits */
+                invitation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invitations_resend: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                /** @description the `user_id` of the account that waits */
+                invitation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.ResentInvitation"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mail_test: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.MailTest"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2357,6 +4628,110 @@ export interface operations {
             };
         };
     };
+    email_change: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["identity.ChangeEmail"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    email_confirm: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["identity.ConfirmEmail"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     password_change: {
         parameters: {
             query?: never;
@@ -2390,6 +4765,60 @@ export interface operations {
             };
             /** @description A problem; `code` tells which */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_ins_list: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+                /** @description 1 to 200; 50 when absent */
+                limit?: number;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.SignInList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2796,6 +5225,204 @@ export interface operations {
             };
         };
     };
+    password_resets_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["identity.RequestPasswordReset"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    password_resets_accept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["identity.AcceptPasswordReset"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.Me"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_end_sessions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.SessionsEnded"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    permissions_list: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.PermissionTable"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     plans_list: {
         parameters: {
             query?: {
@@ -3054,6 +5681,1135 @@ export interface operations {
             };
         };
     };
+    realms_list: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+                /** @description 1 to 200; 50 when absent */
+                limit?: number;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.RealmList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    realms_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["identity.CreateRealm"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.Realm"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    realms_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                realm_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.Realm"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    realms_update: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                realm_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["identity.UpdateRealm"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.Realm"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reconcilers_list: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["spine.ReconcilerList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reconcilers_run: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                reconciler: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    roles_list: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+                /** @description 1 to 200; 50 when absent */
+                limit?: number;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.CustomRoleList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    roles_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["tenancy.CreateRole"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.CustomRole"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    roles_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                role_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.CustomRole"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    roles_delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                role_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    roles_update: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of the version that the change is meant for; answers 412 when there is a newer one */
+                "If-Match"?: components["parameters"]["If-Match"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                role_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["tenancy.RolePatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.CustomRole"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    service_accounts_list: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+                /** @description 1 to 200; 50 when absent */
+                limit?: number;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.ServiceAccountList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    service_accounts_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["identity.CreateServiceAccount"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.ServiceAccount"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    service_accounts_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                service_account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.ServiceAccount"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    service_accounts_delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                service_account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    service_accounts_update: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                service_account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["identity.UpdateServiceAccount"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.ServiceAccount"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    service_tokens_list: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+                /** @description 1 to 200; 50 when absent */
+                limit?: number;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                service_account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.ServiceTokenList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    service_tokens_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                service_account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["identity.CreateApiToken"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.CreatedServiceToken"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    service_tokens_delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                service_account_id: string;
+                service_token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    service_tokens_rotate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                service_account_id: string;
+                service_token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["identity.RotateServiceToken"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.CreatedServiceToken"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     sessions_list: {
         parameters: {
             query?: never;
@@ -3112,7 +6868,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["identity.Me"];
+                    "application/json": components["schemas"]["identity.SignedIn"];
                 };
             };
             /** @description A problem; `code` tells which */
@@ -3126,6 +6882,58 @@ export interface operations {
             };
             /** @description A problem; `code` tells which */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sessions_end_all: {
+        parameters: {
+            query?: {
+                /** @description `current`: all but this one */
+                keep?: string;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.SessionsEnded"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3204,6 +7012,68 @@ export interface operations {
             };
             /** @description A problem; `code` tells which */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sessions_step_up: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["identity.StepUp"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["identity.SteppedUp"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4274,6 +8144,148 @@ export interface operations {
             };
         };
     };
+    stuck_objects_list: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["spine.StuckObjectList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stuck_objects_retry: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["spine.RetryStuckObjects"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["spine.RetriedObjects"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    subtree_list: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before; without `q` */
+                cursor?: string;
+                /** @description `site`, `domain` or `zone` */
+                "filter[kind]"?: components["schemas"]["tenancy.FoundKind"];
+                /** @description 1 to 200; 50 when absent */
+                limit?: number;
+                /** @description the beginning of a site's name or a host name, or a domain */
+                q?: string;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.FoundList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     tenants_list: {
         parameters: {
             query?: {
@@ -4410,6 +8422,70 @@ export interface operations {
             };
         };
     };
+    tenants_end: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["tenancy.End"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.Tenant"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     tenants_update: {
         parameters: {
             query?: never;
@@ -4450,6 +8526,230 @@ export interface operations {
             };
             /** @description A problem; `code` tells which */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assumptions_list: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+                /** @description 1 to 200; 50 when absent */
+                limit?: number;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.AssumptionList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assumptions_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["tenancy.Assume"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.Assumption"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assumptions_end: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                assumption_id: string;
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assumptions_agree: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                assumption_id: string;
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.Assumption"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4682,6 +8982,168 @@ export interface operations {
             };
         };
     };
+    tenants_move: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["tenancy.Place"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.Tenant"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tenants_plans: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+                /** @description 1 to 200; 50 when absent */
+                limit?: number;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.PlanList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tenants_restore: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.Tenant"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     tenants_subscribe: {
         parameters: {
             query?: never;
@@ -4710,6 +9172,121 @@ export interface operations {
             };
             /** @description A problem; `code` tells which */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    support_access_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.SupportAccess"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    support_access_set: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["tenancy.SetSupportAccess"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.SupportAccess"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,7 +1,7 @@
 import { TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { Building2, PanelsTopLeft, Plus, Search, type LucideIcon } from 'lucide-react';
+import { Building2, Globe, PanelsTopLeft, Plus, Search, type LucideIcon } from 'lucide-react';
 import { useState } from 'react';
 import { useActing } from '@/api/acting';
 import { getQuery } from '@/api/query';
@@ -11,7 +11,7 @@ import { tenantPaths } from '@/ui/paths';
 import classes from './Shell.module.css';
 import { useListKeys } from './listKeys';
 import { visibleNav } from './nav';
-import { useTenantSearch } from './tenants';
+import { useSubtreeSearch, useTenantSearch } from './tenants';
 
 interface Entry {
   key: string;
@@ -71,6 +71,7 @@ function useEntries(search: string): Entry[] {
   const { id, paths, can } = useActing();
   const sites = useQuery(getQuery(id, '/api/v1/sites', { query: { limit: 200 } }));
   const tenants = useTenantSearch(search, search.trim() !== '');
+  const below = useSubtreeSearch(id, search, can('customers:write'));
 
   const entries: Entry[] = [];
   const action = (text: string, to: string) => entries.push({ key: `do:${to}`, text, hint: t('shell.palette.action'), icon: Plus, to });
@@ -98,6 +99,12 @@ function useEntries(search: string): Entry[] {
     for (const tenant of tenants) {
       found.push({ key: tenant.id, text: tenant.name, hint: t('shell.palette.actFor'), icon: Building2, to: tenantPaths(tenant.id).overview });
     }
+  }
+  for (const { name, kind, tenant, site_id, zone_id } of below) {
+    if (tenant.id === id) continue;
+    const of = tenantPaths(tenant.id);
+    const to = site_id ? of.site(site_id) : zone_id ? of.zone(zone_id) : of.overview;
+    found.push({ key: `${kind}:${site_id ?? zone_id ?? ''}:${name}`, text: name, hint: tenant.name, icon: Globe, to });
   }
   return found.slice(0, SHOWN);
 }

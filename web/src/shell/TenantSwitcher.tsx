@@ -8,7 +8,7 @@ import { Dropdown } from '@/ui/Dropdown';
 import { switchTenantPath } from '@/ui/paths';
 import classes from './Shell.module.css';
 import { useListKeys } from './listKeys';
-import { useTenantSearch } from './tenants';
+import { useSubtreeSearch, useTenantSearch } from './tenants';
 
 export function TenantSwitcher() {
   const { tenant } = useActing();
@@ -39,11 +39,14 @@ export function TenantSwitcher() {
 }
 
 function Choice({ close }: { close: () => void }) {
-  const { id } = useActing();
+  const { id, can } = useActing();
   const navigate = useNavigate();
   const pathname = useRouterState({ select: (state) => state.location.pathname });
   const [search, setSearch] = useState('');
-  const tenants = useTenantSearch(search, true);
+  const named = useTenantSearch(search, true).map((tenant) => ({ id: tenant.id, name: tenant.name, hint: t(`shell.kind.${tenant.kind}`) }));
+  // Who knows a domain finds whose it is.
+  const owners = useSubtreeSearch(id, search, can('customers:write')).filter(({ tenant }) => !named.some((one) => one.id === tenant.id));
+  const tenants = [...named, ...new Map(owners.map(({ name, tenant }) => [tenant.id, { id: tenant.id, name: tenant.name, hint: name }])).values()];
   const choose = (index: number) => {
     const chosen = tenants[index];
     if (!chosen) return;
@@ -71,7 +74,7 @@ function Choice({ close }: { close: () => void }) {
           <li key={tenant.id} role="none">
             <button type="button" className={classes.option} aria-current={tenant.id === id} {...keys.option(index)}>
               <span className={classes.optionText}>{tenant.name}</span>
-              <small>{t(`shell.kind.${tenant.kind}`)}</small>
+              <small>{tenant.hint}</small>
             </button>
           </li>
         ))}

@@ -26,6 +26,7 @@ const TONES: Partial<Record<State, Tone>> = {
   undoing: 'warn',
   deleting: 'warn',
   suspended: 'warn',
+  terminating: 'bad',
   invited: 'warn',
   degraded: 'warn',
   failed: 'bad',

@@ -20,4 +20,5 @@ mod starts;
 mod streams;
 mod suspension;
 mod traffic;
+mod tree;
 mod walk;

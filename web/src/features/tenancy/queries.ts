@@ -8,18 +8,27 @@ export type Member = Schemas['tenancy.Member'];
 export type Activation = Schemas['tenancy.Activation'];
 /** Entitlement key to limit; null is unlimited, a key that is absent means none at all. */
 export type Entitlements = Plan['entitlements'];
+export type Found = Schemas['tenancy.Found'];
 export type CreateTenant = Schemas['tenancy.CreateTenant'];
 export type AddMember = Schemas['tenancy.AddMember'];
 export type CreatePlan = Schemas['tenancy.CreatePlan'];
 export type CreatePlanVersion = Schemas['tenancy.CreatePlanVersion'];
 
 /** What a change of tenants, plans or members makes stale. */
-export const TENANTS = ['/api/v1/tenants', '/api/v1/plans'] as const;
+export const TENANTS = ['/api/v1/tenants', '/api/v1/plans', '/api/v1/subtree'] as const;
 
 export const createTenant = (api: Api, body: CreateTenant) => unwrap(api.POST('/api/v1/tenants', { body }));
 
 export const setTenantState = (api: Api, tenant: Tenant, state: 'active' | 'suspended') =>
   unwrap(api.PATCH('/api/v1/tenants/{tenant_id}', { params: { path: { tenant_id: tenant.id } }, headers: ifMatch(tenant), body: { state } }));
+
+export const moveTenant = (api: Api, id: string, body: Schemas['tenancy.Place']) =>
+  unwrap(api.PUT('/api/v1/tenants/{tenant_id}/place', { params: { path: { tenant_id: id } }, body }));
+
+export const endTenant = (api: Api, { id, name }: Tenant, tenants_below: number) =>
+  unwrap(api.DELETE('/api/v1/tenants/{tenant_id}', { params: { path: { tenant_id: id } }, body: { name, tenants_below } }));
+
+export const restoreTenant = (api: Api, id: string) => unwrap(api.POST('/api/v1/tenants/{tenant_id}/restore', { params: { path: { tenant_id: id } } }));
 
 export const subscribe = (api: Api, id: string, plan_id: string) =>
   unwrap(api.PUT('/api/v1/tenants/{tenant_id}/subscription', { params: { path: { tenant_id: id } }, body: { plan_id } }));

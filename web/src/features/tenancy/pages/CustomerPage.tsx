@@ -8,6 +8,7 @@ import { getQuery, useWrite } from '@/api/query';
 import { rich, t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { ConfirmDelete } from '@/ui/ConfirmDelete';
+import { Notice } from '@/ui/Notice';
 import { Page, Section } from '@/ui/Page';
 import { ErrorNotice, Loading } from '@/ui/feedback';
 import { entitlement } from '@/ui/format';
@@ -16,15 +17,20 @@ import { tenantPaths, usagePath } from '@/ui/paths';
 import { useParam } from '@/ui/route';
 import { Meter, StateBadge, Time } from '@/ui/state';
 import { toast } from '@/ui/toast';
+import { EndCustomer } from '../components/EndCustomer';
 import { Members } from '../components/Members';
 import classes from '../components/tenancy.module.css';
-import { TENANTS, setTenantState, subscribe, type Tenant } from '../queries';
+import { MoveForm } from '../forms/MoveForm';
+import { TENANTS, restoreTenant, setTenantState, subscribe, type Tenant } from '../queries';
 
 export function CustomerPage() {
   const { id: acting, api, paths, can } = useActing();
   const id = useParam('customer');
   const { data: customer, error, refetch } = useQuery(getQuery(acting, '/api/v1/tenants/{tenant_id}', { path: { tenant_id: id } }));
   const [suspending, suspendControl] = useDisclosure(false);
+  const [ending, endControl] = useDisclosure(false);
+  const [moving, moveControl] = useDisclosure(false);
+  const restore = useWrite(() => restoreTenant(api, id), TENANTS);
   const state = useWrite((next: 'active' | 'suspended') => setTenantState(api, customer as Tenant, next), TENANTS);
   const back = { to: paths.customers, label: t('tenancy.customer.title') };
 
@@ -47,16 +53,30 @@ export function CustomerPage() {
       back={back}
       actions={
         <>
-          {can('customers:write') &&
-            (customer.state === 'active' ? (
-              <Button variant="default" onClick={suspendControl.open}>
-                {t('tenancy.customer.suspend')}
+          {can('customers:write') && customer.state === 'terminating' && (
+            <Button variant="default" loading={restore.isPending} onClick={() => restore.mutate(undefined)}>
+              {t('tenancy.customer.restore')}
+            </Button>
+          )}
+          {can('customers:write') && customer.state !== 'terminating' && (
+            <>
+              <Button variant="default" color="red" onClick={endControl.open}>
+                {t('tenancy.customer.end')}
               </Button>
-            ) : (
-              <Button variant="default" loading={state.isPending} onClick={() => state.mutate('active')}>
-                {t('tenancy.customer.resume')}
+              <Button variant="default" onClick={moveControl.open}>
+                {t('tenancy.move.action')}
               </Button>
-            ))}
+              {customer.state === 'active' ? (
+                <Button variant="default" onClick={suspendControl.open}>
+                  {t('tenancy.customer.suspend')}
+                </Button>
+              ) : (
+                <Button variant="default" loading={state.isPending} onClick={() => state.mutate('active')}>
+                  {t('tenancy.customer.resume')}
+                </Button>
+              )}
+            </>
+          )}
           <ButtonLink to={tenantPaths(id).overview} leftSection={<LogIn size={16} />}>
             {t('tenancy.customer.actFor')}
           </ButtonLink>
@@ -64,6 +84,8 @@ export function CustomerPage() {
       }
     >
       {state.error && <ErrorNotice error={state.error} />}
+      {restore.error && <ErrorNotice error={restore.error} />}
+      {customer.ends_at && <Notice tone="warn">{rich('tenancy.customer.endsText', { at: <Time iso={customer.ends_at} /> })}</Notice>}
       <Plan key={customer.plan?.id} customer={customer} />
       <Members tenant={id}>
         {(add, list) => (
@@ -73,6 +95,8 @@ export function CustomerPage() {
         )}
       </Members>
       <ApiPanel tenant={acting} example={{ method: 'GET', path: `/api/v1/tenants/${id}`, cli: ['tenant', 'show', id] }} />
+      <EndCustomer customer={customer} opened={ending} close={endControl.close} />
+      {moving && <MoveForm customer={customer} close={moveControl.close} />}
       <ConfirmDelete
         opened={suspending}
         close={suspendControl.close}

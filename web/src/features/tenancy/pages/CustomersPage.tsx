@@ -9,6 +9,7 @@ import { Page, Section } from '@/ui/Page';
 import { Empty } from '@/ui/feedback';
 import { ButtonLink, TextLink } from '@/ui/links';
 import { StateBadge, Time } from '@/ui/state';
+import { FindResource } from '../components/FindResource';
 
 export function CustomersPage() {
   const { id: tenant, paths, can } = useActing();
@@ -25,6 +26,7 @@ export function CustomersPage() {
   );
   return (
     <Page title={t('tenancy.customer.title')} actions={rows?.length ? create : undefined}>
+      {can('customers:write') && <FindResource />}
       <Section flush>
         <DataTable
           label={t('tenancy.customer.title')}
