@@ -23,7 +23,7 @@ function used() {
 }
 
 /** Names of schemas (`sites.Site`) and error codes of the API look like keys; they are not texts. */
-const isCode = (key: string) => /^\w+\.[A-Z]/.test(key) || (/^identity\.(session|claim|activation)\.(totp_required|gone)$/.test(key) && !known.has(key));
+const isCode = (key: string) => /^\w+\.[A-Z]/.test(key) || (/^(identity\.(session|claim|activation|step_up|password_reset)|tenancy\.assumption)\.(totp_required|gone|required|consent_required)$/.test(key) && !known.has(key));
 
 describe('texts', () => {
   it('every key in code exists', () => {

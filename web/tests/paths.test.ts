@@ -2,13 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { can, isActingFor, roleFor, type Acting } from '@/api/access';
 import type { Me, TenantRef } from '@/api/types';
 import { parseFragment } from '@/api/fragment';
+import { minutesLeft } from '@/shell/assumption';
 import { safeNext, switchTenantPath, tenantPaths } from '@/ui/paths';
 
 const ref = (id: string, kind: TenantRef['kind']): TenantRef => ({ id, kind, name: id, slug: id });
 const me = (...memberships: [string, TenantRef['kind'], Me['memberships'][number]['role']][]): Me => ({
-  user: { id: 'user_1', email: 'a@b', name: 'A', totp_enabled: false },
+  user: { id: 'user_1', email: 'a@b', email_proven: true, name: 'A', totp_enabled: false },
   home_tenant: ref('tnt_home', 'platform'),
-  memberships: memberships.map(([id, kind, role]) => ({ tenant: ref(id, kind), role })),
+  memberships: memberships.map(([id, kind, role]) => ({ tenant: ref(id, kind), role, role_name: null })),
   totp_setup_required: false,
 });
 
@@ -64,5 +65,33 @@ describe('permissions', () => {
     expect(roleFor(me(['tnt_c', 'customer', 'owner']), 'tnt_below')).toBeNull();
     expect(isActingFor(owner, 'tnt_below')).toBe(true);
     expect(isActingFor(owner, 'tnt_c')).toBe(false);
+  });
+});
+
+describe('roles that tenants define', () => {
+  const acting = (role: string, ...held: string[]): Acting => ({ id: 'tnt_1', kind: 'customer', role, held: new Set(held) });
+
+  it('offer what the server says that they give', () => {
+    const role = 'role_01h2xcejqtf2nbrexx3vqjhp41';
+    expect(can(acting(role, 'sites.site:create'), 'sites:write')).toBe(true);
+    expect(can(acting(role, 'sites.site:read'), 'sites:write')).toBe(false);
+    expect(can({ id: 'tnt_1', kind: 'customer', role }, 'sites:write')).toBe(false);
+    // What a customer has not got no role gives.
+    expect(can(acting(role, 'tenancy.tenant:list'), 'customers:read')).toBe(false);
+  });
+
+  it('may reach down, which the server knows', () => {
+    const role = 'role_01h2xcejqtf2nbrexx3vqjhp41';
+    expect(roleFor(me(['tnt_r', 'reseller', role]), 'tnt_below')).toBe(role);
+    expect(roleFor(me(['tnt_c', 'customer', role]), 'tnt_below')).toBe(null);
+  });
+});
+
+describe('time that is left', () => {
+  it('is counted in minutes, up', () => {
+    const now = Date.parse('2027-01-01T00:00:00Z');
+    expect(minutesLeft('2027-01-01T00:01:01Z', now)).toBe(2);
+    expect(minutesLeft('2027-01-01T00:00:00Z', now)).toBe(0);
+    expect(minutesLeft('2026-12-31T23:00:00Z', now)).toBe(0);
   });
 });

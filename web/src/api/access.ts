@@ -1,7 +1,10 @@
 import type { Me, TenantRef } from './types';
 
-/** Open on the wire; what this panel does not know may do nothing here. */
+export const BUILT_IN = ['owner', 'admin', 'developer', 'viewer'] as const;
+/** A built-in role, or the id of one that a tenant has defined. */
+export type BuiltIn = (typeof BUILT_IN)[number];
 export type Role = Me['memberships'][number]['role'];
+export const isBuiltIn = (role: string): role is BuiltIn => (BUILT_IN as readonly string[]).includes(role);
 export type Kind = TenantRef['kind'];
 
 /** What the panel asks about before it offers a control. The server decides; this only avoids offering what it would refuse. */
@@ -14,11 +17,21 @@ export type Permission =
   | 'customers:write'
   | 'plans:write'
   | 'members:write'
+  | 'roles:write'
+  | 'support:read'
+  | 'support:manage'
   | 'tokens:write'
   | 'tokens:manage'
-  | 'nodes:read';
+  | 'services:write'
+  | 'background:write'
+  | 'background:discard'
+  | 'reconcilers:read'
+  | 'reconcilers:run'
+  | 'nodes:read'
+  | 'audit:erase'
+  | 'audit:keep';
 
-const ROLES: Record<Permission, readonly Role[]> = {
+const ROLES: Record<Permission, readonly BuiltIn[]> = {
   'sites:write': ['owner', 'admin', 'developer'],
   'sites:delete': ['owner', 'admin'],
   'zones:write': ['owner', 'admin'],
@@ -27,10 +40,47 @@ const ROLES: Record<Permission, readonly Role[]> = {
   'customers:write': ['owner', 'admin'],
   'plans:write': ['owner', 'admin'],
   'members:write': ['owner', 'admin'],
+  'roles:write': ['owner', 'admin'],
+  'support:read': ['owner', 'admin'],
+  /** Whether those above have to ask, and the answer. */
+  'support:manage': ['owner'],
   'tokens:write': ['owner', 'admin', 'developer', 'viewer'],
   /** Those of others. */
   'tokens:manage': ['owner'],
+  'services:write': ['owner', 'admin'],
+  'background:write': ['owner', 'admin', 'developer'],
+  'background:discard': ['owner', 'admin'],
+  'reconcilers:read': ['owner', 'admin', 'developer', 'viewer'],
+  'reconcilers:run': ['owner', 'admin'],
   'nodes:read': ['owner', 'admin', 'developer', 'viewer'],
+  'audit:erase': ['owner'],
+  /** For how long. */
+  'audit:keep': ['owner'],
+};
+
+/** What the server calls it: for roles that tenants define, which say no more than that. */
+const NAMES: Partial<Record<Permission, string>> = {
+  'sites:write': 'sites.site:create',
+  'sites:delete': 'sites.site:delete',
+  'zones:write': 'dns.zone:create',
+  'records:write': 'dns.record:create',
+  'customers:read': 'tenancy.tenant:list',
+  'customers:write': 'tenancy.tenant:create',
+  'plans:write': 'tenancy.plan:create',
+  'members:write': 'tenancy.member:manage-access',
+  'roles:write': 'tenancy.role:create',
+  'support:read': 'tenancy.assumption:list',
+  'support:manage': 'tenancy.assumption:manage-access',
+  'tokens:write': 'identity.api_token:create',
+  'tokens:manage': 'identity.api_token:manage-access',
+  'services:write': 'identity.service_account:create',
+  'background:write': 'spine.dead_job:operate',
+  'background:discard': 'spine.dead_job:delete',
+  'reconcilers:read': 'spine.reconciler:list',
+  'reconcilers:run': 'spine.reconciler:operate',
+  'nodes:read': 'fleet.node:list',
+  'audit:erase': 'spine.audit:delete',
+  'audit:keep': 'spine.audit:modify',
 };
 
 /** Customers have no tenants below them, and only the platform has machines. */
@@ -38,6 +88,8 @@ const KINDS: Partial<Record<Permission, readonly Kind[]>> = {
   'customers:read': ['platform', 'reseller'],
   'customers:write': ['platform', 'reseller'],
   'plans:write': ['platform', 'reseller'],
+  'reconcilers:read': ['platform'],
+  'reconcilers:run': ['platform'],
   'nodes:read': ['platform'],
 };
 
@@ -45,6 +97,8 @@ export interface Acting {
   id: string;
   kind: Kind;
   role: Role | null;
+  /** What a role that a tenant has defined gives, once the server has said it. */
+  held?: ReadonlySet<string>;
 }
 
 /**
@@ -55,15 +109,21 @@ export interface Acting {
 export function roleFor(me: Me, tenant: string): Role | null {
   const direct = me.memberships.find((membership) => membership.tenant.id === tenant);
   if (direct) return direct.role;
-  const above = me.memberships.filter(({ role, tenant: own }) => own.kind !== 'customer' && (role === 'owner' || role === 'admin'));
+  const above = me.memberships.filter(({ role, tenant: own }) => own.kind !== 'customer' && (role === 'owner' || role === 'admin' || !isBuiltIn(role)));
   if (above.length === 0) return null;
+  // Whether such a role reaches down, and what it gives there, the server says.
+  const defined = above.find(({ role }) => !isBuiltIn(role));
+  if (defined) return defined.role;
   return above.every(({ role }) => role === 'owner') ? 'owner' : 'admin';
 }
 
 export function can(acting: Acting, permission: Permission): boolean {
   const kinds = KINDS[permission];
   if (kinds && !kinds.includes(acting.kind)) return false;
-  return acting.role !== null && ROLES[permission].includes(acting.role);
+  if (acting.role === null) return false;
+  if (isBuiltIn(acting.role)) return ROLES[permission].includes(acting.role);
+  const name = NAMES[permission];
+  return name !== undefined && (acting.held?.has(name) ?? false);
 }
 
 /** Whether the user acts for somebody else: a tenant in which he has no membership of his own. */

@@ -19,11 +19,11 @@ interface Value {
 const Context = createContext<Value | null>(null);
 
 export function ActingProvider({ tenant, children }: { tenant: ActingTenant; children: ReactNode }) {
-  const { id, kind, role, name } = tenant;
+  const { id, kind, role, name, held } = tenant;
   const value = useMemo<Value>(() => {
-    const acting = { id, kind, role, name };
+    const acting = { id, kind, role, name, ...(held ? { held } : {}) };
     return { tenant: acting, id, api: api(id), paths: tenantPaths(id), can: (permission) => can(acting, permission) };
-  }, [id, kind, role, name]);
+  }, [id, kind, role, name, held]);
   return <Context value={value}>{children}</Context>;
 }
 

@@ -6,6 +6,7 @@ export type Schemas = components['schemas'];
 export type Me = Schemas['identity.Me'];
 export type TenantRef = Schemas['identity.TenantRef'];
 export type Tenant = Schemas['tenancy.Tenant'];
+export type Assumption = Schemas['tenancy.Assumption'];
 export type Operation = Schemas['spine.Operation'];
 export type Problem = Schemas['Problem'];
 export type FieldError = Schemas['ProblemField'];

@@ -2,8 +2,8 @@ import { useDisclosure, useHotkeys } from '@mantine/hooks';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
 import { Menu as MenuIcon, Search } from 'lucide-react';
-import { Suspense, lazy, useEffect, useRef, useState } from 'react';
-import { isActingFor, roleFor } from '@/api/access';
+import { Suspense, lazy, useEffect, useMemo, useRef, useState } from 'react';
+import { isActingFor, isBuiltIn, roleFor } from '@/api/access';
 import { ActingProvider, useActing } from '@/api/acting';
 import { followEvents } from '@/api/events';
 import { ApiError } from '@/api/problem';
@@ -15,7 +15,9 @@ import { Loading } from '@/ui/feedback';
 import { tenantPaths } from '@/ui/paths';
 import { useParam } from '@/ui/route';
 import { PageError, PageNotFound } from './ErrorPages';
+import { CONSENT, needsReason } from './assumption';
 import { ColorSchemeButton } from './ColorSchemeButton';
+import { OpenAssumption } from './OpenAssumption';
 import { OperationsButton } from './OperationsButton';
 import { Rail } from './Rail';
 import classes from './Shell.module.css';
@@ -23,6 +25,7 @@ import { TenantSwitcher } from './TenantSwitcher';
 import { UserMenu } from './UserMenu';
 
 // Loaded when first opened: none of them is needed to show a page.
+const AssumePage = lazy(() => import('./AssumePage').then((module) => ({ default: module.AssumePage })));
 const RailDrawer = lazy(() => import('./RailDrawer').then((module) => ({ default: module.RailDrawer })));
 const ReloginDialog = lazy(() => import('./Relogin').then((module) => ({ default: module.ReloginDialog })));
 const Palette = lazy(() => import('./Palette').then((module) => ({ default: module.Palette })));
@@ -34,12 +37,23 @@ export function Shell() {
   const other = useQuery({ ...getQuery(id, '/api/v1/tenants/{tenant_id}', { path: { tenant_id: id } }), enabled: !own });
   const tenant = own ?? other.data;
 
+  const role = roleFor(me, id);
+  const held = useHeld(id, role);
+
+  // Also when it was open before: its time is over, or somebody has ended it.
+  if (!own && needsReason(other.error)) {
+    return (
+      <Suspense fallback={<Loading />}>
+        <AssumePage tenant={id} again={() => void other.refetch()} asked={other.error.code === CONSENT} />
+      </Suspense>
+    );
+  }
   if (!tenant) {
     if (other.error instanceof ApiError && other.error.status === 404) return <PageNotFound />;
     return other.error ? <PageError error={other.error} reset={() => void other.refetch()} /> : <Loading />;
   }
   return (
-    <ActingProvider tenant={{ id, kind: tenant.kind, name: tenant.name, role: roleFor(me, id) }}>
+    <ActingProvider tenant={{ id, kind: tenant.kind, name: tenant.name, role, ...(held ? { held } : {}) }}>
       <Frame />
     </ActingProvider>
   );
@@ -107,6 +121,12 @@ function Frame() {
   );
 }
 
+/** What the user may do in a role that the tenant has defined; built-in ones are known here. */
+function useHeld(tenant: string, role: string | null): ReadonlySet<string> | undefined {
+  const { data } = useQuery({ ...getQuery(tenant, '/api/v1/permissions'), enabled: role !== null && !isBuiltIn(role) });
+  return useMemo(() => data && new Set(data.resources.flatMap(({ actions }) => actions.filter(({ held }) => held).map(({ permission }) => permission))), [data]);
+}
+
 /** Nobody should ever change a customer's things believing they were his own. */
 function ActingBanner() {
   const me = useMe();
@@ -115,6 +135,7 @@ function ActingBanner() {
   return (
     <div className={classes.banner} role="status">
       <span>{rich('shell.actingFor', { name: <strong>{tenant.name}</strong> })}</span>
+      <OpenAssumption />
       <Link to={tenantPaths(me.home_tenant.id).overview}>{t('shell.actingBack', { name: me.home_tenant.name })}</Link>
     </div>
   );

@@ -29,6 +29,8 @@ const TONES: Partial<Record<State, Tone>> = {
   terminating: 'bad',
   invited: 'warn',
   degraded: 'warn',
+  waiting: 'warn',
+  open: 'ok',
   failed: 'bad',
   disconnected: 'bad',
   expired: 'bad',

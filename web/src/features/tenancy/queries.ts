@@ -5,6 +5,9 @@ import type { Schemas, Tenant } from '@/api/types';
 export type { Tenant };
 export type Plan = Schemas['tenancy.Plan'];
 export type Member = Schemas['tenancy.Member'];
+export type CustomRole = Schemas['tenancy.CustomRole'];
+export type CreateRole = Schemas['tenancy.CreateRole'];
+export type PermissionTable = Schemas['tenancy.PermissionTable'];
 export type Activation = Schemas['tenancy.Activation'];
 /** Entitlement key to limit; null is unlimited, a key that is absent means none at all. */
 export type Entitlements = Plan['entitlements'];
@@ -49,3 +52,29 @@ export const addPlanVersion = (api: Api, id: string, body: CreatePlanVersion) =>
 
 export const updatePlan = (api: Api, plan: Pick<Plan, 'id' | 'version'>, body: Schemas['tenancy.PlanPatch']) =>
   unwrap(api.PATCH('/api/v1/plans/{plan_id}', { params: { path: { plan_id: plan.id } }, headers: ifMatch(plan), body }));
+
+/** What a change of invitations makes stale. */
+export const INVITATIONS = ['/api/v1/invitations', ...TENANTS] as const;
+
+export const resendInvitation = (api: Api, id: string) => unwrap(api.POST('/api/v1/invitations/{invitation_id}/resend', { params: { path: { invitation_id: id } } }));
+
+export const revokeInvitation = (api: Api, id: string) => unwrap(api.DELETE('/api/v1/invitations/{invitation_id}', { params: { path: { invitation_id: id } } }));
+
+/** What a change of a role makes stale: also who one is, as one may have it. */
+export const ROLES = ['/api/v1/roles', '/api/v1/permissions', '/api/v1/tenants', '/api/v1/me'] as const;
+
+export const createRole = (api: Api, body: CreateRole) => unwrap(api.POST('/api/v1/roles', { body }));
+
+export const updateRole = (api: Api, role: CustomRole, body: Schemas['tenancy.RolePatch']) =>
+  unwrap(api.PATCH('/api/v1/roles/{role_id}', { params: { path: { role_id: role.id } }, headers: ifMatch(role), body }));
+
+export const deleteRole = (api: Api, role_id: string) => unwrap(api.DELETE('/api/v1/roles/{role_id}', { params: { path: { role_id } } }));
+
+export const endAssumption = (api: Api, tenant_id: string, assumption_id: string) =>
+  unwrap(api.DELETE('/api/v1/tenants/{tenant_id}/assumptions/{assumption_id}', { params: { path: { tenant_id, assumption_id } } }));
+
+export const agreeToAssumption = (api: Api, tenant_id: string, assumption_id: string) =>
+  unwrap(api.POST('/api/v1/tenants/{tenant_id}/assumptions/{assumption_id}/agree', { params: { path: { tenant_id, assumption_id } } }));
+
+export const setSupportAccess = (api: Api, tenant_id: string, settings: Schemas['tenancy.SupportAccess'], consent_required: boolean) =>
+  unwrap(api.PUT('/api/v1/tenants/{tenant_id}/support-access', { params: { path: { tenant_id } }, headers: ifMatch(settings), body: { consent_required } }));

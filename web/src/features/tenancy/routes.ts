@@ -8,5 +8,9 @@ export const tenancyRoutes = (tenant: AnyRoute) => [
   page(tenant, 'plans', () => import('./pages/PlansPage'), 'PlansPage'),
   page(tenant, 'plans/new', () => import('./pages/NewPlanPage'), 'NewPlanPage'),
   page(tenant, 'plans/$plan', () => import('./pages/PlanPage'), 'PlanPage'),
+  page(tenant, 'roles', () => import('./pages/RolesPage'), 'RolesPage'),
+  page(tenant, 'roles/new', () => import('./pages/RolePage'), 'NewRolePage'),
+  page(tenant, 'roles/$role', () => import('./pages/RolePage'), 'RolePage'),
+  page(tenant, 'support', () => import('./pages/SupportPage'), 'SupportPage'),
   page(tenant, 'members', () => import('./pages/MembersPage'), 'MembersPage'),
 ];

@@ -16,6 +16,8 @@ const all = (names: string[]) => names.map((resource) => `${resource}:*`);
 const see = (names: string[]) => names.flatMap((resource) => [`${resource}:list`, `${resource}:read`]);
 
 export const EVERYTHING = '*';
+/** Everything is not everywhere: acting for the tenants below is said besides. */
+export const BELOW = 'below';
 /** The wider one of a pair comes first. */
 export const PRESETS: readonly Preset[] = [
   { id: EVERYTHING, label: 'identity.scope.all', scopes: [EVERYTHING] },
@@ -26,11 +28,12 @@ export const PRESETS: readonly Preset[] = [
   { id: 'tenancy:write', label: 'identity.scope.tenancyWrite', scopes: all(TENANCY) },
   // Members are only listed: nobody is read one by one.
   { id: 'tenancy:read', label: 'identity.scope.tenancyRead', scopes: see(TENANCY).filter((scope) => scope !== 'tenancy.member:read') },
+  { id: BELOW, label: 'identity.scope.below', scopes: [BELOW] },
   { id: 'audit:read', label: 'identity.scope.auditRead', scopes: ['spine.audit:list'] },
 ];
 
 export function scopesOf(ids: readonly string[]): string[] {
-  if (ids.includes(EVERYTHING)) return [EVERYTHING];
+  if (ids.includes(EVERYTHING)) return ids.includes(BELOW) ? [EVERYTHING, BELOW] : [EVERYTHING];
   return [...new Set(PRESETS.filter(({ id }) => ids.includes(id)).flatMap(({ scopes }) => scopes))];
 }
 

@@ -4,7 +4,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { ShieldCheck, ShieldOff } from 'lucide-react';
 import { useActing } from '@/api/acting';
 import { meQuery, useMe } from '@/api/session';
-import { t } from '@/i18n';
+import { t, tOr } from '@/i18n';
 import { Dialog } from '@/ui/Dialog';
 import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
@@ -12,6 +12,7 @@ import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
 import { TextLink } from '@/ui/links';
 import { tenantPaths } from '@/ui/paths';
 import { required, z } from '@/ui/rules';
+import { ChangeEmail } from '../components/ChangeEmail';
 import { ChangePassword } from '../components/ChangePassword';
 import { TotpSetup } from '../components/TotpSetup';
 import { disableTotp } from '../queries';
@@ -21,6 +22,7 @@ export function ProfilePage() {
   const { paths } = useActing();
   return (
     <Page title={t('identity.profile.title')} description={me.user.email} narrow>
+      <ChangeEmail />
       <ChangePassword />
       <Totp enabled={me.user.totp_enabled} />
       <Section title={t('identity.profile.memberships')} hint={t('identity.profile.membershipsHint')} flush>
@@ -32,7 +34,7 @@ export function ProfilePage() {
           columns={[
             { key: 'name', header: t('identity.profile.tenant'), main: true, cell: ({ tenant }) => <TextLink to={tenantPaths(tenant.id).overview}>{tenant.name}</TextLink> },
             { key: 'kind', header: t('identity.profile.kind'), cell: ({ tenant }) => t(`shell.kind.${tenant.kind}`) },
-            { key: 'role', header: t('identity.profile.role'), cell: ({ role }) => t(`identity.role.${role}`) },
+            { key: 'role', header: t('identity.profile.role'), cell: ({ role, role_name }) => tOr(`identity.role.${role}`, role_name ?? role) },
           ]}
         />
       </Section>

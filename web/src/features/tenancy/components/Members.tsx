@@ -11,6 +11,7 @@ import { DataTable } from '@/ui/DataTable';
 import { Empty } from '@/ui/feedback';
 import { lazyDialog } from '@/ui/lazyDialog';
 import { StateBadge } from '@/ui/state';
+import { roleName } from './roles';
 import classes from './tenancy.module.css';
 import { TENANTS, removeMember, type Member } from '../queries';
 
@@ -55,7 +56,7 @@ export function Members({ tenant, children }: Props) {
         columns={[
           { key: 'name', header: t('tenancy.member.name'), main: true, sort: ({ name }) => name, cell: ({ name }) => name },
           { key: 'email', header: t('tenancy.member.email'), cell: ({ email }) => <span className="mp-break">{email}</span> },
-          { key: 'role', header: t('tenancy.member.role'), cell: ({ role }) => t(`identity.role.${role}`) },
+          { key: 'role', header: t('tenancy.member.role'), cell: (member) => roleName(member) },
           { key: 'state', header: t('tenancy.member.state'), cell: ({ active }) => <StateBadge state={active ? 'active' : 'invited'} /> },
           {
             key: 'remove',

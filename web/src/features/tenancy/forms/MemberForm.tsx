@@ -10,10 +10,9 @@ import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
 import { email, required, z } from '@/ui/rules';
 import { ActivationLink } from '../components/ActivationLink';
 import { RoleSelect } from '../components/RoleSelect';
-import { ROLES } from '../components/roles';
 import { TENANTS, addMember, type Activation, type AddMember, type Member } from '../queries';
 
-const schema = z.object({ name: required(), email: email(), role: z.enum(ROLES) });
+const schema = z.object({ name: required(), email: email(), role: required() });
 
 interface Values {
   name: string;
@@ -47,7 +46,7 @@ export function MemberForm({ tenant, again, close }: { tenant: string; again?: M
             <FormProblem messages={form.problem} />
             <TextInput data-autofocus label={t('tenancy.member.name')} readOnly={again !== undefined} autoComplete="off" error={form.error('name')} {...form.register('name')} />
             <TextInput label={t('tenancy.member.email')} readOnly={again !== undefined} type="email" autoComplete="off" error={form.error('email')} {...form.register('email')} />
-            {!again && <Controller control={form.control} name="role" render={({ field }) => <RoleSelect value={field.value} onChange={field.onChange} error={form.error('role')} />} />}
+            {!again && <Controller control={form.control} name="role" render={({ field }) => <RoleSelect of={tenant} value={field.value} onChange={field.onChange} error={form.error('role')} />} />}
             <FormButtons label={t(again ? 'tenancy.member.inviteAgain' : 'tenancy.member.add')} busy={form.formState.isSubmitting} cancel={close} />
           </Stack>
         </form>

@@ -7,21 +7,21 @@ import { t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { Dialog } from '@/ui/Dialog';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
-import { z } from '@/ui/rules';
+import { required, z } from '@/ui/rules';
 import { toast } from '@/ui/toast';
 import { RoleSelect } from '../components/RoleSelect';
-import { ROLES } from '../components/roles';
+import { roleName } from '../components/roles';
 import { TENANTS, changeRole, type Member } from '../queries';
 
 export function RoleForm({ tenant, member, close }: { tenant: string; member: Member; close: () => void }) {
   const { id, api } = useActing();
   const write = useWrite((role: Role) => changeRole(api, tenant, member.user_id, role), TENANTS);
   const form = useApiForm<{ role: Role }>({
-    schema: z.object({ role: z.enum(ROLES) }),
+    schema: z.object({ role: required() }),
     defaults: { role: member.role },
     submit: async ({ role }) => {
-      await write.mutateAsync(role);
-      toast(t('tenancy.member.roleChanged', { name: member.name, role: t(`identity.role.${role}`) }));
+      const changed = await write.mutateAsync(role);
+      toast(t('tenancy.member.roleChanged', { name: member.name, role: roleName(changed) }));
       close();
     },
   });
@@ -31,7 +31,7 @@ export function RoleForm({ tenant, member, close }: { tenant: string; member: Me
       <form onSubmit={form.send} noValidate>
         <Stack gap="sm">
           <FormProblem messages={form.problem} />
-          <Controller control={form.control} name="role" render={({ field }) => <RoleSelect value={field.value} onChange={field.onChange} error={form.error('role')} />} />
+          <Controller control={form.control} name="role" render={({ field }) => <RoleSelect of={tenant} value={field.value} onChange={field.onChange} error={form.error('role')} />} />
           <FormButtons label={t('tenancy.member.changeRole')} busy={form.formState.isSubmitting} disabled={role === member.role} cancel={close} />
           <ApiPanel
             tenant={id}
