@@ -95,8 +95,9 @@ describe('small helpers', () => {
   });
 
   it('devices have names', () => {
-    expect(device('Mozilla/5.0 (X11; Linux x86_64) Chrome/141.0 Safari/537.36')).toBe('Chrome on Linux');
-    expect(device(null)).toBe('Unknown device');
+    expect(device({ browser: 'Chrome', system: 'Linux' })).toBe('Chrome on Linux');
+    expect(device({ browser: null, system: 'Linux' })).toBe('Linux');
+    expect(device({ browser: null, system: null })).toBe('Unknown device');
   });
 
   it('the checklist leads a provider to his customer and a customer to the site', () => {

@@ -9,8 +9,8 @@ const STALE: Record<string, readonly string[]> = {
   sites: ['/api/v1/sites', '/api/v1/operations', '/api/v1/audit'],
   dns: ['/api/v1/zones', '/api/v1/audit'],
   certificates: ['/api/v1/certificates', '/api/v1/sites', '/api/v1/audit'],
-  jobs: ['/api/v1/operations', '/api/v1/sites'],
-  spine: ['/api/v1/operations'],
+  jobs: ['/api/v1/operations', '/api/v1/sites', '/api/v1/dead-jobs', '/api/v1/reconcilers'],
+  spine: ['/api/v1/operations', '/api/v1/stuck-objects'],
 };
 
 export function stalePaths(type: string): readonly string[] {

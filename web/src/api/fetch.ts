@@ -1,5 +1,5 @@
 import { NetworkError } from './problem';
-import { requestReauthentication } from './reauth';
+import { requestReauthentication, requestStepUp } from './reauth';
 
 const UNSAFE = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 
@@ -18,17 +18,30 @@ export function decorate(request: Request): Request {
   return new Request(request, { headers, credentials: 'same-origin' });
 }
 
+/** What an operation answers that wants to be sure who asks. */
+const STEP_UP = 'identity.step_up.required';
+
 /**
- * `fetch` for the API. When the session has ended, it asks for a new login and repeats the request afterwards,
- * so that a half-written form is not lost.
+ * `fetch` for the API. When the session has ended, it asks for a new login, and when an operation wants the password again,
+ * for that; then it repeats the request, so that a half-written form is not lost.
  */
 export async function apiFetch(input: Request): Promise<Response> {
   const mayAsk = !input.headers.has(NO_REAUTH);
   const request = decorate(input);
-  const again = mayAsk ? request.clone() : null;
-  const response = await send(request);
-  if (response.status !== 401 || !again) return response;
-  return (await requestReauthentication()) ? send(again) : response;
+  const [again, oncemore] = [request.clone(), request.clone()];
+  let response = await send(request);
+  if (response.status === 401 && mayAsk && (await requestReauthentication())) response = await send(again);
+  if ((await wantsProof(response)) && (await requestStepUp())) response = await send(oncemore);
+  return response;
+}
+
+async function wantsProof(response: Response): Promise<boolean> {
+  if (response.status !== 403) return false;
+  const problem: unknown = await response
+    .clone()
+    .json()
+    .catch(() => null);
+  return typeof problem === 'object' && problem !== null && 'code' in problem && problem.code === STEP_UP;
 }
 
 async function send(request: Request): Promise<Response> {

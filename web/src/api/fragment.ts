@@ -1,11 +1,11 @@
 /**
- * Claim and activation links carry their secret in the fragment, which never reaches a server. It is taken into memory
+ * Links of claims, invitations and mails carry their secret in the fragment, which never reaches a server. It is taken into memory
  * and out of the address bar (and the history) before anything else runs.
  */
 let secret: string | null = null;
 const listeners = new Set<() => void>();
 
-const PAGES = new Set(['/claim', '/activate']);
+const PAGES = new Set(['/claim', '/activate', '/reset', '/confirm-email']);
 
 export function takeFragment(): void {
   if (!PAGES.has(location.pathname) || location.hash.length < 2) return;

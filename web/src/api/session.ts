@@ -4,7 +4,7 @@ import { NO_REAUTH } from './fetch';
 import { ApiError } from './problem';
 import { storage } from './storage';
 import type { ApiKey } from './query';
-import type { Me } from './types';
+import type { Me, Schemas } from './types';
 
 const ME_KEY: ApiKey = ['', '/api/v1/me', null];
 
@@ -42,7 +42,8 @@ export function useMe(): Me {
   return data;
 }
 
-export function logIn(body: { email: string; password: string; totp?: string | null }): Promise<Me> {
+/** Who one is, and what was tried on the account since one logged in before. */
+export function logIn(body: { email: string; password: string; totp?: string | null }): Promise<Schemas['identity.SignedIn']> {
   return unwrap(api().POST('/api/v1/sessions', { body, headers: { [NO_REAUTH]: '1' } }));
 }
 
@@ -50,6 +51,9 @@ export function setMe(client: QueryClient, me: Me): void {
   storage.set(LOGGED_IN, '1');
   client.setQueryData(ME_KEY, me);
 }
+
+/** Shows the password again; for a while the session may do what demands that. */
+export const stepUp = (body: Schemas['identity.StepUp']) => unwrap(api().POST('/api/v1/sessions/current/step-up', { body }));
 
 export async function logOut(client: QueryClient): Promise<void> {
   await unwrap(api().DELETE('/api/v1/sessions/current', { headers: { [NO_REAUTH]: '1' } })).catch((error: unknown) => {

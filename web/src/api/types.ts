@@ -12,3 +12,6 @@ export type Problem = Schemas['Problem'];
 export type FieldError = Schemas['ProblemField'];
 export type Condition = Schemas['sites.Condition'];
 export type AuditEntry = Schemas['spine.AuditEntry'];
+export type DeadJob = Schemas['spine.DeadJob'];
+export type StuckObject = Schemas['spine.StuckObject'];
+export type Reconciler = Schemas['spine.Reconciler'];

@@ -70,11 +70,13 @@ function Item({ operation }: { operation: Operation }) {
       {open && (
         <div className={classes.body}>
           <OperationSteps operation={operation} />
-          {(operation.state === 'pending' || operation.state === 'running') && (
-            <Button size="compact-xs" variant="default" mt="sm" loading={cancel.isPending} disabled={operation.cancel_requested} onClick={() => cancel.mutate(undefined)}>
-              {t(operation.cancel_requested ? 'shell.operations.cancelling' : 'shell.operations.cancel')}
+          {operation.cancellable && (
+            <Button size="compact-xs" variant="default" mt="sm" loading={cancel.isPending} onClick={() => cancel.mutate(undefined)}>
+              {t('shell.operations.cancel')}
             </Button>
           )}
+          {running && operation.cancel_requested && <div className="mp-dim">{t('shell.operations.cancelling')}</div>}
+          {running && !operation.cancellable && !operation.cancel_requested && operation.state === 'running' && <div className="mp-dim">{t('shell.operations.noWayBack')}</div>}
           {cancel.error && <ErrorNotice error={cancel.error} />}
         </div>
       )}

@@ -2,6 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { useActing } from '@/api/acting';
 import { t } from '@/i18n';
 import { Mark } from '@/ui/Brand';
+import { Attention } from './Attention';
 import { visibleNav } from './nav';
 import classes from './Shell.module.css';
 
@@ -21,6 +22,7 @@ export function Rail({ onNavigate }: { onNavigate?: () => void }) {
               <Link key={item.label} to={item.to(paths)} className={classes.link} activeOptions={{ exact: item.exact ?? false }} onClick={onNavigate}>
                 <item.icon size={17} strokeWidth={1.8} aria-hidden />
                 {t(item.label)}
+                {item.attention && <Attention />}
               </Link>
             ))}
           </div>

@@ -8,7 +8,7 @@ import { ActingProvider, useActing } from '@/api/acting';
 import { followEvents } from '@/api/events';
 import { ApiError } from '@/api/problem';
 import { getQuery } from '@/api/query';
-import { onReauthentication } from '@/api/reauth';
+import { onReauthentication, onStepUp } from '@/api/reauth';
 import { useMe } from '@/api/session';
 import { rich, t } from '@/i18n';
 import { Loading } from '@/ui/feedback';
@@ -28,6 +28,7 @@ import { UserMenu } from './UserMenu';
 const AssumePage = lazy(() => import('./AssumePage').then((module) => ({ default: module.AssumePage })));
 const RailDrawer = lazy(() => import('./RailDrawer').then((module) => ({ default: module.RailDrawer })));
 const ReloginDialog = lazy(() => import('./Relogin').then((module) => ({ default: module.ReloginDialog })));
+const StepUpDialog = lazy(() => import('./StepUp').then((module) => ({ default: module.StepUpDialog })));
 const Palette = lazy(() => import('./Palette').then((module) => ({ default: module.Palette })));
 
 export function Shell() {
@@ -64,6 +65,7 @@ function Frame() {
   const client = useQueryClient();
   const [rail, setRail] = useState<boolean | null>(null);
   const [ended, setEnded] = useState(false);
+  const [proof, setProof] = useState(false);
   const [palette, paletteControl] = useDisclosure(false);
   const content = useRef<HTMLElement>(null);
   const pathname = useRouterState({ select: (state) => state.location.pathname });
@@ -71,6 +73,7 @@ function Frame() {
 
   useEffect(() => followEvents(id, client), [id, client]);
   useEffect(() => onReauthentication(setEnded), []);
+  useEffect(() => onStepUp(setProof), []);
   useHotkeys([['mod+K', paletteControl.open]], []);
   useEffect(() => {
     // After a change of page, keyboard and screen reader go on in the page, not in the rail.
@@ -116,6 +119,7 @@ function Frame() {
         {rail !== null && <RailDrawer opened={rail} close={() => setRail(false)} />}
         {palette && <Palette close={paletteControl.close} />}
         {ended && <ReloginDialog />}
+        {proof && !ended && <StepUpDialog />}
       </Suspense>
     </div>
   );

@@ -1,5 +1,7 @@
 import {
+  Activity,
   Award,
+  Bot,
   Building2,
   Gauge,
   Globe,
@@ -26,6 +28,8 @@ export interface NavItem {
   /** Left out where it could never apply; where only the role is missing, the page says so. */
   needs?: Permission;
   exact?: boolean;
+  /** Shows how much waits there for somebody to look at it. */
+  attention?: boolean;
 }
 
 export interface NavGroup {
@@ -62,7 +66,9 @@ export const NAV: NavGroup[] = [
       { label: 'shell.nav.roles', to: (paths) => paths.roles, icon: ShieldCheck },
       { label: 'shell.nav.support', to: (paths) => paths.support, icon: LifeBuoy, needs: 'support:read' },
       { label: 'shell.nav.audit', to: (paths) => paths.audit, icon: ScrollText },
+      { label: 'shell.nav.background', to: (paths) => paths.background, icon: Activity, attention: true },
       { label: 'shell.nav.tokens', to: (paths) => paths.tokens, icon: KeyRound },
+      { label: 'shell.nav.serviceAccounts', to: (paths) => paths.serviceAccounts, icon: Bot, needs: 'services:write' },
     ],
   },
   {

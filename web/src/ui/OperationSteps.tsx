@@ -5,6 +5,7 @@ import type { Operation } from '@/api/types';
 import { t, tOr } from '@/i18n';
 import classes from './OperationSteps.module.css';
 import { bytes, count, sentence } from './format';
+import { Time } from './state';
 
 type Step = Operation['steps'][number];
 
@@ -41,6 +42,11 @@ export function OperationSteps({ operation }: { operation: Operation }) {
               {step.title}
               <span className={classes.srOnly}> ({t(`ui.state.${step.state}`)})</span>
               {step.error && <div className={classes.error}>{sentence(step.error)}</div>}
+              {step.attempts > 1 && isRunning(operation) && step.state !== 'done' && (
+                <div className="mp-dim">
+                  {t('ui.operationAttempt', { count: step.attempts })} {operation.next_try_at && <Time iso={operation.next_try_at} />}
+                </div>
+              )}
             </div>
           </li>
         ))}

@@ -23,6 +23,7 @@ export function tenantPaths(tenant: string) {
     plan: (id: string) => `${root}/plans/${segment(id)}`,
     nodes: `${root}/nodes`,
     audit: `${root}/audit`,
+    background: `${root}/background`,
     members: `${root}/members`,
     roles: `${root}/roles`,
     newRole: `${root}/roles/new`,
@@ -30,7 +31,12 @@ export function tenantPaths(tenant: string) {
     support: `${root}/support`,
     tokens: `${root}/tokens`,
     newToken: `${root}/tokens/new`,
+    serviceAccounts: `${root}/service-accounts`,
+    newServiceAccount: `${root}/service-accounts/new`,
+    serviceAccount: (id: string) => `${root}/service-accounts/${segment(id)}`,
+    newServiceToken: (id: string) => `${root}/service-accounts/${segment(id)}/tokens/new`,
     sessions: `${root}/sessions`,
+    signIns: `${root}/sign-ins`,
     profile: `${root}/profile`,
   };
 }

@@ -22,3 +22,9 @@ export function useQueryParam(name: string): string | undefined {
   const value = search[name];
   return value === undefined || value === null ? undefined : String(value);
 }
+
+/** All of them, as text. */
+export function useSearchParams(): Record<string, string> {
+  const search: Record<string, unknown> = useSearch({ strict: false });
+  return Object.fromEntries(Object.entries(search).flatMap(([name, value]) => (value === undefined || value === null ? [] : [[name, String(value)]])));
+}

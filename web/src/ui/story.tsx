@@ -3,14 +3,16 @@ import type { AuditEntry } from '@/api/types';
 import { richOr, t, tOr } from '@/i18n';
 import { facts, shortId, type Directory } from './directory';
 
-type Told = Pick<AuditEntry, 'action' | 'actor' | 'assumed_from' | 'subject' | 'before' | 'after'>;
+type Told = Pick<AuditEntry, 'action' | 'actor' | 'assumed_from' | 'subject' | 'before' | 'after'> & Partial<Pick<AuditEntry, 'actor_name' | 'subject_name'>>;
 
 /** Who did it, as the reader knows them. */
-export function whoOf({ actor, assumed_from }: Pick<Told, 'actor' | 'assumed_from'>, { name }: Directory): string {
+export function whoOf({ actor, actor_name, assumed_from }: Pick<Told, 'actor' | 'actor_name' | 'assumed_from'>, { name }: Directory): string {
   if (actor.startsWith('system:')) return t('ui.story.system');
   const known = name(actor);
   if (actor.startsWith('tok_')) return known === undefined ? t('ui.story.someToken') : t('ui.story.token', { name: known });
   if (known !== undefined) return known;
+  // Of somebody above the log knows the name, and the reader no more than that.
+  if (actor_name) return actor_name;
   if (!assumed_from) return t('ui.story.former');
   const provider = name(assumed_from);
   return provider === undefined ? t('ui.story.provider') : t('ui.story.from', { name: provider });
@@ -23,12 +25,12 @@ export function jobOf({ actor, via }: Pick<AuditEntry, 'actor' | 'via'>): string
 }
 
 /** To what it was done, by the name it had. */
-export function whatOf({ subject, before, after }: Told, { name }: Directory): string {
+export function whatOf({ subject, subject_name, before, after }: Told, { name }: Directory): string {
   const said = { ...facts(before), ...facts(after) };
   const text = (key: string) => (typeof said[key] === 'string' ? said[key] : undefined);
   if (subject.startsWith('rec_') && text('name')) return `${text('name')} ${text('type') ?? ''}`.trim();
   if (Array.isArray(said['names']) && said['names'].length > 0) return said['names'].join(', ');
-  return text('name') ?? text('email') ?? name(subject) ?? text('slug') ?? tOr(`ui.some.${subject.split('_')[0]}`, shortId(subject));
+  return text('name') ?? text('email') ?? name(subject) ?? subject_name ?? text('slug') ?? tOr(`ui.some.${subject.split('_')[0]}`, shortId(subject));
 }
 
 /** The site that a domain, an upload or a release belongs to. */

@@ -17,6 +17,8 @@ export type AddMember = Schemas['tenancy.AddMember'];
 export type CreatePlan = Schemas['tenancy.CreatePlan'];
 export type CreatePlanVersion = Schemas['tenancy.CreatePlanVersion'];
 
+export type Invitation = Schemas['identity.Invitation'];
+
 /** What a change of tenants, plans or members makes stale. */
 export const TENANTS = ['/api/v1/tenants', '/api/v1/plans', '/api/v1/subtree'] as const;
 

@@ -6,9 +6,11 @@ import { ApiError } from '@/api/problem';
 import { logIn, setMe } from '@/api/session';
 import { t } from '@/i18n';
 import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
+import { TextLink } from '@/ui/links';
 import { safeNext } from '@/ui/paths';
 import { useQueryParam } from '@/ui/route';
 import { email, optional, required, z } from '@/ui/rules';
+import { toast } from '@/ui/toast';
 import { Gate } from '../components/Gate';
 
 const schema = z.object({ email: email(), password: required(), totp: optional() });
@@ -26,6 +28,7 @@ export function LoginPage() {
         const me = await logIn({ ...values, totp: second && totp ? totp.replace(/\s/g, '') : null });
         client.clear();
         setMe(client, me);
+        if (me.refused_since > 0) toast(t('identity.signIns.refused', { count: me.refused_since }));
         await navigate({ to: me.totp_setup_required ? '/secure' : safeNext(next), replace: true });
       } catch (error) {
         if (!(error instanceof ApiError && error.code === 'identity.session.totp_required')) throw error;
@@ -45,6 +48,7 @@ export function LoginPage() {
           {second && (
             <TextInput label={t('identity.field.code')} description={t('identity.login.codeHint')} autoComplete="one-time-code" autoFocus error={form.error('totp')} {...form.register('totp')} />
           )}
+          {!second && <TextLink to="/forgot">{t('identity.login.forgot')}</TextLink>}
           <FormButtons label={t('identity.login.submit')} busy={form.formState.isSubmitting} cancel={second ? () => setSecond(false) : undefined} />
         </Stack>
       </form>

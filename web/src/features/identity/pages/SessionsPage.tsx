@@ -11,15 +11,15 @@ import { TextLink } from '@/ui/links';
 import { StateBadge, Time } from '@/ui/state';
 import { toast } from '@/ui/toast';
 import { device } from '../components/device';
-import { endSession, type Session } from '../queries';
+import { endOtherSessions, endSession, type Session } from '../queries';
 
 export function SessionsPage() {
   const { id: tenant, paths } = useActing();
   const sessions = useWhole('', '/api/v1/sessions');
   const end = useWrite((session: Session) => endSession(session.id), ['/api/v1/sessions']);
   const others = sessions.items?.filter(({ current }) => !current) ?? [];
-  const endOthers = useWrite(() => Promise.all(others.map(({ id }) => endSession(id))), ['/api/v1/sessions']);
-  const actions = others.length > 1 && (
+  const endOthers = useWrite(endOtherSessions, ['/api/v1/sessions']);
+  const actions = others.length > 0 && (
     <Button variant="default" loading={endOthers.isPending} onClick={() => endOthers.mutate(undefined, { onSuccess: () => toast(t('identity.sessions.othersEnded')) })}>
       {t('identity.sessions.endOthers')}
     </Button>
@@ -45,8 +45,9 @@ export function SessionsPage() {
             </Empty>
           }
           columns={[
-            { key: 'device', header: t('identity.sessions.device'), main: true, cell: (session) => <span title={session.user_agent ?? undefined}>{device(session.user_agent)}</span> },
+            { key: 'device', header: t('identity.sessions.device'), main: true, cell: (session) => <span title={session.user_agent ?? undefined}>{device(session.device)}</span> },
             { key: 'address', header: t('identity.sessions.address'), cell: ({ address }) => <span className="mp-mono">{address ?? t('ui.none')}</span> },
+            { key: 'host', header: t('identity.sessions.host'), wideOnly: true, cell: ({ host }) => <span className="mp-mono">{host}</span> },
             { key: 'seen', header: t('identity.sessions.seen'), sort: ({ last_seen_at }) => last_seen_at, cell: ({ last_seen_at }) => <Time iso={last_seen_at} /> },
             { key: 'since', header: t('identity.sessions.since'), wideOnly: true, sort: ({ created_at }) => created_at, cell: ({ created_at }) => <Time iso={created_at} /> },
             {
@@ -65,7 +66,7 @@ export function SessionsPage() {
                     variant="default"
                     loading={end.isPending && end.variables.id === session.id}
                     onClick={() => end.mutate(session, { onSuccess: () => toast(t('identity.sessions.ended')) })}
-                    aria-label={t('identity.sessions.endWhat', { device: device(session.user_agent) })}
+                    aria-label={t('identity.sessions.endWhat', { device: device(session.device) })}
                   >
                     {t('identity.sessions.end')}
                   </Button>
@@ -74,6 +75,7 @@ export function SessionsPage() {
           ]}
         />
       </Section>
+      <TextLink to={paths.signIns}>{t('identity.sessions.history')}</TextLink>
       <ApiPanel tenant={tenant} example={{ method: 'GET', path: '/api/v1/sessions', cli: ['session', 'list'] }} />
     </Page>
   );

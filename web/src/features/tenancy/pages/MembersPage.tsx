@@ -2,6 +2,7 @@ import { useActing } from '@/api/acting';
 import { t } from '@/i18n';
 import { Page, Section } from '@/ui/Page';
 import { ApiPanel } from '@/ui/ApiPanel';
+import { Invitations } from '../components/Invitations';
 import { Members } from '../components/Members';
 
 export function MembersPage() {
@@ -11,6 +12,7 @@ export function MembersPage() {
       {(add, list) => (
         <Page title={t('tenancy.member.title')} description={t('tenancy.member.text', { name: tenant.name })} actions={add}>
           <Section flush>{list}</Section>
+          <Invitations />
           <ApiPanel tenant={id} example={{ method: 'GET', path: `/api/v1/tenants/${id}/members`, cli: ['tenant', 'member', 'list', id] }} />
         </Page>
       )}
