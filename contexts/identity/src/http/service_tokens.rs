@@ -117,9 +117,9 @@ pub async fn create(
 }
 
 /// Makes a token in the place of another: same name, scopes, networks and life. The old one goes on for a while.
-#[utoipa::path(post, path = "/service-accounts/{service_account_id}/tokens/{token_id}/rotate", operation_id = "service_tokens_rotate",
+#[utoipa::path(post, path = "/service-accounts/{service_account_id}/tokens/{service_token_id}/rotate", operation_id = "service_tokens_rotate",
     tag = "identity",
-    params(("service_account_id" = String, Path), ("token_id" = String, Path)),
+    params(("service_account_id" = String, Path), ("service_token_id" = String, Path)),
     request_body = RotateServiceTokenDto, extensions(("x-step-up" = json!(true))),
     responses((status = 201, body = CreatedServiceTokenDto), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument),
         (status = 409, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
@@ -137,8 +137,8 @@ pub async fn rotate(
 }
 
 /// Revokes a token of a service account at once.
-#[utoipa::path(delete, path = "/service-accounts/{service_account_id}/tokens/{token_id}", operation_id = "service_tokens_delete",
-    tag = "identity", params(("service_account_id" = String, Path), ("token_id" = String, Path)),
+#[utoipa::path(delete, path = "/service-accounts/{service_account_id}/tokens/{service_token_id}", operation_id = "service_tokens_delete",
+    tag = "identity", params(("service_account_id" = String, Path), ("service_token_id" = String, Path)),
     responses((status = 204), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument)))]
 pub async fn delete(
     identity: State,
