@@ -1,5 +1,6 @@
 //! The one HTTP client of the command line.
 
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use base64::Engine;
 use mpanel_crypto::Secret;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Client, Method, RequestBuilder, Url};
+use reqwest::{Certificate, Client, Method, RequestBuilder, Response, Url};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -164,6 +165,11 @@ impl Api {
         self.headers.remove(name);
     }
 
+    /// A field that is sent with every request.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
     /// The server's address, for messages.
     pub fn shown(&self) -> &str {
         &self.shown
@@ -247,6 +253,24 @@ impl Api {
             .ok_or_else(|| anyhow::anyhow!("the server does not say how much it has of the upload").into())
     }
 
+    /// Writes an answer of any length to `out` while it comes; says how many bytes it had.
+    ///
+    /// # Errors
+    /// As [`Api::get`]; also when it ends before its end, or cannot be written.
+    pub async fn download(&self, path: &[&str], query: &[(&str, &str)], out: &mut impl Write) -> Result<u64, Failure> {
+        let request = self.request(Method::GET, path, query)?;
+        let mut response = request.send().await.map_err(|error| self.unreachable(error))?;
+        if !response.status().is_success() {
+            return Err(self.problem(response).await);
+        }
+        let mut bytes = 0;
+        while let Some(piece) = response.chunk().await.map_err(|error| self.unreachable(error))? {
+            out.write_all(&piece).context("cannot write what comes")?;
+            bytes += piece.len() as u64;
+        }
+        Ok(bytes)
+    }
+
     fn request(&self, method: Method, path: &[&str], query: &[(&str, &str)]) -> Result<RequestBuilder, Failure> {
         let mut url = self.base.clone();
         url.path_segments_mut()
@@ -262,20 +286,23 @@ impl Api {
 
     async fn send(&self, request: RequestBuilder) -> Result<Answer, Failure> {
         let response = request.send().await.map_err(|error| self.unreachable(error))?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let raw = response.text().await.map_err(|error| self.unreachable(error))?;
-        if status.is_success() {
-            let value = serde_json::from_str(&raw).unwrap_or_default();
-            return Ok(Answer { raw, value, headers });
+        if !response.status().is_success() {
+            return Err(self.problem(response).await);
         }
-        let retry_after = headers
-            .get("retry-after")
-            .and_then(|value| value.to_str().ok()?.parse().ok());
-        Err(Failure::Problem(Box::new(Problem::new(
-            status.as_u16(),
-            retry_after,
-            &raw,
-        ))))
+        let headers = response.headers().clone();
+        let raw = response.text().await.map_err(|error| self.unreachable(error))?;
+        let value = serde_json::from_str(&raw).unwrap_or_default();
+        Ok(Answer { raw, value, headers })
+    }
+
+    async fn problem(&self, response: Response) -> Failure {
+        let status = response.status().as_u16();
+        let retry_after = response.headers().get("retry-after");
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+        match response.text().await {
+            Ok(raw) => Failure::Problem(Box::new(Problem::new(status, retry_after, &raw))),
+            Err(error) => self.unreachable(error),
+        }
     }
 
     fn unreachable(&self, error: reqwest::Error) -> Failure {

@@ -1,6 +1,7 @@
 mod activation;
 mod answers;
 mod arguments;
+mod audit;
 mod authority;
 mod login;
 mod operations;
