@@ -47,6 +47,9 @@ create table sites.sites (
     -- When the reconciler looks again, how often in a row it could not, and when it last looked at the files.
     due_at timestamptz not null,
     failures int not null default 0,
+    -- Since when it could not, and why at last: for whoever may see the site.
+    failing_since timestamptz,
+    problem text not null default '',
     files_seen_at timestamptz,
     -- Of all releases that are not failed: the sum of their `bytes`.
     disk_bytes bigint not null default 0,
@@ -60,6 +63,7 @@ create table sites.sites (
 );
 create unique index sites_preview on sites.sites (tenant_id, preview_host);
 create index sites_due on sites.sites (due_at);
+create index sites_failing on sites.sites (failing_since) where failing_since is not null;
 select mpanel.protect('sites.sites');
 
 create table sites.domains (

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::OpCx;
-use mpanel_jobs::{BoxError, PassReport, Reconciler};
+use mpanel_jobs::{BoxError, PassReport, Reconciler, Stuck};
+use mpanel_kernel::error::PublicError as _;
 use mpanel_kernel::ids::{SiteId, TenantId};
 use mpanel_pg::Reason;
 use mpanel_sites_contract::events;
@@ -90,14 +91,18 @@ impl Converge {
         let seen = tokio::time::timeout(LONGEST, self.see_to(due, &mut report)).await;
         let problem = match seen {
             Ok(Ok(()) | Err(Error::Deleting | Error::NotFound)) => return Ok(report),
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => {
+                tracing::warn!(site = %due.site, %error, "site cannot be seen to");
+                error.public_text()
+            }
             Err(_) => "it takes too long".to_owned(),
         };
         let failures = due.failures.saturating_add(1);
-        tracing::warn!(site = %due.site, problem, failures, "site cannot be seen to");
+        tracing::warn!(site = %due.site, problem, failures, "site waits until it is tried again");
         let mut tx = self.sites.spine.db().tenant(due.tenant).await?;
-        let then = later(self.sites.clock.now(), site::after_failures(failures));
-        due::postpone(&mut tx, due.site, failures, then).await?;
+        let now = self.sites.clock.now();
+        let then = later(now, site::after_failures(failures));
+        due::failed(&mut tx, due.site, (failures, &problem), now, then).await?;
         tx.commit().await?;
         Ok(report)
     }
@@ -149,6 +154,21 @@ impl Reconciler for Converge {
             self.again().await?
         };
         Ok(report)
+    }
+
+    async fn stuck(&self, of: Option<TenantId>, most: u32) -> Result<Vec<Stuck>, BoxError> {
+        let mut tx = self.sites.spine.db().platform(Reason::Reconcile("sites.edge")).await?;
+        Ok(due::stuck(&mut tx, of, most).await?)
+    }
+
+    async fn try_now(&self, tenant: TenantId, subject: &str) -> Result<bool, BoxError> {
+        let Ok(site) = subject.parse::<SiteId>() else {
+            return Ok(false);
+        };
+        let mut tx = self.sites.spine.db().tenant(tenant).await?;
+        let stuck = due::try_now(&mut tx, site, self.sites.clock.now()).await?;
+        tx.commit().await?;
+        Ok(stuck)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the reconciler has to look at, and what it found.
 
 use jiff::Timestamp;
+use mpanel_jobs::Stuck;
 use mpanel_kernel::ids::{SiteId, TenantId, UploadId};
 use mpanel_pg::{PlatformTx, TenantTx, Ts, Tx};
 
@@ -94,6 +95,68 @@ pub async fn postpone(tx: &mut TenantTx, id: SiteId, failures: i32, at: Timestam
     Ok(())
 }
 
+/// Has the reconciler look again no sooner than this at a site that could not be seen to, so often in a row and for this reason.
+pub async fn failed(
+    tx: &mut TenantTx,
+    id: SiteId,
+    (failures, problem): (i32, &str),
+    now: Timestamp,
+    at: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "update sites.sites
+         set due_at = $6, failures = $3, problem = $4, failing_since = coalesce(failing_since, $5)
+         where tenant_id = $1 and id = $2",
+        tx.tenant().uuid(),
+        id.uuid(),
+        failures,
+        problem,
+        Ts(now) as _,
+        Ts(at) as _,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Sites that could not be seen to several times in a row, the longest first.
+pub async fn stuck(tx: &mut PlatformTx, of: Option<TenantId>, most: u32) -> Result<Vec<Stuck>, Error> {
+    let rows = sqlx::query!(
+        r#"select tenant_id, id, name, problem, failures, failing_since as "since!: Ts", due_at as "due_at: Ts"
+           from sites.sites
+           where failing_since is not null and failures > 1 and ($1::uuid is null or tenant_id = $1)
+           order by failing_since limit $2"#,
+        of.map(TenantId::uuid) as _,
+        i64::from(most),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let rows = rows.into_iter().map(|row| Stuck {
+        tenant: TenantId::from_uuid(row.tenant_id),
+        subject: SiteId::from_uuid(row.id).to_string(),
+        name: row.name,
+        problem: row.problem,
+        failures: row.failures.unsigned_abs(),
+        since: row.since.0,
+        next_at: row.due_at.0,
+    });
+    Ok(rows.collect())
+}
+
+/// Makes a stuck site due; says whether it is one.
+pub async fn try_now(tx: &mut TenantTx, id: SiteId, now: Timestamp) -> Result<bool, Error> {
+    let done = sqlx::query!(
+        "update sites.sites set due_at = least(due_at, $3)
+         where tenant_id = $1 and id = $2 and failing_since is not null",
+        tx.tenant().uuid(),
+        id.uuid(),
+        Ts(now) as _,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
 /// What was found about a site in a generation.
 pub struct Found<'a> {
     pub generation: i64,
@@ -122,7 +185,7 @@ pub async fn found(tx: &mut TenantTx, id: SiteId, found: &Found<'_>) -> Result<b
     sqlx::query!(
         "update sites.sites
          set observed_generation = $3, ready = $4, summary = $5, conditions = $6::text::json, due_at = $7,
-             failures = 0, files_seen_at = coalesce($8, files_seen_at)
+             failures = 0, failing_since = null, problem = '', files_seen_at = coalesce($8, files_seen_at)
          where tenant_id = $1 and id = $2",
         tx.tenant().uuid(),
         id.uuid(),

@@ -5,9 +5,9 @@ use mpanel_client_agent::Failure;
 use mpanel_client_agent::protocol::Request;
 use mpanel_jobs::Reconciler;
 use mpanel_kernel::clock::Clock;
-use mpanel_kernel::ids::SiteId;
+use mpanel_kernel::ids::{SiteId, TenantId};
 
-use super::store::{break_site, due};
+use super::store::{break_site, due, mend_site};
 use super::support::World;
 use crate::domain::{ReleaseState, Truth};
 use crate::reconcile::Converge;
@@ -172,4 +172,44 @@ async fn files_that_were_found_missing_stay_so_until_somebody_looks_again() {
     assert!(missing(&world.get(site).await));
     world.deployed(site, &[("index.html", "2")]).await;
     assert!(!missing(&world.get(site).await));
+}
+
+#[tokio::test]
+async fn a_site_that_fails_again_and_again_is_listed_until_it_is_well_and_can_be_tried_at_once() {
+    let world = World::new().await;
+    let ids = sites(&world, 2).await;
+    break_site(&world.db, ids[0]).await;
+    let converge = Converge::new(world.sites.clone());
+    let listed = async |of| converge.stuck(of, 10).await.unwrap();
+    converge.pass().await.unwrap();
+    assert_eq!(listed(None).await, [], "what failed once may be well the next time");
+    let since = world.clock.now();
+    world.clock.advance(SignedDuration::from_secs(10));
+    converge.pass().await.unwrap();
+
+    let stuck = listed(Some(world.tenant)).await.remove(0);
+    assert_eq!((stuck.subject, stuck.name.as_str()), (ids[0].to_string(), "Site 0"));
+    assert_eq!((stuck.failures, stuck.since), (2, since));
+    assert!(stuck.next_at > world.clock.now());
+    assert!(
+        !stuck.problem.is_empty() && !stuck.problem.contains("invalid type"),
+        "{}",
+        stuck.problem
+    );
+    assert_eq!(listed(Some(TenantId::generate())).await, []);
+
+    let id = ids[0].to_string();
+    assert!(converge.try_now(world.tenant, &id).await.unwrap());
+    assert!(
+        !converge.try_now(TenantId::generate(), &id).await.unwrap(),
+        "of somebody else"
+    );
+    assert!(
+        !converge.try_now(world.tenant, &ids[1].to_string()).await.unwrap(),
+        "it is well"
+    );
+    assert!(!converge.try_now(world.tenant, "example.com").await.unwrap());
+    mend_site(&world.db, ids[0]).await;
+    converge.pass().await.unwrap();
+    assert_eq!(listed(None).await, []);
 }

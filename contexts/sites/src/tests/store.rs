@@ -169,6 +169,17 @@ pub async fn break_site(db: &Db, site: SiteId) {
     tx.commit().await.unwrap();
 }
 
+/// Makes a site that was broken one without domains.
+pub async fn mend_site(db: &Db, site: SiteId) {
+    let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
+    sqlx::query("update sites.sites set domain_list = '[]' where id = $1")
+        .bind(site.uuid())
+        .execute(tx.conn())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
 /// How often in a row a site could not be seen to, and when it is due.
 pub async fn due(db: &Db, site: SiteId) -> (i32, Timestamp) {
     let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
