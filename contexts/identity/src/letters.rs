@@ -83,7 +83,13 @@ pub enum Notice<'a> {
     PasswordReset,
     TotpEnabled,
     TotpDisabled,
-    EmailChanged { to: &'a str },
+    EmailChanged {
+        to: &'a str,
+    },
+    NewDevice {
+        browser: Option<&'static str>,
+        system: Option<&'static str>,
+    },
 }
 
 pub fn notice(brand: &Brand, what: &Notice<'_>, at: Timestamp, address: Option<IpAddr>) -> Letter {
@@ -106,6 +112,16 @@ pub fn notice(brand: &Brand, what: &Notice<'_>, at: Timestamp, address: Option<I
             "Your address was changed",
             format!("Your account has another address from now on: {to}. Nothing more is sent to this one."),
         ),
+        Notice::NewDevice { browser, system } => {
+            let (browser, system) = (
+                browser.unwrap_or("an unknown browser"),
+                system.unwrap_or("an unknown system"),
+            );
+            let text = format!(
+                "Somebody signed in to your account by {browser} on {system}, which was not used for it before."
+            );
+            ("A new device signed in", text)
+        }
     };
     Letter::new(&format!("{subject} at {}", brand.name))
         .text(text)

@@ -3,8 +3,10 @@ use mpanel_events::Change;
 use mpanel_kernel::names::EmailAddress;
 
 use crate::Identity;
+use crate::domain::{Account, Device, Presence};
 use crate::error::Error;
 use crate::letters::{self, Notice};
+use crate::store::devices;
 
 impl Identity {
     /// Posts a letter in the change; an address that was stored and is none any more gets nothing.
@@ -20,5 +22,25 @@ impl Identity {
         let (at, address) = (self.0.clock.now(), change.cx().address());
         let letter = letters::notice(self.0.mail.brand(), what, at, address);
         self.post(change, to, &letter).await
+    }
+
+    /// Tells of a sign-in by a device from which nobody signed in to the account before (ASVS 6.3.5). The very first one is
+    /// no news.
+    pub(super) async fn tell_of_device(
+        &self,
+        change: &mut Change,
+        account: &Account,
+        who: &Presence,
+    ) -> Result<(), Error> {
+        let known = devices::known(change.tx(), account.id).await?;
+        let device = Device::of(&who.short_user_agent());
+        if known.is_empty() || known.iter().any(|agent| Device::of(agent) == device) {
+            return Ok(());
+        }
+        let what = Notice::NewDevice {
+            browser: device.browser,
+            system: device.system,
+        };
+        self.tell(change, &account.email, &what).await
     }
 }

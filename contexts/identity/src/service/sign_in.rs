@@ -167,6 +167,7 @@ impl Identity {
             tracing::warn!(user = %account.id, address = ?who.address, "sign-in refused: wrong code");
             return Err(Error::InvalidCredentials);
         }
+        self.tell_of_device(&mut change, account, who).await?;
         let session = self
             .start_session_by(&mut change, account.id, factor.kind(), who)
             .await?;

@@ -1,11 +1,12 @@
-//! Another address for an account.
+//! Another address for an account, and what its owner is told.
 
 use jiff::SignedDuration;
 use mpanel_authz::{OpCx, Role};
 
 use super::mailbox::link;
 use super::store::memberships::{audited, everything};
-use super::support::{PASSWORD, World, code};
+use super::support::{PASSWORD, World, code, presence, sign_in};
+use crate::domain::Presence;
 use crate::service::{ChangeEmail, SignedIn};
 
 const ADA: &str = "ada@example.com";
@@ -116,4 +117,32 @@ async fn an_address_of_another_account_of_the_tenant_is_taken() {
         "the wish stays"
     );
     assert_eq!(code(world.sign_in(ADA, PASSWORD, None).await), "ok");
+}
+
+#[tokio::test]
+async fn v6_3_5_a_device_that_was_not_used_before_is_told_of_once() {
+    let world = World::claimed().await;
+    world.somebody().await;
+    let sign_in = async |agent: &str| {
+        let who = Presence {
+            user_agent: agent.to_owned(),
+            ..presence()
+        };
+        let given = sign_in(ADA, PASSWORD, None);
+        assert_eq!(code(world.identity.sign_in(&who, given).await), "ok");
+        world.mails().await
+    };
+    let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+    let mails = sign_in(firefox).await;
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    assert!(
+        mails[0].text.contains("Firefox on Linux") && mails[0].text.contains("203.0.113.7"),
+        "{}",
+        mails[0].text
+    );
+    assert!(sign_in(firefox).await.is_empty());
+    assert!(
+        sign_in(&firefox.replace("140", "141")).await.is_empty(),
+        "another version is no other device"
+    );
 }
