@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::connection::Cx;
 use super::failure::Failure;
-use super::{prompt, view};
+use super::{mail, prompt, view};
 
 /// Arguments of `me`.
 #[derive(Debug, clap::Args)]
@@ -12,7 +12,10 @@ pub struct Me {}
 
 /// Arguments of `password`.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Password {
+    #[command(subcommand)]
+    pub command: Option<mail::Password>,
     /// Read the current password and the new one from standard input, a line each
     #[arg(long)]
     pub password_stdin: bool,

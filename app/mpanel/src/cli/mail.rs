@@ -119,7 +119,11 @@ impl Accept {
 }
 
 /// A client of the panel that a link or the options name, for who is nobody yet; and the panel's address.
-async fn stranger(global: &Global, panel: Option<&str>, ca_fingerprint: Option<&str>) -> Result<(Api, String), Failure> {
+async fn stranger(
+    global: &Global,
+    panel: Option<&str>,
+    ca_fingerprint: Option<&str>,
+) -> Result<(Api, String), Failure> {
     let profiles = Profiles::load(&profiles::config_file()?)?;
     let panel = Panel::find(global, panel, ca_fingerprint, &profiles).await?;
     Ok((Api::new(&panel.server, &panel.trust)?, panel.server.to_string()))
@@ -152,7 +156,10 @@ pub async fn email(cx: &Cx, command: Email) -> Result<(), Failure> {
             };
             let body = json!({"email": email, "password": password.expose()});
             let answer = cx.api.post(&["me", "email"], &body).await?;
-            cx.done(&answer, &format!("a link is on its way to {email}: mpanel email confirm LINK"))
+            cx.done(
+                &answer,
+                &format!("a link is on its way to {email}: mpanel email confirm LINK"),
+            )
         }
         Email::Confirm { link } => {
             let given = read_link(&link)?;
@@ -200,7 +207,11 @@ async fn invited(cx: &Cx, wanted: &str) -> Result<String, Failure> {
         return Ok(wanted.to_owned());
     }
     let items = cx.all(&["invitations"], &[]).await?;
-    let named = |item: &&Value| item["email"].as_str().is_some_and(|email| email.eq_ignore_ascii_case(wanted));
+    let named = |item: &&Value| {
+        item["email"]
+            .as_str()
+            .is_some_and(|email| email.eq_ignore_ascii_case(wanted))
+    };
     let found = items.iter().find(named).and_then(|item| item["user_id"].as_str());
     let missing = || Failure::Usage(format!("nobody waits by the address {wanted}: mpanel invitation list"));
     found.map(str::to_owned).ok_or_else(missing)

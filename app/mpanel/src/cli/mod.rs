@@ -14,12 +14,15 @@ mod fleet;
 mod jobs;
 mod login;
 mod machine;
+mod mail;
 mod operation;
 mod pack;
 mod plan;
 mod profiles;
-mod prompt;
+pub mod prompt;
+mod realm;
 mod search;
+mod service_account;
 mod role;
 mod site;
 mod stores;
@@ -76,10 +79,22 @@ pub enum Commands {
     Token(With<token::Tokens>),
     /// Who is signed in where
     Session(With<token::Sessions>),
+    /// Who signed in to your account, or tried to
+    SignIns(On<token::SignIns>),
+    /// Accounts for programs
+    ServiceAccount(With<service_account::Command>),
+    /// At which names whose people sign in
+    Realm(With<realm::Command>),
     /// Who you are and for whom you can act
     Me(On<account::Me>),
-    /// Change your password
+    /// Change your password, or get a new one by mail
     Password(On<account::Password>),
+    /// Your e-mail address
+    Email(With<mail::Email>),
+    /// People who were invited and have not come yet
+    Invitation(With<mail::Invitation>),
+    /// Whether mail goes out
+    Mail(With<mail::Mail>),
     /// Your second factor
     Totp(With<totp::Command>),
     /// Who did what
@@ -162,16 +177,24 @@ impl Commands {
             Self::Logout(on) => on.global.json,
             Self::Me(on) => on.global.json,
             Self::Password(on) => on.global.json,
+            Self::Email(with) => with.global.json,
+            Self::Invitation(with) => with.global.json,
+            Self::Mail(with) => with.global.json,
             Self::Totp(with) => with.global.json,
             Self::Tenant(with) => with.global.json,
             Self::Find(on) => on.global.json,
             Self::Assume(on) => on.global.json,
+            Self::Support(with) => with.global.json,
+            Self::Role(with) => with.global.json,
             Self::Plan(with) => with.global.json,
             Self::Site(with) => with.global.json,
             Self::Zone(with) => with.global.json,
             Self::Record(with) => with.global.json,
             Self::Token(with) => with.global.json,
             Self::Session(with) => with.global.json,
+            Self::SignIns(on) => on.global.json,
+            Self::ServiceAccount(with) => with.global.json,
+            Self::Realm(with) => with.global.json,
             Self::Audit(with) => with.global.json,
             Self::Operation(with) => with.global.json,
             Self::Jobs(with) => with.global.json,
@@ -189,7 +212,13 @@ impl Commands {
             Self::Claim(claim) => claim::run(claim).await,
             Self::Activate(activate) => activate::run(activate).await,
             Self::Me(on) => account::run(&Cx::connect(&on.global).await?).await,
-            Self::Password(on) => account::password(&Cx::connect(&on.global).await?, &on.args).await,
+            Self::Password(On { global, args }) => match args.command {
+                Some(command) => mail::password(&global, command).await,
+                None => account::password(&Cx::connect(&global).await?, &args).await,
+            },
+            Self::Email(with) => mail::email(&Cx::connect(&with.global).await?, with.command).await,
+            Self::Invitation(with) => mail::invitations(&Cx::connect(&with.global).await?, with.command).await,
+            Self::Mail(with) => mail::mail(&Cx::connect(&with.global).await?, with.command).await,
             Self::Totp(with) => totp::run(&with.global, with.command).await,
             Self::Tenant(with) => tenant::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Find(on) => search::run(&Cx::connect(&on.global).await?, &on.args).await,
@@ -202,6 +231,11 @@ impl Commands {
             Self::Record(with) => zone::records(&Cx::connect(&with.global).await?, with.command).await,
             Self::Token(with) => token::tokens(&Cx::connect(&with.global).await?, with.command).await,
             Self::Session(with) => token::sessions(&Cx::connect(&with.global).await?, with.command).await,
+            Self::SignIns(on) => token::sign_ins(&Cx::connect(&on.global).await?, &on.args).await,
+            Self::ServiceAccount(with) => {
+                service_account::run(&Cx::connect(&with.global).await?, with.command).await
+            }
+            Self::Realm(with) => realm::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Audit(with) => audit::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Operation(with) => operation::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Jobs(with) => jobs::run(&Cx::connect(&with.global).await?, with.command).await,

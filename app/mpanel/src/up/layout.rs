@@ -70,6 +70,8 @@ fn folders(accounts: Option<&Accounts>) -> Vec<Folder> {
         folder("dns", 0o700, dns),
         folder("sites", 0o711, root),
         folder("logs", 0o700, root),
+        // Mails that go nowhere else hold links with keys.
+        folder("mail", 0o700, panel),
         folder(
             "run",
             if accounts.is_some() { 0o1771 } else { 0o700 },

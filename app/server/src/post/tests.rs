@@ -21,15 +21,24 @@ fn links_in_mails_lead_where_the_configuration_says() {
         (&[("MPANEL_PANEL", "127.0.0.1:7080")][..], "http://127.0.0.1:7080"),
         (&[("MPANEL_PANEL", "192.0.2.7:7080")], "https://192.0.2.7:7080"),
         (
-            &[("MPANEL_PANEL", "0.0.0.0:7080"), ("MPANEL_PUBLIC_ADDRESSES", "198.51.100.4")],
+            &[
+                ("MPANEL_PANEL", "0.0.0.0:7080"),
+                ("MPANEL_PUBLIC_ADDRESSES", "198.51.100.4"),
+            ],
             "https://198.51.100.4:7080",
         ),
         (
-            &[("MPANEL_HOSTS", "panel.example.com,www.example.com"), ("MPANEL_PUBLIC_HTTPS_PORT", "443")],
+            &[
+                ("MPANEL_HOSTS", "panel.example.com,www.example.com"),
+                ("MPANEL_PUBLIC_HTTPS_PORT", "443"),
+            ],
             "https://panel.example.com",
         ),
         (
-            &[("MPANEL_HOSTS", "panel.example.com"), ("MPANEL_PUBLIC_HTTPS_PORT", "8443")],
+            &[
+                ("MPANEL_HOSTS", "panel.example.com"),
+                ("MPANEL_PUBLIC_HTTPS_PORT", "8443"),
+            ],
             "https://panel.example.com:8443",
         ),
     ] {
@@ -46,5 +55,8 @@ fn a_missing_file_of_an_authority_is_named() {
         ("MPANEL_MAIL_SMTP_CA_FILE", "nowhere.pem"),
     ];
     let error = smtp(&config(&settings)).unwrap_err();
-    assert!(format!("{error:#}").contains("mail.smtp.ca_file: nowhere.pem"), "{error:#}");
+    assert!(
+        format!("{error:#}").contains("mail.smtp.ca_file: nowhere.pem"),
+        "{error:#}"
+    );
 }
