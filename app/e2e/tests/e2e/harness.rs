@@ -6,6 +6,7 @@ pub mod client;
 pub mod disks;
 pub mod folders;
 pub mod holds;
+pub mod mail;
 pub mod shared;
 pub mod spec;
 pub mod system;

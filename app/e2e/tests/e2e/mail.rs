@@ -18,7 +18,10 @@ async fn a_forgotten_password_is_set_anew_by_the_mail_in_the_folder() {
     let tenant = owner.tenant_below("customer", &plan).await;
     let nobody = system.api();
     for email in [tenant.email.as_str(), "nobody@example.com"] {
-        let answer = nobody.post("/password-resets", json!({"email": email})).await.expect(202);
+        let answer = nobody
+            .post("/password-resets", json!({"email": email}))
+            .await
+            .expect(202);
         assert!(answer.bytes.is_empty(), "{answer}");
     }
     let token = system.mailed(&tenant.email, "reset").await;
@@ -33,7 +36,10 @@ async fn a_forgotten_password_is_set_anew_by_the_mail_in_the_folder() {
     nobody.post("/sessions", new).await.expect(201);
     eventually("the notice is mailed", async || {
         let letters = system.letters(&tenant.email);
-        letters.iter().any(|letter| letter.subject.contains("set anew")).then_some(())
+        letters
+            .iter()
+            .any(|letter| letter.subject.contains("set anew"))
+            .then_some(())
     })
     .await;
     assert!(system.letters("nobody@example.com").is_empty());
@@ -68,7 +74,11 @@ async fn a_mail_server_takes_an_invitation_and_says_no_for_good_to_another() {
     .await;
     let owner = claim(&system).await;
     let test = owner.api.post("/mail/test", json!({})).await.expect(200);
-    assert_eq!((test.text("/transport"), test.body["sent"].as_bool()), ("smtp".to_owned(), Some(true)), "{test}");
+    assert_eq!(
+        (test.text("/transport"), test.body["sent"].as_bool()),
+        ("smtp".to_owned(), Some(true)),
+        "{test}"
+    );
 
     let members = format!("/tenants/{}/members", owner.tenant);
     for email in ["ada@example.com", "gone@example.com"] {
@@ -81,13 +91,25 @@ async fn a_mail_server_takes_an_invitation_and_says_no_for_good_to_another() {
     })
     .await;
     assert!(mail.tls && mail.user.as_deref() == Some("panel"));
-    assert!(mail.data.contains("From: Example Hosting <panel@example.com>"), "{}", mail.data);
+    assert!(
+        mail.data.contains("From: Example Hosting <panel@example.com>"),
+        "{}",
+        mail.data
+    );
     let text = mail.data.replace("=\r\n", "").replace("=3D", "=");
     let (_, link) = text.split_once("/activate#").expect("a link");
-    let token: String = link.chars().take_while(|c| c.is_ascii_alphanumeric() || "_-".contains(*c)).collect();
+    let token: String = link
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || "_-".contains(*c))
+        .collect();
     let pending = owner.api.get("/invitations").await.expect(200);
     assert_eq!(pending.body["items"].as_array().unwrap().len(), 2, "{pending}");
-    let ada = activate(&system.api().with(Credential::None), &format!("/activate#{token}"), "ada@example.com").await;
+    let ada = activate(
+        &system.api().with(Credential::None),
+        &format!("/activate#{token}"),
+        "ada@example.com",
+    )
+    .await;
     let me = ada.api.get("/me").await.expect(200);
     assert!(me.body["user"]["email_proven"].as_bool().unwrap(), "{me}");
     assert_eq!(peer.offences(), [""; 0]);

@@ -13,6 +13,7 @@ mod isolation;
 mod journeys;
 mod kills;
 mod large_upload;
+mod mail;
 mod main_job;
 mod panel_host;
 mod specification;

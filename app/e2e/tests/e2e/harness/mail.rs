@@ -44,7 +44,9 @@ impl System {
         files.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
         // Names grow with time.
         files.sort_by(|one, two| two.cmp(one));
-        let letters = files.iter().map(|path| Letter::read(&std::fs::read_to_string(path).unwrap()));
+        let letters = files
+            .iter()
+            .map(|path| Letter::read(&std::fs::read_to_string(path).unwrap()));
         letters.filter(|letter| letter.to == to).collect()
     }
 
