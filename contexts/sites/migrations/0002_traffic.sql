@@ -23,6 +23,8 @@ create table sites.paused (
     tenant_id uuid primary key references tenancy.tenants (tenant_id),
     suspended boolean not null,
     used_up_until timestamptz,
-    check (suspended or used_up_until is not null)
+    -- While the tenant's sites are gone through, in parts: the last one that is published as it is said here.
+    through uuid,
+    check (suspended or used_up_until is not null or through is not null)
 );
 select mpanel.protect('sites.paused');

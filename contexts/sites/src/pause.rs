@@ -8,7 +8,7 @@ use jiff::ToSpan;
 use mpanel_authz::OpCx;
 use mpanel_events::Record;
 use mpanel_jobs::{BoxError, PassReport, Reconciler};
-use mpanel_kernel::ids::TenantId;
+use mpanel_kernel::ids::{SiteId, TenantId};
 use mpanel_pg::Reason;
 use mpanel_sites_contract::events;
 use mpanel_tenancy_contract::{EntitlementKey, Month};
@@ -16,9 +16,14 @@ use serde_json::json;
 
 use crate::domain::{KEPT_DAYS, Pause, Paused, today};
 use crate::error::Error;
+use crate::store::pauses::Said;
 use crate::{Sites, store};
 
 const NAME: &str = "sites.pause";
+/// Sites that one transaction publishes: nobody who changes one of them waits for thousands.
+const AT_ONCE: i64 = 100;
+/// Before all sites.
+const FIRST: SiteId = SiteId::from_uuid(mpanel_kernel::ids::Uuid::nil());
 
 /// Compares who is suspended and whose traffic is used up with whose sites are paused. Whatever lifts a pause - a
 /// tenant that is resumed, a month that begins, a plan that is changed - does so by the same comparison.
@@ -31,20 +36,50 @@ impl Pauses {
         Self { sites }
     }
 
-    /// Pauses all sites of a tenant, or shows them again, in one step.
+    /// Pauses all sites of a tenant, or shows them again. What is to be is said first, so that whatever is published from
+    /// then on is so; then the sites are gone through in parts, and how far is said with each. A pass that is broken
+    /// off is gone on with by the next one.
     async fn set(&self, tenant: TenantId, pause: Pause) -> Result<(), Error> {
+        let mut tx = self.sites.spine.db().tenant(tenant).await?;
+        let before = store::pauses::lock(&mut tx).await?;
+        let goes_on = before.through.is_some();
+        if before.pause != pause {
+            // Where nothing changes that anybody could see, the sites stay as they are.
+            let same = before.pause.shown() == pause.shown() && !goes_on;
+            let through = (!same).then_some(FIRST);
+            store::pauses::set(&mut tx, Said { pause, through }).await?;
+        }
+        tx.commit().await?;
+        while self.part(tenant, pause).await? {}
+        Ok(())
+    }
+
+    /// Publishes the next sites; whether there may be more.
+    async fn part(&self, tenant: TenantId, pause: Pause) -> Result<bool, Error> {
         let cx = OpCx::system(NAME, tenant, self.sites.clock.clone());
         let mut change = self.sites.spine.begin(&cx).await?;
-        let before = store::pauses::paused(change.tx()).await?;
-        let sites = store::pauses::sites(change.tx()).await?;
-        if before == pause.shown() || sites.is_empty() {
-            // Nothing that anybody could see: it stays suspended, or all of its sites are gone or going.
+        let said = store::pauses::lock(change.tx()).await?;
+        let Some(after) = said.through.filter(|_| said.pause == pause) else {
+            return Ok(false);
+        };
+        let sites = store::pauses::sites(change.tx(), after, AT_ONCE).await?;
+        let Some(last) = sites.last().copied() else {
             drop(change);
             let mut tx = self.sites.spine.db().tenant(tenant).await?;
-            store::pauses::set(&mut tx, pause).await?;
-            return Ok(tx.commit().await?);
-        }
-        store::pauses::set(change.tx(), pause).await?;
+            if store::pauses::lock(&mut tx).await? == said {
+                store::pauses::set(&mut tx, Said { through: None, ..said }).await?;
+            }
+            tx.commit().await?;
+            return Ok(false);
+        };
+        store::pauses::set(
+            change.tx(),
+            Said {
+                through: Some(last),
+                ..said
+            },
+        )
+        .await?;
         let (event, facts) = match pause.shown() {
             Some(Paused::Suspended) => (events::SITE_SUSPENDED, json!({})),
             Some(Paused::UsedUp(until)) => (events::SITE_PAUSED, json!({"reason": "traffic", "until": until})),
@@ -56,7 +91,8 @@ impl Pauses {
                 .record(Record::new(event, site, facts.clone()).after(facts.clone()))
                 .await?;
         }
-        Ok(change.commit().await?)
+        change.commit().await?;
+        Ok(true)
     }
 }
 

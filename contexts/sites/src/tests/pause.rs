@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 
 use super::store::{audited, plant, published};
 use super::support::World;
-use crate::domain::{DomainKind, Paused};
+use crate::domain::{DomainKind, Pause, Paused};
 use crate::pause::Pauses;
 use crate::reconcile::Converge;
 use crate::service::AddDomain;
 use crate::store;
+use crate::store::pauses::Said;
 
 /// Whoever is listed is suspended.
 #[derive(Default)]
@@ -145,9 +146,50 @@ async fn a_suspension_counts_before_used_up_traffic_and_neither_lifts_the_other(
 }
 
 #[tokio::test]
+async fn a_pass_that_was_broken_off_is_gone_on_with() {
+    let world = World::new().await;
+    let (one, two) = (world.site("One", None).await.id, world.site("Two", None).await.id);
+    world.suspend(&[world.tenant]);
+    // As it is when the process dies after the first part.
+    let said = Said {
+        pause: Pause {
+            suspended: true,
+            used_up_until: None,
+        },
+        through: Some(one),
+    };
+    let mut tx = world.db.tenant(world.tenant).await.unwrap();
+    store::pauses::set(&mut tx, said).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(world.pause().await, 1);
+    assert_eq!(world.target("two.preview.test").await["status"], 503);
+    let (first, second) = (world.get(one).await, world.get(two).await);
+    assert!(
+        first.generation < second.generation,
+        "the first one is not published again"
+    );
+    assert_eq!(world.pause().await, 0, "all have been gone through");
+
+    // It is resumed before all are paused: those that were not are published once more, and nothing stays.
+    let mut tx = world.db.tenant(world.tenant).await.unwrap();
+    store::pauses::set(&mut tx, said).await.unwrap();
+    tx.commit().await.unwrap();
+    world.suspend(&[]);
+    assert_eq!(world.pause().await, 1);
+    for host in ["one.preview.test", "two.preview.test"] {
+        assert_eq!(world.target(host).await["status"], 200, "{host}");
+    }
+    assert_eq!(world.paused(world.tenant).await, None);
+    assert_eq!(world.pause().await, 0);
+}
+
+#[tokio::test]
 async fn a_change_of_the_tenant_is_looked_at_at_once() {
     let world = World::new().await;
     let pauses = Pauses::new(world.sites.clone());
-    assert!(pauses.wakes_on(mpanel_tenancy_contract::events::TENANT_CHANGED));
+    use mpanel_tenancy_contract::events::{TENANT_CHANGED, TENANT_ENDING, TENANT_MOVED, TENANT_RESTORED};
+    for event in [TENANT_CHANGED, TENANT_ENDING, TENANT_MOVED, TENANT_RESTORED] {
+        assert!(pauses.wakes_on(event), "{event}");
+    }
     assert!(!pauses.wakes_on(mpanel_tenancy_contract::events::TENANT_CREATED));
 }
