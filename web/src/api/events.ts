@@ -3,8 +3,8 @@ import { invalidatePaths } from './query';
 
 /** What of the API may have changed when an event of a context arrives. Events carry no state into the panel. */
 const STALE: Record<string, readonly string[]> = {
-  identity: ['/api/v1/me', '/api/v1/sessions', '/api/v1/api-tokens', '/api/v1/audit'],
-  tenancy: ['/api/v1/tenants', '/api/v1/subtree', '/api/v1/plans', '/api/v1/roles', '/api/v1/permissions', '/api/v1/me', '/api/v1/audit'],
+  identity: ['/api/v1/me', '/api/v1/invitations', '/api/v1/tenants', '/api/v1/sessions', '/api/v1/api-tokens', '/api/v1/audit'],
+  tenancy: ['/api/v1/tenants', '/api/v1/subtree', '/api/v1/invitations', '/api/v1/plans', '/api/v1/roles', '/api/v1/permissions', '/api/v1/me', '/api/v1/audit'],
   fleet: ['/api/v1/nodes'],
   sites: ['/api/v1/sites', '/api/v1/operations', '/api/v1/audit'],
   dns: ['/api/v1/zones', '/api/v1/audit'],
