@@ -28,6 +28,7 @@ export type Permission =
   | 'reconcilers:read'
   | 'reconcilers:run'
   | 'nodes:read'
+  | 'audit:read'
   | 'audit:erase'
   | 'audit:keep';
 
@@ -53,6 +54,7 @@ const ROLES: Record<Permission, readonly BuiltIn[]> = {
   'reconcilers:read': ['owner', 'admin', 'developer', 'viewer'],
   'reconcilers:run': ['owner', 'admin'],
   'nodes:read': ['owner', 'admin', 'developer', 'viewer'],
+  'audit:read': ['owner', 'admin'],
   'audit:erase': ['owner'],
   /** For how long. */
   'audit:keep': ['owner'],
@@ -79,6 +81,7 @@ const NAMES: Partial<Record<Permission, string>> = {
   'reconcilers:read': 'spine.reconciler:list',
   'reconcilers:run': 'spine.reconciler:operate',
   'nodes:read': 'fleet.node:list',
+  'audit:read': 'spine.audit:list',
   'audit:erase': 'spine.audit:delete',
   'audit:keep': 'spine.audit:modify',
 };

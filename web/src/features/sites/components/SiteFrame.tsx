@@ -20,7 +20,7 @@ function saysOnlyWhere(site: Site): boolean {
 
 /** What every tab of a site begins with: its state in plain words and where to see it. */
 export function SiteFrame({ children }: { children: (site: Site) => ReactNode }) {
-  const { paths } = useActing();
+  const { paths, can } = useActing();
   const id = useParam('site');
   const { data: site, error, refetch } = useSite(id);
   const back = { to: paths.sites, label: t('sites.title') };
@@ -67,6 +67,11 @@ export function SiteFrame({ children }: { children: (site: Site) => ReactNode })
             {tab.label}
           </Link>
         ))}
+        {can('audit:read') && (
+          <Link to={paths.audit} search={{ subject: id } as never} className={classes.tab}>
+            {t('sites.tab.history')}
+          </Link>
+        )}
       </nav>
       {children(site)}
     </Page>

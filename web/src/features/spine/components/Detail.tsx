@@ -1,6 +1,5 @@
 import { Button, Group, Stack } from '@mantine/core';
 import { Minus, Plus } from 'lucide-react';
-import type { ReactNode } from 'react';
 import type { AuditEntry } from '@/api/types';
 import { t } from '@/i18n';
 import { CopyIcon } from '@/ui/Copy';
@@ -8,6 +7,8 @@ import type { Directory } from '@/ui/directory';
 import { absoluteTime } from '@/ui/format';
 import { TextLink } from '@/ui/links';
 import { jobOf, storyOf, whatOf, whoOf } from '@/ui/story';
+import { Facts } from './Facts';
+import { FromWhere } from './FromWhere';
 import classes from './audit.module.css';
 import { changes, fieldName, fieldValue } from './changes';
 
@@ -31,10 +32,11 @@ export function Detail({ entry, directory, narrow }: Props) {
           [t('spine.audit.who'), whoOf(entry, directory)],
           [t('spine.audit.during'), job],
           [t('spine.audit.assumedFrom'), entry.assumed_from && directory.name(entry.assumed_from)],
-          [t('spine.audit.address'), addressOf(entry)],
+          [t('spine.audit.reason'), entry.assumption?.reason],
           [t('spine.audit.about'), path ? <TextLink to={path}>{what}</TextLink> : what],
         ]}
       />
+      <FromWhere entry={entry} who={whoOf(entry, directory)} />
       <Changes entry={entry} directory={directory} />
       <Group gap="xs">
         <Button size="compact-sm" variant="default" onClick={() => narrow('subject', entry.subject)}>
@@ -60,33 +62,12 @@ export function Detail({ entry, directory, narrow }: Props) {
   );
 }
 
-/** Not every server records it, and not every change comes from an address. */
-export function addressOf(entry: AuditEntry): string | null {
-  const address: unknown = 'address' in entry ? entry.address : null;
-  return typeof address === 'string' ? address : null;
-}
-
 function Code({ value, label }: { value: string; label: string }) {
   return (
     <span className={classes.code}>
       <span className="mp-mono mp-break">{value}</span>
       <CopyIcon value={value} label={t('ui.action.copyWhat', { what: label })} />
     </span>
-  );
-}
-
-function Facts({ facts }: { facts: [string, ReactNode][] }) {
-  return (
-    <dl className={classes.facts}>
-      {facts
-        .filter(([, value]) => value !== null && value !== undefined && value !== '')
-        .map(([label, value]) => (
-          <div key={label}>
-            <dt>{label}</dt>
-            <dd className="mp-break">{value}</dd>
-          </div>
-        ))}
-    </dl>
   );
 }
 

@@ -1,6 +1,5 @@
-import { Button, Drawer, Group, TextInput } from '@mantine/core';
-import { useDebouncedValue } from '@mantine/hooks';
-import { ScrollText } from 'lucide-react';
+import { Button, Drawer, Group } from '@mantine/core';
+import { Download, ScrollText } from 'lucide-react';
 import { useState } from 'react';
 import { useActing } from '@/api/acting';
 import { usePages } from '@/api/query';
@@ -11,25 +10,23 @@ import { DataTable, type Column } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
 import { useDirectory } from '@/ui/directory';
 import { Empty } from '@/ui/feedback';
-import { Time } from '@/ui/state';
+import { StateBadge, Time } from '@/ui/state';
 import { jobOf, storyOf } from '@/ui/story';
-import { Detail, addressOf } from '../components/Detail';
+import { Detail } from '../components/Detail';
+import { FilterBar } from '../components/FilterBar';
+import { Retention } from '../components/Retention';
 import classes from '../components/audit.module.css';
+import { cliOf, exportUrl, queryOf, useFilters } from '../filters';
 
-type Filter = 'subject' | 'actor' | 'action';
-const FILTERS: Filter[] = ['action', 'subject', 'actor'];
-const NONE: Record<Filter, string> = { subject: '', actor: '', action: '' };
 const NOTHING: AuditEntry[] = [];
 
 export function AuditPage() {
   const { id: tenant } = useActing();
-  const [filters, setFilters] = useState(NONE);
-  const [settled] = useDebouncedValue(filters, 250);
+  const [filters, change] = useFilters();
   const [open, setOpen] = useState<AuditEntry | null>(null);
-  const query = Object.fromEntries(FILTERS.filter((name) => settled[name].trim()).map((name) => [`filter[${name}]`, settled[name].trim()]));
-  const entries = usePages(tenant, '/api/v1/audit', { query });
+  const entries = usePages(tenant, '/api/v1/audit', { query: queryOf(filters) });
   const directory = useDirectory(entries.items ?? NOTHING);
-  const filtered = Object.keys(query).length > 0;
+  const filtered = Object.keys(filters).length > 0;
   const columns: Column<AuditEntry>[] = [
     {
       key: 'what',
@@ -42,23 +39,31 @@ export function AuditPage() {
         </button>
       ),
     },
+    {
+      key: 'outcome',
+      header: t('spine.audit.outcome'),
+      cell: ({ outcome }) => (outcome === 'refused' ? <StateBadge state="failed">{t('spine.audit.refused')}</StateBadge> : <span className="mp-dim">{t('spine.audit.done')}</span>),
+    },
     { key: 'time', header: t('spine.audit.time'), cell: ({ time }) => <Time iso={time} /> },
   ];
-  if (entries.items?.some(addressOf)) {
-    columns.splice(1, 0, { key: 'address', header: t('spine.audit.address'), wideOnly: true, cell: (entry) => <span className="mp-mono">{addressOf(entry) ?? t('ui.none')}</span> });
+  if (filters.scope) {
+    columns.splice(1, 0, { key: 'tenant', header: t('spine.audit.tenant'), wideOnly: true, cell: ({ tenant_id }) => directory.name(tenant_id) ?? tenant_id });
   }
   return (
-    <Page title={t('spine.audit.title')} description={t('spine.audit.text')}>
-      <Group gap="sm" mb="md" align="flex-end">
-        {FILTERS.map((name) => (
-          <TextInput key={name} label={t(`spine.audit.${name}`)} placeholder={t(`spine.audit.${name}Example`)} value={filters[name]} onChange={(event) => setFilters({ ...filters, [name]: event.currentTarget.value })} style={{ flex: '1 1 180px' }} maw={{ base: '100%', sm: 280 }} />
-        ))}
-        {filtered && (
-          <Button variant="default" onClick={() => setFilters(NONE)}>
-            {t('spine.audit.clear')}
-          </Button>
-        )}
-      </Group>
+    <Page
+      title={t('spine.audit.title')}
+      description={t('spine.audit.text')}
+      actions={
+        <Group gap="xs">
+          {(['csv', 'ndjson'] as const).map((format) => (
+            <Button key={format} component="a" href={exportUrl(tenant, filters, format)} download variant="default" leftSection={<Download size={16} />}>
+              {t(format === 'csv' ? 'spine.audit.exportCsv' : 'spine.audit.exportNdjson')}
+            </Button>
+          ))}
+        </Group>
+      }
+    >
+      <FilterBar filters={filters} change={change} />
       <Section flush>
         <DataTable
           label={t('spine.audit.title')}
@@ -77,14 +82,16 @@ export function AuditPage() {
           columns={columns}
         />
       </Section>
-      <ApiPanel tenant={tenant} example={{ method: 'GET', path: '/api/v1/audit', cli: ['audit', 'list', ...FILTERS.flatMap((name) => (settled[name].trim() ? [`--${name}`, settled[name].trim()] : []))] }} />
+      <Retention />
+      <ApiPanel tenant={tenant} example={{ method: 'GET', path: '/api/v1/audit', cli: cliOf(filters) }} />
       <Drawer opened={open !== null} onClose={() => setOpen(null)} position="right" size={520} title={t('spine.audit.one')} closeButtonProps={{ 'aria-label': t('ui.action.close') }}>
         {open && (
           <Detail
             entry={open}
             directory={directory}
             narrow={(filter, value) => {
-              setFilters({ ...NONE, [filter]: value });
+              const others = Object.fromEntries(Object.keys(filters).map((name) => [name, '']));
+              change({ ...others, [filter]: value });
               setOpen(null);
             }}
           />
