@@ -6,14 +6,13 @@ use std::path::Path;
 use std::process::Command;
 
 /// What every package has.
-const NEEDED: [&str; 14] = [
+const NEEDED: [&str; 13] = [
     "./usr/bin/mpanel",
     "./usr/bin/mpanel-agent",
     "./usr/lib/systemd/system/mpanel.service",
     "./usr/lib/sysusers.d/mpanel.conf",
     "./usr/lib/tmpfiles.d/mpanel.conf",
     "./etc/mpanel/environment",
-    "./etc/postgresql-common/createcluster.d/mpanel.conf",
     "./usr/share/doc/mpanel/copyright",
     "./usr/share/doc/mpanel/changelog.gz",
     "./usr/share/doc/mpanel/sbom.cdx.json.gz",

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
+const SCRIPTS: [&str; 4] = ["preinst", "postinst", "prerm", "postrm"];
 
 /// Writes `DEBIAN/…` into a filled folder.
 pub fn write(root: &Path, order: &Order, architecture: &str, folder: &Path) -> Result<()> {

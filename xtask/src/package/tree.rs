@@ -30,10 +30,6 @@ pub fn assemble(root: &Path, order: &Order, components: &[Component], folder: &P
         ("deploy/mpanel.sysusers", "usr/lib/sysusers.d/mpanel.conf"),
         ("deploy/debian/mpanel.tmpfiles", "usr/lib/tmpfiles.d/mpanel.conf"),
         ("deploy/debian/environment", "etc/mpanel/environment"),
-        (
-            "deploy/debian/createcluster.conf",
-            "etc/postgresql-common/createcluster.d/mpanel.conf",
-        ),
     ] {
         put(
             folder,

@@ -46,25 +46,29 @@ impl Machine {
             init: 0,
             kept: false,
         };
-        // Its names are looked up as ours are, until it is booted.
-        fs::copy("/etc/resolv.conf", machine.folder.join("etc/resolv.conf"))?;
         fs::copy(package, machine.folder.join("root").join("first.deb"))?;
         let apt = ["apt-get", "--quiet", "--yes", "--no-install-recommends"];
         machine.before_boot(&[&apt[..], &["update"]].concat())?;
         machine.before_boot(&[&apt[..], &["install", concat!("/ro", "ot/first.deb")]].concat())?;
-        fs::remove_file(machine.folder.join("etc/resolv.conf"))?;
         Ok(machine)
     }
 
+    /// A command in the folder, on our network.
     fn before_boot(&self, arguments: &[&str]) -> Result<()> {
-        let mut command = Command::new("chroot");
+        let mut command = Command::new("systemd-nspawn");
         command
+            .args([
+                "--quiet",
+                "--pipe",
+                "--register=no",
+                "--keep-unit",
+                "--resolv-conf=copy-host",
+            ])
+            .args(["--setenv=DEBIAN_FRONTEND=noninteractive", "--setenv=LC_ALL=C.UTF-8"])
+            .arg("--directory")
             .arg(&self.folder)
-            .args(arguments)
-            .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("LC_ALL", "C.UTF-8")
-            .env("DEBIAN_FRONTEND", "noninteractive");
+            .arg("--")
+            .args(arguments);
         process::output(&mut command).map(|_told| ())
     }
 
