@@ -25,6 +25,24 @@ impl Brand {
             panel: panel.into(),
         }
     }
+
+    /// The same for people whose panel has another name, at the same port.
+    #[must_use]
+    pub fn at(&self, host: &str) -> Self {
+        let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+        let address = self
+            .panel
+            .strip_prefix("https://")
+            .and_then(|rest| rest.rsplit_once(':'));
+        let port = address.map(|(_, port)| port).filter(|port| is_port(port));
+        Self {
+            panel: match port {
+                Some(port) => format!("https://{host}:{port}"),
+                None => format!("https://{host}"),
+            },
+            ..self.clone()
+        }
+    }
 }
 
 /// What is said to somebody: one part below the other.

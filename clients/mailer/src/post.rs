@@ -65,6 +65,17 @@ impl Post {
         &self.0.brand
     }
 
+    /// The same post for letters of another brand.
+    #[must_use]
+    pub fn branded(&self, brand: Brand) -> Self {
+        Self(Arc::new(Inner {
+            vault: self.0.vault.clone(),
+            clock: self.0.clock.clone(),
+            mailer: self.0.mailer.clone(),
+            brand,
+        }))
+    }
+
     /// Whether mail reaches anybody: with the file transport it does not.
     #[must_use]
     pub fn delivers(&self) -> bool {

@@ -32,8 +32,9 @@ impl Accounts for Identity {
         let (user, active) = activations::invite(tx, realm, home, (email, name), links, now).await?;
         if !active {
             let tenant = self.0.roster.tenant_name(tx, home).await?.unwrap_or_default();
-            let letter = letters::invitation(self.0.mail.brand(), (name, &tenant), &mailed, expires_at);
-            self.0.mail.enqueue(tx, email, &letter).await?;
+            let mail = self.mail_of_realm(realm).await?;
+            let letter = letters::invitation(mail.brand(), (name, &tenant), &mailed, expires_at);
+            mail.enqueue(tx, email, &letter).await?;
         }
         Ok(Invited {
             user,

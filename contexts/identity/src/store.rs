@@ -7,6 +7,7 @@ pub mod emails;
 pub mod erasure;
 pub mod invitations;
 pub mod realm_hosts;
+pub mod realm_links;
 pub mod realms;
 pub mod resets;
 pub mod sealed;

@@ -38,6 +38,19 @@ fn nothing_that_people_type_becomes_an_element_or_an_attribute() {
 }
 
 #[test]
+fn a_brand_of_another_name_is_at_the_same_port() {
+    for (panel, expected) in [
+        ("https://panel.example.com", "https://oven.example"),
+        ("https://panel.example.com:8443", "https://oven.example:8443"),
+        ("https://[2001:db8::1]", "https://oven.example"),
+        ("https://[2001:db8::1]:8443", "https://oven.example:8443"),
+        ("http://127.0.0.1:7080", "https://oven.example"),
+    ] {
+        assert_eq!(Brand::own(panel).at("oven.example").panel, expected);
+    }
+}
+
+#[test]
 fn a_brand_gives_a_mail_its_name_colour_and_logo() {
     let brand = Brand {
         name: "Oven Host".to_owned(),

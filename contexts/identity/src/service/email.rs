@@ -34,6 +34,7 @@ impl Identity {
                 "this is the address that you have already",
             ));
         }
+        let mail = self.mail_of_user(account.id).await?;
         let token = Token::generate(PREFIX);
         let until = after(self.0.clock.now(), LIFE);
         let mut change = self.confirmed(cx, &person, None).await?;
@@ -45,8 +46,8 @@ impl Identity {
                 json!({"user": account.id}),
             ))
             .await?;
-        let letter = letters::email_proof(self.0.mail.brand(), &account.name, &token, until);
-        self.post(&mut change, given.email.as_str(), &letter).await?;
+        let letter = letters::email_proof(mail.brand(), &account.name, &token, until);
+        mail.enqueue(change.tx(), &given.email, &letter).await?;
         change.commit().await?;
         Ok(())
     }

@@ -42,6 +42,7 @@ impl Identity {
     /// Makes new links, of which the earlier ones go, and mails one of them.
     pub async fn resend_invitation(&self, cx: &OpCx, user: UserId) -> Result<Resent, Error> {
         let allowed = cx.authorize::<authz::Invitation, _>(actions::ManageAccess)?;
+        let mail = self.mail_of_user(user).await?;
         let mut change = self.0.spine.begin(cx).await?;
         let (mut waiting, role) = self.invited(&mut change, cx, user).await?;
         let (handed, mailed) = (Token::generate(ACTIVATION_PREFIX), Token::generate(ACTIVATION_PREFIX));
@@ -61,8 +62,8 @@ impl Identity {
             .tenant_name(change.tx(), cx.tenant())
             .await?
             .unwrap_or_default();
-        let letter = letters::invitation(self.0.mail.brand(), (&waiting.name, &tenant), &mailed, expires_at);
-        self.0.mail.enqueue(change.tx(), &waiting.email, &letter).await?;
+        let letter = letters::invitation(mail.brand(), (&waiting.name, &tenant), &mailed, expires_at);
+        mail.enqueue(change.tx(), &waiting.email, &letter).await?;
         change.commit().await?;
         (waiting.expires_at, waiting.mailed) = (expires_at, true);
         Ok(Resent {

@@ -1,27 +1,45 @@
-use mpanel_client_mailer::Letter;
+use mpanel_client_mailer::Post;
 use mpanel_events::Change;
+use mpanel_kernel::ids::UserId;
 use mpanel_kernel::names::EmailAddress;
 
 use crate::Identity;
-use crate::domain::{Account, Device, Presence};
+use crate::domain::{Account, Device, Presence, RealmId};
 use crate::error::Error;
 use crate::letters::{self, Notice};
-use crate::store::devices;
+use crate::store::{devices, realm_links};
 
 impl Identity {
-    /// Posts a letter in the change; an address that was stored and is none any more gets nothing.
-    pub(super) async fn post(&self, change: &mut Change, to: &str, letter: &Letter) -> Result<(), Error> {
-        let Ok(to) = EmailAddress::parse(to) else {
-            return Ok(());
-        };
-        Ok(self.0.mail.enqueue(change.tx(), &to, letter).await?)
+    /// Where letters with links are posted for people of a realm, whose panel may have a name of its own.
+    pub(crate) async fn mail_of_realm(&self, realm: RealmId) -> Result<Post, mpanel_pg::Error> {
+        let mut tx = self.0.spine.db().spine().await?;
+        let host = realm_links::host_of(&mut tx, realm).await?;
+        tx.end_read();
+        Ok(self.mail_at(host))
+    }
+
+    /// The same for the owner of an account.
+    pub(super) async fn mail_of_user(&self, user: UserId) -> Result<Post, mpanel_pg::Error> {
+        let mut tx = self.0.spine.db().spine().await?;
+        let host = realm_links::host_of_user(&mut tx, user).await?;
+        tx.end_read();
+        Ok(self.mail_at(host))
+    }
+
+    fn mail_at(&self, host: Option<String>) -> Post {
+        let mail = &self.0.mail;
+        host.map_or_else(|| mail.clone(), |host| mail.branded(mail.brand().at(&host)))
     }
 
     /// Tells the owner of an account that something about signing in has changed (ASVS 6.3.7).
     pub(super) async fn tell(&self, change: &mut Change, to: &str, what: &Notice<'_>) -> Result<(), Error> {
         let (at, address) = (self.0.clock.now(), change.cx().address());
+        // One that was stored and is no address any more gets nothing.
+        let Ok(to) = EmailAddress::parse(to) else {
+            return Ok(());
+        };
         let letter = letters::notice(self.0.mail.brand(), what, at, address);
-        self.post(change, to, &letter).await
+        Ok(self.0.mail.enqueue(change.tx(), &to, &letter).await?)
     }
 
     /// Tells of a sign-in by a device from which nobody signed in to the account before (ASVS 6.3.5). The very first one is

@@ -141,9 +141,10 @@ impl Identity {
             tracing::info!(address = ?asked.address, "a password reset was asked for an address without account");
             return Ok(());
         }
-        let letter = letters::password_reset(self.0.mail.brand(), &ways, asked.address, until);
+        let mail = self.mail_of_realm(realm).await?;
+        let letter = letters::password_reset(mail.brand(), &ways, asked.address, until);
         let mut tx = self.0.spine.db().platform(Reason::Reconcile(ANSWER)).await?;
-        self.0.mail.enqueue_as_platform(&mut tx, &asked.email, &letter).await?;
+        mail.enqueue_as_platform(&mut tx, &asked.email, &letter).await?;
         tx.commit().await?;
         Ok(())
     }

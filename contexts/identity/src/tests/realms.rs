@@ -217,3 +217,31 @@ async fn realms_are_the_platforms_and_take_nothing_from_each_other() {
         .unwrap();
     assert_eq!(list.items.len(), 2, "the brand's and everybody else's");
 }
+
+/// Nobody of a brand's realm signs in at another name, and links that are mailed lead to its own.
+#[tokio::test]
+async fn links_for_people_of_a_brand_lead_to_its_own_name() {
+    let branded = Branded::new().await;
+    let world = &branded.world;
+    branded.realm(branded.brand, &[BRAND]).await.unwrap();
+    world.mails().await;
+    let token = world.invite("ada@example.com", branded.customer, Role::Owner).await;
+    let start = format!("https://{BRAND}/");
+    assert!(world.mail().await.text.contains(&format!("{start}activate#")));
+    let token = token.activation.unwrap().token;
+    world
+        .identity
+        .activate(&at(BRAND), activate(token.reveal()))
+        .await
+        .unwrap();
+    let ask = async |host: &str| {
+        let email = "ada@example.com".parse().unwrap();
+        world.identity.request_reset(&at(host), email).await.unwrap();
+        world.mails().await
+    };
+    assert!(ask(BRAND).await[0].text.contains(&format!("{start}reset#")));
+    assert!(
+        ask("evil.example").await.is_empty(),
+        "whatever else a request says of its host leads nowhere"
+    );
+}
