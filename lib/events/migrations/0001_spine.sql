@@ -76,6 +76,23 @@ create table spine.consumers (
     epoch uuid not null,
     seq bigint not null
 );
+
+-- Events that a consumer could not take on, and those of the same tenant behind them: whatever one event does to it, the
+-- others' go on. After some attempts an event is dead, and those behind it have their turn.
+create table spine.set_aside (
+    consumer text not null,
+    seq bigint not null,
+    tenant_id uuid,
+    topic text not null,
+    key text not null,
+    value jsonb,
+    attempts integer not null default 0,
+    error text,
+    due_at timestamptz not null default now(),
+    dead boolean not null default false,
+    primary key (consumer, seq)
+);
+grant select, insert, update, delete on spine.set_aside to mpanel_platform, mpanel_spine;
 grant select, insert, update, delete on spine.feed, spine.feed_state, spine.consumers to mpanel_spine;
 grant select, update on spine.feed_meta to mpanel_spine;
 grant select, insert, update on spine.consumers to mpanel_platform;

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use mpanel_feed::frame::Position;
 use mpanel_pg::{Db, PlatformTx, Reason, Tx};
 
-use crate::Error;
 use crate::tail::{FeedRow, Tail, position, rows_after};
+use crate::{Error, aside};
 
 const BATCH: i64 = 200;
 
@@ -20,7 +20,8 @@ pub trait Consumer: Send + Sync + 'static {
     /// Takes one event on.
     ///
     /// # Errors
-    /// An error stops the consumer at this event; it is tried again, and nothing is skipped.
+    /// The event is set aside and tried again, with those of its tenant behind it in their order; events of others go on.
+    /// After [`ATTEMPTS`] it is dead: written down, and tried no more until everything is built anew.
     async fn handle(&self, tx: &mut PlatformTx, event: &FeedRow) -> Result<(), Error>;
     /// Builds everything anew from the tables, because the feed no longer reaches back far enough.
     /// Tables are ahead of the feed: an event may follow whose effect is in what was built, so
@@ -37,8 +38,10 @@ pub async fn consume(db: Db, tail: Tail, consumer: impl Consumer) {
     loop {
         match consume_available(&db, &consumer).await {
             Ok(()) => {
-                // Woken by the feed; the timeout only covers a tail that lost its database.
-                let _ = tokio::time::timeout(Duration::from_secs(30), last.changed()).await;
+                // Woken by the feed; the timeout covers a tail that lost its database, and what was set aside.
+                let waiting = aside::is_waiting(&db, consumer.name()).await.unwrap_or(true);
+                let longest = Duration::from_secs(if waiting { 1 } else { 30 });
+                let _ = tokio::time::timeout(longest, last.changed()).await;
             }
             Err(error) => {
                 tracing::warn!(consumer = consumer.name(), %error, "consumer of the feed failed and tries again");
@@ -48,11 +51,12 @@ pub async fn consume(db: Db, tail: Tail, consumer: impl Consumer) {
     }
 }
 
-/// Takes on all events there are; returns at the feed's end.
+/// Takes on all events there are, and those that were set aside and are due; returns at the feed's end.
 ///
 /// # Errors
-/// When the database is away or the consumer fails.
+/// When the database is away or the consumer cannot be built.
 pub async fn consume_available(db: &Db, consumer: &impl Consumer) -> Result<(), Error> {
+    let mut careful = false;
     loop {
         let (now, pruned) = position(db).await?;
         let known = stand(&mut db.spine().await?, consumer.name()).await?;
@@ -66,7 +70,7 @@ pub async fn consume_available(db: &Db, consumer: &impl Consumer) -> Result<(), 
         };
         if let Some(known) = reached {
             match rows.first() {
-                None => return Ok(()),
+                None => return aside::retry(db, consumer).await,
                 // Pruned since it was looked up: builds itself next time round.
                 Some(first) if first.seq != known.seq + 1 => continue,
                 Some(_) => {}
@@ -85,11 +89,30 @@ pub async fn consume_available(db: &Db, consumer: &impl Consumer) -> Result<(), 
         }
         if reached.is_none() {
             consumer.rebuild(&mut tx).await?;
+            aside::forget(&mut tx, consumer.name()).await?;
         }
-        for row in &rows {
-            if !row.is_state && consumer.wants(&row.topic) {
-                consumer.handle(&mut tx, row).await?;
+        let mut held = aside::held(&mut tx, consumer.name()).await?;
+        // All at once as long as nothing goes wrong, which is cheaper; then the same events one by one.
+        let wanted = rows.iter().filter(|row| !row.is_state && consumer.wants(&row.topic));
+        let mut failed = false;
+        for row in wanted {
+            if held.contains(&row.tenant) {
+                aside::put(&mut tx, consumer.name(), row, None).await?;
+            } else if careful {
+                if let Err(error) = aside::attempt(&mut tx, consumer, row).await? {
+                    tracing::warn!(consumer = consumer.name(), seq = row.seq, %error, "event is set aside");
+                    aside::put(&mut tx, consumer.name(), row, Some(&error)).await?;
+                    held.insert(row.tenant);
+                }
+            } else if let Err(error) = consumer.handle(&mut tx, row).await {
+                tracing::debug!(consumer = consumer.name(), seq = row.seq, %error, "events are taken on one by one");
+                failed = true;
+                break;
             }
+        }
+        if failed {
+            careful = true;
+            continue;
         }
         save(&mut tx, consumer.name(), rows.last().map_or(now.seq, |row| row.seq)).await?;
         tx.commit().await?;

@@ -4,6 +4,7 @@
 //! a [`FeedServer`] the data planes, and [`consume`] keeps durable projections.
 #![forbid(unsafe_code)]
 
+mod aside;
 mod audit;
 mod change;
 mod consume;
@@ -29,6 +30,7 @@ pub use audit::retention::{
 pub use audit::search::{AuditFilter, list_audit, list_audit_of};
 pub use audit::{AuditAssumption, AuditEntry, AuditStep, Outcome, audit_entry};
 pub use change::{Begin, Change, Record, Spine};
+pub use aside::ATTEMPTS;
 pub use consume::{Consumer, consume, consume_available};
 pub use epoch::notice_restore;
 pub use error::Error;

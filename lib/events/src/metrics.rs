@@ -11,6 +11,7 @@ struct Metrics {
     connected: Family<[(&'static str, String); 1], Gauge>,
     audited: Family<[(&'static str, &'static str); 1], Counter>,
     expired: Counter,
+    dead_events: Family<[(&'static str, &'static str); 1], Counter>,
 }
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
@@ -30,6 +31,11 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
         "audit_expired",
         "Lines removed from the audit log, older than their tenants keep them",
         Counter::default(),
+    ),
+    dead_events: register(
+        "consumer_dead_events",
+        "Events that a consumer of the feed could not take on and tries no more",
+        Family::default(),
     ),
 });
 
@@ -53,4 +59,9 @@ pub fn audited(outcome: Outcome) {
 /// So many lines of the audit log were too old.
 pub fn expired(lines: u64) {
     METRICS.expired.inc_by(lines);
+}
+
+/// A consumer has given an event up.
+pub fn dead_event(consumer: &'static str) {
+    METRICS.dead_events.get_or_create(&[("consumer", consumer)]).inc();
 }

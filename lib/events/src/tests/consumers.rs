@@ -3,7 +3,7 @@ use mpanel_kernel::ids::TenantId;
 use mpanel_pg::{PlatformTx, Tx};
 
 use super::support::{Fixture, created};
-use crate::{Consumer, Error, FeedRow, consume_available};
+use crate::{ATTEMPTS, Consumer, Error, FeedRow, consume_available};
 
 /// Counts events in a table of its own, and stumbles over one subject.
 struct Counter {
@@ -87,18 +87,66 @@ async fn a_new_consumer_builds_itself_and_then_takes_each_event_once() {
     assert_eq!(counts(&fixture).await, (2, 1));
 }
 
+/// How many events wait for another attempt, and how many are dead.
+async fn aside(fixture: &Fixture) -> (i64, i64) {
+    (
+        fixture
+            .count("select count(*) from spine.set_aside where not dead")
+            .await,
+        fixture.count("select count(*) from spine.set_aside where dead").await,
+    )
+}
+
+/// As if so much time had gone by that everything is due.
+async fn due(fixture: &Fixture) {
+    sqlx::query("update spine.set_aside set due_at = now()")
+        .execute(fixture.db().pool())
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
-async fn an_event_that_cannot_be_taken_stops_it_there_and_counts_once_in_the_end() {
+async fn an_event_that_cannot_be_taken_holds_its_tenant_up_and_nobody_else_and_counts_once_in_the_end() {
     let fixture = fixture().await;
     consume_available(fixture.db(), &STEADY).await.unwrap();
     emit(&fixture, &["a", "bad", "c"]).await;
+    let other = TenantId::generate();
+    fixture.emit(other, "test.v1", "other").await;
+    fixture.settle().await;
     let stumbling = Counter { stumbles_over: "bad" };
     for _ in 0..3 {
-        assert!(consume_available(fixture.db(), &stumbling).await.is_err());
-        assert_eq!(counts(&fixture).await.0, 0, "what it did in vain is undone");
+        consume_available(fixture.db(), &stumbling).await.unwrap();
+        assert_eq!(counts(&fixture).await.0, 2, "what was done in vain is undone");
+        assert_eq!(aside(&fixture).await, (2, 0), "what is behind it waits");
     }
+    // Whoever comes later stands behind it or passes by.
+    emit(&fixture, &["d"]).await;
+    fixture.emit(other, "test.v1", "another").await;
+    fixture.settle().await;
+    consume_available(fixture.db(), &stumbling).await.unwrap();
+    assert_eq!((counts(&fixture).await.0, aside(&fixture).await), (3, (3, 0)));
+    due(&fixture).await;
     consume_available(fixture.db(), &STEADY).await.unwrap();
-    assert_eq!(counts(&fixture).await.0, 3);
+    assert_eq!((counts(&fixture).await.0, aside(&fixture).await), (6, (0, 0)));
+}
+
+#[tokio::test]
+async fn an_event_that_is_poison_is_dead_in_the_end_and_those_behind_it_have_their_turn() {
+    let fixture = fixture().await;
+    consume_available(fixture.db(), &STEADY).await.unwrap();
+    emit(&fixture, &["bad", "b", "c"]).await;
+    let stumbling = Counter { stumbles_over: "bad" };
+    for attempt in 1..ATTEMPTS {
+        consume_available(fixture.db(), &stumbling).await.unwrap();
+        assert_eq!(aside(&fixture).await, (3, 0), "after attempt {attempt}");
+        due(&fixture).await;
+    }
+    consume_available(fixture.db(), &stumbling).await.unwrap();
+    assert_eq!((counts(&fixture).await.0, aside(&fixture).await), (2, (0, 1)));
+    // Built anew, nothing is left of it.
+    fixture.new_epoch().await;
+    consume_available(fixture.db(), &stumbling).await.unwrap();
+    assert_eq!(aside(&fixture).await, (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
