@@ -4,6 +4,7 @@ mod arguments;
 mod audit;
 mod authority;
 mod login;
+mod mail;
 mod operations;
 mod roles;
 mod server;
