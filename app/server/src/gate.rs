@@ -190,14 +190,25 @@ impl SessionGate {
         Ok((tenant, acting.ok_or_else(no_tenant)?))
     }
 
-    /// Refuses everything but setting up a second factor to owners of the platform who have none.
+    /// Refuses everything but setting up a second factor to owners of the platform who have none, and to everybody who had one
+    /// that was lost.
     async fn demand_totp(
         &self,
         admission: &Admission<'_>,
         who: &Authenticated,
         (tenant, acting): (TenantId, &Acting),
     ) -> Result<(), Problem> {
-        if who.totp_enabled || admission.caller.loopback || is_account_path(admission.uri) {
+        if who.totp_enabled || is_account_path(admission.uri) {
+            return Ok(());
+        }
+        if who.totp_lost {
+            return Err(Problem::new(
+                Kind::Forbidden,
+                "identity.totp.setup_required",
+                "set up a second factor first: yours was lost with the key of this installation",
+            ));
+        }
+        if admission.caller.loopback {
             return Ok(());
         }
         let platform = self.memberships.platform();
@@ -234,7 +245,7 @@ impl Gate for SessionGate {
         let (tx, who) = self.authenticate(&presented, &admission).await?;
         let device = Device {
             user_agent: admission.caller.user_agent.clone(),
-            credential: None,
+            credential: who.session.map(|session| session.to_string()),
         };
         let (tenant, acting) = match self.admit_known(tx, &who, &admission, named).await {
             Ok(admitted) => admitted,

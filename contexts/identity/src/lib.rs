@@ -10,6 +10,7 @@ mod error;
 mod history;
 mod http;
 mod letters;
+mod lost_factors;
 mod metrics;
 mod ports;
 mod reconcile;
@@ -32,6 +33,7 @@ use mpanel_tenancy_contract::{Memberships, Roster};
 use domain::RealmId;
 use history::History;
 use jiff::SignedDuration;
+use lost_factors::LostFactors;
 use reconcile::Retention;
 use service::{AnswerResets, LoginThrottle, ResetThrottle};
 
@@ -52,6 +54,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0003_mail", include_str!("../migrations/0003_mail.sql")),
         ("0004_trust", include_str!("../migrations/0004_trust.sql")),
         ("0005_erasure", include_str!("../migrations/0005_erasure.sql")),
+        ("0006_lost_factors", include_str!("../migrations/0006_lost_factors.sql")),
     ],
 };
 
@@ -157,7 +160,7 @@ pub fn module(identity: Identity) -> Module {
         routes: http::routes(identity.clone()),
         public_routes: http::public_routes(identity.clone()),
         jobs: vec![Arc::new(AnswerResets(identity.clone()))],
-        reconcilers: vec![Arc::new(Retention(identity))],
+        reconcilers: vec![Arc::new(LostFactors(identity.clone())), Arc::new(Retention(identity))],
         ..Module::default()
     }
 }

@@ -18,12 +18,14 @@ pub async fn end_all_sessions(tx: &mut PlatformTx, clock: &dyn Clock) -> Result<
     Ok(sealed::end_sessions(tx, clock.now()).await?)
 }
 
-/// Gives up every second factor, and ends every session.
+/// Gives up every second factor, and ends every session. Whoever had one is told once the server runs, and sets up another before
+/// anything else.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn give_up_sealed(tx: &mut PlatformTx, clock: &dyn Clock) -> Result<(), Error> {
-    sealed::forget(tx).await?;
-    sealed::end_sessions(tx, clock.now()).await?;
+    let now = clock.now();
+    sealed::forget(tx, now).await?;
+    sealed::end_sessions(tx, now).await?;
     Ok(())
 }

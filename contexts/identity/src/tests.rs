@@ -11,6 +11,7 @@ mod erasure;
 mod http;
 mod invitations;
 mod leaked;
+mod lost;
 mod mailbox;
 mod password;
 mod realms;

@@ -19,6 +19,8 @@ pub struct Account {
     /// Whether its owner has opened a link that was mailed to the address.
     pub email_proven: bool,
     pub totp_enabled: bool,
+    /// It had one, which went with the installation's key: another has to be set up.
+    pub totp_lost: bool,
 }
 
 /// What `/me` tells.

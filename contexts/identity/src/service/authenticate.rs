@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{Actor, Role, Scopes};
-use mpanel_kernel::ids::{TenantId, UserId};
+use mpanel_kernel::ids::{SessionId, TenantId, UserId};
 use mpanel_pg::SpineTx;
 
 use super::after;
@@ -21,6 +21,8 @@ const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(1);
 #[derive(Debug, Clone)]
 pub struct Authenticated {
     pub actor: Actor,
+    /// The session that was shown; programs have none.
+    pub session: Option<SessionId>,
     /// As memberships know who it is: a person, or a service account.
     pub user: UserId,
     /// Where requests act that name no tenant: the token's tenant, else the user's home.
@@ -29,6 +31,8 @@ pub struct Authenticated {
     pub bound: bool,
     pub scopes: Option<Scopes>,
     pub totp_enabled: bool,
+    /// A person's session, whose second factor was lost with the installation's key: nothing but setting up another is allowed.
+    pub totp_lost: bool,
     /// When a session's person last showed who they are; programs never do.
     pub proven_at: Option<Timestamp>,
     /// The look-up marked the credential as seen, which lasts only when its transaction is committed.
@@ -73,11 +77,13 @@ impl Identity {
                 let found = sessions::find(tx, self.0.realm, &token.hash(), how.host, at).await?;
                 found.map(|session| Authenticated {
                     actor: Actor::User(session.user),
+                    session: Some(session.id),
                     user: session.user,
                     tenant: session.home,
                     bound: false,
                     scopes: None,
                     totp_enabled: session.totp_enabled,
+                    totp_lost: session.totp_lost,
                     proven_at: Some(session.proven_at),
                     marked: session.marked,
                 })
@@ -128,11 +134,13 @@ fn of_token(token: api_tokens::Found) -> Authenticated {
     };
     Authenticated {
         actor,
+        session: None,
         user,
         tenant: token.tenant,
         bound: true,
         scopes: Some(Scopes::stored(token.scopes)),
         totp_enabled: token.totp_enabled,
+        totp_lost: false,
         proven_at: None,
         marked: token.marked,
     }

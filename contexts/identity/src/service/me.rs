@@ -25,7 +25,7 @@ impl Identity {
             .iter()
             .any(|m| m.role == Role::Owner && m.tenant.kind == TenantKind::Platform);
         Ok(MeTenant {
-            totp_setup_required: owns_platform && !account.totp_enabled && !loopback,
+            totp_setup_required: account.totp_lost || owns_platform && !account.totp_enabled && !loopback,
             account,
             home,
             memberships,

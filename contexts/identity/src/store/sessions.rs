@@ -31,9 +31,11 @@ pub struct Moments {
 
 /// Whose session a token is.
 pub struct Found {
+    pub id: SessionId,
     pub user: UserId,
     pub home: TenantId,
     pub totp_enabled: bool,
+    pub totp_lost: bool,
     /// When its person last showed who they are.
     pub proven_at: Timestamp,
     /// It was not seen for a while, and now is.
@@ -59,7 +61,8 @@ pub async fn find(
                  and idle_expires_at > $4 and expires_at > $4 and last_seen_at <= $5
                returning 1
            )
-           select s.user_id, s.tenant_id, u.totp_secret is not null as "totp!", s.proven_at as "proven_at: Ts",
+           select s.id, s.user_id, s.tenant_id, u.totp_secret is not null as "totp!", u.totp_lost_at is not null as "lost!",
+                  s.proven_at as "proven_at: Ts",
                   exists(select from seen) as "marked!"
            from identity.sessions s
            join identity.users u on u.tenant_id = s.tenant_id and u.id = s.user_id
@@ -75,9 +78,11 @@ pub async fn find(
     .fetch_optional(tx.conn())
     .await?;
     Ok(row.map(|row| Found {
+        id: SessionId::from_uuid(row.id),
         user: UserId::from_uuid(row.user_id),
         home: TenantId::from_uuid(row.tenant_id),
         totp_enabled: row.totp,
+        totp_lost: row.lost,
         proven_at: row.proven_at.0,
         marked: row.marked,
     }))

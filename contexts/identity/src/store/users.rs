@@ -43,7 +43,7 @@ pub async fn by_email(tx: &mut SpineTx, realm: RealmId, email: &EmailAddress) ->
                limit $3::bigint
            )
            select u.id, u.tenant_id, u.email, u.name, u.password_hash, u.email_proven_at is not null as "proven!",
-                  u.totp_secret is not null as "totp!"
+                  u.totp_secret is not null as "totp!", u.totp_lost_at is not null as "lost!"
            from tried t join identity.users u on u.id = t.id order by t.place"#,
         realm.uuid(),
         email.normalised(),
@@ -59,6 +59,7 @@ pub async fn by_email(tx: &mut SpineTx, realm: RealmId, email: &EmailAddress) ->
             name: row.name,
             email_proven: row.proven,
             totp_enabled: row.totp,
+            totp_lost: row.lost,
         },
         password_hash: row.password_hash,
     });
@@ -80,7 +81,7 @@ pub async fn is_at_home(tx: &mut TenantTx, user: UserId) -> Result<bool, Error> 
 pub async fn by_id(tx: &mut SpineTx, user: UserId) -> Result<Option<Secrets>, Error> {
     let row = sqlx::query!(
         r#"select id, tenant_id, email, name, password_hash, email_proven_at is not null as "proven!",
-                  totp_secret is not null as "totp!"
+                  totp_secret is not null as "totp!", totp_lost_at is not null as "lost!"
            from identity.users where id = $1"#,
         user.uuid(),
     )
@@ -94,6 +95,7 @@ pub async fn by_id(tx: &mut SpineTx, user: UserId) -> Result<Option<Secrets>, Er
             name: row.name,
             email_proven: row.proven,
             totp_enabled: row.totp,
+            totp_lost: row.lost,
         },
         password_hash: row.password_hash,
     }))
@@ -244,7 +246,7 @@ pub async fn set_totp(
     code_hashes: &[String],
 ) -> Result<(), Error> {
     sqlx::query!(
-        "update identity.users set totp_secret = $3, totp_pending = null, totp_last_step = $4
+        "update identity.users set totp_secret = $3, totp_pending = null, totp_last_step = $4, totp_lost_at = null
          where tenant_id = $1 and id = $2",
         tx.tenant().uuid(),
         user.uuid(),
