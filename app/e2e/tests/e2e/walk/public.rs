@@ -10,10 +10,12 @@ use crate::harness::spec::{Operation, Spec};
 use crate::harness::{Answer, Api, System};
 
 /// Who adds one says here that it is meant to need no credential.
-const PUBLIC: [&str; 5] = [
+const PUBLIC: [&str; 7] = [
     "activations_create",
     "certificate_authority_get",
     "claims_create",
+    "password_resets_accept",
+    "password_resets_create",
     "sessions_create",
     "setup_get",
 ];
@@ -69,6 +71,14 @@ async fn wrong_bodies_of_strangers_are_refused_and_use_nothing_up() {
         "a refused login began a session"
     );
     nobody.post("/sessions", good).await.expect(201);
+
+    let good = json!({"email": email});
+    problems.extend(walk(&nobody, "password_resets_create", &good).await);
+    nobody.post("/password-resets", good).await.expect(202);
+    let token = system.mailed(&email, "reset").await;
+    let good = json!({"token": token, "password": PASSWORD});
+    problems.extend(walk(&nobody, "password_resets_accept", &good).await);
+    nobody.post("/password-resets/accept", good).await.expect(201);
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
