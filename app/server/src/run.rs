@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use mpanel_config::Config;
 use mpanel_events::{FeedServer, ServedBoard, Spine, Tail, Vault, consume, run_leader};
 use mpanel_fleet::{AllowedPeers, Directory};
-use mpanel_http::{Gate, KnownParameters, Policy, Quota, Rates, Slots};
+use mpanel_http::{Gate, KnownParameters, Module, Policy, Quota, Rates, Slots};
 use mpanel_jobs::{Retention, Runtime, Tuning};
 use mpanel_kernel::clock::{SharedClock, SystemClock};
 use mpanel_pg::PgConnectOptions;
@@ -137,25 +137,8 @@ fn app(
 ) -> anyhow::Result<Router> {
     let (spine, gate) = (state.spine.clone(), state.gate.clone());
     let mut public = OpenApiRouter::new();
-    let mut runtime = Runtime {
-        spine: spine.clone(),
-        tail: state.tail.clone(),
-        clock: clock.clone(),
-        operations: Vec::new(),
-        reconcilers: vec![
-            Arc::new(Retention {
-                db: spine.db().clone(),
-                clock: clock.clone(),
-            }),
-            Arc::new(AuditRetention {
-                spine: spine.clone(),
-                clock: clock.clone(),
-                platform: contexts.tenancy.platform(),
-            }),
-        ],
-        jobs: vec![contexts.post.job()],
-        tuning: Tuning::default(),
-    };
+    let modules = contexts.modules(clock, config.tenants.grace_days);
+    let runtime = background(contexts, &modules, &spine, &state.tail, clock);
     let audit = AuditState {
         spine: spine.clone(),
         platform: contexts.tenancy.platform(),
@@ -163,12 +146,9 @@ fn app(
         names: Arc::new(contexts.identity.clone()),
     };
     let mut routes = spine_routes(Arc::new(state)).merge(audit_routes(Arc::new(audit)));
-    for module in contexts.modules(clock, config.tenants.grace_days) {
+    for module in modules {
         routes = routes.merge(module.routes);
         public = public.merge(module.public_routes);
-        runtime.operations.extend(module.operations);
-        runtime.reconcilers.extend(module.reconcilers);
-        runtime.jobs.extend(module.jobs);
     }
     let reconcilers = runtime.reconcilers.clone();
     spawn_named("jobs.runtime", runtime.run());
@@ -207,6 +187,35 @@ fn app(
         .layer(middleware::from_fn_with_state(addresses, mpanel_http::limit_addresses))
         .layer(middleware::from_fn_with_state(clock.clone(), caller::identify))
         .layer(middleware::from_fn(mpanel_http::read_leftover)))
+}
+
+/// Everything that works in the background.
+fn background(contexts: &Contexts, modules: &[Module], spine: &Spine, tail: &Tail, clock: &SharedClock) -> Runtime {
+    let mut runtime = Runtime {
+        spine: spine.clone(),
+        tail: tail.clone(),
+        clock: clock.clone(),
+        operations: Vec::new(),
+        reconcilers: vec![
+            Arc::new(Retention {
+                db: spine.db().clone(),
+                clock: clock.clone(),
+            }),
+            Arc::new(AuditRetention {
+                spine: spine.clone(),
+                clock: clock.clone(),
+                platform: contexts.tenancy.platform(),
+            }),
+        ],
+        jobs: vec![contexts.post.job()],
+        tuning: Tuning::default(),
+    };
+    for module in modules {
+        runtime.operations.extend(module.operations.iter().cloned());
+        runtime.reconcilers.extend(module.reconcilers.iter().cloned());
+        runtime.jobs.extend(module.jobs.iter().cloned());
+    }
+    runtime
 }
 
 fn serve_feed(
@@ -258,3 +267,6 @@ fn certifiable(names: &[String]) -> Vec<String> {
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     std::fs::write(path, format!("{text}\n")).with_context(|| format!("cannot write {}", path.display()))
 }
+
+#[cfg(test)]
+mod tests;
