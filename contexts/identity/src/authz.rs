@@ -68,6 +68,17 @@ pub const RESOURCES: &[ResourceInfo] = &[
         "API tokens",
         "Credentials for programs; access to them is for those of others.",
     ),
+    ResourceInfo::new(
+        ServiceAccount::NAME,
+        "Service accounts",
+        "Accounts for programs; access to them is their tokens.",
+    ),
+    ResourceInfo::new(
+        Person::NAME,
+        "People",
+        "Those whose account belongs here: access is to end their sessions.",
+    ),
+    ResourceInfo::new(Realm::NAME, "Realms", "At which names whose people sign in."),
 ];
 
 const fn row(role: Role, resource: &'static str, actions: &'static [Action]) -> RoleRow {

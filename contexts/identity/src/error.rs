@@ -49,6 +49,8 @@ pub enum Error {
     OtherRealm,
     #[error("an owner's sessions are for owners to end")]
     OwnersSessions,
+    #[error("this service account may do more than you may")]
+    ServiceAccountAbove,
     #[error("another service account has this name")]
     ServiceAccountTaken,
     #[error("this service account has 50 tokens; revoke one first")]
@@ -132,6 +134,7 @@ impl PublicError for Error {
             | Self::WrongNetwork
             | Self::OtherRealm
             | Self::OwnersSessions
+            | Self::ServiceAccountAbove
             | Self::OwnersInvitation
             | Self::InviterSuspended => Kind::Forbidden,
             Self::NotFound => Kind::NotFound,
@@ -175,6 +178,7 @@ impl PublicError for Error {
             Self::WrongNetwork => "identity.api_token.wrong_network",
             Self::OtherRealm => "identity.session.other_realm",
             Self::OwnersSessions => "identity.session.owners",
+            Self::ServiceAccountAbove => "identity.service_account.above",
             Self::ServiceAccountTaken => "identity.service_account.name_taken",
             Self::TooManyTokens => "identity.service_account.too_many_tokens",
             Self::RealmExists => "identity.realm.exists",

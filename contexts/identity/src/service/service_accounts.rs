@@ -84,6 +84,7 @@ impl Identity {
         let allowed = cx.authorize::<authz::ServiceAccount, _>(actions::Modify)?;
         let mut change = self.0.spine.begin(cx).await?;
         let before = service_accounts::lock(change.tx(), id).await?.ok_or(Error::NotFound)?;
+        check_reach(cx, &before)?;
         let mut account = before.clone();
         if let Some(name) = patch.name {
             account.name = person_name(&name).map_err(|field| Error::Invalid(vec![field]))?;
@@ -156,14 +157,7 @@ fn check_role(cx: &OpCx, role: Role) -> Result<(), Error> {
             "a service account is an admin, developer or viewer; owners are people",
         ));
     }
-    let permissions = cx.permissions();
-    let gives = |resource: &str, action| permissions.allows(role, cx.tenant_kind(), resource, action);
-    let exceeds = permissions.resources().any(|resource| {
-        Action::ALL
-            .into_iter()
-            .any(|action| gives(resource, action) && !cx.may(resource, action))
-    });
-    if exceeds || (role.reaches_descendants() && !cx.rights().reaches_descendants()) {
+    if exceeds(cx, role, |resource, action| cx.may(resource, action)) {
         return Err(Error::field(
             "/role",
             "identity.service_account.wider_role",
@@ -171,4 +165,26 @@ fn check_role(cx: &OpCx, role: Role) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+/// Refuses whose role gives less than the account's to make that one mightier by a token, or by letting it work again. What a
+/// token of theirs may do narrows the new token as well, not the account.
+pub fn check_reach(cx: &OpCx, account: &ServiceAccount) -> Result<(), Error> {
+    let permissions = cx.permissions();
+    let may = |resource: &str, action| permissions.permits(cx.rights(), cx.tenant_kind(), resource, action);
+    match exceeds(cx, account.role, may) {
+        true => Err(Error::ServiceAccountAbove),
+        false => Ok(()),
+    }
+}
+
+/// Whether a role gives anything here that somebody may not do.
+fn exceeds(cx: &OpCx, role: Role, may: impl Fn(&str, Action) -> bool) -> bool {
+    let permissions = cx.permissions();
+    let gives = |resource: &str, action| permissions.allows(role, cx.tenant_kind(), resource, action);
+    let more = |resource: &str| {
+        let mut actions = Action::ALL.into_iter();
+        actions.any(|action| gives(resource, action) && !may(resource, action))
+    };
+    permissions.resources().any(more) || (role.reaches_descendants() && !cx.rights().reaches_descendants())
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::after;
 use super::api_tokens::{MAX_LIFE, checked_scopes, new_token};
+use super::service_accounts::check_reach;
 use crate::Identity;
 use crate::authz;
 use crate::domain::{Networks, NewApiToken, TokenFacts, person_name};
@@ -67,9 +68,10 @@ impl Identity {
             Begin::Run(change) => change,
             Begin::Replay(created) => return self.made(cx, account, created).await,
         };
-        service_accounts::lock(change.tx(), account)
+        let holder = service_accounts::lock(change.tx(), account)
             .await?
             .ok_or(Error::NotFound)?;
+        check_reach(cx, &holder)?;
         let (secret, token) = new_token((name, scopes, networks), now, expires_at);
         self.add_service_token(cx, change, account, (secret, token)).await
     }
@@ -96,9 +98,10 @@ impl Identity {
             Begin::Replay(created) => return self.made(cx, account, created).await,
         };
         let now = self.0.clock.now();
-        service_accounts::lock(change.tx(), account)
+        let holder = service_accounts::lock(change.tx(), account)
             .await?
             .ok_or(Error::NotFound)?;
+        check_reach(cx, &holder)?;
         let known = api_tokens::get_of_service(change.tx(), account, old)
             .await?
             .ok_or(Error::NotFound)?;

@@ -10,7 +10,12 @@ use super::support::World;
 async fn whoever_goes_with_a_tenant_is_unreadable_in_every_log() {
     let world = World::claimed().await;
     let tenant = world.customer().await;
-    let gone = world.member("anna@example.org", tenant, Role::Owner).await.me.account.id;
+    let gone = world
+        .member("anna@example.org", tenant, Role::Owner)
+        .await
+        .me
+        .account
+        .id;
     let vault = world.identity.0.spine.vault();
     let mut tx = world.db.tenant(tenant).await.unwrap();
     assert!(
@@ -19,11 +24,13 @@ async fn whoever_goes_with_a_tenant_is_unreadable_in_every_log() {
     );
     drop(tx);
     let mut tx = world.db.platform(Reason::Administer("test")).await.unwrap();
-    sqlx::query("update tenancy.tenants set state = 'terminating', ends_at = now(), erasing = true where tenant_id = $1")
-        .bind(tenant.uuid())
-        .execute(tx.conn())
-        .await
-        .unwrap();
+    sqlx::query(
+        "update tenancy.tenants set state = 'terminating', ends_at = now(), erasing = true where tenant_id = $1",
+    )
+    .bind(tenant.uuid())
+    .execute(tx.conn())
+    .await
+    .unwrap();
     tx.commit().await.unwrap();
     world.identity.erase(tenant).await.unwrap();
     let mut tx = world.db.tenant(tenant).await.unwrap();

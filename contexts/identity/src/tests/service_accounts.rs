@@ -160,8 +160,12 @@ async fn a_program_may_do_no_more_than_whoever_makes_it() {
         "identity.service_account.wider_role"
     );
     let account = shop.account("CI", Role::Developer, &[]).await.unwrap();
-    let new = token(&["identity.session:delete"], &[]);
-    let refused = shop.world.identity.create_service_token(&narrow, account.id, new).await;
+    let wider = token(&["identity.session:delete"], &[]);
+    let refused = shop
+        .world
+        .identity
+        .create_service_token(&narrow, account.id, wider)
+        .await;
     assert_eq!(code(refused), "identity.api_token.wider_scope");
     let patch = ServiceAccountPatch {
         role: Some(Role::Admin),
@@ -173,6 +177,39 @@ async fn a_program_may_do_no_more_than_whoever_makes_it() {
         .update_service_account(&narrow, account.id, patch)
         .await;
     assert_eq!(code(refused), "identity.service_account.wider_role");
+}
+
+#[tokio::test]
+async fn nobody_gets_more_by_a_program_that_is_there_already() {
+    let shop = Shop::new().await;
+    let account = shop.account("CI", Role::Admin, &[]).await.unwrap();
+    let made = shop.token(&account, &[]).await.token.id;
+    let user = shop.owner.actor().user().unwrap();
+    let little = shop.world.custom_cx(
+        user,
+        shop.tenant,
+        &[
+            "identity.service_account:manage-access",
+            "identity.service_account:modify",
+        ],
+    );
+    let identity = &shop.world.identity;
+    let new = token(&["*"], &[]);
+    let refused = identity.create_service_token(&little, account.id, new).await;
+    assert_eq!(code(refused), "identity.service_account.above");
+    let refused = identity.rotate_service_token(&little, (account.id, made), None).await;
+    assert_eq!(code(refused), "identity.service_account.above");
+    let patch = ServiceAccountPatch {
+        disabled: Some(false),
+        ..ServiceAccountPatch::default()
+    };
+    let refused = identity.update_service_account(&little, account.id, patch).await;
+    assert_eq!(code(refused), "identity.service_account.above");
+    assert_eq!(
+        code(identity.delete_service_token(&little, account.id, made).await),
+        "ok",
+        "revoking makes nothing more"
+    );
 }
 
 #[tokio::test]

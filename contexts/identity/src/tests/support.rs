@@ -3,13 +3,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use mpanel_authz::{Actor, OpCx, OpCxParts, Permissions, Role, Scopes, TenantKind};
+use mpanel_authz::{Actor, CustomRole, OpCx, OpCxParts, Permissions, Rights, Role, Scopes, TenantKind};
 use mpanel_crypto::{MasterKey, Token};
 use mpanel_events::{Spine, Vault};
 use mpanel_identity_contract::{Accounts, Invited};
 use mpanel_kernel::clock::{Clock as _, ManualClock, SharedClock};
 use mpanel_kernel::error::PublicError;
-use mpanel_kernel::ids::{RequestId, TenantId, UserId};
+use mpanel_kernel::ids::{RequestId, RoleId, TenantId, UserId};
 use mpanel_kernel::names::EmailAddress;
 use mpanel_pg::{Db, Migrations};
 use mpanel_tenancy_contract::Memberships as _;
@@ -230,6 +230,21 @@ impl World {
         self.cx_with(actor, tenant, Role::Owner, Some(scopes))
     }
 
+    /// What the gate makes for somebody whose role the tenant has defined.
+    pub fn custom_cx(&self, user: UserId, tenant: TenantId, permissions: &[&str]) -> OpCx {
+        let role = CustomRole {
+            id: RoleId::generate(),
+            permissions: permissions.iter().map(ToString::to_string).collect(),
+            reaches_descendants: false,
+        };
+        self.cx_of(
+            Actor::User(user),
+            (tenant, TenantKind::Customer),
+            Rights::Custom(Arc::new(role)),
+            None,
+        )
+    }
+
     pub fn cx_as(&self, actor: Actor, tenant: TenantId, scopes: Option<&[&str]>) -> OpCx {
         self.cx_with(actor, tenant, Role::Developer, scopes)
     }
@@ -238,7 +253,13 @@ impl World {
         self.cx_of(actor, (tenant, TenantKind::Customer), role, scopes)
     }
 
-    fn cx_of(&self, actor: Actor, (tenant, kind): (TenantId, TenantKind), role: Role, scopes: Option<&[&str]>) -> OpCx {
+    fn cx_of(
+        &self,
+        actor: Actor,
+        (tenant, kind): (TenantId, TenantKind),
+        role: impl Into<Rights>,
+        scopes: Option<&[&str]>,
+    ) -> OpCx {
         OpCx::new(OpCxParts {
             actor,
             tenant,
