@@ -47,6 +47,7 @@ async fn every_operation_is_seen_to_succeed_as_promised() {
     let path = format!("/tenants/{}/subscription", seller.tenant);
     let larger = json!({"plan_id": platform.plan(None).await});
     platform.api.put(&path, larger).await.expect(200);
+    tree(&platform, &seller).await;
     account(&seller).await;
     consent(&platform, &seller).await;
     cancel(&system, &seller).await;
