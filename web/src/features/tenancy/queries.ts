@@ -80,3 +80,6 @@ export const agreeToAssumption = (api: Api, tenant_id: string, assumption_id: st
 
 export const setSupportAccess = (api: Api, tenant_id: string, settings: Schemas['tenancy.SupportAccess'], consent_required: boolean) =>
   unwrap(api.PUT('/api/v1/tenants/{tenant_id}/support-access', { params: { path: { tenant_id } }, headers: ifMatch(settings), body: { consent_required } }));
+
+/** For people whose account was made in the acting tenant. */
+export const endSessionsOf = (client: Api, user: string) => unwrap(client.DELETE('/api/v1/people/{user_id}/sessions', { params: { path: { user_id: user } } }));

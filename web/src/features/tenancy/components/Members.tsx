@@ -11,9 +11,10 @@ import { DataTable } from '@/ui/DataTable';
 import { Empty } from '@/ui/feedback';
 import { lazyDialog } from '@/ui/lazyDialog';
 import { StateBadge } from '@/ui/state';
+import { toast } from '@/ui/toast';
 import { roleName } from './roles';
 import classes from './tenancy.module.css';
-import { TENANTS, removeMember, type Member } from '../queries';
+import { TENANTS, endSessionsOf, removeMember, type Member } from '../queries';
 
 const RoleForm = lazyDialog(() => import('../forms/RoleForm'), 'RoleForm');
 const MemberForm = lazyDialog(() => import('../forms/MemberForm'), 'MemberForm');
@@ -32,7 +33,9 @@ export function Members({ tenant, children }: Props) {
   const [invited, setInvited] = useState<Member | null>(null);
   const [changed, setChanged] = useState<Member | null>(null);
   const [doomed, setDoomed] = useState<Member | null>(null);
+  const [out, setOut] = useState<Member | null>(null);
   const remove = useWrite((member: Member) => removeMember(api, tenant, member.user_id), TENANTS);
+  const end = useWrite((member: Member) => endSessionsOf(api, member.user_id), []);
   const may = can('members:write');
   const canChange = ({ role }: Member) => role !== 'owner' || acting.role === 'owner';
   const add = may && (
@@ -76,6 +79,11 @@ export function Members({ tenant, children }: Props) {
                       {t('tenancy.member.changeRole')}
                     </Button>
                   )}
+                  {member.active && tenant === id && canChange(member) && (
+                    <Button size="compact-sm" variant="default" onClick={() => setOut(member)} aria-label={t('tenancy.member.endSessionsWhat', { name: member.name })}>
+                      {t('tenancy.member.endSessions')}
+                    </Button>
+                  )}
                   {canChange(member) && (
                     <Button size="compact-sm" variant="default" onClick={() => setDoomed(member)} aria-label={t('tenancy.member.removeWhat', { name: member.name })}>
                       {t('ui.action.remove')}
@@ -93,6 +101,18 @@ export function Members({ tenant, children }: Props) {
       </Suspense>
       <ConfirmDelete opened={doomed !== null} close={() => setDoomed(null)} title={t('tenancy.member.removeTitle')} action={t('ui.action.remove')} run={async () => doomed && remove.mutateAsync(doomed)}>
         {rich('tenancy.member.removeText', { name: <strong>{doomed?.name}</strong> })}
+      </ConfirmDelete>
+      <ConfirmDelete
+        opened={out !== null}
+        close={() => setOut(null)}
+        title={t('tenancy.member.endSessionsTitle')}
+        action={t('tenancy.member.endSessions')}
+        run={async () => {
+          const done = out && (await end.mutateAsync(out));
+          if (done) toast(t('tenancy.member.sessionsEnded', { count: done.ended }));
+        }}
+      >
+        {rich('tenancy.member.endSessionsText', { name: <strong>{out?.name}</strong> })}
       </ConfirmDelete>
     </>
   );
