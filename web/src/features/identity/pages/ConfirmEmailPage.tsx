@@ -62,7 +62,7 @@ export function ConfirmEmailPage() {
   return (
     <Gate title={t('identity.confirmEmail.title')} text={t('identity.confirmEmail.text')}>
       <FormProblem messages={problem ? [problem] : []} />
-      <Group justify="flex-end" mt="sm">
+      <Group mt="sm">
         <Button onClick={() => confirm.mutate(token)} loading={confirm.isPending}>
           {t('identity.confirmEmail.submit')}
         </Button>

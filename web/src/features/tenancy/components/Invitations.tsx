@@ -31,47 +31,49 @@ export function Invitations() {
     setResent({ name: invitation.name, activation: { url_path, expires_at: renewed.expires_at } });
   };
   return (
-    <Section title={t('tenancy.invitation.title')} hint={t('tenancy.invitation.hint')} flush>
-      <DataTable
-        label={t('tenancy.invitation.title')}
-        rows={items}
-        rowKey={({ user_id }) => user_id}
-        empty={null}
-        columns={[
-          { key: 'name', header: t('tenancy.member.name'), main: true, sort: ({ name }) => name, cell: ({ name }) => name },
-          { key: 'email', header: t('tenancy.member.email'), cell: ({ email }) => <span className="mp-break">{email}</span> },
-          { key: 'sent', header: t('tenancy.invitation.sent'), cell: ({ mailed }) => t(mailed ? 'tenancy.invitation.byMail' : 'tenancy.invitation.byHand') },
-          {
-            key: 'until',
-            header: t('tenancy.invitation.until'),
-            cell: ({ expires_at, expired }) => (expired ? <StateBadge state="expired" /> : absoluteTime(expires_at)),
-          },
-          {
-            key: 'actions',
-            header: t('tenancy.invitation.actions'),
-            hiddenHeader: true,
-            align: 'end',
-            cell: (invitation) =>
-              may(invitation) && (
-                <Group gap={6} justify="flex-end" className={classes.actions}>
-                  <Button size="compact-sm" variant="default" onClick={() => void again(invitation)} aria-label={t('tenancy.invitation.resendWhat', { name: invitation.name })}>
-                    {t('tenancy.invitation.resend')}
-                  </Button>
-                  <Button size="compact-sm" variant="default" onClick={() => setDoomed(invitation)} aria-label={t('tenancy.invitation.revokeWhat', { name: invitation.name })}>
-                    {t('tenancy.invitation.revoke')}
-                  </Button>
-                </Group>
-              ),
-          },
-        ]}
-      />
+    <>
+      <Section title={t('tenancy.invitation.title')} hint={t('tenancy.invitation.hint')} flush>
+        <DataTable
+          label={t('tenancy.invitation.title')}
+          rows={items}
+          rowKey={({ user_id }) => user_id}
+          empty={null}
+          columns={[
+            { key: 'name', header: t('tenancy.member.name'), main: true, sort: ({ name }) => name, cell: ({ name }) => name },
+            { key: 'email', header: t('tenancy.member.email'), cell: ({ email }) => <span className="mp-break">{email}</span> },
+            { key: 'sent', header: t('tenancy.invitation.sent'), cell: ({ mailed }) => t(mailed ? 'tenancy.invitation.byMail' : 'tenancy.invitation.byHand') },
+            {
+              key: 'until',
+              header: t('tenancy.invitation.until'),
+              cell: ({ expires_at, expired }) => (expired ? <StateBadge state="expired" /> : absoluteTime(expires_at)),
+            },
+            {
+              key: 'actions',
+              header: t('tenancy.invitation.actions'),
+              hiddenHeader: true,
+              align: 'end',
+              cell: (invitation) =>
+                may(invitation) && (
+                  <Group gap={6} justify="flex-end" className={classes.actions}>
+                    <Button size="compact-sm" variant="default" onClick={() => void again(invitation)} aria-label={t('tenancy.invitation.resendWhat', { name: invitation.name })}>
+                      {t('tenancy.invitation.resend')}
+                    </Button>
+                    <Button size="compact-sm" variant="default" onClick={() => setDoomed(invitation)} aria-label={t('tenancy.invitation.revokeWhat', { name: invitation.name })}>
+                      {t('tenancy.invitation.revoke')}
+                    </Button>
+                  </Group>
+                ),
+            },
+          ]}
+        />
+        <Dialog opened={resent !== null} onClose={() => setResent(null)} title={t('tenancy.invitation.resendTitle')} closeOnClickOutside={false}>
+          {resent && <ActivationLink activation={resent.activation} name={resent.name} />}
+        </Dialog>
+        <ConfirmDelete opened={doomed !== null} close={() => setDoomed(null)} title={t('tenancy.invitation.revokeTitle')} action={t('tenancy.invitation.revoke')} run={async () => doomed && revoke.mutateAsync(doomed)}>
+          {t('tenancy.invitation.revokeText', { name: doomed?.name ?? '' })}
+        </ConfirmDelete>
+      </Section>
       <ApiPanel tenant={id} example={{ method: 'GET', path: '/api/v1/invitations', cli: ['invitation', 'list'] }} />
-      <Dialog opened={resent !== null} onClose={() => setResent(null)} title={t('tenancy.invitation.resendTitle')} closeOnClickOutside={false}>
-        {resent && <ActivationLink activation={resent.activation} name={resent.name} />}
-      </Dialog>
-      <ConfirmDelete opened={doomed !== null} close={() => setDoomed(null)} title={t('tenancy.invitation.revokeTitle')} action={t('tenancy.invitation.revoke')} run={async () => doomed && revoke.mutateAsync(doomed)}>
-        {t('tenancy.invitation.revokeText', { name: doomed?.name ?? '' })}
-      </ConfirmDelete>
-    </Section>
+    </>
   );
 }

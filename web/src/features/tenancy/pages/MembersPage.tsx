@@ -12,8 +12,8 @@ export function MembersPage() {
       {(add, list) => (
         <Page title={t('tenancy.member.title')} description={t('tenancy.member.text', { name: tenant.name })} actions={add}>
           <Section flush>{list}</Section>
-          <Invitations />
           <ApiPanel tenant={id} example={{ method: 'GET', path: `/api/v1/tenants/${id}/members`, cli: ['tenant', 'member', 'list', id] }} />
+          <Invitations />
         </Page>
       )}
     </Members>
