@@ -2,13 +2,17 @@
 
 #![forbid(unsafe_code)]
 
+mod checks;
 mod child;
 mod cli;
 mod demo;
 mod dns;
+mod doctor;
 mod edge;
 mod operator;
+mod recovery;
 mod serve;
+mod setup;
 mod up;
 
 use std::process::ExitCode;
@@ -26,6 +30,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Commands {
     Up(up::Args),
+    Setup(setup::Args),
     Serve(serve::Args),
     Edge(edge::Args),
     Dns(dns::Args),
@@ -34,12 +39,21 @@ enum Commands {
     /// The master key, without which a backup of the database cannot be read
     #[command(subcommand)]
     Keys(operator::Keys),
+    /// Backups of the installation itself
+    #[command(subcommand)]
+    Backup(recovery::Backup),
+    Restore(recovery::Restore),
+    Doctor(doctor::Doctor),
+    SupportBundle(doctor::SupportBundle),
     /// Checks of this installation by itself
     #[command(subcommand)]
     Selftest(operator::Selftest),
     /// Print the OpenAPI document
     #[command(hide = true)]
     Openapi,
+    /// Write the manual pages of all commands
+    #[command(hide = true)]
+    Manual(operator::Manual),
     #[command(flatten)]
     Client(cli::Commands),
 }
@@ -47,13 +61,19 @@ enum Commands {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Commands::Up(args) => up::run(args),
+        Commands::Setup(args) => setup::run(&args),
         Commands::Serve(args) => serve::run(&args),
         Commands::Edge(args) => edge::run(&args),
         Commands::Dns(args) => dns::run(&args),
         Commands::Demo(args) => demo::run(&args),
         Commands::Keys(command) => operator::keys(&command),
+        Commands::Backup(command) => recovery::backup(&command),
+        Commands::Restore(args) => recovery::restore(&args),
+        Commands::Doctor(args) => doctor::doctor(&args),
+        Commands::SupportBundle(args) => doctor::support_bundle(&args),
         Commands::Selftest(command) => operator::selftest(&command),
         Commands::Openapi => operator::openapi(),
+        Commands::Manual(args) => operator::manual(&args, Cli::command()),
         Commands::Client(command) => return cli::run(command, &mut Cli::command()),
     };
     match outcome {

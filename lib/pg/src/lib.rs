@@ -6,6 +6,7 @@ mod begin;
 mod db;
 pub mod dump;
 mod error;
+mod health;
 mod metrics;
 mod migrate;
 pub mod server;
@@ -14,6 +15,7 @@ mod tx;
 
 pub use db::{Db, bootstrap};
 pub use error::{Error, constraint};
+pub use health::{Health, health};
 pub use migrate::{FOUNDATION, Migrations, migrate};
 pub use sqlx::PgConnection;
 pub use sqlx::postgres::{PgConnectOptions, PgPoolOptions};

@@ -12,13 +12,27 @@ const REQUEST: &[u8] = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: 
 pub async fn wait(socket: &Path) {
     let mut pause = Duration::from_millis(10);
     loop {
-        let attempt = tokio::time::timeout(Duration::from_secs(2), ask(socket));
-        if matches!(attempt.await, Ok(Ok(true))) {
+        if now(socket).await {
             return;
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(200));
     }
+}
+
+/// Whether it answers now.
+///
+/// # Errors
+/// When this process gets no descriptors to ask with.
+pub fn once(socket: &Path) -> std::io::Result<bool> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(now(socket)))
+}
+
+/// The same for who has a runtime.
+pub async fn now(socket: &Path) -> bool {
+    let answer = tokio::time::timeout(Duration::from_secs(2), ask(socket)).await;
+    matches!(answer, Ok(Ok(true)))
 }
 
 async fn ask(socket: &Path) -> std::io::Result<bool> {
