@@ -4,7 +4,7 @@ mod isolation;
 mod keys;
 
 use std::io::{ErrorKind, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use mpanel_config::{Config, Sources};
@@ -12,13 +12,13 @@ use mpanel_config::{Config, Sources};
 /// The data folder of the installation, and how to answer.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-struct Installation {
+pub struct Installation {
     /// Folder of everything mPanel keeps [env: MPANEL_DATA]
     #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    pub data: Option<PathBuf>,
     /// One JSON document on standard output
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 impl Installation {
@@ -36,6 +36,10 @@ impl Installation {
 pub enum Keys {
     /// Print the master key, to be kept apart from the machine
     Export(Export),
+    /// Put the master key back from the copy that was kept apart
+    Import(crate::recovery::Import),
+    /// Make a new master key, and wrap by it what the old one wrapped
+    Rotate(crate::recovery::Rotate),
 }
 
 #[derive(Debug, clap::Args)]
@@ -49,6 +53,20 @@ pub struct Export {
 pub enum Selftest {
     /// Say what separates the processes, and customers' files, on this machine
     Isolation(Isolation),
+    /// Say whether the panel answers; ends with 1 when it does not
+    Ready(Ready),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Ready {
+    #[command(flatten)]
+    installation: Installation,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Manual {
+    /// Folder for the pages
+    folder: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -60,15 +78,40 @@ pub struct Isolation {
 /// # Errors
 /// A text for the operator.
 pub fn keys(command: &Keys) -> anyhow::Result<()> {
-    let Keys::Export(export) = command;
-    keys::export(&export.installation.path()?, export.installation.json)
+    match command {
+        Keys::Export(export) => keys::export(&export.installation.path()?, export.installation.json),
+        Keys::Import(args) => crate::recovery::import(args),
+        Keys::Rotate(args) => crate::recovery::rotate(args),
+    }
 }
 
 /// # Errors
 /// A text for the operator; also when something that should be separate is not.
 pub fn selftest(command: &Selftest) -> anyhow::Result<()> {
-    let Selftest::Isolation(isolation) = command;
-    isolation::report(&isolation.installation.path()?, isolation.installation.json)
+    match command {
+        Selftest::Isolation(isolation) => isolation::report(&isolation.installation.path()?, isolation.installation.json),
+        Selftest::Ready(ready) => self::ready(&ready.installation.path()?, ready.installation.json),
+    }
+}
+
+/// Asks the panel itself, past edge and network.
+fn ready(data: &Path, as_json: bool) -> anyhow::Result<()> {
+    let ready = crate::up::ready::once(&data.join("run/serve.sock"))?;
+    match as_json {
+        true => print(&serde_json::json!({"ready": ready}).to_string())?,
+        false if ready => print("the panel answers")?,
+        false => {}
+    }
+    anyhow::ensure!(ready, "the panel does not answer: see {}", data.join("logs").display());
+    Ok(())
+}
+
+/// Writes a manual page for each command.
+///
+/// # Errors
+/// When the folder cannot be written to.
+pub fn manual(args: &Manual, root: clap::Command) -> anyhow::Result<()> {
+    Ok(clap_mangen::generate_to(root, &args.folder)?)
 }
 
 /// Prints the OpenAPI document of this version.
@@ -80,7 +123,10 @@ pub fn openapi() -> anyhow::Result<()> {
 }
 
 /// A text on standard output, and a line feed.
-fn print(text: &str) -> anyhow::Result<()> {
+///
+/// # Errors
+/// When it cannot be written, unless its reader has gone.
+pub fn print(text: &str) -> anyhow::Result<()> {
     match writeln!(std::io::stdout(), "{text}") {
         // Whoever read has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),

@@ -3,7 +3,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
-use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal, pidfd_getfd, pidfd_open, pidfd_send_signal};
+use rustix::process::{
+    Pid, PidfdFlags, PidfdGetfdFlags, Signal, WaitId, WaitIdOptions, pidfd_getfd, pidfd_open, pidfd_send_signal, waitid,
+};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -146,9 +148,20 @@ impl Process {
         }
         let status = match &mut self.child {
             Some(child) => Some(child.wait()?),
-            None => None,
+            None => {
+                self.reap();
+                None
+            }
         };
         Ok(Exit { status })
+    }
+
+    /// An adopted process is our own child all the same when the program that started it became this one (`execve`). Nobody else
+    /// would take it out of the kernel's table then.
+    fn reap(&self) {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        // `ECHILD` for everybody else's.
+        let _not_ours = waitid(WaitId::PidFd(self.fd.as_fd()), options);
     }
 
     /// Waits for the end, at most `limit`; `None` when it still runs then.

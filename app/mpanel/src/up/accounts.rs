@@ -18,7 +18,8 @@ pub struct Accounts {
 /// `useradd` gives up at once when the user database is locked.
 const ATTEMPTS: u32 = 10;
 const RETRY: Duration = Duration::from_millis(200);
-const NAMES: [&str; 4] = ["mpanel", "mpanel-edge", "mpanel-dns", "mpanel-pg"];
+/// Of the panel, the edge, the name servers and PostgreSQL.
+pub const NAMES: [&str; 4] = ["mpanel", "mpanel-edge", "mpanel-dns", "mpanel-pg"];
 
 /// The accounts, created when missing; `None` when not root.
 ///

@@ -12,6 +12,7 @@ pub struct Announcer {
     ready: bool,
     claim: Option<String>,
     fingerprint: Option<String>,
+    refused: Option<String>,
     /// The demo is about to claim the installation: no link that would stop working while somebody follows it.
     claim_held: bool,
 }
@@ -25,6 +26,7 @@ impl Announcer {
             ready: false,
             claim: None,
             fingerprint: None,
+            refused: None,
             claim_held: false,
         }
     }
@@ -44,12 +46,28 @@ impl Announcer {
         text + &self.refresh()
     }
 
+    /// What keeps `serve` from starting, told once: it is started again and again, and only the operator can help.
+    fn refused(&mut self) -> String {
+        let read = || {
+            let content = std::fs::read_to_string(self.data.join("run/refused")).ok()?;
+            let plain = |c: char| c.is_ascii_graphic() || c == ' ';
+            let text = content.trim();
+            (!text.is_empty() && text.len() <= 4096 && text.chars().all(plain)).then(|| text.to_owned())
+        };
+        let refused = read();
+        if refused == self.refused {
+            return String::new();
+        }
+        self.refused.clone_from(&refused);
+        refused.map_or_else(String::new, |text| format!("\nmPanel cannot start: {text}\n\n"))
+    }
+
     /// Looks at what `serve` left in `run`: cheap enough for once a second.
     pub fn refresh(&mut self) -> String {
-        let mut text = String::new();
         if !self.ready {
-            return text;
+            return self.refused();
         }
+        let mut text = String::new();
         let read = |name: &str| {
             let content = std::fs::read_to_string(self.data.join("run").join(name)).ok()?;
             // It goes to a terminal: only what such a file can hold.
@@ -96,7 +114,7 @@ impl Announcer {
 }
 
 /// Plain HTTP exists on loopback only; a wildcard address is shown as one that can be opened elsewhere.
-pub(super) fn url(panel: SocketAddr, outward: impl Fn(bool) -> Option<IpAddr>) -> String {
+pub fn url(panel: SocketAddr, outward: impl Fn(bool) -> Option<IpAddr>) -> String {
     let ip = panel.ip();
     if ip.is_loopback() {
         return format!("http://{panel}/");
@@ -111,7 +129,7 @@ pub(super) fn url(panel: SocketAddr, outward: impl Fn(bool) -> Option<IpAddr>) -
 
 /// The address this machine would send from. Connecting a datagram socket only asks the routing table; nothing is sent (the targets
 /// are documentation addresses, RFC 5737 and RFC 3849).
-fn outward_address(v6: bool) -> Option<IpAddr> {
+pub fn outward_address(v6: bool) -> Option<IpAddr> {
     let of = |bind: &str, target: &str| {
         let socket = UdpSocket::bind(bind).ok()?;
         socket.connect(target).ok()?;

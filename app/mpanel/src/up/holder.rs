@@ -1,12 +1,50 @@
 //! Who holds a port, for the message that says so.
 
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use mpanel_process::procfs;
 
-/// `pid 1234 (nginx)` of the process that holds the port, when it can be found.
-pub fn find(address: SocketAddr, tcp: bool) -> Option<String> {
+/// The process that holds a port. Shown as `pid 1234 (nginx)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    pub pid: u32,
+    /// At most 15 bytes: the kernel cuts it.
+    pub name: String,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "pid {} ({})", self.pid, self.name)
+    }
+}
+
+impl Holder {
+    /// Whether it is one of mPanel's processes on this data folder.
+    pub fn serves(&self, data: &Path) -> bool {
+        let argv = procfs::argv(self.pid).unwrap_or_default();
+        self.name.starts_with("mpanel") && argv.iter().any(|argument| argument == data.as_os_str().as_bytes())
+    }
+
+    /// The service that it is part of, such as `nginx.service`.
+    pub fn unit(&self) -> Option<String> {
+        unit(&std::fs::read_to_string(format!("/proc/{}/cgroup", self.pid)).ok()?)
+    }
+}
+
+/// The last part of a control group's path that is a service's: `0::/system.slice/nginx.service` → `nginx.service`.
+pub(crate) fn unit(cgroups: &str) -> Option<String> {
+    let services = cgroups.lines().flat_map(|line| line.split('/'));
+    services
+        .filter(|part| part.ends_with(".service"))
+        .last()
+        .map(str::to_owned)
+}
+
+/// The process that holds the port, when it can be found.
+pub fn find(address: SocketAddr, tcp: bool) -> Option<Holder> {
     let tables = if tcp {
         ["/proc/net/tcp", "/proc/net/tcp6"]
     } else {
@@ -18,7 +56,10 @@ pub fn find(address: SocketAddr, tcp: bool) -> Option<String> {
         .flat_map(|text| inodes(&text, address.port(), tcp))
         .collect();
     let pid = procfs::pids().into_iter().find(|pid| holds(*pid, &inodes))?;
-    Some(format!("pid {pid} ({})", procfs::name(pid).unwrap_or_default()))
+    Some(Holder {
+        pid,
+        name: procfs::name(pid).unwrap_or_default(),
+    })
 }
 
 /// The sockets bound to the port: listening ones for TCP (state `0A`), any for UDP.

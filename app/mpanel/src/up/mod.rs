@@ -1,18 +1,19 @@
 //! `mpanel up`: opens every listener, runs the private PostgreSQL and the other processes, each as its own user, and keeps them
 //! running. It holds no secret and serves no request; see `README.md` of this crate for the agreement with its children.
 
-mod accounts;
+pub mod accounts;
 mod adopt;
-mod announce;
+pub mod announce;
 mod children;
 mod demo;
-mod holder;
-mod layout;
-mod lock;
+pub mod holder;
+pub mod layout;
+pub mod lock;
 mod logs;
 mod machine;
-mod ready;
-mod settings;
+mod orphans;
+pub mod ready;
+pub mod settings;
 mod sockets;
 pub mod state;
 mod supervisor;
@@ -21,6 +22,7 @@ mod supervisor;
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Context;
 use mpanel_config::{Config, Sources};
@@ -71,6 +73,8 @@ pub struct Args {
 /// A text for the operator: what is wrong and what to set.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let (bin_dir, demo) = (args.bin_dir.clone(), args.demo);
+    // Asked now: once the file is replaced, the kernel names it by what it was.
+    let own = std::env::current_exe()?;
     let config = Config::load(&args.sources())?;
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
@@ -81,21 +85,23 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .init();
     let programs = match bin_dir {
         Some(folder) => std::path::absolute(folder)?,
-        None => std::env::current_exe()?
-            .parent()
-            .context("the program has a folder")?
-            .to_owned(),
+        None => own.parent().context("the program has a folder")?.to_owned(),
     };
+    let mut successor = Command::new(own);
+    successor.args(std::env::args_os().skip(1));
+    // All of it again: it is the same service.
+    successor.env_clear().envs(std::env::vars_os());
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
-        .block_on(start(&config, &programs, demo))
+        .block_on(start(&config, &programs, demo, successor))
 }
 
-async fn start(config: &Config, programs: &Path, demo: bool) -> anyhow::Result<()> {
+async fn start(config: &Config, programs: &Path, demo: bool, successor: Command) -> anyhow::Result<()> {
     let data = settings::data_folder(config)?;
     layout::check_owner(&data, &data.join("lock"))?;
     let _lock = lock::take(&data)?;
+    crate::recovery::before_start(&data)?;
     let accounts = accounts::prepare()?;
     layout::prepare(&data, accounts.as_ref())?;
     let postgres = config
@@ -127,12 +133,13 @@ async fn start(config: &Config, programs: &Path, demo: bool) -> anyhow::Result<(
     });
     supervisor::Supervisor::new(data.clone(), slots, sockets, postgres, announcer)
         .and_then(seeder)
+        .succeeded_by(successor)
         .run()
         .await
 }
 
 /// The private server, which `serve`'s account may use as the panel's role.
-fn postgres_options(data: &Path, accounts: Option<&Accounts>) -> server::Options {
+pub fn postgres_options(data: &Path, accounts: Option<&Accounts>) -> server::Options {
     let run = data.join("run");
     let mut options = server::Options::new(
         data.join("postgres"),

@@ -1,7 +1,9 @@
 //! Carries out what [`super::machine`] decides, and tells it what happens.
 
 use std::collections::VecDeque;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -15,13 +17,14 @@ use super::announce::Announcer;
 use super::children::Child;
 use super::demo::Seeder;
 use super::machine::{Action, Input, Machine, Plan};
+use super::orphans::Orphans;
 use super::sockets::Sockets;
 use super::state::{self, State};
 use super::{logs, ready};
 
 /// How often the files that `serve` leaves for us are looked at.
 const GLANCE: Duration = Duration::from_secs(1);
-/// Glances between looks at the sizes of logs.
+/// Glances between looks at the sizes of logs, and for orphans.
 const ROTATE_EVERY: u32 = 10;
 /// PostgreSQL's own escalation (fast, immediate, killed) ends well before this.
 const POSTGRES_LIMIT: Duration = Duration::from_secs(90);
@@ -60,6 +63,7 @@ pub struct Supervisor {
     machine: Machine,
     announcer: Announcer,
     seeder: Option<Seeder>,
+    successor: Option<Command>,
     tasks: JoinSet<Event>,
     begin: Instant,
     finished: bool,
@@ -106,6 +110,7 @@ impl Supervisor {
             }),
             announcer,
             seeder: None,
+            successor: None,
             tasks: JoinSet::new(),
             begin: Instant::now(),
             finished: false,
@@ -118,6 +123,12 @@ impl Supervisor {
         self
     }
 
+    /// What `SIGUSR2` makes of this process.
+    pub fn succeeded_by(mut self, successor: Command) -> Self {
+        self.successor = Some(successor);
+        self
+    }
+
     /// Runs until everything was stopped by a signal.
     ///
     /// # Errors
@@ -127,8 +138,10 @@ impl Supervisor {
         let mut interrupt = signal(SignalKind::interrupt())?;
         // A closed terminal does not end the service.
         let mut _hang_up = signal(SignalKind::hangup())?;
+        let mut succeed = signal(SignalKind::user_defined2())?;
         let mut glance = tokio::time::interval(GLANCE);
         let mut glances: u32 = 0;
+        let mut orphans = Orphans::default();
         let socket = self.data.join("run/serve.sock");
         self.tasks.spawn(async move {
             ready::wait(&socket).await;
@@ -143,12 +156,16 @@ impl Supervisor {
                 Some(event) = self.tasks.join_next() => self.event(event),
                 _ = terminate.recv() => self.stop(),
                 _ = interrupt.recv() => self.stop(),
+                _ = succeed.recv() => self.hand_over(),
                 () = at(self.begin, deadline) => self.feed(Input::Tick),
                 _ = glance.tick() => {
                     print(&self.announcer.refresh());
                     glances = glances.wrapping_add(1);
                     if glances.is_multiple_of(ROTATE_EVERY) {
                         logs::rotate(&self.data);
+                        if std::process::id() == 1 {
+                            orphans.look(1);
+                        }
                     }
                 }
             }
@@ -353,6 +370,20 @@ impl Supervisor {
             tracing::info!("stopping; a second signal stops at once");
             self.feed(Input::Stop);
         }
+    }
+
+    /// Becomes the program that stands on disk now, with the settings that stand there now. It keeps the pid and adopts the
+    /// children as after a crash, so that those from the same program and settings do not notice, and the clients of the others
+    /// wait in the listeners' queues. Nothing is dropped on the way: to drop a child is to end it in some states.
+    fn hand_over(&mut self) {
+        if self.machine.is_stopping() {
+            return;
+        }
+        self.save();
+        let Some(successor) = &mut self.successor else { return };
+        tracing::info!("handing over to the program and the settings on disk");
+        let error = successor.exec();
+        tracing::error!(%error, program = %successor.get_program().display(), "cannot hand over, going on");
     }
 
     /// Notes who runs. On a full disk the note is missing, and a later supervisor ends the children instead of adopting them.

@@ -51,6 +51,14 @@ impl Folder {
         }
     }
 
+    /// Puts another file in the place of a program, as a package manager does.
+    pub fn replace_program(&self, name: &str) {
+        let place = self.dir.path().join("bin").join(name);
+        let fresh = self.dir.path().join("bin/fresh");
+        std::fs::copy(&place, &fresh).unwrap();
+        std::fs::rename(fresh, place).unwrap();
+    }
+
     pub fn data(&self) -> PathBuf {
         self.dir.path().join("data")
     }

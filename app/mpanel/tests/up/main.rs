@@ -4,5 +4,6 @@
 
 mod crashes;
 mod folder;
+mod handover;
 mod refusals;
 mod starts;

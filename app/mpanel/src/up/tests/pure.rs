@@ -1,6 +1,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::up::announce::url;
+use crate::up::orphans::Orphans;
 use crate::up::{accounts, holder, logs, state};
 
 #[test]
@@ -78,4 +79,21 @@ fn a_missing_or_broken_record_adopts_nobody() {
     assert_eq!(state::load(folder.path()), written);
     std::fs::write(folder.path().join("state.json"), "{ cut").unwrap();
     assert_eq!(state::load(folder.path()), state::State::default());
+}
+
+#[test]
+fn an_ended_process_that_nobody_waits_for_is_taken_out_of_the_kernels_table() {
+    let child = std::process::Command::new("true").spawn().unwrap();
+    let ended = || mpanel_process::procfs::stat(child.id()).is_some_and(|stat| !stat.is_alive());
+    while !ended() {
+        std::thread::yield_now();
+    }
+    let mut orphans = Orphans::default();
+    orphans.look(std::process::id() + 1);
+    orphans.look(std::process::id() + 1);
+    assert!(ended(), "it is another's");
+    orphans.look(std::process::id());
+    assert!(ended(), "somebody may be about to wait for it");
+    orphans.look(std::process::id());
+    assert!(mpanel_process::procfs::stat(child.id()).is_none());
 }
