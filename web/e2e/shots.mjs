@@ -1,6 +1,6 @@
 // Pictures of the pages of a running panel, light, dark and on a phone, and what the console said meanwhile. Variables as in lib.mjs:
 // MPANEL_URL, MPANEL_SHOTS (default: shots), MPANEL_VARIANTS (names of variants, default: all), MPANEL_EMAIL and MPANEL_PASSWORD (default: the owner of the journeys), MPANEL_TOTP (its secret,
-// where it has one). Arguments are names of pages. Shows the first customer, site, zone and plan that it finds; changes nothing.
+// where it has one). Arguments are names of pages. Shows the first customer, site, zone and plan that it finds; changes nothing, and says to customers that it looks.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { OWNER, env, launch, logIn } from './lib.mjs';

@@ -55,4 +55,16 @@ pub const UNIQUE_EVERYWHERE: &[(&str, &str)] = &[
         "numbers come from one sequence and are never chosen",
     ),
     ("identity.api_tokens_token_hash_key", "256 random bits do not collide"),
+    (
+        "identity.activations_mail_token_hash_key",
+        "256 random bits do not collide",
+    ),
+    (
+        "identity.email_changes_token_hash_key",
+        "256 random bits do not collide",
+    ),
+    (
+        "identity.password_resets_token_hash_key",
+        "256 random bits do not collide",
+    ),
 ];
