@@ -7,6 +7,7 @@ pub mod disks;
 pub mod folders;
 pub mod holds;
 pub mod mail;
+pub mod queue;
 pub mod shared;
 pub mod spec;
 pub mod system;

@@ -1,6 +1,7 @@
 //! Walks over every operation of the served openapi.json: what other tenants, other roles and wrong bodies get. An operation that
 //! [`calls`] does not know fails the tests by name.
 
+mod audited;
 mod bad_input;
 mod bad_query;
 mod calls;

@@ -186,6 +186,8 @@ impl Request<'_> {
             "{answer}\nis not what openapi.json promises: {}",
             problems.join("; ")
         );
+        let request = answer.header("x-request-id");
+        spec.note(&method, &path, (answer.status, request), api.tenant.as_ref());
         answer
     }
 

@@ -15,6 +15,18 @@ pub struct Spec {
     validators: Mutex<BTreeMap<String, Arc<Validator>>>,
     /// Operation ids that were called, with the statuses of answers that were as promised.
     seen: Mutex<BTreeMap<String, BTreeSet<u16>>>,
+    /// What was changed, in order.
+    changes: Mutex<Vec<Made>>,
+}
+
+/// A change that succeeded.
+#[derive(Debug, Clone)]
+pub struct Made {
+    pub operation: String,
+    /// The request's id.
+    pub request: String,
+    /// For whom it was made, if the request said so.
+    pub tenant: Option<String>,
 }
 
 /// One operation of the document.
@@ -47,7 +59,26 @@ impl Spec {
             document,
             validators: Mutex::default(),
             seen: Mutex::default(),
+            changes: Mutex::default(),
         }
+    }
+
+    /// Remembers an answer as promised, if it says that something was changed.
+    pub fn note(&self, method: &str, path: &str, (status, request): (u16, String), tenant: Option<&String>) {
+        if ["GET", "HEAD"].contains(&method) || status / 100 != 2 {
+            return;
+        }
+        let operation = self.find(method, path).expect("its answer was as promised").id;
+        self.changes.lock().unwrap().push(Made {
+            operation,
+            request,
+            tenant: tenant.cloned(),
+        });
+    }
+
+    /// Every change so far that succeeded.
+    pub fn changes(&self) -> Vec<Made> {
+        self.changes.lock().unwrap().clone()
     }
 
     pub fn operations(&self) -> Vec<Operation> {

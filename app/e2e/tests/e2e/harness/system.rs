@@ -10,7 +10,7 @@ use mpanel_process::{Process, Signal, Spawn, procfs};
 use serde_json::Value;
 
 use super::disks::Disk;
-use super::{Api, PATIENCE, binaries, eventually, folders, holds};
+use super::{Api, PATIENCE, binaries, eventually, folders, holds, queue};
 
 /// Everything that the supervisor keeps running.
 const PROCESSES: [&str; 6] = ["serve", "agent", "edge", "dns-1", "dns-2", "postgres"];
@@ -64,6 +64,8 @@ impl System {
             ("MPANEL_RATE_TENANT_REQUESTS_PER_SECOND", "100000"),
             ("MPANEL_RATE_ADDRESS_REQUESTS_PER_SECOND", "100000"),
             ("MPANEL_RATE_LOGINS_PER_MINUTE_ADDRESS", "100000"),
+            // The installation that tests share may be older than a proof counts.
+            ("MPANEL_SIGN_IN_STEP_UP_MINUTES", "600"),
         ]
         .iter()
         .chain(settings)
@@ -306,7 +308,9 @@ impl System {
 
     /// The API without a credential.
     pub fn api(&self) -> Api {
-        Api::new(self.address("panel"))
+        let panel = self.address("panel");
+        queue::at(panel, self.data());
+        Api::new(panel)
     }
 }
 

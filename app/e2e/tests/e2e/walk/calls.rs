@@ -70,6 +70,15 @@ pub fn table() -> BTreeMap<&'static str, Call> {
     add("sessions_list", of(session, List), Body::None);
     add("sessions_end", of(session, Delete), Body::None);
     add("sessions_end_current", None, Body::None);
+    add("sessions_end_all", of(session, Delete), Body::None);
+    add(
+        "sessions_step_up",
+        of(account, Modify),
+        Body::Json(|_| json!({"password": PASSWORD})),
+    );
+    add("sign_ins_list", of(account, Read), Body::None);
+    add("people_end_sessions", of("identity.person", ManageAccess), Body::None);
+    programs(&mut add);
     add("api_tokens_list", of(token, List), Body::None);
     add(
         "api_tokens_create",
@@ -97,20 +106,6 @@ pub fn table() -> BTreeMap<&'static str, Call> {
         of(tenant, ManageAccess),
         Body::Json(|estate| json!({"plan_id": estate.any_plan()})),
     );
-    add(
-        "tenants_move",
-        of(tenant, ManageAccess),
-        Body::Json(|estate| json!({"parent_id": estate.id("tenant_id"), "plan_id": estate.any_plan()})),
-    );
-    add("tenants_plans", of(plan, List), Body::None);
-    // Its name would do it; nobody ends themselves.
-    add(
-        "tenants_end",
-        of(tenant, Delete),
-        Body::Json(|_| json!({"name": "Another", "grace_days": 30, "tenants_below": 0})),
-    );
-    add("tenants_restore", of(tenant, Delete), Body::None);
-    add("subtree_list", of("tenancy.subtree", List), Body::None);
     add(
         "tenants_move",
         of(tenant, ManageAccess),
@@ -189,14 +184,84 @@ pub fn table() -> BTreeMap<&'static str, Call> {
     add("operations_list", of("spine.operation", List), Body::None);
     add("operations_get", of("spine.operation", Read), Body::None);
     add("operations_cancel", of("spine.operation", Operate), Body::None);
+    background(&mut add);
     add("audit_list", of("spine.audit", List), Body::None);
+    add("audit_get", of("spine.audit", Read), Body::None);
+    add("audit_details", of("spine.audit_detail", Read), Body::None);
+    add("audit_export", of("spine.audit", List), Body::None);
+    add("audit_retention_get", of("spine.audit", Read), Body::None);
+    add(
+        "audit_retention_set",
+        of("spine.audit", Modify),
+        Body::Json(|_| json!({"days": 500})),
+    );
+    add("audit_erase", of("spine.audit", Delete), Body::None);
     add("events_stream", of("spine.event", List), Body::None);
     sites(&mut add);
     zones(&mut add);
     table
 }
 
+fn background(add: Add<'_>) {
+    let of = |resource, action| Some((resource, action));
+    let (job, stuck, reconciler) = ("spine.dead_job", "spine.stuck_object", "spine.reconciler");
+    add("dead_jobs_list", of(job, List), Body::None);
+    add("dead_jobs_get", of(job, Read), Body::None);
+    add("dead_jobs_retry", of(job, Operate), Body::None);
+    add("dead_jobs_discard", of(job, Delete), Body::None);
+    add(
+        "dead_jobs_retry_all",
+        of(job, Operate),
+        Body::Json(|_| json!({"kind": "walk.nothing"})),
+    );
+    add("stuck_objects_list", of(stuck, List), Body::None);
+    add("stuck_objects_retry", of(stuck, Operate), Body::Json(|_| json!({})));
+    add("reconcilers_list", of(reconciler, List), Body::None);
+    add("reconcilers_run", of(reconciler, Operate), Body::None);
+}
+
 type Add<'a> = &'a mut dyn FnMut(&'static str, Option<(&'static str, Action)>, Body);
+
+fn programs(add: Add<'_>) {
+    let of = |resource, action| Some((resource, action));
+    let (account, realm) = ("identity.service_account", "identity.realm");
+    add("service_accounts_list", of(account, List), Body::None);
+    add("service_accounts_get", of(account, Read), Body::None);
+    add(
+        "service_accounts_create",
+        of(account, Create),
+        Body::Json(|_| json!({"name": format!("walk {}", unique()), "role": "viewer"})),
+    );
+    add(
+        "service_accounts_update",
+        of(account, Modify),
+        Body::Json(|_| json!({"name": format!("renamed {}", unique()), "disabled": false})),
+    );
+    add("service_accounts_delete", of(account, Delete), Body::None);
+    add("service_tokens_list", of(account, Read), Body::None);
+    let new_token =
+        |_: &Estate| json!({"name": "walk", "scopes": ["sites.site:read"], "allowed_networks": ["10.0.0.0/8"]});
+    add(
+        "service_tokens_create",
+        of(account, ManageAccess),
+        Body::Json(new_token),
+    );
+    add(
+        "service_tokens_rotate",
+        of(account, ManageAccess),
+        Body::Json(|_| json!({"overlap_seconds": 60})),
+    );
+    add("service_tokens_delete", of(account, ManageAccess), Body::None);
+    add("realms_list", of(realm, List), Body::None);
+    add("realms_get", of(realm, Read), Body::None);
+    let new_realm = |estate: &Estate| json!({"name": "Walk", "tenant_id": estate.id("tenant_id"), "hosts": []});
+    add("realms_create", of(realm, Create), Body::Json(new_realm));
+    add(
+        "realms_update",
+        of(realm, Modify),
+        Body::Json(|_| json!({"name": "Renamed"})),
+    );
+}
 
 fn sites(add: Add<'_>) {
     let of = |resource, action| Some((resource, action));

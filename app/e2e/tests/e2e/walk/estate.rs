@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::calls::{Body, Call};
 use crate::harness::accounts::{assume, unique};
 use crate::harness::spec::Operation;
-use crate::harness::{Account, Answer, Api, eventually, website};
+use crate::harness::{Account, Answer, Api, eventually, queue, website};
 
 /// What a tenant owns, by the names that paths use.
 pub struct Estate {
@@ -77,11 +77,30 @@ impl Estate {
         keep("certificate_id", certificate.await);
         let body = json!({"name": "estate", "scopes": ["*"]});
         keep("token_id", api.post("/api-tokens", body).await.expect(201).id());
+        let body = json!({"name": format!("estate {}", unique()), "role": "viewer"});
+        let program = api.post("/service-accounts", body).await.expect(201).id();
+        let body = json!({"name": "estate", "scopes": ["sites.site:read"]});
+        let path = format!("/service-accounts/{program}/tokens");
+        keep("service_token_id", api.post(&path, body).await.expect(201).id());
+        keep("service_account_id", program);
+        let realm = match kind {
+            "platform" => api.list("/realms").await[0]["id"].as_str().unwrap().to_owned(),
+            // Others have none, and are told of none.
+            _ => "realm_01h2xcejqtf2nbrexx3vqjhp41".to_owned(),
+        };
+        keep("realm_id", realm);
         let sessions = api.get("/sessions").await.expect(200);
         keep("session_id", sessions.text("/items/0/id"));
         keep("user_id", owner.member("viewer").await.user);
+        keep("job_id", queue::dead_job(api, &owner.tenant).await);
+        keep("reconciler", "sites.edge".to_owned());
+        let log = api.get("/audit?limit=1").await.expect(200);
+        keep("audit_id", log.text("/items/0/id"));
         let body = json!({"email": format!("invited{}@member.example", unique()), "name": "Ida", "role": "viewer"});
-        let invited = api.post(&format!("/tenants/{}/members", owner.tenant), body).await.expect(201);
+        let invited = api
+            .post(&format!("/tenants/{}/members", owner.tenant), body)
+            .await
+            .expect(201);
         keep("invitation_id", invited.text("/member/user_id"));
         let body = json!({"name": format!("Estate {}", unique()), "permissions": ["tenancy.tenant:read"]});
         keep("role_id", api.post("/roles", body).await.expect(201).id());
@@ -132,7 +151,7 @@ impl Estate {
 
     /// Everything that belongs to this tenant alone.
     pub fn own_ids(&self) -> impl Iterator<Item = &String> {
-        let shared = ["node_id", "bought_plan"];
+        let shared = ["node_id", "reconciler", "bought_plan", "realm_id"];
         self.ids
             .iter()
             .filter(move |(name, _)| !shared.contains(&name.as_str()))

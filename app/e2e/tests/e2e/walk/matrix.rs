@@ -6,10 +6,10 @@ use super::estate::{Estate, call, node};
 use super::operations;
 use crate::harness::client::Credential;
 use crate::harness::shared::owner;
-use crate::harness::{Account, accounts};
+use crate::harness::{Account, accounts, queue};
 
-/// A token has no session to end, and nobody here has a second factor to turn off.
-const NOTHING_THERE: [&str; 2] = ["sessions_end_current", "totp_disable"];
+/// A token has no session to end or to prove anything in, and nobody here has a second factor to turn off.
+const NOTHING_THERE: [&str; 3] = ["sessions_end_current", "sessions_step_up", "totp_disable"];
 
 #[tokio::test]
 async fn every_role_may_do_what_the_table_says_and_nothing_else() {
@@ -24,11 +24,8 @@ async fn every_role_may_do_what_the_table_says_and_nothing_else() {
         let mut problems = Vec::new();
         for role in Role::ALL {
             let estate = Estate::of(tenant.clone(), kind.as_str(), &node, &plan).await;
-            let who = if role == Role::Owner && kind != TenantKind::Platform {
-                tenant.clone()
-            } else {
-                tenant.member(role.as_str()).await
-            };
+            // Not the owner whose estate it is: the walk ends all sessions of whoever makes it.
+            let who = tenant.member(role.as_str()).await;
             problems.extend(walk(estate, &who, (role, kind), &permissions).await);
         }
         problems
@@ -69,6 +66,10 @@ async fn walk(
         }
         let path = operation.path_with(|name| estate.id(name));
         let answer = call(&api, &operation, &how, &path, &estate).await;
+        if operation.id == "dead_jobs_retry" && answer.status == 204 {
+            // That one is no longer dead.
+            estate.set("job_id", queue::dead_job(&api, &estate.owner.tenant).await);
+        }
         let allowed = how
             .needs
             .is_none_or(|(resource, action)| permissions.allows(role, kind, resource, action));

@@ -2,25 +2,29 @@
 
 use serde_json::json;
 
+use super::audited;
 use super::estate::{Estate, call, node};
 use super::operations;
 use crate::harness::accounts::{PASSWORD, assume, claim};
 use crate::harness::client::Credential;
-use crate::harness::{Account, Api, System, totp, website};
+use crate::harness::{Account, Api, System, queue, totp, website};
 
 /// Operations that are not seen to succeed. It may only become shorter.
 const EXCUSED: [&str; 0] = [];
 
 /// Those whose success needs more than a call; [`account`], [`cancel`] and the test itself make them.
-const BY_HAND: [&str; 15] = [
+const BY_HAND: [&str; 18] = [
     "assumptions_agree",
     "operations_cancel",
     "password_change",
+    "realms_create",
+    "realms_get",
+    "realms_list",
+    "realms_update",
     "sessions_end",
+    "sessions_end_all",
     "sessions_end_current",
-    "tenants_end",
-    "tenants_move",
-    "tenants_restore",
+    "sessions_step_up",
     "tenants_end",
     "tenants_move",
     "tenants_restore",
@@ -31,7 +35,14 @@ const BY_HAND: [&str; 15] = [
 ];
 
 /// Those that the platform does: to its machines, and to a tenant below it.
-const OF_PLATFORM: [&str; 4] = ["assumptions_create", "nodes_get", "nodes_list", "tenants_update"];
+const OF_PLATFORM: [&str; 6] = [
+    "assumptions_create",
+    "nodes_get",
+    "nodes_list",
+    "reconcilers_list",
+    "reconcilers_run",
+    "tenants_update",
+];
 
 #[tokio::test]
 async fn every_operation_is_seen_to_succeed_as_promised() {
@@ -50,6 +61,7 @@ async fn every_operation_is_seen_to_succeed_as_promised() {
     tree(&platform, &seller).await;
     account(&seller).await;
     consent(&platform, &seller).await;
+    realms(&platform, &plan).await;
     cancel(&system, &seller).await;
     let site = format!("/sites/{}", estate.id("site_id"));
     let live = seller.api.get(&site).await.expect(200).text("/active_release_id");
@@ -72,6 +84,10 @@ async fn every_operation_is_seen_to_succeed_as_promised() {
         if let Some(operation) = answer.body["operation_id"].as_str() {
             seller.ended(operation).await;
         }
+        if id == "dead_jobs_retry" {
+            // That one is no longer dead.
+            estate.set("job_id", queue::dead_job(api, &seller.tenant).await);
+        }
         if id == "releases_activate" {
             // What is live cannot be deleted: the other one can now.
             estate.set("release_id", live.clone());
@@ -80,6 +96,8 @@ async fn every_operation_is_seen_to_succeed_as_promised() {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
     let spec = nobody.spec().await;
     assert_eq!(spec.never_succeeded(), EXCUSED, "and nothing else is excused");
+    audited::every_change_is_written_down(&platform, &spec).await;
+    audited::nobody_is_named(&platform, &[&platform, &seller]).await;
 }
 
 /// Whoever wants to be asked agrees.
@@ -101,19 +119,22 @@ async fn consent(platform: &Account, seller: &Account) {
     set(false).await;
 }
 
-/// What one does to tenants below.
-async fn tree(platform: &Account, seller: &Account) {
+/// What the platform does for a seller with a brand.
+async fn realms(platform: &Account, plan: &str) {
     let api = &platform.api;
-    let new = json!({"kind": "customer", "name": "Goes about"});
-    let id = api.post("/tenants", new).await.expect(201).text("/tenant/id");
-    let tenant = format!("/tenants/{id}");
-    let place = json!({"parent_id": seller.tenant});
-    let moved = api.put(&format!("{tenant}/place"), place).await.expect(200);
-    assert_eq!(moved.text("/parent_id"), seller.tenant);
-    let ending = api.request("DELETE", &tenant).json(&json!({"name": "Goes about"}));
-    assert_eq!(ending.send().await.expect(200).text("/state"), "terminating");
-    let restored = api.request("POST", &format!("{tenant}/restore")).send().await;
-    assert_eq!(restored.expect(200).text("/state"), "active");
+    let brand = platform.tenant_below("reseller", plan).await;
+    let body = json!({"name": "Brand", "tenant_id": brand.tenant, "hosts": ["panel.brand.example"]});
+    let realm = api.post("/realms", body).await.expect(201).id();
+    brand.api.get("/me").await.expect(401);
+    assert_eq!(api.list("/realms").await.len(), 2);
+    let path = format!("/realms/{realm}");
+    let renamed = api
+        .request("PATCH", &path)
+        .json(&json!({"name": "Renamed"}))
+        .send()
+        .await;
+    assert_eq!(renamed.expect(200).text("/hosts/0"), "panel.brand.example");
+    assert_eq!(api.get(&path).await.expect(200).text("/name"), "Renamed");
 }
 
 /// What one does to tenants below.
@@ -157,6 +178,9 @@ async fn account(tenant: &Account) {
 
     let off = api.request("DELETE", "/me/totp").json(&password).send().await;
     let api = goes_on(&api, off.expect(204).cookie());
+    let proven = api.post("/sessions/current/step-up", password).await.expect(200);
+    let api = goes_on(&api, proven.cookie());
+    api.delete("/sessions?keep=current").await.expect(200);
     let there = nobody.post("/sessions", plain).await.expect(201);
     let there = goes_on(&nobody, there.cookie());
     let sessions = there.list("/sessions").await;
