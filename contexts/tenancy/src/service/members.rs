@@ -112,9 +112,9 @@ impl Service {
             return Err(Error::AlreadyMember);
         }
         let facts = json!({"user": invited.user, "role": role, "invited_again": !added});
-        change
-            .record(Record::new(events::MEMBER_ADDED, invited.user, facts.clone()).after(facts))
-            .await?;
+        let record = Record::new(events::MEMBER_ADDED, invited.user, facts.clone()).after(facts);
+        let person = json!({"email": new.email.as_str(), "name": name});
+        change.record(record.personal(invited.user, person)).await?;
         change.commit_with(&Added { user: invited.user }).await?;
         Ok(AddedMember {
             member: self.member(cx, tenant, invited.user).await?,

@@ -89,7 +89,7 @@ impl Service {
                 .await?;
         }
         let mut activation = None;
-        let mut owner_id = None;
+        let (mut owner_id, mut invited_owner) = (None, None);
         if let Some((owner, person)) = new.owner.zip(person) {
             let invited = self
                 .accounts
@@ -97,13 +97,16 @@ impl Service {
                 .await?;
             store::members::add_owner(change.tx(), &allowed, id, invited.user, now).await?;
             owner_id = Some(invited.user);
+            invited_owner = Some((invited.user, json!({"email": owner.email.as_str(), "name": person})));
             activation = invited.activation.map(Activation::from);
         }
         let tenant = store::tenants::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
         let facts = json!({"kind": new.kind, "slug": slug, "plan": new.plan, "owner": owner_id});
-        change
-            .record(Record::new(events::TENANT_CREATED, id, facts.clone()).after(facts))
-            .await?;
+        let mut record = Record::new(events::TENANT_CREATED, id, facts.clone()).after(facts);
+        if let Some((owner, facts)) = invited_owner {
+            record = record.personal(owner, facts);
+        }
+        change.record(record).await?;
         change.commit_with(&Created { id }).await?;
         Ok(CreatedTenant { tenant, activation })
     }

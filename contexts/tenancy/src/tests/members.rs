@@ -423,3 +423,26 @@ async fn cve_2025_64423_an_admin_gets_no_new_link_for_an_owner() {
         .await;
     assert!(matches!(again, Err(Error::AlreadyMember)));
 }
+
+#[tokio::test]
+async fn who_was_invited_stands_in_the_log_by_id_and_sealed_by_name() {
+    let world = World::new().await;
+    let customer = world.customer("C").await;
+    let own = world.owner(&customer);
+    let new = member("dev@example.com", Role::Developer);
+    let added = world
+        .service
+        .add_member(&own, customer.id, new)
+        .await
+        .unwrap()
+        .member
+        .user;
+    let log = world.audit(customer.id).await;
+    let line = log.iter().find(|line| line.action == "tenancy.member.added").unwrap();
+    let text = String::from_utf8(line.bytes.clone()).unwrap();
+    assert!(!text.contains("dev@") && !text.contains("Somebody"), "{text}");
+    let mut tx = world.tenant_tx(customer.id).await;
+    let details = line.details(&mut tx, world.spine.vault()).await.unwrap();
+    let facts = json!({"email": "dev@example.com", "name": "Somebody"});
+    assert_eq!(details.facts, Some((added, mpanel_events::Opened::Known(facts))));
+}

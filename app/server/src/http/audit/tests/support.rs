@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use mpanel_authz::{Actor, Device, OpCx, OpCxParts, Permissions, Role, TenantKind};
 use mpanel_crypto::MasterKey;
 use mpanel_events::{Record, Spine, Vault};
-use mpanel_kernel::clock::{Clock as _, ManualClock};
+use mpanel_kernel::clock::ManualClock;
 use mpanel_kernel::ids::{RequestId, TenantId, UserId};
 use mpanel_pg::{Db, Error};
 use mpanel_tenancy_contract::Below;
@@ -164,9 +164,5 @@ impl World {
         let record = Record::new("test.thing.created.v1", subject, json!({})).after(after);
         change.record(record).await.unwrap();
         change.commit().await.unwrap();
-    }
-
-    pub fn now(&self) -> Timestamp {
-        self.clock.now()
     }
 }
