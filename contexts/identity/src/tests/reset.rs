@@ -32,7 +32,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn v6_4_2_a_link_that_is_mailed_sets_a_password_once_and_ends_every_session() {
+async fn v6_4_3_a_link_that_is_mailed_sets_a_password_once_and_ends_every_session() {
     let world = World::claimed().await;
     let ada = world.ada().await;
     assert!(!ada.me.account.email_proven, "the link was handed over");
