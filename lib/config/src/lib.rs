@@ -217,6 +217,16 @@ impl Config {
         &self.explained
     }
 
+    /// The value of a secret, which [`Config::explain`] does not show; `None` for other keys, and when it is not set.
+    pub fn secret(&self, key: &str) -> Option<&Secret<String>> {
+        match key {
+            "database_url" => self.database_url.as_ref(),
+            "metrics_token" => self.metrics_token.as_ref(),
+            "mail.smtp.password" => self.mail.smtp.password.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The port to put into addresses shown to people.
     pub fn public_https_port(&self) -> u16 {
         self.public_https_port.unwrap_or(self.edge_https.port())

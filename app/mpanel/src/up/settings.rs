@@ -54,18 +54,15 @@ pub fn environment(
 ) -> Vec<(String, String)> {
     let mut variables = vec![(NO_FILE.0.to_owned(), NO_FILE.1.to_owned())];
     for line in config.explain() {
-        let secret = match line.key {
-            "database_url" => config.database_url.as_ref(),
-            "metrics_token" => config.metrics_token.as_ref(),
-            _ => None,
-        };
-        let value = match (line.key, secret) {
+        let value = match (line.key, config.secret(line.key)) {
             ("data", _) => Some(data.display().to_string()),
             (key, _) if bound.iter().any(|(name, _)| *name == key) => bound
                 .iter()
                 .find(|(name, _)| *name == key)
                 .map(|(_, address)| address.clone()),
             (_, Some(secret)) => secrets.then(|| secret.expose().clone()),
+            // A user without the password to it is no setting that could be checked.
+            (key, _) if !secrets && key.starts_with("mail.") => None,
             _ if line.source == "default" => None,
             _ => line.value.clone(),
         };
@@ -80,3 +77,6 @@ pub fn environment(
 pub fn variable(key: &str) -> String {
     format!("MPANEL_{}", key.replace('.', "_").to_ascii_uppercase())
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,6 +85,9 @@ fn the_table_and_the_fields_agree() {
     for line in config.explain() {
         assert!(line.source.starts_with("MPANEL_") || line.key == "data", "{line:?}");
     }
+    for key in KEYS {
+        assert_eq!(config.secret(key.name).is_some(), key.secret, "{}", key.name);
+    }
     // Debug prints each field once, so nothing exists beside the table (`explained` repeats the keys).
     let fields = format!("{config:?}");
     let fields = fields.split("explained").next().unwrap().matches(": ").count();
