@@ -38,15 +38,15 @@ impl Service {
             .ok_or(Error::NotFound)?;
         tx.end_read();
         let allowed = cx.authorize::<authz::Assumption, _>(actions::Create)?;
-        if id == cx.tenant() {
-            return Err(Error::NotBelow);
-        }
         let (reason, minutes) = match (reason(&new.reason), minutes(new.minutes)) {
             (Ok(reason), Ok(minutes)) => (reason, minutes),
             (reason, minutes) => {
                 return Err(Error::Invalid(reason.err().into_iter().chain(minutes.err()).collect()));
             }
         };
+        if id == cx.tenant() {
+            return Err(Error::NotBelow);
+        }
         let there = cx.for_descendant(id, tenant.kind).ok_or(Error::NoReach)?;
         let mut change = match self.tenancy.spine.begin_once(&there, "assumptions_create").await? {
             Begin::Run(change) => change,
