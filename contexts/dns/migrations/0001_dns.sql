@@ -37,3 +37,13 @@ create table dns.records (
 create index records_zone on dns.records (tenant_id, zone_id, name);
 create unique index records_unique on dns.records (tenant_id, zone_id, name, type, md5(data));
 select mpanel.protect('dns.records');
+
+-- The number under which a zone of this name was last published or withdrawn, whoever had it; 0 when that is not known any more.
+-- A zone that comes back goes on behind it: a lower serial would be an older state.
+create function dns.last_serial(apex text) returns bigint
+    language sql stable set search_path = pg_catalog
+as $$
+    select coalesce(max(generation), 0) from spine.feed_state where topic = 'dns.zone' and key = apex
+$$;
+grant execute on function dns.last_serial to mpanel_app, mpanel_platform;
+select mpanel.definer('dns.last_serial');

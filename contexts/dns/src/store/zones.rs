@@ -37,9 +37,10 @@ async fn put(
     shares_place_of: Option<&str>,
     now: Timestamp,
 ) -> Result<(), Error> {
+    // Behind what was published under this name before, of which the withdrawal may not be in the feed yet.
     sqlx::query!(
         "insert into dns.zones (tenant_id, id, apex, serial, created_at, shares_place_of)
-         values ($1, $2, $3, $4, $5, $6)",
+         values ($1, $2, $3, greatest($4, dns.last_serial($3) + 1), $5, $6)",
         tx.tenant().uuid(),
         id.uuid(),
         apex,

@@ -200,6 +200,22 @@ async fn a_deleted_zone_is_withdrawn_and_its_name_is_free() {
 }
 
 #[tokio::test]
+async fn a_zone_that_comes_back_at_once_goes_on_behind_what_was_published() {
+    let world = World::new().await;
+    let zone = world.zone("example.com").await;
+    // Within a second: the serial runs ahead of the clock.
+    for n in 0..20 {
+        world.add(zone.id, &format!("h{n}"), "A", "192.0.2.1").await.unwrap();
+    }
+    world.dns.delete_zone(&world.cx(), zone.id).await.unwrap();
+    let (withdrawn, _) = world.published("example.com").await.pop().unwrap();
+    while mpanel_events::move_committed(world.db()).await.unwrap() > 0 {}
+    let again = world.zone("example.com").await;
+    assert!(again.serial > withdrawn, "{} after {withdrawn}", again.serial);
+    world.assert_published(again.id).await;
+}
+
+#[tokio::test]
 async fn a_name_too_long_for_a_zone_is_refused_at_its_field() {
     let world = World::new().await;
     let label = "a".repeat(63);
