@@ -173,7 +173,7 @@ impl Spec {
                 operation.id
             )];
         };
-        if !given.ends_with("json") {
+        if given != "application/json" && !given.ends_with("+json") {
             return Vec::new();
         }
         let Ok(value) = serde_json::from_slice::<Value>(body) else {
