@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use mpanel_config::Config;
 use mpanel_events::{FeedServer, ServedBoard, Spine, Tail, Vault, consume, run_leader};
 use mpanel_fleet::{AllowedPeers, Directory};
-use mpanel_http::{Gate, KnownParameters, Module, Policy, Quota, Rates, Slots};
+use mpanel_http::{Crowd, Gate, KnownParameters, Module, Policy, Quota, Rates, Slots};
 use mpanel_jobs::{Retention, Runtime, Tuning};
 use mpanel_kernel::clock::{SharedClock, SystemClock};
 use mpanel_pg::PgConnectOptions;
@@ -174,13 +174,15 @@ fn app(
     let quota = Quota::per_second(rate.address_requests_per_second);
     let addresses = Arc::new(Policy::new("address", "from your address", quota, clock.clone()));
     // The last layer is the first to see a request: strangers learn nothing of what an operation takes.
+    let crowd = middleware::from_fn_with_state(Crowd::default(), mpanel_http::limit_crowd);
     Ok(routes
         .layer(parameters.clone())
+        .layer(crowd.clone())
         .layer(middleware::from_fn_with_state(uploads, mpanel_http::limit_uploads))
         .layer(middleware::from_fn_with_state(rates, mpanel_http::limit_requests))
         .layer(middleware::from_fn_with_state(refusals, refusals::watch))
         .layer(middleware::from_fn_with_state(gate, mpanel_http::admit))
-        .merge(public.layer(parameters))
+        .merge(public.layer(parameters).layer(crowd))
         .merge(system::routes(Arc::new(system)))
         .layer(middleware::from_fn_with_state(mpanel_http::LONGEST_ANSWER, mpanel_http::limit_time))
         .fallback_service(pages)

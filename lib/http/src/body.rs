@@ -5,6 +5,7 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
+use mpanel_authz::OpCx;
 use mpanel_kernel::error::Kind;
 
 use crate::Problem;
@@ -13,7 +14,7 @@ const JSON: &[u8] = b"application/json";
 /// The most bytes of a JSON body from somebody who was admitted.
 pub(crate) const MAX_JSON: usize = 1024 * 1024;
 /// The most bytes of one from a stranger: credentials are short.
-pub(crate) const MAX_STRANGERS_JSON: usize = 64 * 1024;
+const MAX_STRANGERS_JSON: usize = 64 * 1024;
 /// A whole body arrives within this time, however slowly each part of it comes.
 const LONGEST: Duration = Duration::from_secs(30);
 /// The most bytes of bodies that are on their way at once, of all callers together. Two thousand clients that send the
@@ -31,6 +32,14 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
         let (name, rest) = kind.split_at(kind.len().min(JSON.len()));
         name.eq_ignore_ascii_case(JSON) && matches!(rest.first(), None | Some(b';' | b' '))
     })
+}
+
+/// The most bytes of a JSON body from this sender.
+pub(crate) fn most(cx: Option<&OpCx>) -> usize {
+    match cx {
+        Some(_) => MAX_JSON,
+        None => MAX_STRANGERS_JSON,
+    }
 }
 
 /// Reads a whole body of at most `most` bytes.

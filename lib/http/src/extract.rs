@@ -56,10 +56,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
                 "send the body as JSON, with the header Content-Type: application/json",
             ));
         }
-        let most = match request.extensions().get::<OpCx>() {
-            Some(_) => body::MAX_JSON,
-            None => body::MAX_STRANGERS_JSON,
-        };
+        let most = body::most(request.extensions().get::<OpCx>());
         let bytes = body::read(request.into_body(), most).await?;
         parse(&bytes).map(Self)
     }

@@ -6,6 +6,7 @@
 mod admit;
 mod body;
 mod caller;
+mod crowd;
 mod etag;
 mod extract;
 mod idempotency;
@@ -24,6 +25,7 @@ mod words;
 pub use admit::{Admission, Gate, admit};
 pub use axum;
 pub use caller::Caller;
+pub use crowd::{Crowd, limit_crowd};
 pub use etag::{IfMatch, etag};
 pub use extract::{Cx, Ids, Json};
 pub use leftover::read_leftover;

@@ -1,5 +1,6 @@
 mod admission;
 mod bodies;
+mod crowd;
 mod leftover;
 mod queries;
 mod rate;
