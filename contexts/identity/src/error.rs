@@ -49,6 +49,8 @@ pub enum Error {
     OtherRealm,
     #[error("an owner's sessions are for owners to end")]
     OwnersSessions,
+    #[error("programs outlast your leave to act here: its own people make them, and give them tokens")]
+    ServiceAccountFromAbove,
     #[error("this service account may do more than you may")]
     ServiceAccountAbove,
     #[error("another service account has this name")]
@@ -134,6 +136,7 @@ impl PublicError for Error {
             | Self::WrongNetwork
             | Self::OtherRealm
             | Self::OwnersSessions
+            | Self::ServiceAccountFromAbove
             | Self::ServiceAccountAbove
             | Self::OwnersInvitation
             | Self::InviterSuspended => Kind::Forbidden,
@@ -178,6 +181,7 @@ impl PublicError for Error {
             Self::WrongNetwork => "identity.api_token.wrong_network",
             Self::OtherRealm => "identity.session.other_realm",
             Self::OwnersSessions => "identity.session.owners",
+            Self::ServiceAccountFromAbove => "identity.service_account.from_above",
             Self::ServiceAccountAbove => "identity.service_account.above",
             Self::ServiceAccountTaken => "identity.service_account.name_taken",
             Self::TooManyTokens => "identity.service_account.too_many_tokens",

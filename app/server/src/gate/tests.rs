@@ -3,6 +3,7 @@
 mod assumptions;
 mod claim;
 mod guesses;
+mod refusals;
 mod step_up;
 mod support;
 mod suspension;
@@ -246,6 +247,7 @@ async fn v6_3_3_owners_of_the_platform_without_a_second_factor_only_set_one_up()
     let one = world.customer(&owner, "one").await;
     let ada = world.member(&owner, one, "ada@example.com", Role::Owner).await;
     let token = world.api_token(&owner, None, &["*"]).await;
+    world.assume(&owner, one).await;
     let remote = |path: &str| world.request(Method::GET, path).from("203.0.113.7", "https");
     let me = remote("/me").session(&owner).send().await;
     assert_eq!(me.body["totp_setup_required"], true);

@@ -150,6 +150,7 @@ fn facts(account: &ServiceAccount) -> Value {
 
 /// A program is never an owner, and nobody makes one that may do more than they may themselves.
 fn check_role(cx: &OpCx, role: Role) -> Result<(), Error> {
+    check_inside(cx)?;
     if role == Role::Owner {
         return Err(Error::field(
             "/role",
@@ -167,9 +168,18 @@ fn check_role(cx: &OpCx, role: Role) -> Result<(), Error> {
     Ok(())
 }
 
+/// Refuses who acts from above: their leave ends, or is taken back, and a program's does not (ADR 0016).
+fn check_inside(cx: &OpCx) -> Result<(), Error> {
+    match cx.assumed_from() {
+        Some(_) => Err(Error::ServiceAccountFromAbove),
+        None => Ok(()),
+    }
+}
+
 /// Refuses whose role gives less than the account's to make that one mightier by a token, or by letting it work again. What a
 /// token of theirs may do narrows the new token as well, not the account.
 pub fn check_reach(cx: &OpCx, account: &ServiceAccount) -> Result<(), Error> {
+    check_inside(cx)?;
     let permissions = cx.permissions();
     let may = |resource: &str, action| permissions.permits(cx.rights(), cx.tenant_kind(), resource, action);
     match exceeds(cx, account.role, may) {

@@ -1,11 +1,11 @@
 use jiff::SignedDuration;
-use mpanel_authz::{Actor, OpCx, Role};
+use mpanel_authz::{Actor, OpCx, Role, TenantKind};
 use mpanel_crypto::Token;
 use mpanel_kernel::ids::{ServiceAccountId, TenantId};
 use mpanel_kernel::paging::PageRequest;
 
 use super::store::memberships::{audited, everything, number};
-use super::support::{HOST, PASSWORD, World, code, presence, sign_in};
+use super::support::{HOST, OWNER, PASSWORD, World, code, presence, sign_in};
 use crate::domain::{NewApiToken, NewServiceAccount, ServiceAccount, ServiceAccountPatch};
 use crate::service::CreatedServiceToken;
 use crate::{Authenticated, Error, Presented};
@@ -209,6 +209,48 @@ async fn nobody_gets_more_by_a_program_that_is_there_already() {
         code(identity.delete_service_token(&little, account.id, made).await),
         "ok",
         "revoking makes nothing more"
+    );
+}
+
+#[tokio::test]
+async fn who_acts_from_above_leaves_no_program_behind() {
+    let shop = Shop::new().await;
+    let account = shop.account("CI", Role::Developer, &[]).await.unwrap();
+    let made = shop.token(&account, &[]).await.token.id;
+    let owner = shop.world.sign_in(OWNER, PASSWORD, None).await.unwrap().me.account.id;
+    let above = shop
+        .world
+        .platform_cx(owner)
+        .for_descendant(shop.tenant, TenantKind::Customer)
+        .unwrap();
+    let identity = &shop.world.identity;
+    let new = NewServiceAccount {
+        name: "Stays".to_owned(),
+        role: Role::Viewer,
+        allowed_networks: Vec::new(),
+    };
+    let refused = "identity.service_account.from_above";
+    assert_eq!(code(identity.create_service_account(&above, new).await), refused);
+    assert_eq!(
+        code(
+            identity
+                .create_service_token(&above, account.id, token(&["*"], &[]))
+                .await
+        ),
+        refused
+    );
+    assert_eq!(
+        code(identity.rotate_service_token(&above, (account.id, made), None).await),
+        refused
+    );
+    assert_eq!(
+        code(identity.list_service_accounts(&above, PageRequest::default()).await),
+        "ok"
+    );
+    assert_eq!(
+        code(identity.delete_service_token(&above, account.id, made).await),
+        "ok",
+        "what is dangerous can be ended"
     );
 }
 

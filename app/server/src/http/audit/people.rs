@@ -14,7 +14,7 @@ use super::{Audit, AuditState};
 /// in them, stay. A tenant erases in its own log, the platform in everybody's. Copies of the database that were made
 /// before end when they are thrown away. The account itself is not touched, and what it does afterwards is recorded
 /// anew.
-#[utoipa::path(delete, path = "/audit/people/{user_id}", operation_id = "audit_erase", tag = "spine",
+#[utoipa::path(delete, path = "/audit/people/{user_id}", operation_id = "audit_erase", tag = "spine", extensions(("x-step-up" = json!(true))),
     params(("user_id" = String, Path)),
     responses((status = 204, description = "Erased"), (status = 403, body = ProblemDocument), (status = 404, description = "Nothing is known of such a person", body = ProblemDocument)))]
 pub async fn erase(state: State<Arc<AuditState>>, Cx(cx): Cx, Ids(person): Ids<UserId>) -> Result<StatusCode> {
