@@ -2,6 +2,7 @@
 
 pub mod list;
 pub mod memory;
+pub mod queue;
 pub mod served;
 pub mod start;
 pub mod statics;

@@ -64,8 +64,15 @@ fn limited() -> Result<()> {
 fn measure(folder: &Path, only: &[String]) -> Result<()> {
     let output = Path::new(OUTPUT);
     let wanted = |group: &str| only.is_empty() || only.iter().any(|named| named == group);
-    let mut system = System::new(folder)?;
     print!("{}", report::heading());
+    if wanted("queue") {
+        publish(output, "queue", &figures::queue::measure()?)?;
+        // It needs no system.
+        if only.len() == 1 {
+            return Ok(());
+        }
+    }
+    let mut system = System::new(folder)?;
     system.start()?;
     let api = seed::claim(&system)?;
     // All the others measure among these sites.

@@ -46,7 +46,10 @@ pub fn claim(system: &System) -> Result<Api> {
     session.set_field("Cookie", cookie);
     session.set_field("Mpanel-CSRF", "1");
     session.set_field("Sec-Fetch-Site", "same-origin");
-    let made = session.post("/api/v1/api-tokens", &json!({"name": "bench", "scopes": ["*", "below"]}))?;
+    let made = session.post(
+        "/api/v1/api-tokens",
+        &json!({"name": "bench", "scopes": ["*", "below"]}),
+    )?;
     let mut api = Api::new(system.panel);
     api.set_field("Authorization", &format!("Bearer {}", text(&made, "/token")?));
     let unlimited = json!({"sites": null, "domains": null, "disk_bytes": null, "traffic_bytes_month": null});
