@@ -181,17 +181,21 @@ async fn head(place: &Place, snapshot: &mut Snapshot, installation: TenantId, ke
         rows: snapshot.rows().await?,
         keys: KeyNote { included: keys, master },
         sealed: recovery::count_sealed(snapshot).await?,
-        settings: elsewhere(place),
+        settings: elsewhere(place, keys),
     })
 }
 
-/// Settings that no file has; of secrets the name alone.
-fn elsewhere(place: &Place) -> BTreeMap<String, String> {
+/// What is printed instead of a secret.
+const SECRET: &str = "[redacted]";
+
+/// Settings that the archive's file has not; of secrets the name alone.
+fn elsewhere(place: &Place, keys: bool) -> BTreeMap<String, String> {
     place
         .config
         .explain()
         .iter()
-        .filter(|line| line.source.starts_with("MPANEL_") && line.key != "data")
+        .filter(|line| line.source.starts_with("MPANEL_") || !keys && line.value.as_deref() == Some(SECRET))
+        .filter(|line| line.key != "data")
         .filter_map(|line| Some((line.key.to_owned(), line.value.clone()?)))
         .collect()
 }
@@ -205,7 +209,7 @@ fn read_key(place: &Place) -> anyhow::Result<zeroize::Zeroizing<String>> {
     ))
 }
 
-/// The configuration file as it stands, if there is one.
+/// The configuration file as it stands, if there is one; without the keys also without passwords.
 fn configuration(args: &Own, place: &Place) -> anyhow::Result<Option<String>> {
     let named = args.config.clone().or_else(|| {
         let variable = std::env::var_os("MPANEL_CONFIG")?;
@@ -213,9 +217,33 @@ fn configuration(args: &Own, place: &Place) -> anyhow::Result<Option<String>> {
     });
     let path = named.unwrap_or_else(|| place.data.join("config.toml"));
     match std::fs::read_to_string(&path) {
+        Ok(text) if args.without_keys => without_secrets(place, &text).map(Some),
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
+}
+
+fn without_secrets(place: &Place, text: &str) -> anyhow::Result<String> {
+    let mut table: toml::Table = text.parse().context("the configuration file")?;
+    let mut changed = false;
+    for line in place.config.explain() {
+        if line.value.as_deref() != Some(SECRET) {
+            continue;
+        }
+        let removed = match line.key.split_once('.') {
+            None => table.remove(line.key),
+            Some((section, key)) => table
+                .get_mut(section)
+                .and_then(toml::Value::as_table_mut)
+                .and_then(|section| section.remove(key)),
+        };
+        changed |= removed.is_some();
+    }
+    match changed {
+        true => Ok(toml::to_string(&table)?),
+        // With its comments.
+        false => Ok(text.to_owned()),
     }
 }
 

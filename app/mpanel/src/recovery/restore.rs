@@ -72,9 +72,11 @@ pub async fn run(args: &Restore) -> anyhow::Result<()> {
     let remote = args.database_url.as_deref().map(Target::remote).transpose()?;
     if let Some(target) = &remote
         && !is_empty(target.options()).await?
-        && !again
     {
-        bail!("the database that --database-url names is not empty");
+        bail!(
+            "the database that --database-url names is not empty: name another, or drop it and create it again (a restore that was cut \
+             short may have filled it; nothing of it is removed here)"
+        );
     }
     let plan = Plan::new(args, &file, &data, &checked, remote.is_some())?;
     eprint!("{}", plan.told(again));

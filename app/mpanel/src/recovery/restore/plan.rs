@@ -130,7 +130,7 @@ impl Plan {
         for (key, value) in &head.settings {
             line(
                 "set yourself",
-                format!("{key} = {value} (it stood in the environment, not in the file)"),
+                format!("{key} = {value} (the archive's configuration file is without it)"),
             );
         }
         text
