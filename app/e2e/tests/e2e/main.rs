@@ -16,6 +16,7 @@ mod large_upload;
 mod mail;
 mod main_job;
 mod panel_host;
+mod recovery;
 mod specification;
 mod starts;
 mod streams;

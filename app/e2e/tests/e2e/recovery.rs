@@ -1,0 +1,7 @@
+//! Backups of the installation itself, restored elsewhere, and what becomes of an installation without its master key.
+
+mod elsewhere;
+mod keys;
+mod kills;
+mod refused;
+mod world;
