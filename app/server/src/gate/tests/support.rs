@@ -39,6 +39,7 @@ pub struct World {
     app: Router,
     tenancy: Tenancy,
     pub clock: Arc<ManualClock>,
+    pub spine: Spine,
     folder: tempfile::TempDir,
     identity: Identity,
 }
@@ -155,6 +156,7 @@ impl World {
             app,
             tenancy,
             clock,
+            spine,
             folder,
             identity,
         }
