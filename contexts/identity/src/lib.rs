@@ -8,6 +8,7 @@ mod domain;
 mod erasure;
 mod error;
 mod history;
+mod homes;
 mod http;
 mod letters;
 mod lost_factors;
@@ -160,7 +161,11 @@ pub fn module(identity: Identity) -> Module {
         routes: http::routes(identity.clone()),
         public_routes: http::public_routes(identity.clone()),
         jobs: vec![Arc::new(AnswerResets(identity.clone()))],
-        reconcilers: vec![Arc::new(LostFactors(identity.clone())), Arc::new(Retention(identity))],
+        reconcilers: vec![
+            Arc::new(LostFactors(identity.clone())),
+            Arc::new(homes::Homes(identity.clone())),
+            Arc::new(Retention(identity)),
+        ],
         ..Module::default()
     }
 }

@@ -5,6 +5,7 @@ pub mod api_tokens;
 pub mod devices;
 pub mod emails;
 pub mod erasure;
+pub mod homes;
 pub mod invitations;
 pub mod realm_hosts;
 pub mod realm_links;
