@@ -6,6 +6,7 @@ use mpanel_kernel::ids::{PlanId, TenantId};
 use mpanel_pg::{Reason, Tx as _};
 use mpanel_tenancy_contract::{EntitlementKey, Entitlements as _};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::domain::{Limits, Tenant, TenantState};
 use crate::error::Error;
@@ -352,9 +353,10 @@ async fn only_who_stands_above_both_sides_moves_a_tenant() {
 #[tokio::test]
 async fn nothing_is_lost_or_counted_twice_while_tenants_move_about() {
     let tree = std::sync::Arc::new(Tree::grow().await);
-    let writers = (0..4).map(|_| {
+    let mut writers = JoinSet::new();
+    for _ in 0..4 {
         let tree = tree.clone();
-        tokio::spawn(async move {
+        writers.spawn(async move {
             let mut taken = 0;
             for round in 0..40 {
                 let delta = if taken > 0 && round % 3 == 2 { -1 } else { 1 };
@@ -372,9 +374,8 @@ async fn nothing_is_lost_or_counted_twice_while_tenants_move_about() {
                 .await
                 .unwrap();
             tx.commit().await.unwrap();
-        })
-    });
-    let writers: Vec<_> = writers.collect();
+        });
+    }
     for round in 0..20 {
         let wanted = match round % 2 {
             0 => to(tree.right_below.id, Some(tree.new_plan)),
@@ -386,8 +387,8 @@ async fn nothing_is_lost_or_counted_twice_while_tenants_move_about() {
             .await
             .unwrap();
     }
-    for writer in writers {
-        writer.await.unwrap();
+    while let Some(done) = writers.join_next().await {
+        done.unwrap();
     }
     assert_eq!(tree.used_by_all().await, [0; 5]);
     closure_is_right(&tree.world).await;
