@@ -47,11 +47,15 @@ pub async fn adopt(parts: Parts<'_>, sockets: &mut Sockets) -> anyhow::Result<Ve
     let mut kept = kept;
     let slots = table(parts, &sockets.addresses()).into_iter().map(|child| {
         let position = kept.iter().position(|(recorded, _)| recorded.name == child.name);
-        let process = position.map(|position| kept.swap_remove(position).1);
+        let (recorded, process) = position.map(|position| kept.swap_remove(position)).unzip();
         if let Some(process) = &process {
             tracing::info!(process = child.name, pid = process.pid(), "adopted a running process");
         }
-        Slot { child, process }
+        Slot {
+            fingerprint: recorded.map_or(0, |recorded| recorded.fingerprint),
+            child,
+            process,
+        }
     });
     Ok(slots.collect())
 }

@@ -4,6 +4,7 @@
 pub mod accounts;
 mod adopt;
 pub mod announce;
+mod bequest;
 mod children;
 mod demo;
 pub mod holder;
@@ -117,6 +118,13 @@ async fn start(config: &Config, programs: &Path, demo: bool, successor: Command)
         private_url: private_url.as_deref(),
     };
     let mut sockets = sockets::Sockets::new(children::listeners(parts));
+    if std::env::var_os(bequest::MARK).is_some() {
+        match bequest::take() {
+            Ok(listeners) => sockets.inherit(listeners),
+            // Those of living children are taken back from them.
+            Err(error) => tracing::warn!(%error, "cannot take over the predecessor's listeners"),
+        }
+    }
     let slots = adopt::adopt(parts, &mut sockets).await?;
     let panel = sockets.address("panel").unwrap_or(config.panel);
     let mut announcer = announce::Announcer::new(&data, panel, accounts.is_none());

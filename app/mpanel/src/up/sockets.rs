@@ -4,7 +4,7 @@
 //! the kernel forbids that (Yama's ptrace scope, seccomp), a listener stays with its child and is opened anew when the child ends.
 
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, lchown};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -72,6 +72,27 @@ pub struct Sockets {
 impl Sockets {
     pub fn new(held: Vec<Held>) -> Self {
         Self { held }
+    }
+
+    /// Every open listener, as `child/name`.
+    pub fn open_ones(&self) -> Vec<(String, BorrowedFd<'_>)> {
+        let name = |held: &Held| format!("{}/{}", held.child, held.name);
+        let open = self.held.iter();
+        open.filter_map(|held| Some((name(held), held.fd.as_ref()?.as_fd())))
+            .collect()
+    }
+
+    /// Takes what a predecessor had open, as far as the addresses are still wanted.
+    pub fn inherit(&mut self, listeners: Vec<(String, OwnedFd)>) {
+        for (name, fd) in listeners {
+            let is_it = |held: &&mut Held| {
+                held.fd.is_none() && name == format!("{}/{}", held.child, held.name) && held.place.is_of(&fd)
+            };
+            if let Some(held) = self.held.iter_mut().find(is_it) {
+                held.fd = Some(fd);
+                self.settle();
+            }
+        }
     }
 
     /// Takes back from a living child what it listens on, as far as the addresses are still wanted.

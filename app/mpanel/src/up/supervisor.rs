@@ -14,6 +14,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::announce::Announcer;
+use super::bequest;
 use super::children::Child;
 use super::demo::Seeder;
 use super::machine::{Action, Input, Machine, Plan};
@@ -34,6 +35,8 @@ const POSTGRES_LIMIT: Duration = Duration::from_secs(90);
 pub struct Slot {
     pub child: Child,
     pub process: Option<Process>,
+    /// [`Child::fingerprint`] when the process was started: the program's file may be another one since.
+    pub fingerprint: u64,
 }
 
 /// The private PostgreSQL.
@@ -227,6 +230,7 @@ impl Supervisor {
 
     fn start_child(&mut self, index: usize) -> Input {
         let child = &self.slots[index].child;
+        let fingerprint = child.fingerprint();
         let started = self.sockets.for_child(child.name).and_then(|listeners| {
             let command = child.command(&self.data)?.listeners(listeners);
             command
@@ -237,6 +241,7 @@ impl Supervisor {
             Ok(process) => {
                 tracing::info!(process = child.name, pid = process.pid(), "process started");
                 self.slots[index].process = Some(process);
+                self.slots[index].fingerprint = fingerprint;
                 self.save();
                 Input::Started(index)
             }
@@ -382,8 +387,18 @@ impl Supervisor {
         self.save();
         let Some(successor) = &mut self.successor else { return };
         tracing::info!("handing over to the program and the settings on disk");
+        match bequest::give(&self.sockets.open_ones()) {
+            Ok(()) => successor.env(bequest::MARK, "1"),
+            Err(error) => {
+                tracing::warn!(%error, "the successor has to take the listeners back from the processes");
+                successor.env_remove(bequest::MARK)
+            }
+        };
         let error = successor.exec();
         tracing::error!(%error, program = %successor.get_program().display(), "cannot hand over, going on");
+        if let Err(error) = bequest::clear() {
+            tracing::warn!(%error, "cannot clear standard input");
+        }
     }
 
     /// Notes who runs. On a full disk the note is missing, and a later supervisor ends the children instead of adopting them.
@@ -394,7 +409,7 @@ impl Supervisor {
                 name: slot.child.name.to_owned(),
                 pid: process.pid(),
                 start: process.start(),
-                fingerprint: slot.child.fingerprint(),
+                fingerprint: slot.fingerprint,
                 listeners: self.sockets.names(slot.child.name),
             })
         });
