@@ -92,7 +92,7 @@ async fn a_mail_server_takes_an_invitation_and_says_no_for_good_to_another() {
     .await;
     assert!(mail.tls && mail.user.as_deref() == Some("panel"));
     assert!(
-        mail.data.contains("From: Example Hosting <panel@example.com>"),
+        mail.data.contains("From: \"Example Hosting\" <panel@example.com>"),
         "{}",
         mail.data
     );
@@ -112,5 +112,12 @@ async fn a_mail_server_takes_an_invitation_and_says_no_for_good_to_another() {
     .await;
     let me = ada.api.get("/me").await.expect(200);
     assert!(me.body["user"]["email_proven"].as_bool().unwrap(), "{me}");
+    let dead = eventually("the other one is a dead letter", async || {
+        let jobs = owner.api.list("/dead-jobs").await;
+        jobs.into_iter().find(|job| job["kind"] == "mail.send")
+    })
+    .await;
+    assert!(dead["error"].as_str().unwrap().contains("nobody here"), "{dead}");
+    assert!(!dead.to_string().contains("gone@example.com"), "{dead}");
     assert_eq!(peer.offences(), [""; 0]);
 }
