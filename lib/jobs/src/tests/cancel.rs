@@ -68,8 +68,10 @@ async fn an_operation_cancelled_before_it_begins_does_nothing() {
     let fixture = Fixture::new().await;
     let script = Script::smooth(&THREE);
     let id = fixture.start(&THREE, fixture.tenant, "site_1").await;
+    assert!(fixture.get(id).await.cancellable);
     cancel(&fixture, id).await.unwrap();
     cancel(&fixture, id).await.unwrap();
+    assert!(!fixture.get(id).await.cancellable, "it is being cancelled");
     let _server = server(fixture.operating([script.clone()]));
     assert_eq!(fixture.ended(id).await.state, OperationState::Cancelled);
     assert_eq!(script.log(), ["finished cancelled"]);
@@ -127,6 +129,11 @@ async fn what_cannot_be_taken_back_refuses_to_be_cancelled() {
     let _server = server(fixture.operating([script.clone()]));
     let id = fixture.start(&THREE, fixture.tenant, "site_1").await;
     until(|| async { fixture.get(id).await.progress }).await;
+    assert!(!fixture.get(id).await.cancellable);
+    // Whoever watches is told when that changes: once, however often it is said.
+    let told = fixture.told(id).await;
+    let of_two = told.iter().filter(|(_, step)| step.as_deref() == Some("two"));
+    assert!(of_two.count() >= 2, "{told:?}");
     let late = cancel(&fixture, id).await.unwrap_err();
     assert_eq!(
         (late.kind(), late.code()),

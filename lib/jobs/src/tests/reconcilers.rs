@@ -71,6 +71,10 @@ fn feed(fixture: &Fixture) -> [AbortOnDropHandle<()>; 2] {
 }
 
 async fn emit(fixture: &Fixture, kind: &str) {
+    emit_for(fixture, kind, "thing_1").await;
+}
+
+async fn emit_for(fixture: &Fixture, kind: &str, subject: &str) {
     let mut tx = fixture.db().spine().await.unwrap();
     let actor = Actor::System("test");
     let data = serde_json::json!({});
@@ -79,7 +83,7 @@ async fn emit(fixture: &Fixture, kind: &str) {
         &mut tx,
         Some(fixture.tenant),
         kind,
-        "thing_1",
+        subject,
         &actor,
         RequestId::generate(),
         &data,
@@ -165,6 +169,42 @@ async fn a_pass_that_fails_is_written_down_and_tried_again() {
     let (error, _, passes) = until(|| async { read().await.filter(|(_, failures, _)| *failures == 0) }).await;
     assert_eq!(error, None);
     assert!(passes >= 4);
+}
+
+#[tokio::test]
+async fn a_reconciler_that_waits_after_a_failure_is_run_at_once_when_somebody_asks() {
+    let fixture = Fixture::new().await;
+    let reconciler = Arc::new(Counted {
+        fails: AtomicBool::new(true),
+        ..Counted::default()
+    });
+    let _feed = feed(&fixture);
+    until(|| async { (*fixture.tail.last().borrow() >= 0).then_some(()) }).await;
+    // Long enough that nothing in this test is tried again by itself.
+    let mut runtime = fixture.reconciling(reconciler.clone());
+    runtime.tuning.poll = HOUR;
+    let _server = server(runtime);
+    reconciler.passed(1).await;
+    let status = || async {
+        let mut tx = fixture
+            .db()
+            .platform(mpanel_pg::Reason::Administer("test"))
+            .await
+            .unwrap();
+        crate::reconcilers(&mut tx)
+            .await
+            .unwrap()
+            .into_iter()
+            .find(|status| status.failures > 0)
+    };
+    let failing = until(status).await;
+    assert!(failing.error.unwrap().contains("50 of 100 things"));
+    assert!(failing.next_at > failing.finished_at && failing.failing_since.is_some());
+    reconciler.fails.store(false, Ordering::SeqCst);
+    emit_for(&fixture, crate::ASKED, "test.other").await;
+    emit_for(&fixture, crate::ASKED, "test.counted").await;
+    reconciler.passed(2).await;
+    until(|| async { status().await.is_none().then_some(()) }).await;
 }
 
 #[tokio::test]
