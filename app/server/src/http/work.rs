@@ -114,3 +114,6 @@ pub fn api() -> Api {
     }
 }
 
+
+#[cfg(test)]
+mod tests;
