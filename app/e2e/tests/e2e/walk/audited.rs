@@ -13,17 +13,17 @@ const UNAUDITED: [(&str, &str); 1] = [(
 )];
 
 /// How people of the tests are called, and what their addresses end in.
-const PEOPLE: [&str; 9] = [
+const PEOPLE: [&str; 6] = [
     "Olga Owner",
     "Tina Tenant",
     "Max Member",
-    "Walk Person",
     "@provider.example",
     "@tenant.example",
     "@member.example",
-    "127.0.0.1",
-    "reqwest",
 ];
+
+/// From where they come. The panel has the same address, so what the platform does by itself may name it.
+const ADDRESS: &str = "127.0.0.1";
 
 /// Each change so far left a line with its request's id, in the log of the tenant for which it was made.
 ///
@@ -74,7 +74,9 @@ pub async fn nobody_is_named(platform: &Account, tenants: &[&Account]) {
 }
 
 fn told_by<'a>(what: &str, lines: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let tells = |line: &&str| PEOPLE.iter().any(|person| line.contains(person));
+    let by_people = |line: &str| !line.contains("\"actor\":\"system:");
+    let tells =
+        |line: &&str| PEOPLE.iter().any(|person| line.contains(person)) || (line.contains(ADDRESS) && by_people(line));
     lines.filter(tells).map(|line| format!("{what}: {line}")).collect()
 }
 
