@@ -101,6 +101,8 @@ test: deps-test
 	cargo xtask fuzz --check
 	cargo build --locked -p mpanel -p mpanel-agent
 	cargo xtask openapi --check
+	cargo xtask package --quick --programs $(CARGO_TARGET_DIR)/debug --out $(CARGO_TARGET_DIR)/package-check
+	rm -r $(CARGO_TARGET_DIR)/package-check
 	cargo xtask test
 
 sqlx:

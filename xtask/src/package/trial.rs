@@ -90,6 +90,12 @@ fn refuses_and_plans(machine: &Machine) -> Result<()> {
         machine.fails(&["systemctl", "is-active", "--quiet", "mpanel"])?,
         "it runs before it was set up"
     );
+    machine.tells(&[
+        "systemd-analyze",
+        "verify",
+        "--man=no",
+        "/usr/lib/systemd/system/mpanel.service",
+    ])?;
     let looked: Value = serde_json::from_str(&machine.tells(&["mpanel", "setup", "--check", "--json"])?)?;
     ensure!(
         looked.pointer("/suits") == Some(&Value::Bool(true)),
