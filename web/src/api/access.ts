@@ -94,6 +94,8 @@ const KINDS: Partial<Record<Permission, readonly Kind[]>> = {
   'reconcilers:read': ['platform'],
   'reconcilers:run': ['platform'],
   'nodes:read': ['platform'],
+  /** Nobody stands above the platform. */
+  'support:read': ['reseller', 'customer'],
 };
 
 export interface Acting {

@@ -1,8 +1,10 @@
 import { Button, Group, Switch } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { LifeBuoy } from 'lucide-react';
+import { isActingFor } from '@/api/access';
 import { useActing } from '@/api/acting';
 import { getQuery, usePages, useWrite } from '@/api/query';
+import { useMe } from '@/api/session';
 import type { Assumption } from '@/api/types';
 import { t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
@@ -20,6 +22,7 @@ const STALE = ['/api/v1/tenants'] as const;
 /** Who from above has acted for this tenant, why, when, and what they did; and whether they have to ask. */
 export function SupportPage() {
   const { id: tenant, api, paths, can } = useActing();
+  const own = !isActingFor(useMe(), tenant);
   const list = usePages(tenant, '/api/v1/tenants/{tenant_id}/assumptions', { path: { tenant_id: tenant } });
   const end = useWrite((assumption: Assumption) => endAssumption(api, tenant, assumption.id), STALE);
   const agree = useWrite((assumption: Assumption) => agreeToAssumption(api, tenant, assumption.id), STALE);
@@ -56,7 +59,7 @@ export function SupportPage() {
               align: 'end',
               cell: (assumption) => (
                 <Group gap={6} justify="flex-end" className={classes.actions}>
-                  {assumption.state === 'waiting' && can('support:manage') && (
+                  {assumption.state === 'waiting' && own && can('support:manage') && (
                     <Button size="compact-sm" loading={agree.isPending} onClick={() => agree.mutate(assumption, { onSuccess: () => toast(t('tenancy.support.agreed')) })}>
                       {t('tenancy.support.agree')}
                     </Button>
@@ -80,6 +83,8 @@ export function SupportPage() {
 
 function Consent() {
   const { id: tenant, api, can, tenant: acting } = useActing();
+  // Nobody above answers for the tenant.
+  const own = !isActingFor(useMe(), tenant);
   const { data, error, refetch } = useQuery(getQuery(tenant, '/api/v1/tenants/{tenant_id}/support-access', { path: { tenant_id: tenant } }));
   const set = useWrite(async (wanted: boolean) => data && setSupportAccess(api, tenant, data, wanted), STALE);
   // Nobody stands above the platform.
@@ -92,7 +97,7 @@ function Consent() {
         label={t('tenancy.support.consent')}
         description={t('tenancy.support.consentHint')}
         checked={data?.consent_required ?? false}
-        disabled={!data || !can('support:manage') || set.isPending}
+        disabled={!data || !own || !can('support:manage') || set.isPending}
         onChange={(event) => set.mutate(event.currentTarget.checked)}
       />
     </Section>
