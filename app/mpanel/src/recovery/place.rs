@@ -18,8 +18,6 @@ pub struct Place {
     pub config: Config,
     pub accounts: Option<Accounts>,
     pub target: Target,
-    /// Its supervisor runs.
-    pub running: bool,
     /// The private PostgreSQL, when it was started for this.
     server: Option<Server>,
     /// Keeps a supervisor from starting meanwhile.
@@ -66,7 +64,6 @@ impl Place {
             }
         };
         Ok(Self {
-            running: lock.is_none(),
             data,
             config,
             accounts,

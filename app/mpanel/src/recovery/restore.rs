@@ -158,17 +158,17 @@ impl Restored<'_> {
             summary.sum == checked.summary.sum,
             "the archive was changed while it was read: begin again"
         );
-        let (key, config) = unpacker.finish()?;
+        let kept = unpacker.finish()?;
         adopt(self.target.options()).await?;
         verify::compare(self.target, head).await?;
         recovery::migrate(self.target.options()).await?;
         let db = recovery::connect(self.target.options()).await?;
         recovery::begin_again(&db).await?;
         self.owners().await?;
-        if let Some(text) = configuration::restored(config.as_deref(), self.args)? {
+        if let Some(text) = configuration::restored(kept.config.as_deref(), self.args)? {
             unpack::put(self.data, "", "config.toml", text.as_bytes(), None)?;
         }
-        self.keys(&db, plan, key).await?;
+        self.keys(&db, plan, kept.key).await?;
         let installation = head.origin.installation.parse()?;
         let facts = json!({
             "installation": head.origin.installation, "backed_up_at": head.created_at, "version": head.version,

@@ -35,9 +35,8 @@ pub struct Unpacker {
     load: Option<Load>,
     /// The next piece of the dump.
     piece: u32,
-    /// The master key and the configuration file, which the caller puts in place.
-    pub key: Option<Vec<u8>>,
-    pub config: Option<Vec<u8>>,
+    key: Option<Vec<u8>>,
+    config: Option<Vec<u8>>,
     /// Whether the key is to be looked at.
     wants_key: bool,
     /// The folder of the file before: archives keep neighbours together.
@@ -45,6 +44,12 @@ pub struct Unpacker {
     files: u64,
     bytes: u64,
     progress: Progress,
+}
+
+/// What the caller puts in place itself, as it came.
+pub struct Kept {
+    pub key: Option<Vec<u8>>,
+    pub config: Option<Vec<u8>>,
 }
 
 /// Of a key or a configuration file.
@@ -83,12 +88,15 @@ impl Unpacker {
     ///
     /// # Errors
     /// When it did not all go in.
-    pub fn finish(mut self) -> anyhow::Result<(Option<Vec<u8>>, Option<Vec<u8>>)> {
+    pub fn finish(mut self) -> anyhow::Result<Kept> {
         if let Some(load) = self.load.take() {
             load.finish()?;
         }
         rustix::fs::syncfs(&self.data).context("writing everything to disk")?;
-        Ok((self.key.take(), self.config.take()))
+        Ok(Kept {
+            key: self.key.take(),
+            config: self.config.take(),
+        })
     }
 
     /// Opens the folder that a path stands in, which must be there.
@@ -233,7 +241,7 @@ fn small(member: &Member, content: &mut dyn Read) -> Result<Vec<u8>, Error> {
 /// When it is, or cannot be written.
 pub fn put(data: &Path, folder: &str, name: &str, bytes: &[u8], owner: Option<&Account>) -> anyhow::Result<()> {
     let write = || -> io::Result<()> {
-        let folder = openat(CWD, &data.join(folder), DIRECTORY, Mode::empty())?;
+        let folder = openat(CWD, data.join(folder), DIRECTORY, Mode::empty())?;
         let mut file = File::from(openat(&folder, name, NEW_FILE, Mode::RUSR | Mode::WUSR)?);
         file.write_all(bytes)?;
         if let Some(owner) = owner {
