@@ -1,3 +1,7 @@
+//! A harness that finds nothing proves nothing: it is given work that is not idempotent, and says so.
+
+mod careless;
+
 use crate::interrupt::{interrupted, waits};
 
 /// Waits so often, and then is done.
