@@ -22,6 +22,7 @@ mod states;
 mod tail;
 mod vault;
 
+pub use aside::ATTEMPTS;
 pub use audit::details::{AuditDetails, Opened, Origin};
 pub use audit::erasure::{Extent, erase_person};
 pub use audit::retention::{
@@ -30,7 +31,6 @@ pub use audit::retention::{
 pub use audit::search::{AuditFilter, list_audit, list_audit_of};
 pub use audit::{AuditAssumption, AuditEntry, AuditStep, Outcome, audit_entry};
 pub use change::{Begin, Change, Record, Spine};
-pub use aside::ATTEMPTS;
 pub use consume::{Consumer, consume, consume_available};
 pub use epoch::notice_restore;
 pub use error::Error;

@@ -8,7 +8,7 @@ mod stuck;
 use std::sync::Arc;
 
 use mpanel_authz::Action::{self, Delete, List, Operate, Read};
-use mpanel_authz::{OpCx, ResourceInfo, Role, RoleRow, TenantKind, Resource as _};
+use mpanel_authz::{OpCx, Resource as _, ResourceInfo, Role, RoleRow, TenantKind};
 use mpanel_events::Spine;
 use mpanel_http::{Api, Result, Routes};
 use mpanel_jobs::Reconciler;
@@ -32,8 +32,18 @@ const fn row(role: Role, resource: &'static str, actions: &'static [Action], kin
 const PLATFORM: &[TenantKind] = &[TenantKind::Platform];
 
 pub const ROLES: &[RoleRow] = &[
-    row(Role::Owner, DeadJobs::NAME, &[List, Read, Operate, Delete], TenantKind::ANY),
-    row(Role::Admin, DeadJobs::NAME, &[List, Read, Operate, Delete], TenantKind::ANY),
+    row(
+        Role::Owner,
+        DeadJobs::NAME,
+        &[List, Read, Operate, Delete],
+        TenantKind::ANY,
+    ),
+    row(
+        Role::Admin,
+        DeadJobs::NAME,
+        &[List, Read, Operate, Delete],
+        TenantKind::ANY,
+    ),
     row(Role::Developer, DeadJobs::NAME, &[List, Read, Operate], TenantKind::ANY),
     row(Role::Viewer, DeadJobs::NAME, &[List, Read], TenantKind::ANY),
     row(Role::Owner, StuckObjects::NAME, &[List, Operate], TenantKind::ANY),
@@ -113,7 +123,6 @@ pub fn api() -> Api {
         public: OpenApi::default(),
     }
 }
-
 
 #[cfg(test)]
 mod tests;
