@@ -259,3 +259,6 @@ fn domain_names(key: &'static str, names: &[String]) -> anyhow::Result<Vec<Domai
         .map(|name| DomainName::parse(name).with_context(|| format!("setting {key}: {name}")))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
