@@ -25,7 +25,11 @@ impl Holder {
     /// Whether it is one of mPanel's processes on this data folder.
     pub fn serves(&self, data: &Path) -> bool {
         let argv = procfs::argv(self.pid).unwrap_or_default();
-        self.name.starts_with("mpanel") && argv.iter().any(|argument| argument == data.as_os_str().as_bytes())
+        // The supervisor may have the folder from the environment, but it notes its pid there.
+        let noted = std::fs::read_to_string(data.join("lock")).unwrap_or_default();
+        self.name.starts_with("mpanel")
+            && (noted.trim() == self.pid.to_string()
+                || argv.iter().any(|argument| argument == data.as_os_str().as_bytes()))
     }
 
     /// The service that it is part of, such as `nginx.service`.
@@ -36,11 +40,8 @@ impl Holder {
 
 /// The last part of a control group's path that is a service's: `0::/system.slice/nginx.service` → `nginx.service`.
 pub(crate) fn unit(cgroups: &str) -> Option<String> {
-    let services = cgroups.lines().flat_map(|line| line.split('/'));
-    services
-        .filter(|part| part.ends_with(".service"))
-        .last()
-        .map(str::to_owned)
+    let mut parts = cgroups.lines().flat_map(|line| line.split('/')).rev();
+    parts.find(|part| part.ends_with(".service")).map(str::to_owned)
 }
 
 /// The process that holds the port, when it can be found.

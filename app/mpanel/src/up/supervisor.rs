@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use mpanel_pg::server::{self, Limits, Server};
-use mpanel_process::{Exit, Process, Signal};
+use mpanel_process::{Exit, Process, Signal, procfs};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
@@ -382,6 +382,14 @@ impl Supervisor {
     /// wait in the listeners' queues. Nothing is dropped on the way: to drop a child is to end it in some states.
     fn hand_over(&mut self) {
         if self.machine.is_stopping() {
+            return;
+        }
+        // A successor that may not look at it would not know its own PostgreSQL again, and start another one beside it.
+        let server = self.postgres.as_ref().and_then(|postgres| postgres.server.as_ref());
+        if server.is_some_and(|server| procfs::working_directory(server.pid()).is_none()) {
+            tracing::warn!(
+                "cannot hand over: looking at processes is not allowed here (CAP_SYS_PTRACE); restart instead"
+            );
             return;
         }
         self.save();

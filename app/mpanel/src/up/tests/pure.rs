@@ -82,6 +82,7 @@ fn a_missing_or_broken_record_adopts_nobody() {
 }
 
 #[test]
+#[expect(clippy::zombie_processes, reason = "that it is one is what the test is about")]
 fn an_ended_process_that_nobody_waits_for_is_taken_out_of_the_kernels_table() {
     let child = std::process::Command::new("true").spawn().unwrap();
     let ended = || mpanel_process::procfs::stat(child.id()).is_some_and(|stat| !stat.is_alive());
