@@ -56,6 +56,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0004_trust", include_str!("../migrations/0004_trust.sql")),
         ("0005_erasure", include_str!("../migrations/0005_erasure.sql")),
         ("0006_lost_factors", include_str!("../migrations/0006_lost_factors.sql")),
+        ("0007_seen", include_str!("../migrations/0007_seen.sql")),
     ],
 };
 

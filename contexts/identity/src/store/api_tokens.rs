@@ -41,14 +41,10 @@ pub async fn find(
     used_before: Timestamp,
 ) -> Result<Option<Found>, Error> {
     let row = sqlx::query!(
-        r#"with used as (
-               update identity.api_tokens set last_used_at = $2, last_used_address = $4
-               where token_hash = $1 and expires_at > $2 and (last_used_at is null or last_used_at <= $3)
-               returning 1
-           )
-           select t.id, t.user_id, t.service_id, t.tenant_id, t.scopes, t.allowed_networks,
+        r#"select t.id, t.user_id, t.service_id, t.tenant_id, t.scopes, t.allowed_networks,
                   s.allowed_networks as "service_networks?", coalesce(u.totp_secret is not null, false) as "totp!",
-                  exists(select from used) as "marked!"
+                  case when t.last_used_at is null or t.last_used_at <= $3
+                      then identity.see_token(t.tenant_id, t.id, $3, $2, $4) else false end as "marked!"
            from identity.api_tokens t
            left join identity.users u on u.id = t.user_id
            left join identity.service_accounts s

@@ -54,16 +54,11 @@ pub async fn find(
     let row = sqlx::query!(
         r#"with realm as (
                select coalesce((select realm_id from identity.realm_hosts where host = $3), $1) as id
-           ), seen as (
-               update identity.sessions
-               set last_seen_at = $4, idle_expires_at = least($6, expires_at)
-               where token_hash = $2 and realm_id = (select id from realm) and host = $3 and ended_at is null
-                 and idle_expires_at > $4 and expires_at > $4 and last_seen_at <= $5
-               returning 1
            )
            select s.id, s.user_id, s.tenant_id, u.totp_secret is not null as "totp!", u.totp_lost_at is not null as "lost!",
                   s.proven_at as "proven_at: Ts",
-                  exists(select from seen) as "marked!"
+                  case when s.last_seen_at <= $5
+                      then identity.see_session(s.tenant_id, s.id, $5, $4, $6) else false end as "marked!"
            from identity.sessions s
            join identity.users u on u.tenant_id = s.tenant_id and u.id = s.user_id
            where s.token_hash = $2 and s.realm_id = (select id from realm) and u.realm_id = s.realm_id and s.host = $3
