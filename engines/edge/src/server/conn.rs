@@ -27,6 +27,8 @@ use crate::proxy::Upstream;
 use crate::route;
 
 const SWEEP: Duration = Duration::from_millis(250);
+/// How long a drain waits for connections that have sent no request yet.
+const HANDSHAKE: Duration = Duration::from_secs(1);
 const DRAIN_SWEEP: Duration = Duration::from_millis(20);
 
 #[derive(Clone)]
@@ -42,6 +44,8 @@ pub(crate) struct Worker {
     tls: Tls,
     http: auto::Builder<LocalExecutor>,
     clock: Rc<Cell<Instant>>,
+    /// Accepted connections that have not ended, also those whose task has not begun yet.
+    open: Cell<usize>,
     watches: RefCell<HashMap<u64, Rc<Watch>>>,
     next: Cell<u64>,
 }
@@ -103,6 +107,7 @@ pub(crate) async fn work(
         shared,
         tls,
         clock: Rc::new(Cell::new(Instant::now())),
+        open: Cell::new(0),
         watches: RefCell::default(),
         next: Cell::new(0),
     });
@@ -141,10 +146,15 @@ impl Worker {
     }
 
     async fn drain(&self, deadline: Instant) -> usize {
+        let begin = Instant::now();
         loop {
             let now = Instant::now();
             self.clock.set(now);
-            let left = self.watches.borrow().len();
+            // Those in their handshake have a moment too; one that says nothing must not hold up those that wait outside.
+            let left = match now.saturating_duration_since(begin) < HANDSHAKE {
+                true => self.open.get(),
+                false => self.watches.borrow().len(),
+            };
             if left == 0 || now >= deadline {
                 return left;
             }
@@ -153,6 +163,22 @@ impl Worker {
             }
             tokio::time::sleep(DRAIN_SWEEP).await;
         }
+    }
+}
+
+/// Counts a connection from the moment it is accepted: a drain that did not know of it would reset it.
+struct Open(Rc<Worker>);
+
+impl Open {
+    fn new(worker: &Rc<Worker>) -> Self {
+        worker.open.set(worker.open.get() + 1);
+        Self(Rc::clone(worker))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get() - 1);
     }
 }
 
@@ -168,9 +194,10 @@ async fn accept(worker: Rc<Worker>, role: Role, socket: StdListener) {
                 let Some(place) = worker.shared.gate.enter(peer.ip()) else {
                     continue;
                 };
+                let open = Open::new(&worker);
                 let worker = Rc::clone(&worker);
                 tokio::task::spawn_local(async move {
-                    let _place = place;
+                    let (_place, _open) = (place, open);
                     if let Err(error) = connection(worker, role, stream, peer).await {
                         tracing::debug!(?role, %peer, %error, "connection ended");
                     }
