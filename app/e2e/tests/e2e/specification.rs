@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::System;
 use crate::harness::accounts::claim;
@@ -40,7 +40,7 @@ async fn nothing_that_is_sent_breaks_a_promise_of_the_description() {
     let body = json!({"name": "description", "scopes": ["*"]});
     let token = owner.api.post("/api-tokens", body).await.expect(201).text("/token");
 
-    let mut document: Value = owner.api.get("/openapi.json").await.expect(200).body;
+    let mut document = owner.api.spec().await.document.clone();
     // A request with two credentials is refused, whatever else is in it.
     document["components"]["securitySchemes"]
         .as_object_mut()
@@ -72,6 +72,9 @@ async fn nothing_that_is_sent_breaks_a_promise_of_the_description() {
         "examples,coverage,fuzzing,stateful",
         "--checks",
         "all",
+        // Tried with fields that are wrong as well, and whoever looks at those first is right too.
+        "--exclude-checks",
+        "unsupported_method",
         "--continue-on-failure",
         "--no-color",
     ]);

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::calls::Body;
 use super::estate::{Estate, node};
 use super::operations;
+use crate::harness::accounts::unique;
 use crate::harness::shared::owner;
 use crate::harness::spec::Operation;
 use crate::harness::{Answer, Api};
@@ -21,17 +22,28 @@ async fn wrong_bodies_are_refused_by_field_and_change_nothing() {
     let platform = owner();
     let (node, plan) = (node(&platform).await, platform.plan(None).await);
     let tenant = platform.tenant_below("reseller", &plan).await;
-    let estate = Estate::of(tenant, "reseller", &node, &plan).await;
-    let api = &estate.owner.api;
-    let spec = api.spec().await;
+    let mut estate = Estate::of(tenant, "reseller", &node, &plan).await;
+    let brand = platform.tenant_below("reseller", &plan).await;
+    let realm =
+        json!({"name": "Brand", "tenant_id": brand.tenant, "hosts": [format!("panel.brand{}.example", unique())]});
+    estate.set("realm_id", platform.api.post("/realms", realm).await.expect(201).id());
+    let spec = platform.api.spec().await;
     let mut problems = Vec::new();
     let before = state(&estate).await;
-    for (operation, how) in operations(api).await {
+    for (operation, how) in operations(&estate.owner.api).await {
         let Body::Json(make) = how.body else { continue };
+        let api = match operation.id.starts_with("realms_") {
+            true => &platform.api,
+            false => &estate.owner.api,
+        };
         let path = operation.path_with(|name| estate.id(name));
         let schema = &operation.value["requestBody"]["content"]["application/json"]["schema"];
-        let schema = resolve(&spec.document, schema);
-        let sent = send_all(api, &spec.document, (&operation, &path), schema, &make(&estate)).await;
+        let mut schema = resolve(&spec.document, schema).clone();
+        if operation.id == "sessions_step_up" {
+            // Nobody here has a second factor, and a code that nobody asks for is not looked at.
+            schema["properties"].as_object_mut().unwrap().remove("totp");
+        }
+        let sent = send_all(api, &spec.document, (&operation, &path), &schema, &make(&estate)).await;
         let wrong = sent.iter();
         problems.extend(wrong.filter_map(|(what, at, answer)| judge(&operation, what, at.as_deref(), answer)));
     }
@@ -210,8 +222,8 @@ fn spoil(document: &Value, schema: &Value, good: &Value) -> Vec<Spoiled> {
         }
         if types.iter().any(|kind| kind == "string") {
             // A secret may be long, and a file name's control characters are refused like anybody's.
-            with(format!("{name} of 100,000 characters"), name, &|body| {
-                body.insert(name.clone(), json!("x".repeat(100_000)));
+            with(format!("{name} of 60,000 characters"), name, &|body| {
+                body.insert(name.clone(), json!("x".repeat(60_000)));
             });
             if name != "password" && name != "code" && name != "totp" {
                 with(format!("{name} with control characters"), name, &|body| {

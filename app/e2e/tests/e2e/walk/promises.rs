@@ -13,8 +13,10 @@ use crate::harness::{Account, Api, System, queue, totp, website};
 const EXCUSED: [&str; 0] = [];
 
 /// Those whose success needs more than a call; [`account`], [`cancel`] and the test itself make them.
-const BY_HAND: [&str; 18] = [
+const BY_HAND: [&str; 20] = [
     "assumptions_agree",
+    "email_change",
+    "email_confirm",
     "operations_cancel",
     "password_change",
     "realms_create",
@@ -35,8 +37,9 @@ const BY_HAND: [&str; 18] = [
 ];
 
 /// Those that the platform does: to its machines, and to a tenant below it.
-const OF_PLATFORM: [&str; 6] = [
+const OF_PLATFORM: [&str; 7] = [
     "assumptions_create",
+    "mail_test",
     "nodes_get",
     "nodes_list",
     "reconcilers_list",
@@ -60,6 +63,7 @@ async fn every_operation_is_seen_to_succeed_as_promised() {
     platform.api.put(&path, larger).await.expect(200);
     tree(&platform, &seller).await;
     account(&seller).await;
+    address(&system, &seller).await;
     consent(&platform, &seller).await;
     realms(&platform, &plan).await;
     cancel(&system, &seller).await;
@@ -188,6 +192,29 @@ async fn account(tenant: &Account) {
     let path = format!("/sessions/{}", its_own["id"].as_str().unwrap());
     api.delete(&path).await.expect(204);
     there.get("/me").await.expect(401);
+}
+
+/// Another address, which a mail to it proves.
+async fn address(system: &System, tenant: &Account) {
+    let person = tenant.member("viewer").await;
+    let email = format!("new.{}", person.email);
+    let body = json!({"email": email, "password": PASSWORD});
+    person.api.post("/me/email", body).await.expect(202);
+    let token = system.mailed(&email, "confirm-email").await;
+    let body = json!({"token": token});
+    person.api.post("/me/email/confirm", body).await.expect(204);
+    let me = person.api.get("/me").await.expect(200);
+    assert_eq!(me.text("/user/email"), email);
+
+    // A password that was forgotten, by the address that is new.
+    let nobody = person.api.with(Credential::None);
+    nobody
+        .post("/password-resets", json!({"email": email}))
+        .await
+        .expect(202);
+    let token = system.mailed(&email, "reset").await;
+    let body = json!({"token": token, "password": "marble orchard telegraph 9"});
+    nobody.post("/password-resets/accept", body).await.expect(201);
 }
 
 /// A deployment that is called off while it is under way.

@@ -5,6 +5,7 @@ use mpanel_authz::{OpCx, Resource, TenantKind, actions};
 use mpanel_events::Record;
 use mpanel_http::{Cx, Json, Problem, ProblemDocument, Result};
 use mpanel_jobs::{ASKED, Stuck};
+use mpanel_kernel::error::FieldError;
 use mpanel_kernel::ids::TenantId;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -114,13 +115,14 @@ pub struct RetriedDto {
 /// Tries stuck objects now, rather than when they are due: one of them or all that the list shows.
 #[utoipa::path(post, path = "/stuck-objects/retry", operation_id = "stuck_objects_retry", tag = "spine",
     request_body = RetryDto,
-    responses((status = 200, body = RetriedDto), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument)))]
+    responses((status = 200, body = RetriedDto), (status = 403, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
 pub async fn retry(state: State, Cx(cx): Cx, Json(which): Json<RetryDto>) -> Result<Json<RetriedDto>> {
     cx.authorize::<StuckObjects, _>(actions::Operate)?;
     let meant = |stuck: &StuckDto| which.subject.as_ref().is_none_or(|subject| *subject == stuck.subject);
     let stuck: Vec<StuckDto> = find(&state, &cx).await?.into_iter().filter(meant).collect();
     if stuck.is_empty() && which.subject.is_some() {
-        return Err(Problem::not_found());
+        let text = "nothing with this id or name is stuck here";
+        return Err(Problem::field(FieldError::new("/subject", "spine.not_stuck", text)));
     }
     let mut retried = Vec::new();
     for reconciler in &state.reconcilers {
