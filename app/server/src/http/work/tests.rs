@@ -327,7 +327,7 @@ async fn what_is_stuck_is_listed_and_tried_now_by_whoever_may() {
     let (status, _) = retry((world.one, Role::Owner), json!({"subject": "c"})).await;
     assert_eq!(
         (status, world.failing.tried.load(Ordering::SeqCst)),
-        (StatusCode::NOT_FOUND, 0)
+        (StatusCode::UNPROCESSABLE_ENTITY, 0)
     );
     let (status, answer) = retry((world.one, Role::Developer), json!({"subject": "a"})).await;
     assert_eq!((status, &answer["retried"]), (StatusCode::OK, &json!(1)));
