@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use mpanel_config::{Config, Sources};
+use mpanel_kernel::clock::{Clock as _, SystemClock};
 use serde_json::json;
 
 use crate::checks::{self, Check, Machine, State};
@@ -108,7 +109,7 @@ fn told(data: &Path, checks: &[Check]) -> String {
 pub fn support_bundle(args: &SupportBundle) -> anyhow::Result<()> {
     let patient = Patient::of(&args.installation)?;
     let checks = block_on(patient.examine())?;
-    let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
+    let now = SystemClock.now().strftime("%Y%m%d-%H%M%S").to_string();
     let file = args.to.clone();
     let file = file.unwrap_or_else(|| PathBuf::from(format!("mpanel-support-{now}.tar.gz")));
     let metrics = block_on(work::metrics(&patient.data))?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mpanel_config::{Config, MailTransport};
+use mpanel_kernel::clock::{Clock as _, SystemClock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -20,7 +21,7 @@ const OLD_BACKUP_DAYS: f64 = 7.0;
 
 pub async fn all(data: &Path, config: &Config) -> Vec<Check> {
     let mut checks = match metrics(data).await {
-        Some(text) => judge(&Figures::read(&text), jiff::Timestamp::now().as_second() as f64),
+        Some(text) => judge(&Figures::read(&text), SystemClock.now().as_second() as f64),
         // That it does not answer is said elsewhere.
         None => Vec::new(),
     };
