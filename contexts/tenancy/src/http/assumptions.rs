@@ -198,7 +198,7 @@ pub async fn settings(service: State, Cx(cx): Cx, Ids(tenant): Ids<TenantId>) ->
 
 /// Says whether those above ask before they act for the tenant; only the tenant itself does. Suspending needs nobody's
 /// leave, and who is suspended is not asked.
-#[utoipa::path(put, path = "/tenants/{tenant_id}/support-access", operation_id = "support_access_set", tag = "tenancy",
+#[utoipa::path(put, path = "/tenants/{tenant_id}/support-access", operation_id = "support_access_set", tag = "tenancy", extensions(("x-step-up" = json!(true))),
     params(("tenant_id" = String, Path)), request_body = SetSettingsDto,
     responses((status = 200, body = SettingsDto), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument),
         (status = 412, body = ProblemDocument), (status = 422, body = ProblemDocument)))]

@@ -26,7 +26,7 @@ pub struct EndDto {
 /// Its sites are no longer shown, and its members look and change nothing, from now on. Until `ends_at` it can be
 /// restored; then everything that it and those below it have is removed. Asked again, the time is set anew.
 #[utoipa::path(delete, path = "/tenants/{tenant_id}", operation_id = "tenants_end", tag = "tenancy", extensions(("x-step-up" = json!(true))),
-    params(("tenant_id" = String, Path)), request_body = EndDto, extensions(("x-step-up" = json!(true))),
+    params(("tenant_id" = String, Path)), request_body = EndDto,
     responses((status = 200, body = TenantDto), (status = 404, body = ProblemDocument),
         (status = 409, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
 pub async fn end(

@@ -69,7 +69,7 @@ pub struct Output {
 ///
 /// What was sealed of people stays sealed. An export that is cut short ends without the end of its transfer: go on with
 /// `after`, the id of the last line that came whole. That there was an export is written to the log before it begins.
-#[utoipa::path(get, path = "/audit/export", operation_id = "audit_export", tag = "spine",
+#[utoipa::path(get, path = "/audit/export", operation_id = "audit_export", tag = "spine", extensions(("x-rate-class" = json!("costly"))),
     params(Output, Filter),
     responses(
         (status = 200, description = "The lines", content(

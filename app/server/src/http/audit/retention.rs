@@ -78,7 +78,7 @@ pub async fn get(state: State<Arc<AuditState>>, Cx(cx): Cx) -> Result<Json<Reten
 /// Sets how long the tenant's audit log is kept, and whether a legal hold keeps everything.
 ///
 /// What is older is removed within a day, and the log says how much it was.
-#[utoipa::path(put, path = "/audit/retention", operation_id = "audit_retention_set", tag = "spine",
+#[utoipa::path(put, path = "/audit/retention", operation_id = "audit_retention_set", tag = "spine", extensions(("x-step-up" = json!(true))),
     request_body = SetRetentionDto,
     responses((status = 200, body = RetentionDto), (status = 403, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
 pub async fn set(
