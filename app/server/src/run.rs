@@ -137,7 +137,7 @@ fn app(
 ) -> anyhow::Result<Router> {
     let (spine, gate) = (state.spine.clone(), state.gate.clone());
     let mut public = OpenApiRouter::new();
-    let modules = contexts.modules(clock, config.tenants.grace_days);
+    let modules = contexts.modules(config, clock);
     let runtime = background(contexts, &modules, &spine, &state.tail, clock);
     let audit = AuditState {
         spine: spine.clone(),
@@ -174,15 +174,15 @@ fn app(
     let quota = Quota::per_second(rate.address_requests_per_second);
     let addresses = Arc::new(Policy::new("address", "from your address", quota, clock.clone()));
     // The last layer is the first to see a request: strangers learn nothing of what an operation takes.
-    let crowd = middleware::from_fn_with_state(Crowd::default(), mpanel_http::limit_crowd);
+    let crowd = |places| middleware::from_fn_with_state(places, mpanel_http::limit_crowd);
     Ok(routes
         .layer(parameters.clone())
-        .layer(crowd.clone())
+        .layer(crowd(Crowd::known()))
         .layer(middleware::from_fn_with_state(uploads, mpanel_http::limit_uploads))
         .layer(middleware::from_fn_with_state(rates, mpanel_http::limit_requests))
         .layer(middleware::from_fn_with_state(refusals, refusals::watch))
         .layer(middleware::from_fn_with_state(gate, mpanel_http::admit))
-        .merge(public.layer(parameters).layer(crowd))
+        .merge(public.layer(parameters).layer(crowd(Crowd::strangers())))
         .merge(system::routes(Arc::new(system)))
         .layer(middleware::from_fn_with_state(mpanel_http::LONGEST_ANSWER, mpanel_http::limit_time))
         .fallback_service(pages)

@@ -55,7 +55,7 @@ async fn admitted(gate: &dyn Gate, request: Request) -> Result<Request, Problem>
         })
         .await?;
     // Only now is anything of the body read: a stranger's is none of our business.
-    let (mut request, key) = idempotency::read(request).await?;
+    let (mut request, key) = idempotency::read(request, &cx).await?;
     let cx = match key {
         Some(key) => cx.with_idempotency(Some(key)),
         None => cx,

@@ -14,16 +14,36 @@ const JSON: &[u8] = b"application/json";
 /// The most bytes of a JSON body from somebody who was admitted.
 pub(crate) const MAX_JSON: usize = 1024 * 1024;
 /// The most bytes of one from a stranger: credentials are short.
-const MAX_STRANGERS_JSON: usize = 64 * 1024;
+const MAX_STRANGERS_JSON: usize = 16 * 1024;
 /// A whole body arrives within this time, however slowly each part of it comes.
 const LONGEST: Duration = Duration::from_secs(30);
-/// The most bytes of bodies that are on their way at once, of all callers together. Two thousand clients that send the
-/// largest body, and none of them its end, must not fill the memory.
-const MOST_AT_ONCE: usize = 64 * 1024 * 1024;
 const RETRY_AFTER: u32 = 2;
 
-/// Bytes of bodies on their way.
-static GATHERED: AtomicUsize = AtomicUsize::new(0);
+/// The most bytes of bodies that are on their way at once, of all callers together. Two thousand clients that send the
+/// largest body, and none of them its end, must not fill the memory. Strangers have a pool of their own, or they could
+/// keep those out who are known.
+static KNOWN: Pool = Pool::of(64 * 1024 * 1024);
+static STRANGERS: Pool = Pool::of(16 * 1024 * 1024);
+
+/// Bytes of bodies on their way, and how many there may be.
+pub(crate) struct Pool {
+    most: usize,
+    gathered: AtomicUsize,
+}
+
+impl Pool {
+    pub(crate) const fn of(most: usize) -> Self {
+        Self {
+            most,
+            gathered: AtomicUsize::new(0),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn gathered(&self) -> usize {
+        self.gathered.load(Ordering::Relaxed)
+    }
+}
 
 /// Whether the body is said to be JSON.
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
@@ -34,41 +54,39 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The most bytes of a JSON body from this sender.
-pub(crate) fn most(cx: Option<&OpCx>) -> usize {
-    match cx {
-        Some(_) => MAX_JSON,
-        None => MAX_STRANGERS_JSON,
-    }
+/// Reads a whole body of as many bytes as its sender may send: a stranger has no context.
+pub(crate) async fn read(body: Body, sender: Option<&OpCx>) -> Result<Bytes, Problem> {
+    let (most, pool) = match sender {
+        Some(_) => (MAX_JSON, &KNOWN),
+        None => (MAX_STRANGERS_JSON, &STRANGERS),
+    };
+    read_within(LONGEST, gather(body, most, pool)).await
 }
 
-/// Reads a whole body of at most `most` bytes.
-pub(crate) async fn read(body: Body, most: usize) -> Result<Bytes, Problem> {
-    read_within(LONGEST, body, most).await
-}
-
-pub(crate) async fn read_within(longest: Duration, body: Body, most: usize) -> Result<Bytes, Problem> {
-    match tokio::time::timeout(longest, gather(body, most, &GATHERED)).await {
-        Ok(read) => read,
-        Err(_) => Err(Problem::new(
+pub(crate) async fn read_within(
+    longest: Duration,
+    gathered: impl Future<Output = Result<Bytes, Problem>>,
+) -> Result<Bytes, Problem> {
+    tokio::time::timeout(longest, gathered).await.unwrap_or_else(|_| {
+        Err(Problem::new(
             Kind::Malformed,
             "request.slow_body",
             "the body did not arrive within 30 seconds",
-        )),
-    }
+        ))
+    })
 }
 
-/// What a body that is on its way has of `GATHERED`.
+/// What a body that is on its way has of a pool.
 struct Share<'a> {
-    of: &'a AtomicUsize,
+    of: &'a Pool,
     bytes: usize,
 }
 
 impl Share<'_> {
     fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
         self.bytes += bytes;
-        match self.of.fetch_add(bytes, Ordering::Relaxed) + bytes {
-            all if all <= MOST_AT_ONCE => Ok(()),
+        match self.of.gathered.fetch_add(bytes, Ordering::Relaxed) + bytes {
+            all if all <= self.of.most => Ok(()),
             _ => Err(Problem::new(
                 Kind::Unavailable,
                 "request.busy",
@@ -81,12 +99,12 @@ impl Share<'_> {
 
 impl Drop for Share<'_> {
     fn drop(&mut self) {
-        self.of.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.of.gathered.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
-pub(crate) async fn gather(mut body: Body, most: usize, all: &AtomicUsize) -> Result<Bytes, Problem> {
-    let mut share = Share { of: all, bytes: 0 };
+pub(crate) async fn gather(mut body: Body, most: usize, pool: &Pool) -> Result<Bytes, Problem> {
+    let mut share = Share { of: pool, bytes: 0 };
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {

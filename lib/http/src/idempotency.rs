@@ -4,11 +4,11 @@ use aws_lc_rs::digest;
 use axum::body::Body;
 use axum::extract::Request;
 use http::{HeaderMap, Method, header};
-use mpanel_authz::IdempotencyKey;
+use mpanel_authz::{IdempotencyKey, OpCx};
 use mpanel_kernel::error::FieldError;
 
 use crate::Problem;
-use crate::body::{MAX_JSON, is_json};
+use crate::body::is_json;
 use crate::caller::missing;
 
 const NAME: &str = "idempotency-key";
@@ -18,7 +18,7 @@ const NAME: &str = "idempotency-key";
 /// A JSON body is part of it, so it is read here and handed on. Any other is an upload, which is not held in memory:
 /// its type and name are part of it, and whoever receives the bytes adds their hash. Other methods are idempotent by
 /// themselves.
-pub async fn read(request: Request) -> Result<(Request, Option<IdempotencyKey>), Problem> {
+pub async fn read(request: Request, cx: &OpCx) -> Result<(Request, Option<IdempotencyKey>), Problem> {
     if request.method() != Method::POST {
         return Ok((request, None));
     }
@@ -38,7 +38,7 @@ pub async fn read(request: Request) -> Result<(Request, Option<IdempotencyKey>),
     }
     // A request without a body need not say of what type it is.
     if is_json(&parts.headers) || !parts.headers.contains_key(header::CONTENT_TYPE) {
-        let bytes = crate::body::read(body, MAX_JSON).await?;
+        let bytes = crate::body::read(body, Some(cx)).await?;
         hash.update(b"json\n");
         hash.update(&bytes);
         body = Body::from(bytes);

@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -13,7 +12,7 @@ use mpanel_kernel::clock::SystemClock;
 use mpanel_kernel::ids::TenantId;
 use tower::ServiceExt;
 
-use crate::body::{gather, read_within};
+use crate::body::{Pool, gather, read_within};
 use crate::{Json, limit_time};
 
 const MIB: usize = 1024 * 1024;
@@ -41,8 +40,8 @@ async fn strangers_send_less_than_those_who_are_known() {
     };
     let large = (StatusCode::PAYLOAD_TOO_LARGE, "request.too_large".to_owned());
     let taken = (StatusCode::OK, String::new());
-    assert_eq!(send(app.clone(), 60 * 1024).await, taken);
-    assert_eq!(send(app.clone(), 65 * 1024).await, large);
+    assert_eq!(send(app.clone(), 15 * 1024).await, taken);
+    assert_eq!(send(app.clone(), 17 * 1024).await, large);
     let cx = OpCx::system("test", TenantId::generate(), Arc::new(SystemClock));
     let known = app.layer(Extension(cx));
     assert_eq!(send(known.clone(), MIB - 1024).await, taken);
@@ -52,7 +51,7 @@ async fn strangers_send_less_than_those_who_are_known() {
 #[tokio::test]
 async fn bodies_that_never_end_fill_only_so_much_memory() {
     static PART: [u8; MIB] = [b'x'; MIB];
-    let all = AtomicUsize::new(0);
+    let all = Pool::of(64 * MIB);
     let mut waiting = Vec::new();
     for n in 0..2_000 {
         let mut gathered = Box::pin(gather(unending(&PART), MIB, &all));
@@ -70,7 +69,7 @@ async fn bodies_that_never_end_fill_only_so_much_memory() {
     }
     assert_eq!(waiting.len(), 64);
     drop(waiting);
-    assert_eq!(all.load(Ordering::Relaxed), 0, "what is given up is free again");
+    assert_eq!(all.gathered(), 0, "what is given up is free again");
 }
 
 #[tokio::test]
@@ -79,10 +78,10 @@ async fn a_body_that_drips_is_given_up() {
         tokio::time::sleep(Duration::from_millis(1)).await;
         Some((Ok::<_, std::io::Error>(Bytes::from_static(b" ")), ()))
     });
+    let all = Pool::of(MIB);
     let refused = read_within(
         Duration::from_millis(50),
-        Body::from_stream(Box::pin(drop_by_drop)),
-        MIB,
+        gather(Body::from_stream(Box::pin(drop_by_drop)), MIB, &all),
     )
     .await
     .unwrap_err();

@@ -5,11 +5,12 @@ use axum::routing::get;
 use axum::{Router, middleware};
 use futures_util::stream;
 use http::{Request, StatusCode, header};
+use mpanel_kernel::ids::RequestId;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use crate::crowd::Crowd;
-use crate::limit_crowd;
+use crate::{Caller, limit_crowd};
 
 /// Two places; who has one keeps it until `go` lets them.
 fn app() -> (Router, Arc<Semaphore>) {
@@ -21,7 +22,7 @@ fn app() -> (Router, Arc<Semaphore>) {
     };
     let app = Router::new()
         .route("/", get(work).post(async |_: Bytes| "taken"))
-        .layer(middleware::from_fn_with_state(Crowd::of(2), limit_crowd));
+        .layer(middleware::from_fn_with_state(Crowd::of(2, Some(8)), limit_crowd));
     (app, go)
 }
 
@@ -63,4 +64,32 @@ async fn those_who_send_slowly_and_uploads_keep_nobody_out() {
         assert!(futures_util::poll!(one).is_pending());
     }
     assert_eq!(app.oneshot(get_request()).await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn one_network_has_only_so_much_under_way() {
+    let (app, go) = app();
+    let from = |address: &str| {
+        let caller = Caller {
+            address: address.parse().ok(),
+            secure: true,
+            loopback: false,
+            user_agent: String::new(),
+            request_id: RequestId::generate(),
+        };
+        Request::get("/").extension(caller).body(Body::empty()).unwrap()
+    };
+    let mut asked: Vec<_> = (0..8)
+        .map(|n| Box::pin(app.clone().oneshot(from(&format!("2001:db8::{n}")))))
+        .collect();
+    for one in &mut asked {
+        assert!(futures_util::poll!(one).is_pending());
+    }
+    let refused = app.clone().oneshot(from("2001:db8::99")).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let mut other = Box::pin(app.clone().oneshot(from("2001:db8:1::1")));
+    assert!(futures_util::poll!(&mut other).is_pending(), "others wait for a place");
+    drop(asked);
+    go.add_permits(1);
+    assert_eq!(other.await.unwrap().status(), StatusCode::OK);
 }
