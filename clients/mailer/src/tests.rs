@@ -1,3 +1,4 @@
+mod faults;
 mod file;
 mod letter;
 mod message;

@@ -40,7 +40,13 @@ create table certificates.hosts (
     wanted boolean not null default true,
     certificate_id uuid,
     message text not null default 'waiting to be issued',
+    -- How often in a row it could not be seen to, since when, and when it is tried again.
+    failures integer not null default 0,
+    failing_since timestamptz,
+    due_at timestamptz,
     primary key (tenant_id, host),
-    foreign key (tenant_id, certificate_id) references certificates.certificates (tenant_id, id)
+    foreign key (tenant_id, certificate_id) references certificates.certificates (tenant_id, id),
+    check ((failures > 0) = (failing_since is not null) and (failures > 0) = (due_at is not null))
 );
+create index hosts_failing on certificates.hosts (failing_since) where failing_since is not null;
 select mpanel.protect('certificates.hosts');

@@ -50,7 +50,8 @@ impl PublicError for Error {
     fn public_text(&self) -> String {
         match self {
             Self::Spine(error) => error.public_text(),
-            Self::Issue(_) | Self::Key(_) => "the certificate cannot be handled at the moment".into(),
+            Self::Issue(_) => "no certificate can be made for these names at the moment".into(),
+            Self::Key(_) => "the key of its certificate cannot be opened at the moment".into(),
             other => other.to_string(),
         }
     }

@@ -4,13 +4,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::OpCx;
 use mpanel_certificates_contract::events;
 use mpanel_crypto::{Place, seal_to};
 use mpanel_events::{Change, Record, State};
 use mpanel_feed::topics::{EDGE_CERTIFICATE, EDGE_CERTIFICATE_HPKE_INFO, EdgeCertificate};
 use mpanel_fleet_contract::{EdgeKey, events as fleet_events};
-use mpanel_jobs::{BoxError, PassReport, Reconciler};
+use mpanel_jobs::{BoxError, PassReport, Reconciler, Stuck};
 use mpanel_kernel::error::{Kind, PublicError as _};
 use mpanel_kernel::ids::{CertificateId, TenantId};
 use mpanel_pg::Reason;
@@ -19,10 +20,15 @@ use serde_json::json;
 use crate::CertificateStore;
 use crate::error::Error;
 use crate::store::certificates::{self, Stored};
+use crate::store::failing;
 use crate::store::hosts::{self, Due};
 
+const NAME: &str = "certificates.issue";
 /// Objects looked at in one pass; the next follows at once while there are more.
 const BATCH: i64 = 200;
+/// Before what failed is tried again, then twice as long each time, up to an hour.
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(10);
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Sees to it that every wanted host has a certificate, sealed to the edges that there are.
 pub struct Issue {
@@ -35,7 +41,7 @@ impl Issue {
     }
 
     fn cx(&self, tenant: TenantId) -> OpCx {
-        OpCx::system("certificates.issue", tenant, self.certificates.clock.clone())
+        OpCx::system(NAME, tenant, self.certificates.clock.clone())
     }
 
     /// Issues, renews or withdraws for one host; returns whether it did.
@@ -70,19 +76,32 @@ impl Issue {
         Ok(true)
     }
 
-    /// Tells the host's owner what went wrong, so that the others of the pass have their turn.
+    /// Whether something was done. What cannot be done is put off and told to the host's owner, so that the others of the
+    /// pass have their turn.
     ///
     /// # Errors
-    /// The error itself when it would be everybody's.
-    async fn put_off(&self, due: &Due, error: Error) -> Result<Error, Error> {
-        if error.kind() == Kind::Unavailable {
-            return Err(error);
-        }
-        tracing::error!(tenant = %due.tenant, host = due.host, %error, "a certificate cannot be seen to");
-        let mut tx = self.certificates.spine.db().tenant(due.tenant).await?;
-        hosts::set_message(&mut tx, &due.host, &error.public_text()).await?;
+    /// When it would be everybody's.
+    async fn or_put_off(&self, tenant: TenantId, host: &str, done: Result<bool, Error>) -> Result<bool, Error> {
+        let error = match done {
+            Err(error) if error.kind() != Kind::Unavailable => error,
+            done => return done,
+        };
+        tracing::error!(%tenant, host, %error, "a certificate cannot be seen to");
+        let mut tx = self.certificates.spine.db().tenant(tenant).await?;
+        let now = self.certificates.clock.now();
+        let then = later(now, failing::failures(&mut tx, host).await?);
+        failing::failed(&mut tx, host, &error.public_text(), now, then).await?;
         tx.commit().await?;
-        Ok(error)
+        Ok(false)
+    }
+
+    /// When the next of those that were put off is due.
+    async fn again(&self) -> Result<Option<Duration>, Error> {
+        let mut tx = self.certificates.spine.db().platform(Reason::Reconcile(NAME)).await?;
+        let next = failing::next(&mut tx).await?;
+        tx.commit().await?;
+        let now = self.certificates.clock.now();
+        Ok(next.map(|next| Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO)))
     }
 
     async fn withdraw(&self, change: &mut Change, host: &Due) -> Result<(), Error> {
@@ -122,24 +141,32 @@ impl Issue {
         Ok(stored)
     }
 
-    /// Seals a published certificate to the keys that the edges have now.
-    async fn reseal(&self, tenant: TenantId, id: CertificateId, edges: &Edges) -> Result<(), Error> {
+    /// Seals a published certificate to the keys that the edges have now; returns whether it did.
+    async fn reseal(&self, tenant: TenantId, id: CertificateId, host: &str, edges: &Edges) -> Result<bool, Error> {
         let mut change = self.certificates.spine.begin(&self.cx(tenant)).await?;
         let Some(generation) = certificates::republish(change.tx(), id, &edges.fingerprint).await? else {
-            return Ok(());
+            return Ok(false);
         };
         let Some(stored) = certificates::get(change.tx(), id).await? else {
-            return Ok(());
+            return Ok(false);
         };
         let sealer = self.certificates.spine.vault().tenant(change.tx()).await?;
         let key = sealer.open(&key_place(id), &stored.sealed_key)?;
         change.publish(&edges.state(&stored, &key, generation)?).await?;
+        failing::passed(change.tx(), host).await?;
         let data = json!({"generation": generation});
         change
             .record(Record::new("certificates.certificate.resealed.v1", id, data))
             .await?;
-        Ok(change.commit().await?)
+        change.commit().await?;
+        Ok(true)
     }
+}
+
+/// When what has failed so often before is tried again.
+fn later(now: Timestamp, failures: i32) -> Timestamp {
+    let pause = FIRST_PAUSE.saturating_mul(1 << failures.clamp(0, 16));
+    now.saturating_add(pause.min(LONGEST_PAUSE)).unwrap_or(Timestamp::MAX)
 }
 
 fn key_place(id: CertificateId) -> Place {
@@ -188,7 +215,7 @@ impl Edges {
 #[async_trait]
 impl Reconciler for Issue {
     fn name(&self) -> &'static str {
-        "certificates.issue"
+        NAME
     }
 
     fn wakes_on(&self, event: &str) -> bool {
@@ -201,43 +228,47 @@ impl Reconciler for Issue {
 
     async fn pass(&self) -> Result<PassReport, BoxError> {
         let edges = Edges::new(self.certificates.nodes.edge_keys().await?);
-        let mut tx = self
-            .certificates
-            .spine
-            .db()
-            .platform(Reason::Reconcile("certificates.issue"))
-            .await?;
-        let due = hosts::due(&mut tx, self.certificates.clock.now(), BATCH).await?;
+        let mut tx = self.certificates.spine.db().platform(Reason::Reconcile(NAME)).await?;
+        let now = self.certificates.clock.now();
+        let due = hosts::due(&mut tx, now, BATCH).await?;
         let total = usize::try_from(hosts::count(&mut tx).await?).unwrap_or(usize::MAX);
-        let others = certificates::sealed_to_others(&mut tx, &edges.fingerprint, BATCH).await?;
+        let others = certificates::sealed_to_others(&mut tx, &edges.fingerprint, now, BATCH).await?;
         tx.commit().await?;
         let full = due.len() + others.len() >= BATCH as usize;
         let (wanted, unwanted): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| due.wanted);
         let mut report = PassReport::default();
-        let mut failed = None;
         for due in &wanted {
-            match self.see_to(due, &edges).await {
-                Ok(done) => report.changed += u64::from(done),
-                Err(error) => failed = Some(self.put_off(due, error).await?),
-            }
+            let done = self.see_to(due, &edges).await;
+            report.changed += u64::from(self.or_put_off(due.tenant, &due.host, done).await?);
         }
-        for (tenant, id) in others {
-            self.reseal(tenant, id, &edges).await?;
-            report.changed += 1;
+        for (tenant, id, host) in others {
+            let done = self.reseal(tenant, id, &host, &edges).await;
+            report.changed += u64::from(self.or_put_off(tenant, &host, done).await?);
         }
         // Each removal was asked for by name. A pass takes on no more than may go at once; the next one goes on.
         let share = unwanted.len().min((total / 20).max(10));
         let more = share < unwanted.len();
         for due in &unwanted[..share] {
-            match self.see_to(due, &edges).await {
-                Ok(done) => report.deleted += u64::from(done),
-                Err(error) => failed = Some(self.put_off(due, error).await?),
-            }
+            let done = self.see_to(due, &edges).await;
+            report.deleted += u64::from(self.or_put_off(due.tenant, &due.host, done).await?);
         }
-        if let Some(error) = failed {
-            return Err(error.into());
-        }
-        report.again = (full || more).then_some(Duration::ZERO);
+        report.again = if full || more {
+            Some(Duration::ZERO)
+        } else {
+            self.again().await?
+        };
         Ok(report)
+    }
+
+    async fn stuck(&self, of: Option<TenantId>, most: u32) -> Result<Vec<Stuck>, BoxError> {
+        let mut tx = self.certificates.spine.db().platform(Reason::Reconcile(NAME)).await?;
+        Ok(failing::stuck(&mut tx, of, most).await?)
+    }
+
+    async fn try_now(&self, tenant: TenantId, subject: &str) -> Result<bool, BoxError> {
+        let mut tx = self.certificates.spine.db().tenant(tenant).await?;
+        let stuck = failing::try_now(&mut tx, subject, self.certificates.clock.now()).await?;
+        tx.commit().await?;
+        Ok(stuck)
     }
 }

@@ -2,5 +2,6 @@
 
 pub mod authorities;
 pub mod certificates;
+pub mod failing;
 pub mod hosts;
 pub mod sealed;

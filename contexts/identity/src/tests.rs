@@ -8,6 +8,7 @@ mod credential;
 mod crowd;
 mod email;
 mod erasure;
+mod faults;
 mod homes;
 mod http;
 mod invitations;

@@ -158,26 +158,26 @@ impl OpCx {
     /// The platform acting by itself for `tenant`; allowed everything.
     #[must_use]
     pub fn system(name: &'static str, tenant: TenantId, clock: SharedClock) -> Self {
-        Self::platform(Actor::System(name), tenant, None, RequestId::generate(), clock)
+        Self::platform(Actor::System(name), tenant, (None, None), RequestId::generate(), clock)
     }
 
     /// A step of an operation acting for `tenant`; allowed everything, since it was allowed to whoever started it. That
-    /// request, and from where its tenant was assumed, stay on record.
+    /// request, from where its tenant was assumed and by which leave, stay on record.
     #[must_use]
     pub fn step(
         step: Step,
         tenant: TenantId,
-        assumed_from: Option<TenantId>,
+        assumed: (Option<TenantId>, Option<Assumption>),
         request_id: RequestId,
         clock: SharedClock,
     ) -> Self {
-        Self::platform(Actor::Step(step), tenant, assumed_from, request_id, clock)
+        Self::platform(Actor::Step(step), tenant, assumed, request_id, clock)
     }
 
     fn platform(
         actor: Actor,
         tenant: TenantId,
-        assumed_from: Option<TenantId>,
+        (assumed_from, assumption): (Option<TenantId>, Option<Assumption>),
         request_id: RequestId,
         clock: SharedClock,
     ) -> Self {
@@ -188,7 +188,7 @@ impl OpCx {
             role: Role::Owner.into(),
             scopes: None,
             assumed_from,
-            assumption: None,
+            assumption,
             request_id,
             address: None,
             idempotency: None,

@@ -36,6 +36,11 @@ pub trait OperationWorld: Send + Sync {
     fn clock(&self) -> SharedClock;
     /// The operation as the context registers it.
     fn operation(&self) -> Arc<dyn Operation>;
+    /// The step in which it says [`StepCx::no_way_back`](mpanel_jobs::StepCx::no_way_back), before its effect: what fails
+    /// after that must not be undone.
+    fn no_way_back(&self) -> Option<&'static str> {
+        None
+    }
     /// Starts one; nobody works on it when this returns.
     async fn start(&self) -> Started<Self::Of>;
     /// Whether all is as it must be, now that it has ended.
@@ -50,8 +55,9 @@ pub trait OperationWorld: Send + Sync {
 /// # Panics
 /// When it does not end as it should, or leaves something that it should not.
 pub async fn try_operation<W: OperationWorld>(make: impl AsyncFn() -> W) {
-    let kind = make().await.operation().kind();
-    let scenarios = scenario::all(kind);
+    let first = make().await;
+    let kind = first.operation().kind();
+    let scenarios = scenario::all(kind, first.no_way_back());
     let share = scenarios.len().div_ceil(LANES);
     let make = &make;
     let lanes = scenarios.chunks(share).map(|lane| async move {

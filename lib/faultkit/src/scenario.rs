@@ -1,7 +1,7 @@
 use mpanel_jobs::{Kind, OperationState};
 
 /// Around its effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Moment {
     Before,
     After,
@@ -72,32 +72,45 @@ fn fault(part: Part, step: &str, wrong: Wrong) -> Fault {
     }
 }
 
-/// Everything that can go wrong with an operation of this kind, one thing after the other.
-pub(crate) fn all(kind: &'static Kind) -> Vec<Scenario> {
+/// Everything that can go wrong with an operation of this kind, one thing after the other. `no_way_back` is the step whose
+/// effect cannot be undone.
+///
+/// # Panics
+/// When it has no such step.
+pub(crate) fn all(kind: &'static Kind, no_way_back: Option<&str>) -> Vec<Scenario> {
     use Moment::{After, Before};
+    let place = |key| kind.steps.iter().position(|step| step.key == key);
+    let point = no_way_back.map(|key| place(key).expect("the point of no return is one of its steps"));
+    let failed = |at: usize, moment| match point {
+        Some(point) if (at, moment) > (point, Before) => SUCCEEDED,
+        _ => FAILED,
+    };
     let mut all = vec![Scenario {
         faults: Vec::new(),
         ends: SUCCEEDED,
     }];
     let mut add = |faults: Vec<Fault>, ends| all.push(Scenario { faults, ends });
-    for step in kind.steps {
+    for (at, step) in kind.steps.iter().enumerate() {
         let one = |wrong| vec![fault(Part::Run, step.key, wrong)];
         add(one(Wrong::Twice), SUCCEEDED);
         for moment in [Before, After] {
             add(one(Wrong::Retry(moment)), SUCCEEDED);
             add(one(Wrong::Kill(moment)), SUCCEEDED);
-            add(one(Wrong::Fail(moment)), FAILED);
+            add(one(Wrong::Fail(moment)), failed(at, moment));
             add(one(Wrong::Cancel(moment)), CANCELLED);
         }
         for waits in [1, 4, 12] {
             add(one(Wrong::KillInside(waits)), SUCCEEDED);
         }
-        add(one(Wrong::Panic(After)), FAILED);
+        add(one(Wrong::Panic(After)), failed(at, After));
     }
-    let Some(last) = kind.steps.last() else { return all };
-    // The way back from the end: whatever was done is undone.
-    let turn = || fault(Part::Run, last.key, Wrong::Fail(After));
-    for step in kind.steps {
+    let Some(end) = kind.steps.len().checked_sub(1) else {
+        return all;
+    };
+    // The way back from the last place that has one: whatever was done is undone.
+    let (last, moment) = point.map_or((end, After), |point| (point, Before));
+    let turn = || fault(Part::Run, kind.steps[last].key, Wrong::Fail(moment));
+    for step in &kind.steps[..=last] {
         for wrong in [
             Wrong::Twice,
             Wrong::Retry(After),

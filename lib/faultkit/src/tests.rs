@@ -1,6 +1,7 @@
 //! A harness that finds nothing proves nothing: it is given work that is not idempotent, and says so.
 
 mod careless;
+mod irrevocable;
 
 use crate::interrupt::{interrupted, waits};
 

@@ -26,9 +26,13 @@ create table jobs.operations (
     cancel_requested boolean not null default false,
     -- What it has begun cannot be taken back: it takes no cancellation any more.
     irrevocable boolean not null default false,
-    -- Who started it, by which request, and from where the tenant was assumed, for the audit entries of its steps.
+    -- Since when a step fails that would be undone if it could be: it is tried again for ever, and somebody is to look.
+    stuck_since timestamptz,
+    -- Who started it, by which request, and from where the tenant was assumed and why, for the audit entries of its steps.
     actor text not null,
     assumed_from uuid,
+    assumption uuid,
+    assumption_reason text,
     request_id uuid not null,
     -- Of the process at work, and of this one taking: a worker whose lease was taken over is told by it.
     worker text,
@@ -50,6 +54,7 @@ create index operations_subject on jobs.operations (tenant_id, subject, id);
 -- Whatever a scheduler does, one subject has one operation at work.
 create unique index operations_one_at_a_time on jobs.operations (tenant_id, subject)
     where state in ('running', 'undoing');
+create index operations_stuck on jobs.operations (stuck_since) where stuck_since is not null;
 create index operations_finished on jobs.operations (finished_at) where finished_at is not null;
 select mpanel.protect('jobs.operations');
 create policy spine on jobs.operations to mpanel_spine using (true);

@@ -53,22 +53,35 @@ pub async fn delete(tx: &mut TenantTx, id: CertificateId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Certificates whose published copy is sealed to other keys than those that the edges have now.
+/// Certificates whose published copy is sealed to other keys than those that the edges have now, each with its host; not
+/// those that wait for another attempt.
 pub async fn sealed_to_others(
     tx: &mut PlatformTx,
     keys: &str,
+    now: Timestamp,
     most: i64,
-) -> Result<Vec<(TenantId, CertificateId)>, Error> {
+) -> Result<Vec<(TenantId, CertificateId, String)>, Error> {
     let rows = sqlx::query!(
-        "select tenant_id, id from certificates.certificates where published_to <> $1 order by tenant_id, id limit $2",
+        "select c.tenant_id, c.id, h.host
+         from certificates.certificates c
+         join certificates.hosts h on h.tenant_id = c.tenant_id and h.certificate_id = c.id
+         where c.published_to <> $1 and (h.due_at is null or h.due_at <= $2)
+         order by c.tenant_id, c.id limit $3",
         keys,
+        Ts(now) as _,
         most,
     )
     .fetch_all(tx.conn())
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| (TenantId::from_uuid(row.tenant_id), CertificateId::from_uuid(row.id)))
+        .map(|row| {
+            (
+                TenantId::from_uuid(row.tenant_id),
+                CertificateId::from_uuid(row.id),
+                row.host,
+            )
+        })
         .collect())
 }
 

@@ -16,7 +16,8 @@ pub struct Due {
 pub async fn want(tx: &mut TenantTx, host: &str, names: &[String]) -> Result<bool, Error> {
     let done = sqlx::query!(
         "insert into certificates.hosts as h (tenant_id, host, names) values ($1, $2, $3)
-         on conflict (tenant_id, host) do update set wanted = true, names = excluded.names
+         on conflict (tenant_id, host) do update
+         set wanted = true, names = excluded.names, failures = 0, failing_since = null, due_at = null
          where not h.wanted or h.names <> excluded.names",
         tx.tenant().uuid(),
         host,
@@ -29,7 +30,8 @@ pub async fn want(tx: &mut TenantTx, host: &str, names: &[String]) -> Result<boo
 
 pub async fn unwant(tx: &mut TenantTx, host: &str) -> Result<bool, Error> {
     let done = sqlx::query!(
-        "update certificates.hosts set wanted = false where tenant_id = $1 and host = $2 and wanted",
+        "update certificates.hosts set wanted = false, failures = 0, failing_since = null, due_at = null
+         where tenant_id = $1 and host = $2 and wanted",
         tx.tenant().uuid(),
         host,
     )
@@ -42,7 +44,8 @@ pub async fn unwant(tx: &mut TenantTx, host: &str) -> Result<bool, Error> {
 pub async fn unwant_all(tx: &mut TenantTx) -> Result<i64, Error> {
     let tenant = tx.tenant().uuid();
     sqlx::query!(
-        "update certificates.hosts set wanted = false where tenant_id = $1 and wanted",
+        "update certificates.hosts set wanted = false, failures = 0, failing_since = null, due_at = null
+         where tenant_id = $1 and wanted",
         tenant
     )
     .execute(tx.conn())
@@ -56,14 +59,16 @@ pub async fn unwant_all(tx: &mut TenantTx) -> Result<i64, Error> {
     .map_err(Error::from)
 }
 
-/// Hosts without a certificate, with one of other names or whose life is two thirds over, or no longer wanted.
+/// Hosts without a certificate, with one of other names or whose life is two thirds over, or no longer wanted; not those
+/// that wait for another attempt.
 pub async fn due(tx: &mut PlatformTx, now: Timestamp, most: i64) -> Result<Vec<Due>, Error> {
     let rows = sqlx::query!(
         r#"select h.tenant_id, h.host, h.names, h.wanted, h.certificate_id
            from certificates.hosts h
            left join certificates.certificates c on c.tenant_id = h.tenant_id and c.id = h.certificate_id
-           where not h.wanted or c.id is null or c.names <> h.names
-              or c.not_before + (c.not_after - c.not_before) * 2 / 3 < $1
+           where (h.due_at is null or h.due_at <= $1)
+             and (not h.wanted or c.id is null or c.names <> h.names
+                  or c.not_before + (c.not_after - c.not_before) * 2 / 3 < $1)
            order by h.wanted desc, h.tenant_id, h.host limit $2"#,
         Ts(now) as _,
         most,
@@ -109,23 +114,12 @@ pub async fn lock(tx: &mut TenantTx, host: &str) -> Result<Option<Due>, Error> {
 
 pub async fn set_certificate(tx: &mut TenantTx, host: &str, certificate: CertificateId) -> Result<(), Error> {
     sqlx::query!(
-        "update certificates.hosts set certificate_id = $3, message = '' where tenant_id = $1 and host = $2",
+        "update certificates.hosts
+         set certificate_id = $3, message = '', failures = 0, failing_since = null, due_at = null
+         where tenant_id = $1 and host = $2",
         tx.tenant().uuid(),
         host,
         certificate.uuid(),
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(())
-}
-
-/// Says what keeps the host from having its certificate.
-pub async fn set_message(tx: &mut TenantTx, host: &str, message: &str) -> Result<(), Error> {
-    sqlx::query!(
-        "update certificates.hosts set message = $3 where tenant_id = $1 and host = $2",
-        tx.tenant().uuid(),
-        host,
-        message,
     )
     .execute(tx.conn())
     .await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use mpanel_crypto::MasterKey;
 use mpanel_events::{Spine, Vault};
-use mpanel_pg::{Reason, Tx as _};
+use mpanel_pg::Reason;
 
 use crate::authority::Authority;
 use crate::error::Error;
@@ -41,15 +41,6 @@ async fn it_is_made_once_and_opened_ever_after() {
 #[tokio::test]
 async fn two_first_starts_at_once_make_one() {
     let world = World::new().await;
-    let mut tx = world.spine.db().platform(Reason::Administer("test")).await.unwrap();
-    // The platform's role may not remove authorities: it is done as the owner of the table.
-    assert!(
-        sqlx::query("delete from certificates.authorities")
-            .execute(tx.conn())
-            .await
-            .is_err()
-    );
-    drop(tx);
     sqlx::query("delete from certificates.authorities")
         .execute(world.spine.db().pool())
         .await

@@ -241,8 +241,7 @@ async fn one_that_cannot_be_issued_is_told_and_holds_up_nobody() {
         .unwrap();
     tx.commit().await.unwrap();
     world.want("b.example.com").await;
-    let error = world.pass().await.unwrap_err();
-    assert!(error.to_string().contains("could not be made"), "{error}");
+    assert_eq!(world.pass().await.unwrap().changed, 1);
     assert!(matches!(
         world.status("b.example.com").await,
         Some(HostCertificate::Valid { .. })

@@ -9,10 +9,10 @@ use super::support::{HOST, OWNER, PASSWORD, World, activate, code, presence, sig
 use crate::domain::{NewRealm, Presence};
 use crate::homes::Homes;
 
-const BRAND: &str = "panel.brand.example";
+pub(super) const BRAND: &str = "panel.brand.example";
 
 /// As tenancy does: the tenant stands below another one.
-async fn hang(world: &World, tenant: TenantId, below: TenantId) {
+pub(super) async fn hang(world: &World, tenant: TenantId, below: TenantId) {
     let mut tx = world.db.platform(Reason::Administer("test")).await.unwrap();
     for statement in [
         "delete from tenancy.subtree where descendant = $1 and tenant_id not in ($1, $2)

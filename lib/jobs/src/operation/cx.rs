@@ -72,6 +72,7 @@ impl StepCx {
             starter: Starter {
                 actor: format!("system:{}", kind.name),
                 assumed_from: None,
+                assumption: None,
                 request: RequestId::generate(),
             },
             subject: subject.to_string(),
@@ -150,7 +151,7 @@ impl StepCx {
         OpCx::step(
             step,
             self.tenant,
-            starter.assumed_from,
+            (starter.assumed_from, starter.assumption.clone()),
             starter.request,
             self.clock.clone(),
         )
@@ -180,7 +181,8 @@ impl StepCx {
     }
 
     /// Says that what follows cannot be taken back, which a step does before the first thing it removes for good: from
-    /// here on the operation refuses to be cancelled. Idempotent.
+    /// here on the operation refuses to be cancelled, and nothing undoes it. Whatever fails is tried again, later and
+    /// later, and shows as stuck once it would have been given up. Idempotent.
     ///
     /// # Errors
     /// Whoever cancelled was faster, and the step is to end with this error; or the database is away.

@@ -20,6 +20,8 @@ use crate::{Error, Failure, Operation, Outcome, StepError, metrics};
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The same for what needs somebody to look at it.
+const LONGEST_STUCK: Duration = Duration::from_secs(600);
 /// The name of the end among crash points and metrics.
 const FINISHED: &str = "finished";
 
@@ -98,12 +100,15 @@ impl Drive {
     async fn forward(&mut self, steps: &mut [StepRow], cx: &mut StepCx) -> Result<Way, Error> {
         let kind = self.operation.kind().name;
         for step in steps.iter_mut().filter(|step| step.state != StepState::Done) {
+            // Or it would have been put down as waiting.
+            let died = step.state == StepState::Running;
             if !self.taken.begin_step(&self.worker, step, self.clock.now()).await? {
                 return Ok(Way::Back);
             }
             step.attempts += 1;
             cx.step.clone_from(&step.key);
-            let result = if step.attempts > self.operation.max_attempts() {
+            let too_often = step.attempts > self.operation.max_attempts();
+            let result = if too_often && (died || !self.taken.irrevocable) {
                 // The last attempt ended without an answer: it took the process with it.
                 Err(StepError::failed(
                     "jobs.step.interrupted",
@@ -132,6 +137,15 @@ impl Drive {
                     let pause = pause(after, step.attempts, LONGEST_PAUSE);
                     self.taken
                         .park(&self.worker, Some(step), &message, pause, self.clock.now())
+                        .await?;
+                    return Ok(Way::Later);
+                }
+                Err(error) if self.taken.is_stuck(&self.worker, self.clock.now()).await? => {
+                    // There is only the way on.
+                    tracing::error!(operation = %self.taken.id, step = step.key, attempt = step.attempts, %error, "step fails that cannot be undone any more");
+                    let pause = pause(retry_after(&error), step.attempts, LONGEST_STUCK);
+                    self.taken
+                        .park(&self.worker, Some(step), &error.to_string(), pause, self.clock.now())
                         .await?;
                     return Ok(Way::Later);
                 }

@@ -2,8 +2,8 @@
 //! renews it: a worker that was taken for dead changes nothing any more.
 
 use jiff::Timestamp;
-use mpanel_authz::Actor;
-use mpanel_kernel::ids::{OperationId, RequestId, TenantId};
+use mpanel_authz::{Actor, Assumption};
+use mpanel_kernel::ids::{AssumptionId, OperationId, RequestId, TenantId};
 use mpanel_pg::{SpineTx, Ts, Tx};
 use serde_json::Value;
 use uuid::Uuid;
@@ -21,6 +21,7 @@ pub(crate) const ACTOR: Actor = Actor::System("jobs");
 pub(crate) struct Starter {
     pub(crate) actor: String,
     pub(crate) assumed_from: Option<TenantId>,
+    pub(crate) assumption: Option<Assumption>,
     pub(crate) request: RequestId,
 }
 
@@ -37,6 +38,8 @@ pub(crate) struct Taken {
     pub(crate) starter: Starter,
     pub(crate) failure: Option<Failure>,
     pub(crate) cancel_requested: bool,
+    /// When it was taken; a step may have said so since.
+    pub(crate) irrevocable: bool,
     pub(crate) finish_attempts: u32,
 }
 
@@ -99,10 +102,18 @@ pub(crate) async fn take(
         starter: Starter {
             actor,
             assumed_from: row.assumed_from.map(TenantId::from_uuid),
+            assumption: row
+                .assumption
+                .zip(row.assumption_reason)
+                .map(|(id, reason)| Assumption {
+                    id: AssumptionId::from_uuid(id),
+                    reason: reason.into(),
+                }),
             request: RequestId::from_uuid(request),
         },
         failure: row.error.map(serde_json::from_value).transpose()?,
         cancel_requested: row.cancel_requested.unwrap_or_default(),
+        irrevocable: row.irrevocable.unwrap_or_default(),
         finish_attempts: row.finish_attempts.unwrap_or_default().unsigned_abs(),
     }))
 }
@@ -268,7 +279,36 @@ impl Taken {
         .execute(tx.conn())
         .await?;
         self.set_progress(&mut tx, None).await?;
+        // What was stuck was taken up again since, and was irrevocable then.
+        if self.irrevocable {
+            sqlx::query!(
+                "update jobs.operations set stuck_since = null
+                 where tenant_id = $1 and id = $2 and stuck_since is not null",
+                self.tenant.uuid(),
+                self.id.uuid(),
+            )
+            .execute(tx.conn())
+            .await?;
+        }
         Ok(tx.commit().await?)
+    }
+
+    /// Notes that a step fails after what cannot be taken back. `false`: nothing like it was begun, and the operation can
+    /// be undone.
+    pub(crate) async fn is_stuck(&self, worker: &Worker, now: Timestamp) -> Result<bool, Error> {
+        let mut tx = worker.db().spine().await?;
+        self.hold(&mut tx, worker).await?;
+        let done = sqlx::query!(
+            "update jobs.operations set stuck_since = coalesce(stuck_since, $3)
+             where tenant_id = $1 and id = $2 and irrevocable",
+            self.tenant.uuid(),
+            self.id.uuid(),
+            Ts(now) as _,
+        )
+        .execute(tx.conn())
+        .await?;
+        tx.commit().await?;
+        Ok(done.rows_affected() > 0)
     }
 
     pub(crate) async fn step_failed(

@@ -3,12 +3,14 @@ mod drive;
 mod lease;
 pub(crate) mod runner;
 pub(crate) mod status;
+mod stuck;
 mod unwind;
 
 pub use cx::StepCx;
 pub use status::{
     OperationFilter, OperationState, OperationStatus, Progress, StepState, StepStatus, get, list, request_cancel, start,
 };
+pub use stuck::{stuck_operations, try_operation_now};
 
 use std::time::Duration;
 
@@ -46,7 +48,8 @@ pub trait Operation: Send + Sync + 'static {
     /// open while it waits for anything but the database.
     ///
     /// # Errors
-    /// [`StepError::Retry`] for another attempt later, [`StepError::Failed`] to undo the operation.
+    /// [`StepError::Retry`] for another attempt later, [`StepError::Failed`] to undo the operation; after
+    /// [`StepCx::no_way_back`] both mean another attempt later.
     async fn run(&self, step: &str, cx: &StepCx) -> Result<Value, StepError>;
 
     /// Takes back whatever the step may have done: all, some or nothing of it, since the step that
@@ -66,7 +69,7 @@ pub trait Operation: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Attempts of a step before it counts as failed.
+    /// Attempts of a step before it counts as failed, or as stuck when it cannot be undone.
     fn max_attempts(&self) -> u32 {
         10
     }

@@ -143,8 +143,9 @@ pub async fn start(
     let subject = subject.to_string();
     let now = cx.clock().now();
     sqlx::query!(
-        "insert into jobs.operations (tenant_id, id, kind, subject, input, actor, assumed_from, request_id, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "insert into jobs.operations
+             (tenant_id, id, kind, subject, input, actor, assumed_from, assumption, assumption_reason, request_id, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         tenant.uuid(),
         id.uuid(),
         kind.name,
@@ -152,6 +153,8 @@ pub async fn start(
         serde_json::to_value(input)?,
         cx.actor().reference(),
         cx.assumed_from().map(TenantId::uuid),
+        cx.assumption().map(|assumption| assumption.id.uuid()),
+        cx.assumption().map(|assumption| &*assumption.reason),
         cx.request_id().uuid(),
         Ts(now) as _,
     )

@@ -36,11 +36,12 @@ with recursive waiting as (
     from candidate c
     where o.tenant_id = c.tenant_id and o.id = c.id and o.finished_at is null and o.due_at <= now()
       and (o.lease_until is null or o.lease_until <= now())
-    returning o.kind, o.subject, o.state, o.input, o.actor, o.assumed_from, o.request_id, o.error,
-              o.cancel_requested, o.finish_attempts
+    returning o.kind, o.subject, o.state, o.input, o.actor, o.assumed_from, o.assumption, o.assumption_reason,
+              o.request_id, o.error, o.cancel_requested, o.irrevocable, o.finish_attempts
 )
 select c.tenant_id as "tenant_id!", c.id as "id!", t.kind as "kind?", t.subject as "subject?",
        t.state as "state?", t.input as "input?", t.actor as "actor?", t.assumed_from as "assumed_from?",
+       t.assumption as "assumption?", t.assumption_reason as "assumption_reason?",
        t.request_id as "request_id?", t.error as "error?", t.cancel_requested as "cancel_requested?",
-       t.finish_attempts as "finish_attempts?"
+       t.irrevocable as "irrevocable?", t.finish_attempts as "finish_attempts?"
 from candidate c left join taken t on true

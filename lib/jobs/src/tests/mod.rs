@@ -11,6 +11,7 @@ mod queue;
 mod reconcilers;
 mod retention;
 mod starter;
+mod stuck;
 mod support;
 mod tenants;
 mod undo;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use mpanel_authz::{Actor, OpCx, OpCxParts, Role, TenantKind};
+use mpanel_authz::{Actor, Assumption, OpCx, OpCxParts, Role, TenantKind};
 use mpanel_events::{AuditFilter, Record, list_audit};
-use mpanel_kernel::ids::{ApiTokenId, RequestId, TenantId, UserId};
+use mpanel_kernel::ids::{ApiTokenId, AssumptionId, RequestId, TenantId, UserId};
 use mpanel_kernel::paging::PageRequest;
 use serde_json::{Value, json};
 
@@ -33,6 +33,10 @@ async fn what_a_step_does_is_on_record_as_done_for_whoever_started_the_operation
     let _server = server(fixture.operating([script]));
     let above = TenantId::generate();
     let token = ApiTokenId::generate();
+    let assumption = Assumption {
+        id: AssumptionId::generate(),
+        reason: "the shop is down".into(),
+    };
     let cx = OpCx::new(OpCxParts {
         actor: Actor::Token {
             token,
@@ -43,7 +47,7 @@ async fn what_a_step_does_is_on_record_as_done_for_whoever_started_the_operation
         role: Role::Owner.into(),
         scopes: None,
         assumed_from: Some(above),
-        assumption: None,
+        assumption: Some(assumption.clone()),
         request_id: RequestId::generate(),
         address: None,
         idempotency: None,
@@ -63,6 +67,8 @@ async fn what_a_step_does_is_on_record_as_done_for_whoever_started_the_operation
         .map(|entry| {
             assert_eq!((&entry.actor, entry.assumed_from), (&token.to_string(), Some(above)));
             assert_eq!(entry.request_id, cx.request_id());
+            let by = entry.assumption.as_ref().unwrap();
+            assert_eq!((by.id, by.reason.as_str()), (assumption.id, "the shop is down"));
             let via = entry.via.as_ref().unwrap();
             assert_eq!((via.operation, via.kind.as_str()), (id, "test.single"));
             (entry.subject.as_str(), via.step.as_str())

@@ -43,6 +43,10 @@ impl OperationWorld for Deploying {
         registered(&self.0, &DEPLOY)
     }
 
+    fn no_way_back(&self) -> Option<&'static str> {
+        Some("tidy")
+    }
+
     async fn start(&self) -> Started<Deployed> {
         let world = &self.0;
         let (site, releases) = site_with(world, &["one"]).await;

@@ -45,6 +45,10 @@ impl OperationWorld for DeletingRelease {
         registered(&self.0, &DELETE_RELEASE)
     }
 
+    fn no_way_back(&self) -> Option<&'static str> {
+        Some("delete")
+    }
+
     async fn start(&self) -> Started<Release> {
         let world = &self.0;
         let (site, releases) = site_with(world, &["one", "two"]).await;
@@ -151,6 +155,10 @@ impl OperationWorld for DeletingSite {
 
     fn operation(&self) -> Arc<dyn Operation> {
         registered(&self.0, &DELETE_SITE)
+    }
+
+    fn no_way_back(&self) -> Option<&'static str> {
+        Some("names")
     }
 
     async fn start(&self) -> Started<Gone> {

@@ -1,0 +1,4 @@
+//! Everything that can go wrong with what identity does in the background.
+
+mod answers;
+mod reconcilers;
