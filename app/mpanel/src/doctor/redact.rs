@@ -1,10 +1,11 @@
-//! Takes out of a text what is nobody's business: secrets, and what tells who somebody is.
+//! Takes out of a text what is nobody's business: secrets, and what tells who somebody is. It rather takes out too much.
 //!
 //! The same thing is replaced by the same mark throughout one bundle, so that one can still follow it: `<email-1>`, `<address-2>`.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+const HIDDEN: &str = "<hidden>";
 /// What begins a secret of ours; the rest of the word belongs to it.
 const SECRETS: [&str; 9] = [
     "mpk_",
@@ -13,13 +14,14 @@ const SECRETS: [&str; 9] = [
     "session_",
     "reset_",
     "invite_",
-    "confirm_",
-    "backup_key_",
+    "email_",
+    "age-secret-key-",
     "mkey_",
 ];
 /// Fields whose value is never shown, whatever it looks like.
-const HIDDEN: [&str; 8] = [
+const NAMES: [&str; 10] = [
     "password",
+    "passwd",
     "secret",
     "token",
     "cookie",
@@ -27,8 +29,11 @@ const HIDDEN: [&str; 8] = [
     "api_key",
     "private_key",
     "passphrase",
+    "pgpassword",
 ];
-/// A word of so many letters and digits without an end is a key or a hash; ids are shorter and have a prefix.
+/// Fields whose value goes on to the end of the line.
+const WHOLE_LINES: [&str; 2] = ["authorization", "cookie"];
+/// A word of so many letters and digits is a key or a hash; ids are shorter.
 const LONG: usize = 40;
 
 /// Remembers what was replaced by what.
@@ -41,29 +46,38 @@ pub struct Redaction {
 impl Redaction {
     pub fn text(&mut self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
-        let mut hidden = false;
-        for (word, gap) in words(text) {
-            let lower = word.to_ascii_lowercase();
-            if hidden && !word.is_empty() {
-                out += "<hidden>";
-            } else {
-                out += &self.word(word);
+        let mut in_pem = false;
+        for line in text.split_inclusive('\n') {
+            // A key in PEM: what is between its lines, and its lines.
+            let begins = line.contains("-----BEGIN ");
+            let ends = line.contains("-----END ");
+            if in_pem || begins {
+                in_pem = !ends;
+                if begins || ends {
+                    out += "<key>\n";
+                }
+                continue;
             }
-            out += gap;
-            // `password=x`, `"password": "x"`, `password: x`; the gap between them has a sign.
-            let names = HIDDEN.iter().any(|name| lower.ends_with(name));
-            let assigns = gap.contains([':', '=']);
-            hidden = (names && assigns) || (hidden && word.is_empty()) || (hidden && lower == "bearer");
+            let line = runs(&credentials(&values(line)));
+            for (word, gap) in words(&line) {
+                out += &self.word(word);
+                out += gap;
+            }
         }
         out
     }
 
     fn word(&mut self, word: &str) -> String {
+        // What is left of `user@host` when the user was hidden.
+        if let Some(host) = word.strip_prefix('@') {
+            return format!("@{}", self.word(host));
+        }
         let bare = word.trim_end_matches(['.', '-']);
         let end = &word[bare.len()..];
+        let lower = word.to_ascii_lowercase();
         if SECRETS
             .iter()
-            .any(|secret| word.contains(secret) && word.len() > secret.len() + 8)
+            .any(|secret| lower.contains(secret) && word.len() > secret.len() + 8)
         {
             return "<secret>".to_owned();
         }
@@ -85,11 +99,8 @@ impl Redaction {
             let colon = if port.is_empty() { "" } else { ":" };
             return format!("{}{colon}{port}{end}", self.mark("address", address));
         }
-        let is_key = bare.len() >= LONG
-            && bare
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'_' | b'-'))
-            && bare.bytes().any(|byte| byte.is_ascii_digit());
+        let of_key = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let is_key = bare.len() >= LONG && bare.bytes().all(of_key) && bare.bytes().any(|byte| byte.is_ascii_digit());
         match is_key {
             true => "<key>".to_owned() + end,
             false => word.to_owned(),
@@ -106,6 +117,99 @@ impl Redaction {
         self.seen.insert(what.to_owned(), mark.clone());
         mark
     }
+}
+
+/// Hides what stands behind `password=`, `"password": `, `Authorization: ` and their like: up to the closing quote, to the
+/// next blank, or to the end of the line.
+fn values(line: &str) -> String {
+    let lower = line.to_ascii_lowercase();
+    let mut out = String::with_capacity(line.len());
+    let mut done = 0;
+    while let Some((name, end)) = next_name(&lower, done) {
+        let sign = line[end..]
+            .find(|c: char| !matches!(c, '"' | '\'' | ' '))
+            .map(|at| end + at)
+            .filter(|at| line[*at..].starts_with([':', '=']));
+        let Some(sign) = sign else {
+            out += &line[done..end];
+            done = end;
+            continue;
+        };
+        let rest = &line[sign + 1..];
+        let blanks = rest.len() - rest.trim_start_matches([' ', ':', '=']).len();
+        let value = &rest[blanks..];
+        let from = sign + 1 + blanks;
+        let length = match value.chars().next() {
+            Some(quote @ ('"' | '\'')) => quoted(value, quote),
+            _ if WHOLE_LINES.contains(&name) => value.trim_end_matches('\n').len(),
+            _ => value.find([' ', ',', ';', '&', '\n', '\t', '}']).unwrap_or(value.len()),
+        };
+        out += &line[done..from];
+        if length > 0 {
+            out += HIDDEN;
+        }
+        done = from + length;
+    }
+    out += &line[done..];
+    out
+}
+
+/// The next of [`NAMES`] from a place on, and where it ends.
+fn next_name(lower: &str, from: usize) -> Option<(&'static str, usize)> {
+    let found = NAMES
+        .iter()
+        .filter_map(|name| Some((lower[from..].find(name)? + from + name.len(), *name)));
+    found.min().map(|(end, name)| (name, end))
+}
+
+/// The length of a text in quotes, with them; up to its end when they are not closed.
+fn quoted(value: &str, quote: char) -> usize {
+    let mut escaped = false;
+    for (at, c) in value.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            c if c == quote => return at + 1,
+            _ => {}
+        }
+    }
+    value.trim_end_matches('\n').len()
+}
+
+/// `scheme://user:secret@host` without user and secret. The secret may hold anything, so the last `@` counts.
+fn credentials(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.find("://") {
+        let (head, tail) = rest.split_at(at + 3);
+        out += head;
+        let end = tail.find([' ', '"', '\'', '\n', '\t', '>', ')']).unwrap_or(tail.len());
+        rest = tail;
+        if let Some(last) = tail[..end].rfind('@') {
+            out += HIDDEN;
+            rest = &tail[last..];
+        }
+    }
+    out + rest
+}
+
+/// Long runs of base64 are hidden. Paths have no capitals and digits beside small letters all at once.
+fn runs(line: &str) -> String {
+    let of_run = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while !rest.is_empty() {
+        let length = rest.find(|c| !of_run(c)).unwrap_or(rest.len());
+        let (run, tail) = rest.split_at(length);
+        let has = |is: fn(&u8) -> bool| run.as_bytes().iter().any(is);
+        let is_key =
+            length >= LONG && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
+        out += if is_key { "<key>" } else { run };
+        let next = tail.find(of_run).unwrap_or(tail.len());
+        out += &tail[..next];
+        rest = &tail[next..];
+    }
+    out
 }
 
 /// Words, each with what stands between it and the next.

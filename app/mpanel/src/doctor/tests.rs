@@ -133,7 +133,8 @@ fn secrets_and_people_are_taken_out_and_what_helps_is_left() {
     let mut redaction = Redaction::default();
     let text = "login olga@provider.example from 203.0.113.7:4711 to [2001:db8::7]:443, token mpk_55zvb26gnkg4afabtaeow6miw\n\
         {\"email\":\"olga@provider.example\",\"password\": \"hunter2 hunter3\",\"path\":\"/api/v1/sites\"}\n\
-        authorization: Bearer abc.def  address=127.0.0.1:7080 key 3q2+7w3q27w3q27w3q27w3q27w3q27w3q27w3q27w3q27w== \
+        authorization: Bearer abc.def\n\
+        address=127.0.0.1:7080 key 3q2+7w3q27w3q27w3q27w3q27w3q27w3q27w3q27w3q27w== \
         http://127.0.0.1:1/claim#claim_fuzr6yelq6gtk5fpo2wkts4nxcowsy4jb7vikfnmq67a74v5vqbqkb7cba \
         op_01m83s8hp1epwbw3vn8n6qxbq6 www.bakery.example\n";
     let clean = redaction.text(text);
@@ -163,6 +164,38 @@ fn secrets_and_people_are_taken_out_and_what_helps_is_left() {
         2,
         "the same is marked the same: {clean}"
     );
+}
+
+#[test]
+fn secrets_of_every_form_are_taken_out() {
+    let secret = "p@ss!w0rd/x";
+    let forms = [
+        format!("database_url = postgres://panel:{secret}@db:5432/x  # file"),
+        format!("postgres://panel:{secret}@10.0.0.7/x"),
+        format!("password={secret} next"),
+        format!("password=\"{secret} and {secret}\" next"),
+        format!("{{\"password\":\"{secret}\\\"{secret}\",\"next\":1}}"),
+        format!("smtp.password: {secret}, next"),
+        format!("Authorization: Basic {secret} {secret}"),
+        format!("cookie: a={secret}; b={secret}"),
+        format!("PGPASSWORD='{secret}'"),
+        format!("-----BEGIN PRIVATE KEY-----\n{secret}\n-----END PRIVATE KEY-----\nnext"),
+        "key MC4CAQAwBQYDK2VwBCIEIGr8/abc+defGHIJ/klmnopqrstuvwxyz0123456789==".to_owned(),
+    ];
+    for form in forms {
+        let clean = Redaction::default().text(&form);
+        for gone in ["ss!w0rd", "MC4C", "klmnop", "10.0.0.7"] {
+            assert!(!clean.contains(gone), "{form}\nbecomes\n{clean}");
+        }
+        assert_eq!(
+            clean.contains("next"),
+            form.contains("next"),
+            "{form}\nbecomes\n{clean}"
+        );
+    }
+    let path =
+        "/var/lib/mpanel/sites/site_01m83s8hhgechvs0zv4a5c0y7h/releases/rel_01m83s8hhgechvs0zv4a5c0y7h/index.html\n";
+    assert_eq!(Redaction::default().text(path), path);
 }
 
 #[test]

@@ -73,7 +73,7 @@ impl Figures {
 
 /// `now` in seconds since 1970.
 pub fn judge(figures: &Figures, now: f64) -> Vec<Check> {
-    let mut checks = vec![dead_jobs(figures), followers(figures)];
+    let mut checks = vec![dead_jobs(figures), dead_events(figures), followers(figures)];
     checks.extend(backup(figures, now));
     checks
 }
@@ -87,6 +87,25 @@ fn dead_jobs(figures: &Figures) -> Check {
             title,
             format!("{dead} jobs were given up"),
             "`mpanel jobs dead list` says why; then `mpanel jobs dead retry` or `discard`",
+        ),
+    }
+}
+
+/// Since the server started: they are counted, and nothing takes them away but building anew what follows them.
+fn dead_events(figures: &Figures) -> Check {
+    let (id, title) = ("events.dead", "events");
+    let dead: Vec<String> = figures
+        .of("mpanel_consumer_dead_events_total")
+        .filter(|(_, dead)| *dead > 0.0)
+        .map(|(labels, dead)| format!("{dead} by {}", process(labels)))
+        .collect();
+    match dead.is_empty() {
+        true => Check::ok(id, title, "all were taken on"),
+        false => Check::warning(
+            id,
+            title,
+            format!("not taken on, and tried no more: {}", dead.join(", ")),
+            "the log says `event is dead`, and why; please report it",
         ),
     }
 }
@@ -123,7 +142,7 @@ fn followers(figures: &Figures) -> Check {
     }
 }
 
-/// `{process="node/edge"}` → `node/edge`.
+/// The first label's value: `{process="node/edge"}` → `node/edge`.
 fn process(labels: &str) -> String {
     labels.split('"').nth(1).unwrap_or(labels).to_owned()
 }
@@ -157,3 +176,6 @@ fn mail(config: &Config) -> Check {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;
