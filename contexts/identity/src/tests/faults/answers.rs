@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::super::mailbox::links;
 use super::super::support::{World, presence};
-use crate::service::{ANSWER, AnswerResets};
+use crate::service::AnswerResets;
 use crate::store::resets;
 
 const ADA: &str = "ada@example.com";
@@ -49,7 +49,7 @@ impl JobWorld for Answering {
             .unwrap();
         let mut tx = world.db.platform(Reason::Administer("test")).await.unwrap();
         let payload = sqlx::query_scalar("delete from jobs.jobs where kind = $1 returning payload")
-            .bind(ANSWER)
+            .bind(self.job().kind())
             .fetch_one(tx.conn())
             .await
             .unwrap();
