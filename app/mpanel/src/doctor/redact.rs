@@ -202,8 +202,8 @@ fn runs(line: &str) -> String {
         let length = rest.find(|c| !of_run(c)).unwrap_or(rest.len());
         let (run, tail) = rest.split_at(length);
         let has = |is: fn(&u8) -> bool| run.as_bytes().iter().any(is);
-        let is_key =
-            length >= LONG && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
+        let is_mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
+        let is_key = length >= LONG && (is_mixed || run.contains(['+', '=']));
         out += if is_key { "<key>" } else { run };
         let next = tail.find(of_run).unwrap_or(tail.len());
         out += &tail[..next];
