@@ -9,7 +9,7 @@ const STALE: Record<string, readonly string[]> = {
   sites: ['/api/v1/sites', '/api/v1/operations', '/api/v1/audit'],
   dns: ['/api/v1/zones', '/api/v1/audit'],
   certificates: ['/api/v1/certificates', '/api/v1/sites', '/api/v1/audit'],
-  jobs: ['/api/v1/operations', '/api/v1/sites', '/api/v1/dead-jobs', '/api/v1/reconcilers'],
+  jobs: ['/api/v1/operations', '/api/v1/sites', '/api/v1/dead-jobs', '/api/v1/stuck-objects', '/api/v1/reconcilers'],
   spine: ['/api/v1/operations', '/api/v1/stuck-objects'],
 };
 
