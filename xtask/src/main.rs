@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use std::process::ExitCode;
 
 mod fuzz;
+mod migrations;
 mod new_context;
 mod openapi;
 mod package;
@@ -20,6 +21,9 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   tidy [--list] [CHECK…]           check the repository's invariants
+  migrations                       can the release before (deploy/baseline) work on this tree's database
+  migrations --compatible REVISION can that revision
+  migrations --record [REVISION]   record a release, or what is committed, as what comes before
   new-context NAME                 scaffold contexts/NAME
   openapi [--check]                write (or compare) web/openapi.json
   package --programs DIR           the Debian package of built programs (--version, --out, --quick)
@@ -55,6 +59,7 @@ fn run(args: &[String]) -> Result<()> {
             Ok(())
         }
         "fuzz" => fuzz::run(&workspace::find_root()?, rest),
+        "migrations" => migrations::run(&workspace::find_root()?, rest),
         "new-context" => new_context::run(&workspace::find_root()?, rest),
         "openapi" => openapi::run(&workspace::find_root()?, rest),
         "package" => package::run(&workspace::find_root()?, rest),

@@ -190,6 +190,11 @@ pub(crate) static KEYS: &[Key] = &[
         "Days for which attempts to sign in are kept and shown to their account.",
     ),
     key(
+        "upgrade.gate_seconds",
+        Kind::Number,
+        "Seconds within which a new version must serve, read and write; otherwise the version before it is started again.",
+    ),
+    key(
         "tenants.grace_days",
         Kind::Number,
         "Days in which a tenant that is to end can be restored. Resellers give no fewer.",

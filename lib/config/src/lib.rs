@@ -44,6 +44,7 @@ pub struct Config {
     pub rate: Rate,
     pub sign_in: SignIn,
     pub tenants: Tenants,
+    pub upgrade: Upgrade,
     #[serde(default)]
     pub identity: Identity,
     pub mail: Mail,
@@ -117,6 +118,13 @@ pub struct Rate {
 pub struct SignIn {
     pub step_up_minutes: u32,
     pub history_days: u32,
+}
+
+/// How a new version has to prove itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upgrade {
+    pub gate_seconds: u32,
 }
 
 /// What becomes of tenants.

@@ -95,6 +95,7 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
         ("rate.uploads_per_credential", config.rate.uploads_per_credential.into()),
         ("sign_in.step_up_minutes", config.sign_in.step_up_minutes.into()),
         ("sign_in.history_days", config.sign_in.history_days.into()),
+        ("upgrade.gate_seconds", config.upgrade.gate_seconds.into()),
     ] {
         if value == 0 {
             complain(key, "must be at least 1".to_owned());

@@ -1,4 +1,5 @@
 use mpanel_kernel::error::{Kind, PublicError};
+use sqlx::migrate::MigrateError;
 
 /// A database operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -6,21 +7,47 @@ pub enum Error {
     #[error("database: {0}")]
     Sql(#[from] sqlx::Error),
     #[error("migrations of {schema}: {source}")]
-    Migrate {
-        schema: &'static str,
-        source: sqlx::migrate::MigrateError,
-    },
+    Migrate { schema: &'static str, source: MigrateError },
+    #[error(
+        "migration {number:04} of {schema} is not the one that this database was made with: it was edited since. Install the \
+         version of mPanel that the database was made by, or restore a backup; a database for trying things out is made anew"
+    )]
+    Edited { schema: &'static str, number: i64 },
+    #[error(
+        "mPanel {said_by} has changed the database ({schema}) so that this version, which is older, cannot work on it: install \
+         mPanel {said_by} or a newer one, or restore a backup from before that upgrade with `mpanel restore`"
+    )]
+    TooNew { schema: String, said_by: String },
 }
 
 impl Error {
+    /// Whether somebody else's lock was in the way of a migration: 55P03 not available, 40P01 deadlock.
+    pub(crate) fn is_contention(&self) -> bool {
+        let error = match self {
+            Self::Sql(error) => error,
+            Self::Migrate {
+                source: MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _),
+                ..
+            } => error,
+            _ => return false,
+        };
+        let code = error.as_database_error().and_then(|error| error.code());
+        code.is_some_and(|code| code == "55P03" || code == "40P01")
+    }
+
     /// Whether the database is away, overloaded or read-only, so that a retry later may work.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Sql(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => true,
-            // Class 08 connection, 53 insufficient resources, 57P01..03 shutdown, 25006 read-only.
+            // Class 08 connection, 53 insufficient resources, 57P01..03 shutdown, 25006 read-only, 55P03 a lock that was not
+            // to be had in time.
             Self::Sql(sqlx::Error::Database(e)) => e.code().is_some_and(|code| {
-                code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") || code == "25006"
+                code.starts_with("08")
+                    || code.starts_with("53")
+                    || code.starts_with("57P")
+                    || code == "25006"
+                    || code == "55P03"
             }),
             _ => false,
         }

@@ -16,7 +16,7 @@ mod tx;
 pub use db::{Db, bootstrap};
 pub use error::{Error, constraint};
 pub use health::{Health, health};
-pub use migrate::{FOUNDATION, Migrations, migrate};
+pub use migrate::{FOUNDATION, Migrations, Promise, migrate, migrate_promising};
 pub use sqlx::PgConnection;
 pub use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 pub use ts::Ts;

@@ -4,6 +4,7 @@ use super::migrations::{Migrated, migrated_crates};
 use super::server::program;
 use crate::{process, workspace};
 use anyhow::{Context as _, Result, bail};
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -105,6 +106,43 @@ fn run_file(url: &Url, file: &Path) -> Result<()> {
     command.arg("--single-transaction").arg("--file").arg(file);
     process::output(&mut command).with_context(|| format!("{} is wrong", file.display()))?;
     Ok(())
+}
+
+/// Which of these queries cannot be prepared, with what PostgreSQL says.
+///
+/// # Errors
+/// When the server does not answer.
+pub fn unprepared(url: &Url, queries: &[String]) -> Result<Vec<(usize, String)>> {
+    let prepare = |index: usize| format!("prepare q{index} as {};\n", queries[index]);
+    let mut script: String = (0..queries.len()).map(prepare).collect();
+    script += "select name from pg_prepared_statements;\n";
+    let mut all = psql(url)?;
+    all.args(["--set=ON_ERROR_STOP=0", "--tuples-only", "--no-align"]);
+    let (prepared, _) = feed(&mut all, &script)?;
+    let prepared: BTreeSet<&str> = prepared.lines().collect();
+    let missing = (0..queries.len()).filter(|index| !prepared.contains(format!("q{index}").as_str()));
+    missing
+        .map(|index| Ok((index, feed(&mut psql(url)?, &prepare(index))?.1.trim().to_owned())))
+        .collect()
+}
+
+/// What psql says to a script, on both outputs.
+fn feed(command: &mut Command, script: &str) -> Result<(String, String)> {
+    command.arg("--file=-").stdin(Stdio::piped());
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot run psql")?;
+    let mut stdin = child.stdin.take().context("psql has no standard input")?;
+    let script = script.to_owned();
+    // It answers while it reads.
+    let writer = std::thread::spawn(move || stdin.write_all(script.as_bytes()));
+    let output = child.wait_with_output()?;
+    // One that stopped at an error has said so.
+    let _stopped = writer.join();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ok((text(output.stdout), text(output.stderr)))
 }
 
 fn psql(url: &Url) -> Result<Command> {

@@ -4,12 +4,12 @@
 use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
 
-mod database;
+pub mod database;
 mod migrations;
 mod prepare;
-mod server;
+pub mod server;
 
-pub use migrations::schema_of;
+pub use migrations::{migrated_crates, schema_of};
 
 #[derive(Debug, Default)]
 struct Options {

@@ -10,7 +10,7 @@ use std::path::Path;
 mod allow;
 mod checks;
 mod rust;
-mod sql;
+pub mod sql;
 mod tree;
 
 use allow::Allowed;
