@@ -168,7 +168,7 @@ impl Contexts {
     }
 
     /// What each gives to the server.
-    pub fn modules(&self, clock: &SharedClock, grace_days: u32) -> Vec<Module> {
+    pub fn modules(&self, config: &Config, clock: &SharedClock) -> Vec<Module> {
         let ports = mpanel_tenancy::Ports {
             accounts: Arc::new(self.identity.clone()),
             // What is served first, and the names and certificates that it needs after it; people last.
@@ -180,7 +180,7 @@ impl Contexts {
             ],
         };
         vec![
-            mpanel_tenancy::module(self.tenancy.clone(), clock.clone(), ports, grace_days),
+            mpanel_tenancy::module(self.tenancy.clone(), clock.clone(), ports, config.tenants.grace_days),
             mpanel_identity::module(self.identity.clone()),
             mpanel_fleet::module(self.fleet.clone()),
             mpanel_certificates::module(self.certificates.clone()),

@@ -61,7 +61,7 @@ async fn every_operation_is_tried_with_everything_that_can_go_wrong_at_every_ste
     let contexts = Contexts::open(&config, true, &spine, &clock, (&board, &tail))
         .await
         .unwrap();
-    let modules = contexts.modules(&clock, config.tenants.grace_days);
+    let modules = contexts.modules(&config, &clock);
     let runtime = background(&contexts, &modules, &spine, &tail, &clock);
 
     let tried = tried();
