@@ -37,3 +37,6 @@ impl Reconciler for AuditRetention {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

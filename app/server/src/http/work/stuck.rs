@@ -1,4 +1,5 @@
-//! Objects that a reconciler cannot bring to what is wanted, and tries again with, later and later.
+//! Objects that a reconciler cannot bring to what is wanted, and operations that can neither go on nor back: both are tried
+//! again, later and later.
 
 use jiff::Timestamp;
 use mpanel_authz::{OpCx, Resource, TenantKind, actions};
@@ -6,7 +7,7 @@ use mpanel_events::Record;
 use mpanel_http::{Cx, Json, Problem, ProblemDocument, Result};
 use mpanel_jobs::{ASKED, Stuck};
 use mpanel_kernel::error::FieldError;
-use mpanel_kernel::ids::TenantId;
+use mpanel_kernel::ids::{OperationId, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -23,11 +24,11 @@ impl Resource for StuckObjects {
 const MOST: u32 = 100;
 const RETRIED: &str = "spine.stuck_object.retried.v1";
 
-/// An object that cannot be brought to what is wanted.
+/// An object that cannot be brought to what is wanted, or an operation that cannot be brought to its end.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = spine::StuckObject)]
 pub struct StuckDto {
-    /// Which reconciler fails with it.
+    /// Which reconciler fails with it; of an operation, its kind.
     #[schema(example = "sites.edge")]
     reconciler: String,
     #[schema(value_type = String)]
@@ -35,7 +36,7 @@ pub struct StuckDto {
     /// The object, by id or name.
     #[schema(example = "site_01h2xcejqtf2nbrexx3vqjhp41")]
     subject: String,
-    /// What people call it.
+    /// What people call it; of an operation, what the step does that fails.
     name: String,
     /// Why it failed at last.
     problem: String,
@@ -70,6 +71,10 @@ async fn find(work: &Work, cx: &OpCx) -> Result<Vec<StuckDto>> {
         let stuck = reconciler.stuck(of, MOST).await.map_err(unavailable)?;
         all.extend(stuck.into_iter().map(|stuck| StuckDto::new(reconciler.name(), stuck)));
     }
+    let mut tx = work.all("spine.stuck_objects").await?;
+    let operations = mpanel_jobs::stuck_operations(&mut tx, of, MOST).await?;
+    tx.commit().await.map_err(mpanel_events::Error::from)?;
+    all.extend(operations.into_iter().map(|(kind, stuck)| StuckDto::new(&kind, stuck)));
     all.sort_by_key(|stuck| stuck.since);
     Ok(all)
 }
@@ -137,6 +142,16 @@ pub async fn retry(state: State, Cx(cx): Cx, Json(which): Json<RetryDto>) -> Res
         }
         if woken {
             wake(&state, &cx, reconciler.name()).await?;
+        }
+    }
+    for object in &stuck {
+        if let Ok(operation) = object.subject.parse::<OperationId>() {
+            let tx = state.spine.db().tenant(object.tenant_id).await;
+            let mut tx = tx.map_err(mpanel_events::Error::from)?;
+            if mpanel_jobs::try_operation_now(&mut tx, operation).await? {
+                retried.push(object);
+            }
+            tx.commit().await.map_err(mpanel_events::Error::from)?;
         }
     }
     let mut change = state.spine.begin(&cx).await?;

@@ -1,5 +1,7 @@
 //! Whose dead jobs and stuck objects one sees, and what one may do about them.
 
+mod operations;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
