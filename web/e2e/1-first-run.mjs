@@ -41,6 +41,9 @@ await journey('first-run', async ({ page, shot }) => {
 
   await page.getByRole('link', { name: 'Overview' }).click();
   await page.getByRole('link', { name: 'Add a site' }).click();
+  // A customer's account opens to those who say why.
+  await page.getByLabel('Reason').fill('Setting up the first site');
+  await page.getByRole('button', { name: 'Act for it' }).click();
   await page.getByText('You are acting for').waitFor();
   await page.getByLabel('Name', { exact: true }).fill('Bakery');
   await page.getByLabel('Domain (optional)').fill(DOMAIN);

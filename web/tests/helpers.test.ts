@@ -103,9 +103,11 @@ describe('small helpers', () => {
   it('the checklist leads a provider to his customer and a customer to the site', () => {
     const paths = tenantPaths('tnt_p');
     const theirs = tenantPaths('tnt_c');
-    const provider = checklist({ kind: 'platform', plans: 1, customers: 1, sites: [], sitePaths: theirs }, paths);
-    expect(provider.map(({ done }) => done)).toEqual([true, true, false, false, false]);
+    const provider = checklist({ kind: 'platform', plans: 1, customers: 1, sites: [], theirs: { sites: 0, bytes: 0 }, sitePaths: theirs }, paths);
+    expect(provider.map(({ done }) => done)).toEqual([true, true, false, false]);
     expect(provider.find(({ done }) => !done)?.to).toBe('/t/tnt_c/sites/new');
+    const served = { sites: 3, bytes: 10 };
+    expect(checklist({ kind: 'platform', plans: 1, customers: 1, sites: [], theirs: served, sitePaths: theirs }, paths).every(({ done }) => done)).toBe(true);
     const site = { id: 'site_1', active_release_id: 'rel_1', status: { ready: true } };
     expect(checklist({ kind: 'customer', plans: 0, customers: 0, sites: [site], sitePaths: theirs }, theirs).every(({ done }) => done)).toBe(true);
   });

@@ -40,7 +40,8 @@ export function OverviewPage() {
   const customers = (tenants.data?.items ?? []).filter((one) => one.id !== id);
   // A provider's first site is a customer's: the checklist looks, and leads, there.
   const customer = customers.find(({ kind }) => kind === 'customer')?.id;
-  const theirs = useQuery({ ...getQuery(customer, '/api/v1/sites', { query: { limit: 200 } }), enabled: customer !== undefined });
+  const usage = useQuery({ ...getQuery(id, '/api/v1/tenants/{tenant_id}/usage', { path: { tenant_id: id } }), enabled: customer !== undefined });
+  const used = (key: string) => usage.data?.items.find((one) => one.key === key)?.used ?? 0;
 
   if (!sites.data || (sells && (!plans.data || !tenants.data))) {
     const failed = [sites, plans, tenants].find(({ error }) => error);
@@ -48,8 +49,8 @@ export function OverviewPage() {
   }
   const facts = { kind: tenant.kind, plans: plans.data?.items.length ?? 0, customers: customers.length };
   const own = { ...facts, sites: sites.data.items, sitePaths: paths };
-  const steps = checklist(customer && sites.data.items.length === 0 ? { ...facts, sites: theirs.data?.items ?? [], sitePaths: tenantPaths(customer) } : own, paths);
-  const open = steps.some((step) => !step.done) && !(customer && theirs.isPending);
+  const steps = checklist(customer && sites.data.items.length === 0 ? { ...facts, sites: [], theirs: { sites: used('sites'), bytes: used('disk_bytes') }, sitePaths: tenantPaths(customer) } : own, paths);
+  const open = steps.some((step) => !step.done) && !(customer && usage.isPending);
   const live = sites.data.items.filter((site) => site.active_release_id && site.status.ready).length;
 
   return (
