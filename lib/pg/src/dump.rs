@@ -8,12 +8,13 @@ mod target;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout};
+use std::process::{ChildStdin, ChildStdout};
 
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{Connection, FromRow, PgConnection};
 
 use crate::{Error, Tx};
+use programs::Program;
 
 pub use target::Target;
 
@@ -162,7 +163,7 @@ impl Snapshot {
     /// When `pg_dump` is missing or too old.
     pub fn dump(&self, target: &Target) -> Result<Dump, DumpError> {
         let bin = programs::newest(self.major)?;
-        let mut child = programs::start(
+        let mut program = programs::start(
             &bin,
             "pg_dump",
             &[
@@ -177,15 +178,15 @@ impl Snapshot {
             ],
             target,
         )?;
-        let output = child.stdout.take();
-        Ok(Dump { child, output })
+        let output = program.stdout();
+        Ok(Dump { program, output })
     }
 }
 
 /// A dump as it comes.
 #[derive(Debug)]
 pub struct Dump {
-    child: Child,
+    program: Program,
     output: Option<ChildStdout>,
 }
 
@@ -202,21 +203,17 @@ impl Dump {
     /// With the program's own words.
     pub fn finish(mut self) -> Result<(), DumpError> {
         self.output = None;
-        programs::finish(&mut self.child, "pg_dump")
-    }
-}
-
-impl Drop for Dump {
-    fn drop(&mut self) {
-        let _ended = self.child.kill();
-        let _reaped = self.child.wait();
+        self.program.finish()
     }
 }
 
 /// A dump that goes in, in one transaction.
+///
+/// It may hold statements of whoever made it, which run with the rights of the role of the [`Target`]: that is never a superuser
+/// on a private server, so that they reach the database and not the machine (`copy … from program`).
 #[derive(Debug)]
 pub struct Load {
-    child: Child,
+    program: Program,
     input: Option<ChildStdin>,
 }
 
@@ -225,7 +222,7 @@ impl Load {
     /// When `pg_restore` is missing or older than the PostgreSQL that the dump is of.
     pub fn start(target: &Target, made_by: u32) -> Result<Self, DumpError> {
         let bin = programs::newest(made_by)?;
-        let mut child = programs::start(
+        let mut program = programs::start(
             &bin,
             "pg_restore",
             &[
@@ -238,8 +235,8 @@ impl Load {
             ],
             target,
         )?;
-        let input = child.stdin.take();
-        Ok(Self { child, input })
+        let input = program.stdin();
+        Ok(Self { program, input })
     }
 
     /// Waits until everything is in.
@@ -248,7 +245,7 @@ impl Load {
     /// With the program's own words; nothing is in the database then.
     pub fn finish(mut self) -> Result<(), DumpError> {
         self.input = None;
-        programs::finish(&mut self.child, "pg_restore")
+        self.program.finish()
     }
 }
 
@@ -259,13 +256,6 @@ impl Write for Load {
 
     fn flush(&mut self) -> io::Result<()> {
         self.input.as_mut().map_or(Ok(()), Write::flush)
-    }
-}
-
-impl Drop for Load {
-    fn drop(&mut self) {
-        let _ended = self.child.kill();
-        let _reaped = self.child.wait();
     }
 }
 

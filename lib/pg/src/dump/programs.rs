@@ -1,9 +1,13 @@
-use std::io::Read as _;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread::JoinHandle;
 
 use super::{DumpError, Target};
 use crate::server;
+
+/// Of what a program complains about: what is more is no news.
+const COMPLAINTS: u64 = 64 << 10;
 
 /// The folder of the newest installed programs, which read every older server.
 pub(super) fn newest(needed: u32) -> Result<PathBuf, DumpError> {
@@ -20,15 +24,23 @@ pub(super) fn newest(needed: u32) -> Result<PathBuf, DumpError> {
     Ok(newest.bin)
 }
 
+/// One of PostgreSQL's programs at work; it ends with this.
+#[derive(Debug)]
+pub(super) struct Program {
+    name: &'static str,
+    child: Child,
+    /// What it says meanwhile, to a thread of its own: a program whose complaints nobody takes stands still.
+    complaints: Option<JoinHandle<io::Result<String>>>,
+}
+
 /// Starts it with all streams piped; where the database is goes by environment, which only its own user and root can read.
-pub(super) fn start(
-    bin: &Path,
-    program: &'static str,
-    arguments: &[&str],
-    target: &Target,
-) -> Result<Child, DumpError> {
-    let path = bin.join(program);
-    Command::new(&path)
+pub(super) fn start(bin: &Path, name: &'static str, arguments: &[&str], target: &Target) -> Result<Program, DumpError> {
+    let path = bin.join(name);
+    let failed = |source| DumpError::Io {
+        what: format!("starting {}", path.display()),
+        source,
+    };
+    let mut child = Command::new(&path)
         .args(arguments)
         .env_clear()
         .env("LC_ALL", "C")
@@ -38,33 +50,63 @@ pub(super) fn start(
         .stderr(Stdio::piped())
         .current_dir("/")
         .spawn()
-        .map_err(|source| DumpError::Io {
-            what: format!("starting {}", path.display()),
-            source,
-        })
+        .map_err(failed)?;
+    let stderr = child.stderr.take();
+    let mut program = Program {
+        name,
+        child,
+        complaints: None,
+    };
+    if let Some(stderr) = stderr {
+        let listening = std::thread::Builder::new().name(name.to_owned());
+        program.complaints = Some(listening.spawn(move || listen(stderr)).map_err(failed)?);
+    }
+    Ok(program)
 }
 
-/// Waits for its end and judges it.
-pub(super) fn finish(child: &mut Child, program: &'static str) -> Result<(), DumpError> {
-    let io = |what: &str| {
-        let what = format!("{what} {program}");
-        move |source| DumpError::Io { what, source }
-    };
-    let mut text = String::new();
-    if let Some(stderr) = child.stderr.take() {
-        // Its complaints are few; what is more is no news.
-        stderr
-            .take(64 << 10)
-            .read_to_string(&mut text)
-            .map_err(io("listening to"))?;
+/// Takes everything, and keeps the beginning.
+fn listen(mut stderr: impl Read) -> io::Result<String> {
+    let mut kept = Vec::new();
+    stderr.by_ref().take(COMPLAINTS).read_to_end(&mut kept)?;
+    io::copy(&mut stderr, &mut io::sink())?;
+    Ok(String::from_utf8_lossy(&kept).into_owned())
+}
+
+impl Program {
+    pub(super) fn stdin(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
     }
-    let status = child.wait().map_err(io("waiting for"))?;
-    if status.success() {
-        return Ok(());
+
+    pub(super) fn stdout(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
     }
-    Err(DumpError::Failed {
-        program,
-        status: status.to_string(),
-        text: text.trim().to_owned(),
-    })
+
+    /// Waits for its end and judges it.
+    pub(super) fn finish(mut self) -> Result<(), DumpError> {
+        let io = |what: &str| {
+            let what = format!("{what} {}", self.name);
+            move |source| DumpError::Io { what, source }
+        };
+        let text = match self.complaints.take().map(JoinHandle::join) {
+            Some(Ok(text)) => text.map_err(io("listening to"))?,
+            // It panics at nothing; what it would have heard is not known.
+            Some(Err(_)) | None => String::new(),
+        };
+        let status = self.child.wait().map_err(io("waiting for"))?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(DumpError::Failed {
+            program: self.name,
+            status: status.to_string(),
+            text: text.trim().to_owned(),
+        })
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
 }

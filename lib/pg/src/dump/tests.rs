@@ -1,9 +1,10 @@
 use std::io::{Read as _, Write as _};
+use std::path::Path;
 
 use mpanel_testkit::postgres::{TestDatabase, TestPostgres};
 use sqlx::{Connection, PgConnection};
 
-use super::{DumpError, Load, Snapshot, Target, adopt, is_empty};
+use super::{DumpError, Load, Snapshot, Target, adopt, is_empty, programs};
 use crate::{FOUNDATION, Migrations, migrate};
 
 /// A tenant's table, a table of nobody, and a function that runs as the platform.
@@ -130,6 +131,71 @@ async fn a_dump_that_breaks_off_leaves_nothing_and_says_why() {
         ),
         "{error}"
     );
+    assert!(is_empty(&empty.panel).await.unwrap());
+}
+
+#[test]
+fn a_program_that_complains_a_lot_comes_to_its_end_all_the_same() {
+    let target = Target::remote("postgres://u@h/d").unwrap();
+    // More than a pipe and what is kept of it hold together.
+    let missing = format!("/nowhere/{}", "x".repeat(180));
+    let names = vec![missing.as_str(); 2000];
+    let error = programs::start(Path::new("/bin"), "cat", &names, &target)
+        .unwrap()
+        .finish()
+        .unwrap_err();
+    match error {
+        DumpError::Failed { program, text, .. } => {
+            assert_eq!(program, "cat");
+            assert!(text.starts_with("/bin/cat: /nowhere/xxx"), "{}", &text[..80]);
+            assert!(text.len() <= 64 << 10);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What somebody forged who wants more than the database.
+#[tokio::test]
+async fn what_runs_while_a_dump_is_loaded_reaches_no_programs_of_the_machine() {
+    let source = migrated().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let mark = folder.path().join("mark");
+    let mut admin = connected(&source.admin).await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+        "create table things.out (text text);
+         create function things.reach() returns boolean language plpgsql as $$
+             begin copy things.out from program 'touch {}'; return true; end $$;
+         create table things.bait (id int check (things.reach()));
+         insert into things.bait values (1)",
+        mark.display()
+    )))
+    .execute(&mut admin)
+    .await
+    .unwrap();
+    assert!(mark.exists(), "a superuser reaches them");
+    std::fs::remove_file(&mark).unwrap();
+    sqlx::raw_sql(
+        "grant usage on schema things to mpanel_backup; grant select on things.out, things.bait to mpanel_backup",
+    )
+    .execute(&mut admin)
+    .await
+    .unwrap();
+    let snapshot = Snapshot::open(&source.panel).await.unwrap();
+    let mut dump = snapshot.dump(&Target::local(source.panel.clone())).unwrap();
+    let mut bytes = Vec::new();
+    dump.read_to_end(&mut bytes).unwrap();
+    dump.finish().unwrap();
+
+    let empty = TestPostgres::shared().create_database("forged").await;
+    let mut load = Load::start(&Target::local(empty.panel.clone()), snapshot.major()).unwrap();
+    // It may end before all is taken.
+    let _closed = load.write_all(&bytes);
+    match load.finish().unwrap_err() {
+        DumpError::Failed { text, .. } => assert!(text.contains("pg_execute_server_program"), "{text}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(!mark.exists());
     assert!(is_empty(&empty.panel).await.unwrap());
 }
 
