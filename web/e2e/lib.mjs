@@ -3,6 +3,7 @@
 //   MPANEL_CLAIM   the one-time claim link (journey 1)
 //   MPANEL_CA      PEM file of the authority that signs the sites' certificates (journey 2)
 //   MPANEL_ARCHIVE a .zip of a real website, such as Debian's manual of PostgreSQL (journey 2)
+//   MPANEL_MAIL    folder of the mails of a panel without a mail server (journey 3)
 //   MPANEL_STATE   file through which the journeys hand accounts on (default: in the temporary folder)
 //   MPANEL_SHOTS   folder for screenshots (none without it)
 //   CHROMIUM       the browser (default: /usr/bin/chromium)
@@ -20,6 +21,7 @@ export const env = {
   claim: process.env.MPANEL_CLAIM,
   ca: process.env.MPANEL_CA,
   archive: process.env.MPANEL_ARCHIVE,
+  mail: process.env.MPANEL_MAIL,
   state: process.env.MPANEL_STATE ?? join(tmpdir(), 'mpanel-e2e.json'),
   shots: process.env.MPANEL_SHOTS,
   hosts: process.env.MPANEL_HOSTS,

@@ -12,6 +12,7 @@ import { FormButtons, FormProblem, useApiForm } from '@/ui/form';
 import { tenantPaths } from '@/ui/paths';
 import { z } from '@/ui/rules';
 import classes from './Shell.module.css';
+import { useTenantSearch } from './tenants';
 
 const MINUTES = ['15', '60', '240', '480'];
 const LOOK_AGAIN_MS = 5_000;
@@ -37,11 +38,12 @@ export function AssumePage({ tenant, again, asked }: { tenant: string; again: ()
     return () => clearInterval(timer);
   }, [waiting, again]);
   const home = tenantPaths(me.home_tenant.id).overview;
+  const name = useTenantSearch('', true).find(({ id }) => id === tenant)?.name;
 
   return (
     <main id="content" className={classes.content}>
       <Page title={t('shell.assume.title')} description={t(asked ? 'shell.assume.textAsked' : 'shell.assume.text')} narrow>
-        <Section>
+        <Section {...(name ? { title: name } : {})}>
           {waiting ? (
             <Stack gap="md">
               <Text role="status">{t('shell.assume.waiting')}</Text>
