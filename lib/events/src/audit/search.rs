@@ -110,22 +110,41 @@ pub(crate) fn push_one(query: &mut QueryBuilder<Postgres>, tenant: TenantId, fil
     push_page(query, page);
 }
 
-/// The statement for several tenants' logs: the newest of each by that tenant's own indexes, and then of all.
+/// The statement for several tenants' logs. A page of so many lines is of so many tenants at most, those whose newest line
+/// is among the newest: of all others one id is looked at, of these a page of ids, and of the page the lines. Each look is
+/// into that tenant's own indexes.
 pub(crate) fn push_several(
     query: &mut QueryBuilder<Postgres>,
     tenants: &[TenantId],
     filter: &AuditFilter,
     page: PageRequest,
 ) {
-    let ids: Vec<Uuid> = tenants.iter().map(|tenant| tenant.uuid()).collect();
-    query.push("select found.entry from unnest(").push_bind(ids);
-    query.push("::uuid[]) as one (tenant_id) cross join lateral (");
-    query.push("select a.id, a.entry from spine.audit a where a.tenant_id = one.tenant_id");
-    filter.push_to(query);
-    push_page(query, page);
+    let all: Vec<Uuid> = tenants.iter().map(|tenant| tenant.uuid()).collect();
+    let newest = PageRequest { limit: 0, ..page };
+    query.push("with newest as materialized (select one.tenant_id from unnest(");
+    query
+        .push_bind(all)
+        .push("::uuid[]) as one (tenant_id) cross join lateral (");
+    push_ids(query, filter, newest);
     query
         .push(") found order by found.id desc limit ")
         .push_bind(page.fetch());
+    query.push("), page as materialized (select one.tenant_id, found.id from newest as one cross join lateral (");
+    push_ids(query, filter, page);
+    query
+        .push(") found order by found.id desc limit ")
+        .push_bind(page.fetch());
+    query.push(
+        ") select (select a.entry from spine.audit a where a.tenant_id = page.tenant_id and a.id = page.id)
+         from page order by page.id desc",
+    );
+}
+
+/// Ids of the lines of the tenant `one`, newest first.
+fn push_ids(query: &mut QueryBuilder<Postgres>, filter: &AuditFilter, page: PageRequest) {
+    query.push("select a.id from spine.audit a where a.tenant_id = one.tenant_id");
+    filter.push_to(query);
+    push_page(query, page);
 }
 
 /// The log of the transaction's tenant, newest first.
