@@ -32,7 +32,7 @@ pub use leftover::read_leftover;
 pub use module::{Api, Module};
 pub use problem::{Problem, ProblemDocument, ProblemField, Result};
 pub use query::{KnownParameters, Paging, Query, known_parameters};
-pub use rate::{Policy, Quota, RATE_CLASS, Rates, Standings, limit_addresses, limit_requests};
+pub use rate::{COSTLY_WITH, Policy, Quota, RATE_CLASS, Rates, Standings, limit_addresses, limit_requests};
 pub use slots::{Slot, Slots, limit_uploads, too_many};
 pub use time::{LONGEST_ANSWER, limit_time};
 pub use utoipa;

@@ -29,6 +29,8 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// What an operation that costs much more than others says in the OpenAPI document: `"x-rate-class": "costly"`.
 pub const RATE_CLASS: &str = "x-rate-class";
 const COSTLY: &str = "costly";
+/// What an operation that costs much with a query parameter alone says: that parameter's name.
+pub const COSTLY_WITH: &str = "x-costly-with";
 
 static REFUSED: LazyLock<Family<[(&'static str, &'static str); 1], Counter>> = LazyLock::new(|| {
     metrics::register(
@@ -184,21 +186,19 @@ pub struct Rates {
     tenant: Policy<TenantId>,
     changes: Policy<String>,
     costly: Policy<String>,
-    /// Operations that cost much, by path.
-    dear: HashMap<String, Vec<Method>>,
+    /// Operations that cost much, by path; with a name, where the query has a parameter of that name.
+    dear: HashMap<String, Vec<(Method, Option<String>)>>,
 }
 
 impl Rates {
     #[must_use]
     pub fn new(document: &OpenApi, tenant: Quota, changes: Quota, costly: Quota, clock: &SharedClock) -> Self {
-        let is_dear = |operation: &utoipa::openapi::path::Operation| {
-            let class = operation.extensions.as_ref().and_then(|all| all.get(RATE_CLASS));
-            class.is_some_and(|class| class == COSTLY)
-        };
-        let mut dear: HashMap<String, Vec<Method>> = HashMap::new();
+        let mut dear: HashMap<String, Vec<(Method, Option<String>)>> = HashMap::new();
         for (method, path, operation) in operations(document) {
-            if is_dear(operation) {
-                dear.entry(path.to_owned()).or_default().push(method);
+            let said = |name| operation.extensions.as_ref().and_then(|all| all.get(name)?.as_str());
+            let with = said(COSTLY_WITH).map(str::to_owned);
+            if with.is_some() || said(RATE_CLASS) == Some(COSTLY) {
+                dear.entry(path.to_owned()).or_default().push((method, with));
             }
         }
         Self {
@@ -219,8 +219,15 @@ impl Rates {
             self.changes.take(&cx.actor().reference(), standings)?;
         }
         let path = extensions.get::<MatchedPath>().map(MatchedPath::as_str);
-        let methods = path.and_then(|path| self.dear.get(path));
-        if methods.is_some_and(|methods| methods.contains(method)) {
+        let has = |wanted: &String| {
+            let query = request.uri().query().unwrap_or_default();
+            form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == *wanted)
+        };
+        let dear = path.and_then(|path| self.dear.get(path));
+        if dear.is_some_and(|dear| {
+            dear.iter()
+                .any(|(of, with)| of == method && with.as_ref().is_none_or(has))
+        }) {
             self.costly.take(&cx.actor().reference(), standings)?;
         }
         Ok(())

@@ -14,7 +14,7 @@ use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder};
 use utoipa::openapi::{OpenApi, PathItem};
 
-use crate::{Caller, Policy, Quota, RATE_CLASS, Rates, limit_addresses, limit_requests};
+use crate::{COSTLY_WITH, Caller, Policy, Quota, RATE_CLASS, Rates, limit_addresses, limit_requests};
 
 struct World {
     app: Router,
@@ -31,6 +31,10 @@ impl World {
         let mut document = OpenApi::default();
         let item = PathItem::new(HttpMethod::Get, dear.build());
         document.paths.paths.insert("/export".into(), item);
+        let below =
+            OperationBuilder::new().extensions(Some(ExtensionsBuilder::new().add(COSTLY_WITH, json!("scope")).build()));
+        let item = PathItem::new(HttpMethod::Get, below.build());
+        document.paths.paths.insert("/list".into(), item);
         let quota = |burst| Quota {
             burst,
             refill: std::time::Duration::from_secs(60),
@@ -40,6 +44,7 @@ impl World {
         let app = Router::new()
             .route("/", get(async || "read").post(async || "changed"))
             .route("/export", get(async || "everything"))
+            .route("/list", get(async || "a page"))
             .layer(middleware::from_fn_with_state(Arc::new(rates), limit_requests))
             .layer(middleware::from_fn_with_state(Arc::new(addresses), limit_addresses));
         Self { app, clock }
@@ -131,4 +136,16 @@ async fn what_costs_much_is_counted_by_itself() {
         assert_eq!(answer.status() == StatusCode::OK, n < 2, "{n}");
     }
     assert_eq!(world.ask(&cx, None, Method::GET, "/").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_costs_much_with_a_parameter_is_counted_with_it_alone() {
+    let world = World::new();
+    let cx = world.cx();
+    let status = async |path| world.ask(&cx, None, Method::GET, path).await.status();
+    assert_eq!(status("/list?scope=subtree").await, StatusCode::OK);
+    assert_eq!(status("/list?limit=1").await, StatusCode::OK);
+    assert_eq!(status("/list?limit=1&sc%6Fpe=subtree").await, StatusCode::OK);
+    assert_eq!(status("/list?scope=subtree").await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(status("/list?limit=1").await, StatusCode::OK);
 }
