@@ -57,6 +57,10 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0005_erasure", include_str!("../migrations/0005_erasure.sql")),
         ("0006_lost_factors", include_str!("../migrations/0006_lost_factors.sql")),
         ("0007_seen", include_str!("../migrations/0007_seen.sql")),
+        (
+            "0008_reset_address",
+            include_str!("../migrations/0008_reset_address.sql"),
+        ),
     ],
 };
 

@@ -130,7 +130,9 @@ impl Identity {
             if memberships.is_empty() {
                 continue;
             }
-            let token = self.offer_reset(&account, &asked, request, until).await?;
+            let Some(token) = self.offer_reset(&account, &asked, request, until).await? else {
+                continue;
+            };
             let tenants = memberships
                 .into_iter()
                 .map(|membership| membership.tenant.name)
@@ -155,17 +157,19 @@ impl Identity {
         asked: &Asked,
         request: RequestId,
         until: jiff::Timestamp,
-    ) -> Result<Token, Error> {
+    ) -> Result<Option<Token>, Error> {
         let cx = self.recording_cx(Actor::System(ANSWER), account.home, request, asked.address);
         let token = Token::generate(PREFIX);
         let mut change = self.0.spine.begin(&cx).await?;
-        resets::offer(change.tx(), account.id, &token.hash(), until).await?;
+        if !resets::offer(change.tx(), account.id, &asked.email, (&token.hash(), until)).await? {
+            return Ok(None);
+        }
         let facts = json!({"user": account.id, "expires_at": until});
         change
             .record(Record::new(events::PASSWORD_RESET_REQUESTED, account.id, facts.clone()).after(facts))
             .await?;
         change.commit().await?;
-        Ok(token)
+        Ok(Some(token))
     }
 
     /// Sets a new password by a link that was mailed, and signs in. Who has a second factor shows it (ASVS 6.4.3); all
@@ -196,7 +200,9 @@ impl Identity {
         let hash = self.0.passwords.hash(given.password).await?;
 
         let mut change = self.0.spine.begin(&self.arriving_cx(user, home, who)).await?;
-        if !resets::take(change.tx(), &token, now).await? || !resets::set_password(change.tx(), user, &hash).await? {
+        if !resets::take(change.tx(), user, &token, now).await?
+            || !resets::set_password(change.tx(), user, &hash).await?
+        {
             return Err(Error::ResetGone);
         }
         // Undone with the rest when the code is wrong: the link is good for another attempt.

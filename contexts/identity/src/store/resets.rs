@@ -1,29 +1,42 @@
 use jiff::Timestamp;
 use mpanel_crypto::TokenHash;
 use mpanel_kernel::ids::{TenantId, UserId};
+use mpanel_kernel::names::EmailAddress;
 use mpanel_pg::{SpineTx, TenantTx, Ts, Tx};
 
 use crate::error::Error;
 
-/// Makes this the only link to a new password of an account of the transaction's tenant.
-pub async fn offer(tx: &mut TenantTx, user: UserId, token: &TokenHash, expires_at: Timestamp) -> Result<(), Error> {
-    sqlx::query!(
-        "insert into identity.password_resets (tenant_id, user_id, token_hash, expires_at) values ($1, $2, $3, $4)
-         on conflict (tenant_id, user_id) do update set token_hash = excluded.token_hash, expires_at = excluded.expires_at",
+/// Makes this the only link to a new password of an account of the transaction's tenant; `false` when the account has not,
+/// or no longer, the address to which the link is to go.
+pub async fn offer(
+    tx: &mut TenantTx,
+    user: UserId,
+    to: &EmailAddress,
+    (token, expires_at): (&TokenHash, Timestamp),
+) -> Result<bool, Error> {
+    let done = sqlx::query!(
+        "insert into identity.password_resets (tenant_id, user_id, email_normalised, token_hash, expires_at)
+         select u.tenant_id, u.id, u.email_normalised, $4, $5 from identity.users u
+         where u.tenant_id = $1 and u.id = $2 and u.email_normalised = $3
+         on conflict (tenant_id, user_id) do update
+         set email_normalised = excluded.email_normalised, token_hash = excluded.token_hash, expires_at = excluded.expires_at",
         tx.tenant().uuid(),
         user.uuid(),
+        to.normalised(),
         token.as_bytes(),
         Ts(expires_at) as _,
     )
     .execute(tx.conn())
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// Whose password a token may set, and the home of the account.
 pub async fn find(tx: &mut SpineTx, token: &TokenHash, now: Timestamp) -> Result<Option<(UserId, TenantId)>, Error> {
     let row = sqlx::query!(
-        "select user_id, tenant_id from identity.password_resets where token_hash = $1 and expires_at > $2",
+        "select r.user_id, r.tenant_id from identity.password_resets r
+         join identity.users u on u.tenant_id = r.tenant_id and u.id = r.user_id
+         where r.token_hash = $1 and r.expires_at > $2 and r.email_normalised = u.email_normalised",
         token.as_bytes(),
         Ts(now) as _,
     )
@@ -32,11 +45,19 @@ pub async fn find(tx: &mut SpineTx, token: &TokenHash, now: Timestamp) -> Result
     Ok(row.map(|row| (UserId::from_uuid(row.user_id), TenantId::from_uuid(row.tenant_id))))
 }
 
-/// Uses a token up; of two that come together one gets `false`.
-pub async fn take(tx: &mut TenantTx, token: &TokenHash, now: Timestamp) -> Result<bool, Error> {
+/// Uses a token of the user's up; of two that come together one gets `false`. So does whoever reads a mailbox that is the
+/// account's no more: the account is held, so that its address stays what it is until the password is set.
+pub async fn take(tx: &mut TenantTx, user: UserId, token: &TokenHash, now: Timestamp) -> Result<bool, Error> {
     let done = sqlx::query!(
-        "delete from identity.password_resets where tenant_id = $1 and token_hash = $2 and expires_at > $3",
+        "with account as (
+             select u.id, u.email_normalised from identity.users u
+             where u.tenant_id = $1 and u.id = $2 for no key update
+         )
+         delete from identity.password_resets r using account a
+         where r.tenant_id = $1 and r.user_id = a.id and r.email_normalised = a.email_normalised
+           and r.token_hash = $3 and r.expires_at > $4",
         tx.tenant().uuid(),
+        user.uuid(),
         token.as_bytes(),
         Ts(now) as _,
     )
