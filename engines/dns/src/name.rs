@@ -33,6 +33,12 @@ pub fn parse(text: &str) -> Result<Vec<u8>, NameError> {
     let name = Name::<Vec<u8>>::from_str(text)
         .map_err(|error| NameError(format!("'{text}' is not a domain name: {error}")))?;
     let mut wire = name.into_octets();
+    // The parser makes a name of 256 octets out of a relative one of 255.
+    if wire.len() > MAX_NAME {
+        return Err(NameError(format!(
+            "'{text}' is not a domain name: it is longer than 255 octets"
+        )));
+    }
     wire.make_ascii_lowercase();
     Ok(wire)
 }

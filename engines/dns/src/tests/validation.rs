@@ -201,6 +201,16 @@ fn bad_owners_are_refused() {
 }
 
 #[test]
+fn a_name_is_as_long_as_its_wire_form_may_be() {
+    let label = "a".repeat(63);
+    let owner = |last: usize| format!("{label}.{label}.{label}.{}.example.com", "b".repeat(last));
+    let longest = owner(49);
+    assert_eq!(canonical(&longest, "A", "192.0.2.1").unwrap().0, longest);
+    let (field, code, _) = canonical(&owner(50), "A", "192.0.2.1").unwrap_err();
+    assert_eq!((field, code), (Field::Name, "name_invalid"));
+}
+
+#[test]
 fn several_problems_are_told_at_once() {
     let problems = validate_record("example.com", "bad name", "NOPE", 0, "x", &Limits::default()).unwrap_err();
     let fields: Vec<Field> = problems.iter().map(|problem| problem.field).collect();
