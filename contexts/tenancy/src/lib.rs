@@ -11,6 +11,7 @@ mod http;
 mod metering;
 mod ports;
 mod projection;
+mod recovery;
 mod roster;
 mod service;
 mod store;
@@ -30,6 +31,7 @@ pub use authz::{RESOURCES, ROLES};
 pub use error::Error;
 pub use http::api;
 pub use projection::Projection;
+pub use recovery::end_all_assumptions;
 
 pub const MIGRATIONS: Migrations = Migrations {
     schema: "tenancy",
@@ -39,6 +41,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0003_metering", include_str!("../migrations/0003_metering.sql")),
         ("0004_tree", include_str!("../migrations/0004_tree.sql")),
         ("0005_authority", include_str!("../migrations/0005_authority.sql")),
+        ("0006_tree_locks", include_str!("../migrations/0006_tree_locks.sql")),
     ],
 };
 

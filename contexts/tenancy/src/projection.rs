@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use mpanel_events::{Consumer, Error, FeedRow};
+use mpanel_kernel::ids::TenantId;
 use mpanel_pg::PlatformTx;
-use mpanel_tenancy_contract::{Resources, Subject};
+use mpanel_tenancy_contract::{Described, Resources, Subject};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::store::resources;
 
@@ -44,17 +47,94 @@ impl Consumer for Projection {
         Ok(())
     }
 
-    async fn rebuild(&self, tx: &mut PlatformTx) -> Result<(), Error> {
-        resources::forget_all(tx).await?;
-        for context in &self.contexts {
-            let mut after = None;
-            loop {
-                let page = context.page(tx, after).await?;
-                let Some(last) = page.last() else { break };
-                after = Some((last.owner, last.subject));
-                resources::describe(tx, &page).await?;
+    /// Page by page, and nothing is forgotten before: whoever searches meanwhile finds what was there. In the end goes what is
+    /// no longer anywhere. Each part holds the tree as it is (`tenancy.describe`) for no longer than it takes to write a page.
+    async fn rebuild(&self, tx: &mut PlatformTx, from: Option<Value>) -> Result<Option<Value>, Error> {
+        let part = match from {
+            Some(from) => serde_json::from_value(from)?,
+            None => Part::Page {
+                context: 0,
+                after: None,
+            },
+        };
+        let next = match part {
+            Part::Page { context, after } => Some(self.page(tx, context, after).await?),
+            Part::Known { after } => self.look_again(tx, after).await?,
+        };
+        Ok(next.map(serde_json::to_value).transpose()?)
+    }
+}
+
+/// Where a part of building everything anew begins.
+#[derive(Serialize, Deserialize)]
+enum Part {
+    /// What one of the contexts has, from behind a subject of an owner.
+    Page {
+        context: usize,
+        after: Option<(TenantId, String)>,
+    },
+    /// What is known, from behind a subject: it may be gone.
+    Known { after: Option<String> },
+}
+
+impl Projection {
+    async fn page(
+        &self,
+        tx: &mut PlatformTx,
+        context: usize,
+        after: Option<(TenantId, String)>,
+    ) -> Result<Part, Error> {
+        let Some(of) = self.contexts.get(context) else {
+            return Ok(Part::Known { after: None });
+        };
+        let after = after.and_then(|(owner, subject)| Some((owner, Subject::parse(&subject)?)));
+        let page = of.page(tx, after).await?;
+        resources::describe(tx, &page).await?;
+        Ok(match page.last() {
+            Some(last) => Part::Page {
+                context,
+                after: Some((last.owner, text(last.subject))),
+            },
+            None => Part::Page {
+                context: context + 1,
+                after: None,
+            },
+        })
+    }
+
+    async fn look_again(&self, tx: &mut PlatformTx, after: Option<String>) -> Result<Option<Part>, Error> {
+        let after = after.as_deref().and_then(Subject::parse);
+        let known = resources::known(tx, after).await?;
+        let Some((last, _)) = known.last() else {
+            return Ok(None);
+        };
+        let next = Part::Known {
+            after: Some(text(*last)),
+        };
+        let mut gone = Vec::new();
+        for (subject, owner) in known {
+            let mut there = false;
+            for context in &self.contexts {
+                let described = context.describe(tx, owner, subject).await?;
+                there |= described.is_some_and(|described| !described.items.is_empty());
+            }
+            if !there {
+                gone.push(Described {
+                    subject,
+                    owner,
+                    items: Vec::new(),
+                });
             }
         }
-        Ok(())
+        resources::describe(tx, &gone).await?;
+        Ok(Some(next))
+    }
+}
+
+/// As [`Subject::parse`] reads it.
+fn text(subject: Subject) -> String {
+    match subject {
+        Subject::Site(site) => site.to_string(),
+        Subject::Zone(zone) => zone.to_string(),
     }
 }

@@ -11,6 +11,7 @@ mod names;
 mod plans;
 mod requests;
 mod resources;
+mod restored;
 mod roles;
 mod storm;
 mod subscriptions;

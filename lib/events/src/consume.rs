@@ -3,6 +3,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mpanel_feed::frame::Position;
 use mpanel_pg::{Db, PlatformTx, Reason, Tx};
+use serde_json::Value;
 
 use crate::tail::{FeedRow, Tail, position, rows_after};
 use crate::{Error, aside};
@@ -23,13 +24,15 @@ pub trait Consumer: Send + Sync + 'static {
     /// The event is set aside and tried again, with those of its tenant behind it in their order; events of others go on.
     /// After [`ATTEMPTS`] it is dead: written down, and tried no more until everything is built anew.
     async fn handle(&self, tx: &mut PlatformTx, event: &FeedRow) -> Result<(), Error>;
-    /// Builds everything anew from the tables, because the feed no longer reaches back far enough.
+    /// Builds everything anew from the tables, because the feed no longer reaches back far enough; a part at a time, each of
+    /// which commits before the next, so that nobody waits long for what a part locks. `from` is what the part before said, or
+    /// nothing at the beginning; the answer is where the next part begins, and nothing at the end.
     /// Tables are ahead of the feed: an event may follow whose effect is in what was built, so
     /// taking an event on must not depend on its being new.
     ///
     /// # Errors
-    /// As [`Consumer::handle`].
-    async fn rebuild(&self, tx: &mut PlatformTx) -> Result<(), Error>;
+    /// The part is undone and tried again.
+    async fn rebuild(&self, tx: &mut PlatformTx, from: Option<Value>) -> Result<Option<Value>, Error>;
 }
 
 /// Runs a consumer for ever.
@@ -88,8 +91,9 @@ pub async fn consume_available(db: &Db, consumer: &impl Consumer) -> Result<(), 
             continue;
         }
         if reached.is_none() {
-            consumer.rebuild(&mut tx).await?;
-            aside::forget(&mut tx, consumer.name()).await?;
+            build_part(&mut tx, consumer, &now, pruned).await?;
+            tx.commit().await?;
+            continue;
         }
         let mut held = aside::held(&mut tx, consumer.name()).await?;
         // All at once as long as nothing goes wrong, which is cheaper; then the same events one by one.
@@ -114,9 +118,45 @@ pub async fn consume_available(db: &Db, consumer: &impl Consumer) -> Result<(), 
             careful = true;
             continue;
         }
-        save(&mut tx, consumer.name(), rows.last().map_or(now.seq, |row| row.seq)).await?;
+        if let Some(last) = rows.last() {
+            save(&mut tx, consumer.name(), &now.epoch, last.seq).await?;
+        }
         tx.commit().await?;
     }
+}
+
+/// One part of building a consumer anew. It stands where the feed stood when the first part began: what happened meanwhile is
+/// taken on after the last. When the feed does not reach back to there by then, it begins again.
+async fn build_part(tx: &mut PlatformTx, consumer: &impl Consumer, now: &Position, pruned: i64) -> Result<(), Error> {
+    let begun = sqlx::query!(
+        "select epoch, seq, marker from spine.rebuilds where consumer = $1",
+        consumer.name()
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .filter(|begun| begun.epoch.to_string() == now.epoch && begun.seq >= pruned);
+    let (seq, from) = begun.map_or((now.seq, None), |begun| (begun.seq, Some(begun.marker)));
+    if from.is_none() {
+        tracing::info!(consumer = consumer.name(), "consumer of the feed is built anew");
+    }
+    if let Some(marker) = consumer.rebuild(tx, from).await? {
+        sqlx::query!(
+            "insert into spine.rebuilds (consumer, epoch, seq, marker) values ($1, $2::text::uuid, $3, $4)
+             on conflict (consumer) do update set epoch = excluded.epoch, seq = excluded.seq, marker = excluded.marker",
+            consumer.name(),
+            now.epoch,
+            seq,
+            marker,
+        )
+        .execute(tx.conn())
+        .await?;
+        return Ok(());
+    }
+    sqlx::query!("delete from spine.rebuilds where consumer = $1", consumer.name())
+        .execute(tx.conn())
+        .await?;
+    aside::forget(tx, consumer.name()).await?;
+    save(tx, consumer.name(), &now.epoch, seq).await
 }
 
 /// How far a consumer has come; `None` when it has never run.
@@ -130,11 +170,13 @@ async fn stand(tx: &mut impl Tx, name: &str) -> Result<Option<Position>, Error> 
     }))
 }
 
-async fn save(tx: &mut PlatformTx, name: &str, seq: i64) -> Result<(), Error> {
+/// In the history that was read: should there be another by now, everything is built anew.
+async fn save(tx: &mut PlatformTx, name: &str, epoch: &str, seq: i64) -> Result<(), Error> {
     sqlx::query!(
-        "insert into spine.consumers (name, epoch, seq) select $1, epoch, $2 from spine.feed_meta
+        "insert into spine.consumers (name, epoch, seq) values ($1, $2::text::uuid, $3)
          on conflict (name) do update set epoch = excluded.epoch, seq = excluded.seq",
         name,
+        epoch,
         seq,
     )
     .execute(tx.conn())

@@ -52,6 +52,7 @@ pub const MIGRATIONS: Migrations = Migrations {
     files: &[
         ("0001_spine", include_str!("../migrations/0001_spine.sql")),
         ("0002_audit", include_str!("../migrations/0002_audit.sql")),
+        ("0004_rebuilds", include_str!("../migrations/0004_rebuilds.sql")),
     ],
 };
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use mpanel_authz::{Allowed, actions};
 use mpanel_kernel::ids::{AssumptionId, TenantId, UserId};
 use mpanel_kernel::paging::PageRequest;
-use mpanel_pg::{TenantTx, Ts, Tx};
+use mpanel_pg::{PlatformTx, TenantTx, Ts, Tx};
 
 use crate::authz;
 use crate::domain::Assumption;
@@ -165,4 +165,15 @@ pub async fn set_settings(
     )
     .fetch_optional(tx.conn())
     .await?)
+}
+
+/// Ends all that have not ended, of every tenant; says how many there were.
+pub async fn end_all(tx: &mut PlatformTx, now: Timestamp) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        "update tenancy.assumptions set ended_at = $1 where ended_at is null",
+        Ts(now) as _
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected())
 }

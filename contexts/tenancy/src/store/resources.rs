@@ -1,7 +1,7 @@
 //! What can be found across the tree.
 
 use mpanel_authz::TenantKind;
-use mpanel_kernel::ids::{SiteId, TenantId, ZoneId};
+use mpanel_kernel::ids::{SiteId, TenantId, Uuid, ZoneId};
 use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::{PlatformTx, TenantTx, Tx};
 use mpanel_tenancy_contract::{Described, ItemKind, Subject};
@@ -9,15 +9,18 @@ use mpanel_tenancy_contract::{Described, ItemKind, Subject};
 use crate::domain::{Found, Query, TenantState, stem};
 use crate::error::Error;
 
-/// Rows that one statement removes before everything is built anew.
-const AT_ONCE: i64 = 20_000;
+/// Subjects that are looked at again in one transaction.
+const AT_ONCE: i64 = 500;
+
+fn id(subject: Subject) -> Uuid {
+    match subject {
+        Subject::Site(site) => site.uuid(),
+        Subject::Zone(zone) => zone.uuid(),
+    }
+}
 
 /// Writes what these subjects are now.
 pub async fn describe(tx: &mut PlatformTx, all: &[Described]) -> Result<(), mpanel_pg::Error> {
-    let id = |subject: Subject| match subject {
-        Subject::Site(site) => site.uuid(),
-        Subject::Zone(zone) => zone.uuid(),
-    };
     let described: Vec<_> = all.iter().map(|one| id(one.subject)).collect();
     let items = || all.iter().flat_map(|one| one.items.iter().map(move |item| (one, item)));
     let subjects: Vec<_> = items().map(|(of, _)| id(of.subject)).collect();
@@ -40,21 +43,24 @@ pub async fn describe(tx: &mut PlatformTx, all: &[Described]) -> Result<(), mpan
     Ok(())
 }
 
-/// Forgets everything, a part at a time: a statement must not take for ever.
-pub async fn forget_all(tx: &mut PlatformTx) -> Result<(), mpanel_pg::Error> {
-    loop {
-        let done = sqlx::query!(
-            "delete from tenancy.subtree_resources r using (
-                 select tenant_id, id from tenancy.subtree_resources order by tenant_id, id limit $1
-             ) part where r.tenant_id = part.tenant_id and r.id = part.id",
-            AT_ONCE,
-        )
-        .execute(tx.conn())
-        .await?;
-        if done.rows_affected() == 0 {
-            return Ok(());
-        }
-    }
+/// Subjects of which something is known, from behind one, with their owners; none at the end.
+pub async fn known(tx: &mut PlatformTx, after: Option<Subject>) -> Result<Vec<(Subject, TenantId)>, mpanel_pg::Error> {
+    let rows = sqlx::query!(
+        "select distinct on (subject) subject, kind, owner from tenancy.subtree_resources
+         where subject > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000'::uuid) order by subject limit $2",
+        after.map(id) as _,
+        AT_ONCE,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let rows = rows.into_iter().map(|row| {
+        let subject = match row.kind == ItemKind::Zone.as_str() {
+            true => Subject::Zone(ZoneId::from_uuid(row.subject)),
+            false => Subject::Site(SiteId::from_uuid(row.subject)),
+        };
+        (subject, TenantId::from_uuid(row.owner))
+    });
+    Ok(rows.collect())
 }
 
 /// What the transaction's tenant and everybody below it have.

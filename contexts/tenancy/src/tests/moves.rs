@@ -393,3 +393,34 @@ async fn nothing_is_lost_or_counted_twice_while_tenants_move_about() {
     assert_eq!(tree.used_by_all().await, [0; 5]);
     closure_is_right(&tree.world).await;
 }
+
+#[tokio::test]
+async fn a_move_gives_up_after_a_moment_while_somebody_holds_the_tree_so_that_nobody_queues_behind_it() {
+    let tree = Tree::grow().await;
+    let mut holding = tree.world.db().platform(Reason::Administer("test")).await.unwrap();
+    sqlx::query("select tenancy.hold_tree()")
+        .execute(holding.conn())
+        .await
+        .unwrap();
+    let root = tree.world.root();
+    let there = to(tree.right_below.id, Some(tree.new_plan));
+    let error = tree
+        .world
+        .service
+        .move_tenant(&root, tree.customer.id, there)
+        .await
+        .err()
+        .unwrap();
+    assert_eq!(
+        (error.kind(), error.retry_after()),
+        (Kind::Unavailable, Some(2)),
+        "{error}"
+    );
+    drop(holding);
+    let there = to(tree.right_below.id, Some(tree.new_plan));
+    tree.world
+        .service
+        .move_tenant(&root, tree.customer.id, there)
+        .await
+        .unwrap();
+}

@@ -8,7 +8,7 @@ use mpanel_events::{Record, consume_available, move_committed};
 use mpanel_kernel::error::{Kind, PublicError as _};
 use mpanel_kernel::ids::{SiteId, TenantId, ZoneId};
 use mpanel_kernel::paging::PageRequest;
-use mpanel_pg::{PlatformTx, Tx as _};
+use mpanel_pg::{Db, PlatformTx, Reason, Tx as _};
 use mpanel_tenancy_contract::{Described, Item, ItemKind, Resources, Subject};
 use serde_json::json;
 
@@ -21,7 +21,12 @@ const CHANGED: &str = "shelf.thing.changed.v1";
 
 /// Things of all tenants, as some context has them.
 #[derive(Default)]
-struct Shelf(Mutex<Vec<Described>>);
+struct Shelf {
+    things: Mutex<Vec<Described>>,
+    /// Who is asked at each page whether the tree is free, and the answers.
+    asked: Mutex<Option<Db>>,
+    free: Mutex<Vec<bool>>,
+}
 
 #[async_trait]
 impl Resources for Shelf {
@@ -35,7 +40,7 @@ impl Resources for Shelf {
         owner: TenantId,
         subject: Subject,
     ) -> Result<Option<Described>, mpanel_pg::Error> {
-        let shelf = self.0.lock().unwrap();
+        let shelf = self.things.lock().unwrap();
         let found = shelf.iter().find(|one| one.subject == subject).cloned();
         Ok(Some(found.unwrap_or(Described {
             subject,
@@ -49,7 +54,14 @@ impl Resources for Shelf {
         _tx: &mut PlatformTx,
         after: Option<(TenantId, Subject)>,
     ) -> Result<Vec<Described>, mpanel_pg::Error> {
-        let shelf = self.0.lock().unwrap();
+        let asked = self.asked.lock().unwrap().clone();
+        if let Some(db) = asked {
+            let mut other = db.platform(Reason::Administer("test")).await.unwrap();
+            let free = sqlx::query_scalar("select pg_try_advisory_xact_lock(3, 2)");
+            let free = free.fetch_one(other.conn()).await.unwrap();
+            self.free.lock().unwrap().push(free);
+        }
+        let shelf = self.things.lock().unwrap();
         let from = match after {
             Some((_, subject)) => shelf.iter().position(|one| one.subject == subject).unwrap() + 1,
             None => 0,
@@ -118,7 +130,7 @@ impl Scene {
         };
         let owner = described.owner;
         {
-            let mut shelf = self.shelf.0.lock().unwrap();
+            let mut shelf = self.shelf.things.lock().unwrap();
             shelf.retain(|one| one.subject != described.subject);
             shelf.push(described);
         }
@@ -271,12 +283,7 @@ async fn it_is_built_anew_when_the_feed_does_not_reach_back() {
             .site(SiteId::generate(), &scene.customer, &["Site", &format!("n{n}.example")])
             .await;
     }
-    let mut tx = scene
-        .world
-        .db()
-        .platform(mpanel_pg::Reason::Administer("test"))
-        .await
-        .unwrap();
+    let mut tx = scene.world.db().platform(Reason::Administer("test")).await.unwrap();
     sqlx::query("delete from tenancy.subtree_resources where name <> 'n0.example'")
         .execute(tx.conn())
         .await
@@ -286,8 +293,18 @@ async fn it_is_built_anew_when_the_feed_does_not_reach_back() {
         .await
         .unwrap();
     tx.commit().await.unwrap();
+    // Gone without anybody having said so.
+    let gone = |one: &Described| one.items.iter().any(|item| item.name == "n0.example");
+    scene.shelf.things.lock().unwrap().retain(|one| !gone(one));
+    *scene.shelf.asked.lock().unwrap() = Some(scene.world.db().clone());
     scene.follow().await;
-    assert_eq!(scene.find(&scene.reseller, "example").await.len(), 5);
+    assert_eq!(scene.find(&scene.reseller, "example").await.len(), 4);
+    assert!(scene.find(&scene.reseller, "n0.example").await.is_empty());
+    assert_eq!(
+        *scene.shelf.free.lock().unwrap(),
+        [true; 3],
+        "whoever moves a tenant does not wait for all of it"
+    );
 }
 
 #[tokio::test]
@@ -340,12 +357,7 @@ async fn a_list_goes_through_everything_in_pages_and_a_search_ends_with_its_page
 #[tokio::test]
 async fn a_search_keeps_to_the_indexes() {
     let scene = Scene::new().await;
-    let mut tx = scene
-        .world
-        .db()
-        .platform(mpanel_pg::Reason::Administer("test"))
-        .await
-        .unwrap();
+    let mut tx = scene.world.db().platform(Reason::Administer("test")).await.unwrap();
     sqlx::query(
         "insert into tenancy.subtree_resources (tenant_id, id, kind, owner, subject, name, stem, turned, status)
          select case when n % 50 = 0 then $1 else gen_random_uuid() end, gen_random_uuid(), 'domain', $2,

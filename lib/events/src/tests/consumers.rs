@@ -1,6 +1,9 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use async_trait::async_trait;
 use mpanel_kernel::ids::TenantId;
 use mpanel_pg::{PlatformTx, Tx};
+use serde_json::{Value, json};
 
 use super::support::{Fixture, created};
 use crate::{ATTEMPTS, Consumer, Error, FeedRow, consume_available};
@@ -31,11 +34,11 @@ impl Consumer for Counter {
         }
     }
 
-    async fn rebuild(&self, tx: &mut PlatformTx) -> Result<(), Error> {
+    async fn rebuild(&self, tx: &mut PlatformTx, _from: Option<Value>) -> Result<Option<Value>, Error> {
         sqlx::query("update spine.test_counts set counted = 0, rebuilt = rebuilt + 1")
             .execute(tx.conn())
             .await?;
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -183,4 +186,63 @@ async fn a_consumer_that_was_away_too_long_or_knows_another_history_builds_itsel
     fixture.settle().await;
     consume_available(fixture.db(), &STEADY).await.unwrap();
     assert_eq!(counts(&fixture).await, (1, 3));
+}
+
+/// Builds itself in three parts, and in the first attempt comes no further than the second.
+struct InParts {
+    fails: AtomicBool,
+}
+
+#[async_trait]
+impl Consumer for InParts {
+    fn name(&self) -> &'static str {
+        "test.parts"
+    }
+
+    fn wants(&self, event: &str) -> bool {
+        event == "test.v1"
+    }
+
+    async fn handle(&self, tx: &mut PlatformTx, event: &FeedRow) -> Result<(), Error> {
+        STEADY.handle(tx, event).await
+    }
+
+    async fn rebuild(&self, tx: &mut PlatformTx, from: Option<Value>) -> Result<Option<Value>, Error> {
+        let part = from.map_or(0, |from| from["part"].as_i64().unwrap());
+        sqlx::query("update spine.test_counts set counted = 0, rebuilt = rebuilt + 1")
+            .execute(tx.conn())
+            .await?;
+        if part == 1 && self.fails.swap(false, Ordering::Relaxed) {
+            return Err(Error::Unrecorded);
+        }
+        Ok((part < 2).then(|| json!({"part": part + 1})))
+    }
+}
+
+#[tokio::test]
+async fn what_is_built_in_parts_goes_on_behind_the_last_that_was_done_and_takes_on_what_happened_meanwhile() {
+    let fixture = fixture().await;
+    emit(&fixture, &["before"]).await;
+    let parts = InParts {
+        fails: AtomicBool::new(true),
+    };
+    consume_available(fixture.db(), &parts).await.unwrap_err();
+    assert_eq!(counts(&fixture).await, (0, 1), "the first part is kept");
+    emit(&fixture, &["meanwhile", "as well"]).await;
+    consume_available(fixture.db(), &parts).await.unwrap();
+    assert_eq!(counts(&fixture).await, (2, 3));
+    assert_eq!(
+        fixture
+            .count("select count(*) from spine.consumers where name = 'test.parts'")
+            .await,
+        1
+    );
+
+    // Of another history it begins again.
+    fixture.new_epoch().await;
+    parts.fails.store(true, Ordering::Relaxed);
+    consume_available(fixture.db(), &parts).await.unwrap_err();
+    fixture.new_epoch().await;
+    consume_available(fixture.db(), &parts).await.unwrap();
+    assert_eq!(counts(&fixture).await.1, 3 + 1 + 3);
 }
