@@ -167,7 +167,8 @@ impl SessionGate {
         named: Option<TenantId>,
     ) -> Result<Option<(TenantId, Acting)>, Problem> {
         let tenant = named.unwrap_or(who.tenant);
-        let acting = self.memberships.acting(tx, who.user, tenant, self.clock.now()).await?;
+        let (via, now) = (who.bound.then_some(who.tenant), self.clock.now());
+        let acting = self.memberships.acting(tx, who.user, tenant, via, now).await?;
         match acting {
             // A token acts where it was made for, and where its owner reaches from there.
             Some(acting) if who.bound && tenant != who.tenant && acting.assumed_from != Some(who.tenant) => {
@@ -185,7 +186,8 @@ impl SessionGate {
         let memberships = self.memberships.of_user(user).await?;
         let tenant = memberships.first().ok_or_else(no_tenant)?.tenant.id;
         let mut tx = self.db.spine().await?;
-        let acting = self.memberships.acting(&mut tx, user, tenant, self.clock.now()).await?;
+        let now = self.clock.now();
+        let acting = self.memberships.acting(&mut tx, user, tenant, None, now).await?;
         tx.end_read();
         Ok((tenant, acting.ok_or_else(no_tenant)?))
     }

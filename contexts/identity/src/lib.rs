@@ -61,6 +61,8 @@ pub const MIGRATIONS: Migrations = Migrations {
             "0008_reset_address",
             include_str!("../migrations/0008_reset_address.sql"),
         ),
+        ("0009_realm_links", include_str!("../migrations/0009_realm_links.sql")),
+        ("0010_invite", include_str!("../migrations/0010_invite.sql")),
     ],
 };
 

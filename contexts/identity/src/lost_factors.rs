@@ -62,8 +62,9 @@ impl LostFactors {
         }
         // An address that was stored and is none any more gets nothing.
         if let Ok(to) = EmailAddress::parse(&person.email) {
-            let letter = letter(identity.mail.brand());
-            identity.mail.enqueue(change.tx(), &to, &letter).await?;
+            let mail = self.0.mail_of_own(change.tx(), person.user).await?;
+            let letter = letter(mail.brand());
+            mail.enqueue(change.tx(), &to, &letter).await?;
         }
         let facts = json!({"user": person.user});
         change

@@ -62,19 +62,32 @@ pub fn after(now: Timestamp, span: SignedDuration) -> Timestamp {
 /// How often somebody may try.
 pub struct LoginThrottle {
     address: Throttle<Network>,
-    account: Throttle<String>,
+    /// Of strangers for an account, from one network: whoever guesses there keeps nobody out who comes from elsewhere.
+    account: Throttle<(String, Network)>,
+    /// The same from everywhere: guesses of many machines together.
+    everywhere: Throttle<String>,
+    /// Of who is signed in and shows the password again.
+    person: Throttle<UserId>,
     /// Codes of six digits are guessed sooner than passwords: five, and one more each minute.
     code: Throttle<UserId>,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
 const CODES_AT_ONCE: u32 = 5;
+/// As many networks together may try what one may.
+const NETWORKS: u32 = 10;
 
 impl LoginThrottle {
     pub fn new(clock: &SharedClock, settings: &Settings) -> Self {
         Self {
             address: Throttle::new(clock.clone(), settings.logins_per_minute_address, MINUTE),
             account: Throttle::new(clock.clone(), settings.logins_per_minute_account, MINUTE),
+            everywhere: Throttle::new(
+                clock.clone(),
+                settings.logins_per_minute_account.saturating_mul(NETWORKS),
+                MINUTE,
+            ),
+            person: Throttle::new(clock.clone(), settings.logins_per_minute_account, MINUTE),
             code: Throttle::new(clock.clone(), CODES_AT_ONCE, MINUTE * CODES_AT_ONCE),
         }
     }
@@ -83,8 +96,15 @@ impl LoginThrottle {
         self.address.check(&Network::of_caller(address)).map_err(too_many)
     }
 
-    fn by_account(&self, email: &str) -> Result<(), Error> {
-        self.account.check(&email.to_lowercase()).map_err(too_many)
+    fn by_account(&self, email: &str, address: Option<IpAddr>) -> Result<(), Error> {
+        let email = email.to_lowercase();
+        let from = (email.clone(), Network::of_caller(address));
+        self.account.check(&from).map_err(too_many)?;
+        self.everywhere.check(&email).map_err(too_many)
+    }
+
+    fn by_person(&self, user: UserId) -> Result<(), Error> {
+        self.person.check(&user).map_err(too_many)
     }
 
     fn by_code(&self, user: UserId) -> Result<(), Error> {

@@ -42,6 +42,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0004_tree", include_str!("../migrations/0004_tree.sql")),
         ("0005_authority", include_str!("../migrations/0005_authority.sql")),
         ("0006_tree_locks", include_str!("../migrations/0006_tree_locks.sql")),
+        ("0007_consent", include_str!("../migrations/0007_consent.sql")),
     ],
 };
 

@@ -62,9 +62,10 @@ impl Memberships for Tenancy {
         tx: &mut SpineTx,
         user: UserId,
         tenant: TenantId,
+        via: Option<TenantId>,
         now: Timestamp,
     ) -> Result<Option<Acting>, mpanel_pg::Error> {
-        members::acting(tx, user, tenant, now).await
+        members::acting(tx, user, tenant, via, now).await
     }
 
     async fn of_user(&self, user: UserId) -> Result<Vec<Membership>, mpanel_pg::Error> {

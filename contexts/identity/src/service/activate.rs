@@ -9,7 +9,7 @@ use super::{ACTIVATION_PREFIX, SignedIn};
 use crate::Identity;
 use crate::domain::{Presence, password_minimum, person_name};
 use crate::error::Error;
-use crate::store::{activations, emails, users};
+use crate::store::{activations, emails, realm_hosts, users};
 
 pub struct Activate<'a> {
     pub token: &'a str,
@@ -30,13 +30,23 @@ impl Identity {
             .map_err(|_| Error::ActivationGone)?
             .hash();
         let mut tx = self.0.spine.db().spine().await?;
-        let activations::Found { user, home, by_mail } = activations::find(&mut tx, &token, now)
+        let activations::Found {
+            user,
+            home,
+            realm,
+            by_mail,
+        } = activations::find(&mut tx, &token, now)
             .await?
             .ok_or(Error::ActivationGone)?;
         let account = users::by_id(&mut tx, user).await?.ok_or(Error::ActivationGone)?.account;
         // What was asked for before a suspension waits for its end, as everything else does.
-        let acting = self.0.memberships.acting(&mut tx, user, home, now).await?;
+        let acting = self.0.memberships.acting(&mut tx, user, home, None, now).await?;
+        // An account of one brand's does not join for another, nor the provider's own for a brand.
+        let here = realm_hosts::at(&mut tx, &who.host, self.0.realm).await?;
         tx.end_read();
+        if realm != here {
+            return Err(Error::OtherRealm);
+        }
         if acting.is_some_and(|acting| acting.suspended) {
             return Err(Error::InviterSuspended);
         }
@@ -46,7 +56,7 @@ impl Identity {
         if memberships.is_empty() {
             return Err(Error::NoMembership);
         }
-        self.0.throttle.by_account(&account.email)?;
+        self.0.throttle.by_account(&account.email, who.address)?;
         if let Some(known) = self.recognise(who, &email, given.password).await?.known {
             if known.person.account.id == user {
                 return Err(Error::ActivationGone);

@@ -114,7 +114,7 @@ impl Identity {
         let acting = self
             .0
             .memberships
-            .acting(&mut tx, user, platform, self.0.clock.now())
+            .acting(&mut tx, user, platform, None, self.0.clock.now())
             .await?;
         tx.end_read();
         Ok(acting.is_some_and(|acting| acting.role == Role::Owner))

@@ -81,7 +81,7 @@ impl Identity {
             ))
             .await?;
         let what = Notice::EmailChanged { to: email.as_str() };
-        self.tell(&mut change, &account.email, &what).await?;
+        self.tell(&mut change, &account, &what).await?;
         change.commit().await?;
         Ok(())
     }

@@ -22,7 +22,7 @@ impl Identity {
     pub async fn test_mail(&self, cx: &OpCx) -> Result<MailTest, Error> {
         cx.authorize::<authz::Mail, _>(actions::Operate)?;
         let account = self.person(cx).await?.account;
-        self.0.throttle.by_account(&account.id.to_string())?;
+        self.0.throttle.by_person(account.id)?;
         let to = EmailAddress::parse(&account.email).map_err(|_| Error::NotFound)?;
         let letter = letters::test(self.0.mail.brand(), self.0.clock.now());
         let outcome = self.0.mail.send_now(&to, &letter).await;

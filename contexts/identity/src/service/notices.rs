@@ -2,6 +2,7 @@ use mpanel_client_mailer::Post;
 use mpanel_events::Change;
 use mpanel_kernel::ids::UserId;
 use mpanel_kernel::names::EmailAddress;
+use mpanel_pg::TenantTx;
 
 use crate::Identity;
 use crate::domain::{Account, Device, Presence, RealmId};
@@ -26,20 +27,26 @@ impl Identity {
         Ok(self.mail_at(host))
     }
 
+    /// The same within a transaction of the account's home.
+    pub(crate) async fn mail_of_own(&self, tx: &mut TenantTx, user: UserId) -> Result<Post, mpanel_pg::Error> {
+        Ok(self.mail_at(realm_links::host_of_own(tx, user).await?))
+    }
+
     fn mail_at(&self, host: Option<String>) -> Post {
         let mail = &self.0.mail;
         host.map_or_else(|| mail.clone(), |host| mail.branded(mail.brand().at(&host)))
     }
 
     /// Tells the owner of an account that something about signing in has changed (ASVS 6.3.7).
-    pub(super) async fn tell(&self, change: &mut Change, to: &str, what: &Notice<'_>) -> Result<(), Error> {
+    pub(super) async fn tell(&self, change: &mut Change, account: &Account, what: &Notice<'_>) -> Result<(), Error> {
         let (at, address) = (self.0.clock.now(), change.cx().address());
         // One that was stored and is no address any more gets nothing.
-        let Ok(to) = EmailAddress::parse(to) else {
+        let Ok(to) = EmailAddress::parse(&account.email) else {
             return Ok(());
         };
-        let letter = letters::notice(self.0.mail.brand(), what, at, address);
-        Ok(self.0.mail.enqueue(change.tx(), &to, &letter).await?)
+        let mail = self.mail_of_own(change.tx(), account.id).await?;
+        let letter = letters::notice(mail.brand(), what, at, address);
+        Ok(mail.enqueue(change.tx(), &to, &letter).await?)
     }
 
     /// Tells of a sign-in by a device from which nobody signed in to the account before (ASVS 6.3.5). The very first one is
@@ -59,6 +66,6 @@ impl Identity {
             browser: device.browser,
             system: device.system,
         };
-        self.tell(change, &account.email, &what).await
+        self.tell(change, account, &what).await
     }
 }

@@ -51,7 +51,7 @@ impl Identity {
             .await?;
         // Whoever has asked for a link needs it no more, and whoever else has must not use it.
         self.withdraw_reset(&mut change, user).await?;
-        self.tell(&mut change, &person.account.email, &Notice::PasswordChanged)
+        self.tell(&mut change, &person.account, &Notice::PasswordChanged)
             .await?;
         change.commit().await?;
         Ok(token)

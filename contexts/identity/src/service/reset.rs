@@ -151,6 +151,7 @@ impl Identity {
         Ok(())
     }
 
+    /// A link for one of the accounts; `None` when it has got another address since they were looked for.
     async fn offer_reset(
         &self,
         account: &Account,
@@ -217,7 +218,7 @@ impl Identity {
             .record(Record::new(events::PASSWORD_RESET, user, facts.clone()).after(facts))
             .await?;
         let session = self.start_session(&mut change, user, who).await?;
-        self.tell(&mut change, &account.email, &Notice::PasswordReset).await?;
+        self.tell(&mut change, &account, &Notice::PasswordReset).await?;
         change.commit().await?;
         self.end_presented(who).await?;
         self.signed_in(session, user, who).await

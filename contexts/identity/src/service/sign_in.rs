@@ -65,7 +65,7 @@ impl Identity {
 
     async fn try_sign_in(&self, who: &Presence, given: SignIn<'_>) -> Result<SignedIn, Error> {
         self.admit_stranger(who)?;
-        self.0.throttle.by_account(given.email.as_str())?;
+        self.0.throttle.by_account(given.email.as_str(), who.address)?;
         let tried = self.recognise(who, &given.email, given.password).await?;
         let Some(known) = tried.known else {
             tracing::warn!(address = ?who.address, "sign-in refused: wrong address or password");

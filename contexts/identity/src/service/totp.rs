@@ -82,7 +82,7 @@ impl Identity {
         change
             .record(Record::new(events::TOTP_ENABLED, user, facts.clone()).after(facts))
             .await?;
-        self.tell(&mut change, &person.email, &Notice::TotpEnabled).await?;
+        self.tell(&mut change, &person, &Notice::TotpEnabled).await?;
         change.commit().await?;
         Ok((codes, token))
     }
@@ -109,8 +109,7 @@ impl Identity {
         change
             .record(Record::new(events::TOTP_DISABLED, user, facts.clone()).before(facts))
             .await?;
-        self.tell(&mut change, &person.account.email, &Notice::TotpDisabled)
-            .await?;
+        self.tell(&mut change, &person.account, &Notice::TotpDisabled).await?;
         change.commit().await?;
         Ok(token)
     }
@@ -123,7 +122,7 @@ impl Identity {
     ) -> Result<Secrets, Error> {
         let person = self.person(cx).await?;
         // Not by address: attempts of strangers to sign in must not keep a person from changing a password.
-        self.0.throttle.by_account(&person.account.id.to_string())?;
+        self.0.throttle.by_person(person.account.id)?;
         match self
             .0
             .passwords

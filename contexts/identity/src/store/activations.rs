@@ -40,14 +40,18 @@ pub struct Found {
     pub user: UserId,
     /// The home of the account: the tenant that invites.
     pub home: TenantId,
+    /// In which the account that was made signs in, and any that may join in its place.
+    pub realm: RealmId,
     /// Whether the token went by mail, and so shows that the address is its holder's.
     pub by_mail: bool,
 }
 
 pub async fn find(tx: &mut SpineTx, token: &TokenHash, now: Timestamp) -> Result<Option<Found>, Error> {
     let row = sqlx::query!(
-        r#"select user_id, tenant_id, token_hash <> $1 as "by_mail!" from identity.activations
-           where (token_hash = $1 or mail_token_hash = $1) and expires_at > $2"#,
+        r#"select a.user_id, a.tenant_id, u.realm_id, a.token_hash <> $1 as "by_mail!"
+           from identity.activations a
+           join identity.users u on u.id = a.user_id
+           where (a.token_hash = $1 or a.mail_token_hash = $1) and a.expires_at > $2"#,
         token.as_bytes(),
         Ts(now) as _,
     )
@@ -56,6 +60,7 @@ pub async fn find(tx: &mut SpineTx, token: &TokenHash, now: Timestamp) -> Result
     Ok(row.map(|row| Found {
         user: UserId::from_uuid(row.user_id),
         home: TenantId::from_uuid(row.tenant_id),
+        realm: RealmId::from_uuid(row.realm_id),
         by_mail: row.by_mail,
     }))
 }

@@ -1,7 +1,7 @@
 //! Where links in letters lead: to the first name of a brand's realm, since its people sign in nowhere else.
 
 use mpanel_kernel::ids::UserId;
-use mpanel_pg::{Error, SpineTx, Tx};
+use mpanel_pg::{Error, SpineTx, TenantTx, Tx};
 
 use crate::domain::RealmId;
 
@@ -29,4 +29,10 @@ pub async fn host_of_user(tx: &mut SpineTx, user: UserId) -> Result<Option<Strin
     .fetch_optional(tx.conn())
     .await?;
     Ok(host)
+}
+
+/// The same of an account that is at home in the transaction's tenant.
+pub async fn host_of_own(tx: &mut TenantTx, user: UserId) -> Result<Option<String>, Error> {
+    let host = sqlx::query_scalar!("select identity.panel_host($1)", user.uuid());
+    Ok(host.fetch_one(tx.conn()).await?)
 }

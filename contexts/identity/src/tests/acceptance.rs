@@ -1,7 +1,9 @@
 //! One address, several accounts: nobody has proven that an address is theirs.
 
 use mpanel_authz::{Role, TenantKind};
+use mpanel_identity_contract::Accounts as _;
 use mpanel_kernel::ids::{TenantId, UserId};
+use mpanel_tenancy_contract::Memberships as _;
 
 use super::store::memberships::{audited, number};
 use super::support::{PASSWORD, World, activate, code, presence};
@@ -111,7 +113,7 @@ async fn joining_takes_the_second_factor_of_the_account() {
 }
 
 #[tokio::test]
-async fn people_of_a_tenant_above_are_added_below_without_a_link() {
+async fn people_of_a_tenant_above_are_invited_like_anybody_and_join_with_their_account() {
     let world = World::claimed().await;
     let reseller = world.child(world.platform(), TenantKind::Reseller).await;
     let (below, beside) = (
@@ -119,9 +121,16 @@ async fn people_of_a_tenant_above_are_added_below_without_a_link() {
         world.customer().await,
     );
     let ada = world.member(ADA, reseller, Role::Admin).await.me.account.id;
-    let invited = world.invite(ADA, below, Role::Viewer).await;
-    assert_eq!((invited.user, invited.activation.is_none()), (ada, true));
-    assert_ne!(world.invite(ADA, beside, Role::Viewer).await.user, ada);
+    // Whether somebody above has an account with the address shows nowhere, and nobody is made a member unasked.
+    for tenant in [below, beside] {
+        let invited = world.invite(ADA, tenant, Role::Viewer).await;
+        assert!(invited.user != ada && invited.activation.is_some());
+        let profiles = world.identity.profiles(&[invited.user]).await.unwrap();
+        assert_eq!(profiles[&invited.user].name, "Ada", "as whoever invites calls them");
+    }
+    assert_eq!(world.memberships.of_user(ada).await.unwrap().len(), 1);
+    let joined = world.accept(below, Role::Viewer, PASSWORD).await.unwrap();
+    assert_eq!((joined.me.account.id, joined.me.memberships.len()), (ada, 2));
     // What somebody below gave for an address is no account of those above.
     let bob: UserId = world.member("bob@example.com", below, Role::Owner).await.me.account.id;
     let above = world.invite("bob@example.com", reseller, Role::Admin).await;

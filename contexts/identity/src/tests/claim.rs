@@ -120,7 +120,7 @@ async fn the_owner_owns_the_platform() {
     let mut tx = world.db.spine().await.unwrap();
     let acting = world
         .memberships
-        .acting(&mut tx, user, world.platform(), world.clock.now());
+        .acting(&mut tx, user, world.platform(), None, world.clock.now());
     let acting = acting.await.unwrap().unwrap();
     assert_eq!(acting.role, Role::Owner);
 }

@@ -1,10 +1,12 @@
 use mpanel_authz::{OpCx, Role, TenantKind};
 use mpanel_kernel::ids::TenantId;
 use mpanel_kernel::paging::PageRequest;
+use mpanel_tenancy_contract::Memberships as _;
 
 use super::store::memberships::audited;
 use super::support::{HOST, OWNER, PASSWORD, World, activate, code, presence, sign_in};
 use crate::domain::{NewRealm, Presence, Realm, RealmPatch};
+use crate::service::ChangePassword;
 use crate::{Error, Presented};
 
 const BRAND: &str = "panel.brand.example";
@@ -244,4 +246,43 @@ async fn links_for_people_of_a_brand_lead_to_its_own_name() {
         ask("evil.example").await.is_empty(),
         "whatever else a request says of its host leads nowhere"
     );
+}
+
+/// The same address and the same password, at the provider's host: not by that link.
+#[tokio::test]
+async fn an_invitation_of_a_brand_is_accepted_by_no_account_of_another_realm() {
+    let shop = Branded::new().await;
+    let world = &shop.world;
+    shop.realm(shop.brand, &[BRAND]).await.unwrap();
+    let elsewhere = world.customer().await;
+    let ada = world.member("ada@example.com", elsewhere, Role::Owner).await;
+    let invited = world.invite("ada@example.com", shop.customer, Role::Owner).await;
+    let token = invited.activation.unwrap().token;
+    let joined = world.identity.activate(&at(HOST), activate(token.reveal())).await;
+    assert_eq!(code(joined), "identity.session.other_realm");
+    let memberships = world.memberships.of_user(ada.me.account.id).await.unwrap();
+    assert_eq!(memberships.len(), 1, "{memberships:?}");
+    let joined = world.identity.activate(&at(BRAND), activate(token.reveal())).await;
+    assert_eq!(joined.unwrap().me.account.id, invited.user);
+}
+
+#[tokio::test]
+async fn people_of_a_brand_are_told_at_its_address_what_was_done_to_their_accounts() {
+    let shop = Branded::new().await;
+    let world = &shop.world;
+    shop.realm(shop.brand, &[BRAND]).await.unwrap();
+    let invited = world.invite("ada@example.com", shop.customer, Role::Owner).await;
+    let token = invited.activation.unwrap().token;
+    let ada = world.identity.activate(&at(BRAND), activate(token.reveal())).await;
+    let ada = ada.unwrap().me.account;
+    world.mails().await;
+    let given = ChangePassword {
+        current: PASSWORD,
+        new: "another battery for the horse",
+    };
+    let cx = world.cx(ada.id, shop.customer);
+    world.identity.change_password(&cx, given, None).await.unwrap();
+    let mail = world.mail().await;
+    assert!(mail.text.contains("https://panel.brand.example"), "{}", mail.text);
+    assert!(!mail.text.contains("https://panel.example.com"), "{}", mail.text);
 }

@@ -86,7 +86,7 @@ async fn a_program_acts_for_its_tenant_as_an_actor_of_its_own() {
     let memberships = &shop.world.identity.0.memberships;
     let now = made.token.created_at;
     let acting = memberships
-        .acting(&mut tx, who.user, shop.tenant, now)
+        .acting(&mut tx, who.user, shop.tenant, None, now)
         .await
         .unwrap()
         .unwrap();
@@ -430,7 +430,7 @@ async fn another_role_and_name_count_at_once() {
         .identity
         .0
         .memberships
-        .acting(&mut tx, who.user, shop.tenant, now)
+        .acting(&mut tx, who.user, shop.tenant, None, now)
         .await;
     assert!(acting.unwrap().unwrap().role == Role::Viewer);
 }

@@ -45,7 +45,8 @@ pub trait Memberships: Send + Sync + 'static {
     fn platform(&self) -> TenantId;
 
     /// By what right `user` may act for `tenant` now, if at all; in the look-up of the credential, since every
-    /// request asks for both.
+    /// request asks for both. Of several memberships that in `via` counts, the tenant for which a token was made; else the
+    /// one for which an assumption is open; else the nearest. Nobody loses by being made a member further down.
     ///
     /// # Errors
     /// When the database is away.
@@ -54,6 +55,7 @@ pub trait Memberships: Send + Sync + 'static {
         tx: &mut SpineTx,
         user: UserId,
         tenant: TenantId,
+        via: Option<TenantId>,
         now: Timestamp,
     ) -> Result<Option<Acting>, Error>;
 

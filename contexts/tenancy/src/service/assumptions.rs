@@ -1,7 +1,7 @@
 //! A member of a tenant above acts for one below: says why first, for a while, and is seen there.
 
 use mpanel_authz::{OpCx, actions};
-use mpanel_events::{Begin, Record};
+use mpanel_events::{Begin, Change, Record};
 use mpanel_identity_contract::Profile;
 use mpanel_kernel::ids::{AssumptionId, TenantId, UserId};
 use mpanel_kernel::paging::{Page, PageRequest};
@@ -153,6 +153,20 @@ impl Service {
         let record = Record::new(events::ASSUMPTION_ENDED, wanted, json!({"user": before.user}));
         change.record(record.before(facts)).await?;
         change.commit().await?;
+        Ok(())
+    }
+
+    /// Ends leave that was taken unasked while nobody could be asked, in a tenant that is no longer suspended and below it.
+    pub(super) async fn end_unasked(&self, cx: &OpCx, change: &mut Change, resumed: TenantId) -> Result<(), Error> {
+        let now = cx.clock().now();
+        for ended in store::assumptions::end_unasked(change.tx(), resumed, now).await? {
+            let there = cx.for_descendant(ended.tenant, ended.kind);
+            // Whoever resumes need not reach what stands below.
+            let there = there.unwrap_or_else(|| OpCx::system("tenancy.resume", ended.tenant, cx.clock().clone()));
+            let facts = json!({"user": ended.user, "state": AssumptionState::Open.as_str()});
+            let record = Record::new(events::ASSUMPTION_ENDED, ended.id, json!({"user": ended.user}));
+            change.record_for(&there, record.before(facts)).await?;
+        }
         Ok(())
     }
 

@@ -97,6 +97,7 @@ impl Service {
                 TenantState::Active | TenantState::Suspended => Error::NotEnding,
             });
         }
+        self.end_unasked(cx, &mut change, id).await?;
         let after = store::tenants::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
         let record = || {
             let record = Record::new(events::TENANT_RESTORED, id, json!({"state": after.state.as_str()}));

@@ -193,13 +193,17 @@ fn role_of(rows: &[(UserId, RoleRef)], user: UserId) -> Option<RoleRef> {
 }
 
 /// Whether the people of the transaction's tenant may be changed by the actor: from above only where the tenant does not
-/// want to be asked first, or whoever is made a member would not have to ask.
+/// want to be asked first, or has agreed to this; whoever is made a member would not have to ask. Suspending it changes
+/// nothing about that: for looking into it one needs no members there.
 async fn may_change_people(cx: &OpCx, tx: &mut TenantTx) -> Result<(), Error> {
-    let unasked = cx.assumed_from().is_some() && cx.assumption().is_none();
-    if unasked && store::assumptions::wants_consent(tx).await? {
-        return Err(Error::ConsentRequired);
+    if cx.assumed_from().is_none() || !store::assumptions::settings(tx).await?.0 {
+        return Ok(());
     }
-    Ok(())
+    let agreed = match cx.assumption() {
+        Some(open) => store::assumptions::agreed(tx, open.id).await?,
+        None => false,
+    };
+    if agreed { Ok(()) } else { Err(Error::ConsentRequired) }
 }
 
 /// Whether one of the owners may become something less, or leave.

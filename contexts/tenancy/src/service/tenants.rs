@@ -152,6 +152,9 @@ impl Service {
             return Err(Error::Stale);
         }
         let after = store::tenants::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
+        if after.state == TenantState::Active && before.state != after.state {
+            self.end_unasked(cx, &mut change, id).await?;
+        }
         let facts = |tenant: &Tenant| json!({"name": tenant.name, "state": tenant.state.as_str()});
         let record = Record::new(events::TENANT_CHANGED, id, json!({"state": after.state.as_str()}));
         change

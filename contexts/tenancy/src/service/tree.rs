@@ -78,6 +78,7 @@ impl Service {
             Moved::OverPlan(key) => return Err(Error::UsesMore(key)),
             Moved::OverPath(key) => return Err(Error::NoRoom(key)),
         }
+        self.end_unasked(cx, &mut change, id).await?;
         let after = store::tenants::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
         let place = |tenant: &Tenant| json!({"parent": tenant.parent_id, "plan": tenant.plan.as_ref().map(|p| p.id)});
         let data = json!({"from": left, "to": to.parent});

@@ -1,7 +1,7 @@
 //! The rows belong to the tenant that is acted for.
 
 use jiff::Timestamp;
-use mpanel_authz::{Allowed, actions};
+use mpanel_authz::{Allowed, TenantKind, actions};
 use mpanel_kernel::ids::{AssumptionId, TenantId, UserId};
 use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::{PlatformTx, TenantTx, Ts, Tx};
@@ -45,7 +45,7 @@ pub async fn agree(
     expires_at: Timestamp,
 ) -> Result<bool, Error> {
     let done = sqlx::query!(
-        "update tenancy.assumptions set opened_at = $3, agreed_by = $4, expires_at = $5
+        "update tenancy.assumptions set opened_at = $3, agreed = true, agreed_by = $4, expires_at = $5
          where tenant_id = $1 and id = $2 and opened_at is null and ended_at is null and expires_at > $3",
         tx.tenant().uuid(),
         id.uuid(),
@@ -126,6 +126,43 @@ async fn select(tx: &mut TenantTx, only: Option<AssumptionId>, page: PageRequest
         ended_by: row.ended_by.map(UserId::from_uuid),
     });
     Ok(assumptions.collect())
+}
+
+/// Whether the transaction's tenant was asked, and has agreed.
+pub async fn agreed(tx: &mut TenantTx, id: AssumptionId) -> Result<bool, Error> {
+    let agreed = sqlx::query_scalar!(
+        r#"select exists (select from tenancy.assumptions where tenant_id = $1 and id = $2 and agreed) as "agreed!""#,
+        tx.tenant().uuid(),
+        id.uuid(),
+    );
+    Ok(agreed.fetch_one(tx.conn()).await?)
+}
+
+/// An assumption that was opened unasked and has ended.
+pub struct Unasked {
+    pub tenant: TenantId,
+    pub kind: TenantKind,
+    pub id: AssumptionId,
+    pub user: UserId,
+}
+
+/// Ends what those above have opened unasked in `resumed`, the transaction's tenant or one below it, and below that, while
+/// somebody was suspended and nobody could be asked. Nothing is ended where nobody has to be asked, or still cannot be.
+pub async fn end_unasked(tx: &mut TenantTx, resumed: TenantId, now: Timestamp) -> Result<Vec<Unasked>, Error> {
+    let rows = sqlx::query!(
+        r#"select tenant as "tenant!", kind as "kind!", id as "id!", person as "person!" from tenancy.end_unasked($1, $2)"#,
+        resumed.uuid(),
+        Ts(now) as _,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let ended = rows.into_iter().map(|row| Unasked {
+        tenant: TenantId::from_uuid(row.tenant),
+        kind: row.kind.parse().unwrap_or(TenantKind::Customer),
+        id: AssumptionId::from_uuid(row.id),
+        user: UserId::from_uuid(row.person),
+    });
+    Ok(ended.collect())
 }
 
 /// Whether those above have to ask the transaction's tenant before they act for it, now.

@@ -179,6 +179,7 @@ pub async fn acting(
     tx: &mut SpineTx,
     user: UserId,
     tenant: TenantId,
+    via: Option<TenantId>,
     now: Timestamp,
 ) -> Result<Option<Acting>, mpanel_pg::Error> {
     let reaching: Vec<String> = Role::ALL
@@ -189,9 +190,10 @@ pub async fn acting(
     let row = sqlx::query!(
         r#"select kind as "kind!", role as "role!", role_id, permissions, reaches, holder as "holder!",
                   suspended as "suspended!", consent as "consent!", assumption, reason
-           from tenancy.acting($1, $2, $3, $4)"#,
+           from tenancy.acting($1, $2, $3, $4, $5)"#,
         user.uuid(),
         tenant.uuid(),
+        via.map(TenantId::uuid) as _,
         &reaching,
         Ts(now) as _,
     )

@@ -13,6 +13,9 @@ use crate::error::Error;
 use crate::service::{AddMember, Assume, Shown, TenantPatch};
 use crate::tests::support::World;
 
+mod consent;
+mod several;
+
 fn because(reason: &str, minutes: i32) -> Assume {
     Assume {
         reason: reason.to_owned(),

@@ -99,7 +99,7 @@ async fn no_function_reaches_another_tenant() {
         "select tenancy.add_member($1, gen_random_uuid(), 'owner', now())",
         "select tenancy.subscribe($1, gen_random_uuid(), 1, '{}', '{}', now())",
         // Look-ups for signing in are the spine's.
-        "select * from tenancy.acting(gen_random_uuid(), $1, array['owner'], now())",
+        "select * from tenancy.acting(gen_random_uuid(), $1, null, array['owner'], now())",
         "select tenancy.demands_consent($1)",
         "select * from tenancy.memberships($1)",
         "select tenancy.hold_path($1)",

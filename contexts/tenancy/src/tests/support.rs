@@ -88,9 +88,14 @@ impl World {
         Self::with_reserved(&[]).await
     }
 
-    pub(crate) async fn acting(&self, user: UserId, tenant: TenantId) -> Option<Acting> {
+    pub(crate) async fn acting_via(&self, user: UserId, tenant: TenantId, via: Option<TenantId>) -> Option<Acting> {
         let mut tx = self.spine.db().spine().await.unwrap();
-        self.tenancy.acting(&mut tx, user, tenant, self.now()).await.unwrap()
+        let acting = self.tenancy.acting(&mut tx, user, tenant, via, self.now()).await;
+        acting.unwrap()
+    }
+
+    pub(crate) async fn acting(&self, user: UserId, tenant: TenantId) -> Option<Acting> {
+        self.acting_via(user, tenant, None).await
     }
 
     pub(crate) async fn with_reserved(reserved: &[&str]) -> Self {

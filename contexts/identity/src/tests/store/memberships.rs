@@ -69,6 +69,7 @@ impl Memberships for TestMemberships {
         tx: &mut SpineTx,
         user: UserId,
         tenant: TenantId,
+        _via: Option<TenantId>,
         _now: Timestamp,
     ) -> Result<Option<Acting>, mpanel_pg::Error> {
         let row =

@@ -1,0 +1,77 @@
+//! A tenant that wants to be asked, and is suspended meanwhile.
+
+use mpanel_authz::{OpCx, Role};
+use mpanel_kernel::paging::PageRequest;
+
+use super::Scene;
+use crate::domain::{AssumptionState, Tenant, TenantState};
+use crate::error::Error;
+use crate::service::{AddMember, TenantPatch};
+
+fn new() -> AddMember {
+    AddMember {
+        email: "backdoor@example.com".parse().unwrap(),
+        name: "Me again".to_owned(),
+        role: Role::Admin.into(),
+    }
+}
+
+impl Scene {
+    async fn set(&self, tenant: &Tenant, cx: &OpCx, state: TenantState) {
+        let patch = TenantPatch {
+            name: None,
+            state: Some(state),
+            seen: None,
+        };
+        self.world.service.update_tenant(cx, tenant.id, patch).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_suspension_for_a_moment_is_no_way_around_being_asked() {
+    let scene = Scene::new().await;
+    let (service, customer) = (&scene.world.service, scene.customer.id);
+    scene.demand(true).await;
+    let (root, helper) = (scene.world.root(), scene.helper());
+    // Whether the tenant itself is suspended, or its reseller by the platform.
+    for (suspended, by) in [(&scene.customer, &helper), (&scene.reseller, &root)] {
+        scene.set(suspended, by, TenantState::Suspended).await;
+        let shown = scene.assume("spam goes out from here", 480).await.unwrap();
+        assert_eq!(scene.state(&shown), AssumptionState::Open);
+        assert!(scene.acting().await.assumption.is_some());
+        for cx in [&helper, &scene.inside().await] {
+            let added = service.add_member(cx, customer, new()).await;
+            assert!(matches!(added, Err(Error::ConsentRequired)));
+            let removed = service.remove_member(cx, customer, scene.ada).await;
+            assert!(matches!(removed, Err(Error::ConsentRequired)));
+        }
+        scene.set(suspended, by, TenantState::Active).await;
+        assert_eq!(scene.acting().await.assumption, None);
+        let page = service
+            .list_assumptions(&scene.ada(), customer, PageRequest::default())
+            .await;
+        let newest = page.unwrap().items.remove(0);
+        assert_eq!(newest.assumption.id, shown.assumption.id);
+        assert_eq!(scene.state(&newest), AssumptionState::Ended);
+        let log = scene.world.audit(customer).await;
+        let ended = log.iter().rfind(|entry| entry.action == "tenancy.assumption.ended");
+        assert_eq!(ended.unwrap().subject, shown.assumption.id.to_string());
+    }
+}
+
+#[tokio::test]
+async fn what_the_tenant_has_agreed_to_outlasts_a_suspension() {
+    let scene = Scene::new().await;
+    let (service, customer) = (&scene.world.service, scene.customer.id);
+    scene.demand(true).await;
+    let id = scene.assume("as we talked about", 480).await.unwrap().assumption.id;
+    service.agree_to_assumption(&scene.ada(), customer, id).await.unwrap();
+    for state in [TenantState::Suspended, TenantState::Active] {
+        scene.set(&scene.customer, &scene.helper(), state).await;
+    }
+    assert_eq!(scene.acting().await.assumption.unwrap().id, id);
+    service
+        .add_member(&scene.inside().await, customer, new())
+        .await
+        .unwrap();
+}
