@@ -23,6 +23,8 @@ pub enum Error {
     EmailTaken,
     #[error("an owner's invitation is for owners")]
     OwnersInvitation,
+    #[error("this invitation offers more than you may do; whoever may do as much invites again")]
+    InvitationAbove,
     #[error("whoever invited you is suspended by the provider; the link works again when that ends")]
     InviterSuspended,
     #[error("address or password is wrong")]
@@ -51,6 +53,8 @@ pub enum Error {
     OwnersSessions,
     #[error("programs outlast your leave to act here: its own people make them, and give them tokens")]
     ServiceAccountFromAbove,
+    #[error("a token outlasts your leave to act here: make it where you belong, or let one of its own people make it")]
+    ApiTokenFromAbove,
     #[error("this service account may do more than you may")]
     ServiceAccountAbove,
     #[error("another service account has this name")]
@@ -138,7 +142,9 @@ impl PublicError for Error {
             | Self::OwnersSessions
             | Self::ServiceAccountFromAbove
             | Self::ServiceAccountAbove
+            | Self::ApiTokenFromAbove
             | Self::OwnersInvitation
+            | Self::InvitationAbove
             | Self::InviterSuspended => Kind::Forbidden,
             Self::NotFound => Kind::NotFound,
             Self::Invalid(_) | Self::TotpWrong => Kind::Invalid,
@@ -168,6 +174,7 @@ impl PublicError for Error {
             Self::EmailChangeGone => "identity.email.change_gone",
             Self::EmailTaken => "identity.email.taken",
             Self::OwnersInvitation => "identity.invitation.owners",
+            Self::InvitationAbove => "identity.invitation.above",
             Self::InviterSuspended => "identity.invitation.suspended",
             Self::InvalidCredentials => "identity.session.invalid_credentials",
             Self::TotpRequired => "identity.session.totp_required",
@@ -182,6 +189,7 @@ impl PublicError for Error {
             Self::OtherRealm => "identity.session.other_realm",
             Self::OwnersSessions => "identity.session.owners",
             Self::ServiceAccountFromAbove => "identity.service_account.from_above",
+            Self::ApiTokenFromAbove => "identity.api_token.from_above",
             Self::ServiceAccountAbove => "identity.service_account.above",
             Self::ServiceAccountTaken => "identity.service_account.name_taken",
             Self::TooManyTokens => "identity.service_account.too_many_tokens",

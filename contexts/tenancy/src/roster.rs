@@ -1,10 +1,11 @@
 use async_trait::async_trait;
-use mpanel_authz::RoleRef;
+use mpanel_authz::{OpCx, RoleRef};
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_pg::{Error, TenantTx};
 use mpanel_tenancy_contract::Roster;
 
 use crate::Tenancy;
+use crate::service::grants;
 use crate::store::{members, tenants};
 
 #[async_trait]
@@ -15,5 +16,9 @@ impl Roster for Tenancy {
 
     async fn roles(&self, tx: &mut TenantTx) -> Result<Vec<(UserId, RoleRef)>, Error> {
         members::lock(tx).await
+    }
+
+    async fn could_give(&self, tx: &mut TenantTx, cx: &OpCx, role: RoleRef) -> Result<bool, Error> {
+        grants::could_give(cx, tx, role).await
     }
 }

@@ -2,7 +2,7 @@
 
 mod assumptions;
 mod ending;
-mod grants;
+pub mod grants;
 mod members;
 mod plans;
 mod resources;

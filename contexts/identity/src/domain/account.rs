@@ -77,12 +77,13 @@ pub struct NewApiToken {
     pub allowed_networks: Vec<String>,
 }
 
-/// The least characters of a password: more for those who own a platform or a reseller.
+/// The least characters of a password: more for those who own a platform or a reseller, and for those with a
+/// role that one of these has defined: what that gives may grow when the password is set.
 #[must_use]
 pub fn password_minimum(memberships: &[Membership]) -> usize {
     let sells = memberships
         .iter()
-        .any(|m| m.role == Role::Owner && TenantKind::SELLERS.contains(&m.tenant.kind));
+        .any(|m| (m.role == Role::Owner || m.role.custom().is_some()) && TenantKind::SELLERS.contains(&m.tenant.kind));
     if sells {
         MIN_OWNER_PASSWORD_CHARS
     } else {

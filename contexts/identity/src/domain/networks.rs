@@ -63,6 +63,18 @@ impl Networks {
                 .any(|net| from.iter().any(|address| net.contains(address)))
     }
 
+    /// Whether whoever may come from these may come from `outer` too: each of these lies in it, or it is everywhere.
+    #[must_use]
+    pub fn are_within(&self, outer: &Self) -> bool {
+        if outer.0.is_empty() {
+            return true;
+        }
+        // Neighbours are one network.
+        let outer = IpNet::aggregate(&outer.0);
+        let lies_in = |net: &IpNet| outer.iter().any(|wide| wide.contains(net));
+        !self.0.is_empty() && self.0.iter().all(lies_in)
+    }
+
     #[must_use]
     pub fn texts(&self) -> Vec<String> {
         self.0.iter().map(ToString::to_string).collect()

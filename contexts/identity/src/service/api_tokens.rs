@@ -94,11 +94,17 @@ impl Identity {
     pub async fn create_api_token(&self, cx: &OpCx, new: NewApiToken) -> Result<CreatedApiToken, Error> {
         let allowed = cx.authorize::<authz::ApiToken, _>(actions::Create)?;
         let user = person(cx)?;
+        // Their leave ends, or is taken back, and a token's does not (ADR 0016).
+        if cx.assumed_from().is_some() {
+            return Err(Error::ApiTokenFromAbove);
+        }
         let now = self.0.clock.now();
         let name = person_name(&new.name).map_err(|field| Error::Invalid(vec![field]))?;
         let networks = Networks::parse(&new.allowed_networks).map_err(Error::Invalid)?;
         let scopes = checked_scopes(cx, new.scopes)?;
-        let expires_at = self.checked_expiry(cx, new.expires_at, now).await?;
+        let bounds = self.bounds(cx, now).await?;
+        let expires_at = bounds.expiry(new.expires_at, now)?;
+        bounds.hold(&[&networks])?;
         let mut change = match self.0.spine.begin_once(cx, "identity_tokens_create").await? {
             Begin::Run(change) => change,
             Begin::Replay(Created { id }) => {
@@ -147,35 +153,59 @@ impl Identity {
         Ok(())
     }
 
-    pub(super) async fn latest_expiry(&self, cx: &OpCx, now: Timestamp) -> Result<Timestamp, Error> {
+    /// How far the credential that asks goes itself.
+    pub(super) async fn bounds(&self, cx: &OpCx, now: Timestamp) -> Result<Bounds, Error> {
         let latest = after(now, MAX_LIFE);
         let Some(token) = cx.actor().token() else {
-            return Ok(latest);
+            return Ok(Bounds {
+                latest,
+                networks: Default::default(),
+            });
         };
-        // A token must not prolong itself.
         let mut tx = self.0.spine.db().spine().await?;
-        let own = api_tokens::expiry(&mut tx, token).await?.ok_or(Error::NotFound)?;
+        let (ends, networks) = api_tokens::limits(&mut tx, token).await?.ok_or(Error::NotFound)?;
         tx.end_read();
-        Ok(latest.min(own))
+        Ok(Bounds {
+            latest: latest.min(ends),
+            networks,
+        })
     }
+}
 
+/// How far a credential goes. What it makes goes no further: a token must not prolong itself, nor be used by what it makes
+/// from where it may not be used.
+pub(super) struct Bounds {
+    /// When a token that it makes ends at the latest.
+    pub latest: Timestamp,
+    /// Its own, and those of the account that it is of.
+    networks: [Networks; 2],
+}
+
+impl Bounds {
     /// When a new token ends; 90 days when nobody says.
-    pub(super) async fn checked_expiry(
-        &self,
-        cx: &OpCx,
-        wanted: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Result<Timestamp, Error> {
-        let latest = self.latest_expiry(cx, now).await?;
+    pub fn expiry(&self, wanted: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, Error> {
         match wanted {
-            None => Ok(after(now, DEFAULT_LIFE).min(latest)),
-            Some(at) if at > now && at <= latest => Ok(at),
+            None => Ok(after(now, DEFAULT_LIFE).min(self.latest)),
+            Some(at) if at > now && at <= self.latest => Ok(at),
             Some(_) => Err(Error::field(
                 "/expires_at",
                 "identity.api_token.bad_expiry",
                 "a token ends in the future, after at most one year and not after the token that makes it",
             )),
         }
+    }
+
+    /// Refuses what could be used from elsewhere, whose user has to be in each of these lists.
+    pub fn hold(&self, lists: &[&Networks]) -> Result<(), Error> {
+        let held = |bound: &Networks| lists.iter().any(|networks| networks.are_within(bound));
+        if self.networks.iter().all(held) {
+            return Ok(());
+        }
+        Err(Error::field(
+            "/allowed_networks",
+            "identity.api_token.wider_network",
+            "a token opens nothing to networks from where it may not be used itself",
+        ))
     }
 }
 

@@ -45,6 +45,10 @@ impl Identity {
         let mail = self.mail_of_user(user).await?;
         let mut change = self.0.spine.begin(cx).await?;
         let (mut waiting, role) = self.invited(&mut change, cx, user).await?;
+        // Whoever holds the link becomes what was offered by it, so it is for those who could have offered that.
+        if !self.0.roster.could_give(change.tx(), cx, role).await? {
+            return Err(Error::InvitationAbove);
+        }
         let (handed, mailed) = (Token::generate(ACTIVATION_PREFIX), Token::generate(ACTIVATION_PREFIX));
         let now = self.0.clock.now();
         let expires_at = after(now, ACTIVATION_LIFE);

@@ -3,6 +3,7 @@ use mpanel_events::{Begin, Change, Record};
 use mpanel_identity_contract::events;
 use mpanel_kernel::ids::{ServiceAccountId, UserId};
 use mpanel_kernel::paging::{Page, PageRequest};
+use mpanel_pg::TenantTx;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -82,15 +83,22 @@ impl Identity {
         patch: ServiceAccountPatch,
     ) -> Result<ServiceAccount, Error> {
         let allowed = cx.authorize::<authz::ServiceAccount, _>(actions::Modify)?;
+        let bounds = match patch.allowed_networks {
+            Some(_) => Some(self.bounds(cx, self.0.clock.now()).await?),
+            None => None,
+        };
         let mut change = self.0.spine.begin(cx).await?;
-        let before = service_accounts::lock(change.tx(), id).await?.ok_or(Error::NotFound)?;
-        check_reach(cx, &before)?;
+        let before = self.within_reach(cx, change.tx(), id).await?;
         let mut account = before.clone();
         if let Some(name) = patch.name {
             account.name = person_name(&name).map_err(|field| Error::Invalid(vec![field]))?;
         }
         if let Some(texts) = patch.allowed_networks {
             account.networks = Networks::parse(&texts).map_err(Error::Invalid)?;
+            let wider = !account.networks.are_within(&before.networks);
+            if let Some(bounds) = bounds.filter(|_| wider) {
+                bounds.hold(&[&account.networks])?;
+            }
         }
         if let Some(role) = patch.role {
             check_role(cx, role)?;
@@ -127,6 +135,29 @@ impl Identity {
         change.record(record.before(facts(&before))).await?;
         change.commit().await?;
         Ok(())
+    }
+
+    /// An account, held as it is. Refuses whose role gives less than the account's to make that one mightier by a token, or by
+    /// letting it work again. What a token of theirs may do narrows the new token as well, not the account.
+    pub(super) async fn within_reach(
+        &self,
+        cx: &OpCx,
+        tx: &mut TenantTx,
+        id: ServiceAccountId,
+    ) -> Result<ServiceAccount, Error> {
+        let account = service_accounts::lock(tx, id).await?.ok_or(Error::NotFound)?;
+        check_inside(cx)?;
+        // By what right it acts its membership says.
+        let roles = self.0.roster.roles(tx).await?;
+        let membership = roles.into_iter().find(|(program, _)| *program == member(id));
+        let role = membership.map_or(account.role.into(), |(_, role)| role);
+        let permissions = cx.permissions();
+        let may = |resource: &str, action| permissions.permits(cx.rights(), cx.tenant_kind(), resource, action);
+        match role.built_in() {
+            Some(role) if !exceeds(cx, role, may) => Ok(account),
+            // Programs have no roles of a tenant's own.
+            _ => Err(Error::ServiceAccountAbove),
+        }
     }
 
     /// Makes the account a member of its tenant: by what right it acts is then asked as for anybody.
@@ -173,18 +204,6 @@ fn check_inside(cx: &OpCx) -> Result<(), Error> {
     match cx.assumed_from() {
         Some(_) => Err(Error::ServiceAccountFromAbove),
         None => Ok(()),
-    }
-}
-
-/// Refuses whose role gives less than the account's to make that one mightier by a token, or by letting it work again. What a
-/// token of theirs may do narrows the new token as well, not the account.
-pub fn check_reach(cx: &OpCx, account: &ServiceAccount) -> Result<(), Error> {
-    check_inside(cx)?;
-    let permissions = cx.permissions();
-    let may = |resource: &str, action| permissions.permits(cx.rights(), cx.tenant_kind(), resource, action);
-    match exceeds(cx, account.role, may) {
-        true => Err(Error::ServiceAccountAbove),
-        false => Ok(()),
     }
 }
 

@@ -10,7 +10,6 @@ use serde_json::json;
 
 use super::after;
 use super::api_tokens::{MAX_LIFE, checked_scopes, new_token};
-use super::service_accounts::check_reach;
 use crate::Identity;
 use crate::authz;
 use crate::domain::{Networks, NewApiToken, TokenFacts, person_name};
@@ -63,15 +62,14 @@ impl Identity {
         let name = person_name(&new.name).map_err(|field| Error::Invalid(vec![field]))?;
         let networks = Networks::parse(&new.allowed_networks).map_err(Error::Invalid)?;
         let scopes = checked_scopes(cx, new.scopes)?;
-        let expires_at = self.checked_expiry(cx, new.expires_at, now).await?;
+        let bounds = self.bounds(cx, now).await?;
+        let expires_at = bounds.expiry(new.expires_at, now)?;
         let mut change = match self.0.spine.begin_once(cx, "identity_service_tokens_create").await? {
             Begin::Run(change) => change,
             Begin::Replay(created) => return self.made(cx, account, created).await,
         };
-        let holder = service_accounts::lock(change.tx(), account)
-            .await?
-            .ok_or(Error::NotFound)?;
-        check_reach(cx, &holder)?;
+        let holder = self.within_reach(cx, change.tx(), account).await?;
+        bounds.hold(&[&networks, &holder.networks])?;
         let (secret, token) = new_token((name, scopes, networks), now, expires_at);
         self.add_service_token(cx, change, account, (secret, token)).await
     }
@@ -93,21 +91,20 @@ impl Identity {
                 "both tokens work for at most seven days",
             ));
         }
+        let now = self.0.clock.now();
+        let bounds = self.bounds(cx, now).await?;
         let mut change = match self.0.spine.begin_once(cx, "identity_service_tokens_rotate").await? {
             Begin::Run(change) => change,
             Begin::Replay(created) => return self.made(cx, account, created).await,
         };
-        let now = self.0.clock.now();
-        let holder = service_accounts::lock(change.tx(), account)
-            .await?
-            .ok_or(Error::NotFound)?;
-        check_reach(cx, &holder)?;
+        let holder = self.within_reach(cx, change.tx(), account).await?;
         let known = api_tokens::get_of_service(change.tx(), account, old)
             .await?
             .ok_or(Error::NotFound)?;
         let life = known.expires_at.duration_since(known.created_at).min(MAX_LIFE);
         let scopes = checked_scopes(cx, known.scopes)?;
-        let expires_at = after(now, life).min(self.latest_expiry(cx, now).await?);
+        bounds.hold(&[&known.networks, &holder.networks])?;
+        let expires_at = after(now, life).min(bounds.latest);
         api_tokens::shorten(change.tx(), &allowed, (account, old), after(now, overlap)).await?;
         let (secret, token) = new_token((known.name, scopes, known.networks), now, expires_at);
         let facts = json!({"service_account": account, "replaced_by": token.id});

@@ -283,13 +283,20 @@ pub async fn shorten(
     Ok(())
 }
 
-/// When a token, of whatever tenant, ends.
-pub async fn expiry(tx: &mut SpineTx, id: ApiTokenId) -> Result<Option<Timestamp>, Error> {
-    let at = sqlx::query_scalar!(
-        r#"select expires_at as "expires_at: Ts" from identity.api_tokens where id = $1"#,
+/// How far a token, of whatever tenant, goes: when it ends, and the lists of networks in each of which its user has to be.
+pub async fn limits(tx: &mut SpineTx, id: ApiTokenId) -> Result<Option<(Timestamp, [Networks; 2])>, Error> {
+    let row = sqlx::query!(
+        r#"select t.expires_at as "expires_at: Ts", t.allowed_networks, s.allowed_networks as "service_networks?"
+           from identity.api_tokens t
+           left join identity.service_accounts s on s.tenant_id = t.tenant_id and s.id = t.service_id
+           where t.id = $1"#,
         id.uuid(),
     )
     .fetch_optional(tx.conn())
     .await?;
-    Ok(at.map(|at| at.0))
+    Ok(row.map(|row| {
+        let own = Networks::stored(&row.allowed_networks);
+        let account = Networks::stored(&row.service_networks.unwrap_or_default());
+        (row.expires_at.0, [own, account])
+    }))
 }

@@ -1,8 +1,8 @@
 //! Who was invited and has not come yet.
 
 use jiff::SignedDuration;
-use mpanel_authz::{Role, TenantKind};
-use mpanel_kernel::ids::{TenantId, UserId};
+use mpanel_authz::{Actor, Role, TenantKind};
+use mpanel_kernel::ids::{ApiTokenId, TenantId, UserId};
 
 use super::mailbox::link;
 use super::store::memberships::{audited, number, suspend};
@@ -196,6 +196,37 @@ async fn v8_2_2_an_owners_invitation_is_for_owners_and_one_of_another_tenant_is_
         "request.not_found"
     );
     assert!(world.identity.list_invitations(&others).await.unwrap().is_empty());
+}
+
+/// Whoever holds the link becomes what was offered by it.
+#[tokio::test]
+async fn v8_2_2_the_link_of_an_invitation_is_for_those_who_could_offer_as_much() {
+    let world = World::claimed().await;
+    let (owner, customer) = world.house().await;
+    let access = ["identity.invitation:list", "identity.invitation:manage-access"];
+    let token = Actor::Token {
+        token: ApiTokenId::generate(),
+        user: owner,
+    };
+    let weak = [
+        world.custom_cx(owner, customer, &access),
+        world.owner_cx_as(token, customer, &access),
+    ];
+    let handed = world.invite(ADA, customer, Role::Admin).await;
+    let posted = link(&world.mail().await, "activate");
+    for cx in &weak {
+        let resent = world.identity.resend_invitation(cx, handed.user).await;
+        assert_eq!(code(resent), "identity.invitation.above");
+    }
+    assert!(world.mails().await.is_empty(), "nobody is told anything");
+    assert_eq!(code(world.follow(&posted, PASSWORD).await), "ok", "the link stays");
+    let viewer = world.invite("bob@example.com", customer, Role::Viewer).await;
+    let admins = world.admin_cx(owner, customer);
+    assert_eq!(
+        code(world.identity.resend_invitation(&admins, viewer.user).await),
+        "ok",
+        "less than one's own"
+    );
 }
 
 #[tokio::test]

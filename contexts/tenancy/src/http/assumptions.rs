@@ -141,8 +141,8 @@ pub async fn list(
 
 /// Opens leave for the caller to act for a tenant below the acting one; one that wants to be asked is asked.
 #[utoipa::path(post, path = "/tenants/{tenant_id}/assumptions", operation_id = "assumptions_create", tag = "tenancy",
-    params(("tenant_id" = String, Path)), request_body = AssumeDto,
-    responses((status = 201, body = AssumptionDto), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument),
+    params(("tenant_id" = String, Path)), request_body = AssumeDto, extensions(("x-step-up" = json!(true))),
+    responses((status = 201, body = AssumptionDto), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument),
         (status = 422, body = ProblemDocument)))]
 pub async fn create(
     service: State,
@@ -159,7 +159,7 @@ pub async fn create(
 }
 
 /// Agrees to what somebody above has asked; only the tenant itself does.
-#[utoipa::path(post, path = "/tenants/{tenant_id}/assumptions/{assumption_id}/agree", operation_id = "assumptions_agree", tag = "tenancy",
+#[utoipa::path(post, path = "/tenants/{tenant_id}/assumptions/{assumption_id}/agree", operation_id = "assumptions_agree", tag = "tenancy", extensions(("x-step-up" = json!(true))),
     params(("tenant_id" = String, Path), ("assumption_id" = String, Path)),
     responses((status = 200, body = AssumptionDto), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument),
         (status = 409, body = ProblemDocument)))]

@@ -28,9 +28,13 @@ pub struct Shown {
 }
 
 impl Service {
-    /// Opens leave for the actor to act for a tenant below the acting one, or asks that tenant for it.
+    /// Opens leave for the actor to act for a tenant below the acting one, or asks that tenant for it. A token does so only
+    /// if it was made to act below: any other would give itself what its person has not given it.
     pub async fn assume(&self, cx: &OpCx, id: TenantId, new: Assume) -> Result<Shown, Error> {
         let user = cx.actor().user().ok_or(Error::NotAPerson)?;
+        if cx.scopes().is_some_and(|scopes| !scopes.acts_below()) {
+            return Err(Error::NotAPerson);
+        }
         let mut tx = self.tenancy.spine.db().tenant(cx.tenant()).await?;
         let tenant = store::tenants::get(&mut tx, id).await?.ok_or(Error::NotFound)?;
         let from = store::tenants::get(&mut tx, cx.tenant())

@@ -47,6 +47,27 @@ pub fn reaches(cx: &OpCx, pointer: &'static str) -> Result<(), Error> {
 /// # Errors
 /// An error of `/role`: there is no such role, or it is more than the actor has.
 pub async fn may_give(cx: &OpCx, tx: &mut TenantTx, role: RoleRef) -> Result<(), Error> {
+    let defined = defined(tx, role).await?;
+    judge(cx, role, defined)
+}
+
+/// The same as an answer: for a role that somebody has been offered, and whose link is asked for.
+///
+/// # Errors
+/// When the database is away.
+pub async fn could_give(cx: &OpCx, tx: &mut TenantTx, role: RoleRef) -> Result<bool, mpanel_pg::Error> {
+    let defined = defined(tx, role).await?;
+    Ok(judge(cx, role, defined).is_ok())
+}
+
+async fn defined(tx: &mut TenantTx, role: RoleRef) -> Result<Option<domain::Role>, mpanel_pg::Error> {
+    match role.custom() {
+        Some(id) => store::roles::get(tx, id).await,
+        None => Ok(None),
+    }
+}
+
+fn judge(cx: &OpCx, role: RoleRef, defined: Option<domain::Role>) -> Result<(), Error> {
     let rights = match role {
         RoleRef::BuiltIn(role) => {
             if role == Role::Owner && cx.role() != Role::Owner {
@@ -65,9 +86,9 @@ pub async fn may_give(cx: &OpCx, tx: &mut TenantTx, role: RoleRef) -> Result<(),
             }
             Rights::BuiltIn(role)
         }
-        RoleRef::Custom(id) => {
+        RoleRef::Custom(_) => {
             let unknown = || Error::field("/role", "tenancy.role.unknown", "there is no such role here");
-            let role: domain::Role = store::roles::get(tx, id).await?.ok_or_else(unknown)?;
+            let role = defined.ok_or_else(unknown)?;
             has_all(cx, "/role", &role.permissions)?;
             Rights::Custom(std::sync::Arc::new((&role).into()))
         }

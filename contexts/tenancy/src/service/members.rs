@@ -1,6 +1,7 @@
 use jiff::Timestamp;
 use mpanel_authz::{OpCx, Role, RoleRef, actions};
 use mpanel_events::{Begin, Record};
+use mpanel_identity_contract::Profile;
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_kernel::names::EmailAddress;
 use mpanel_pg::TenantTx;
@@ -106,9 +107,9 @@ impl Service {
         let rows = store::members::lock(change.tx()).await?;
         let role = role_of(&rows, invited.user).unwrap_or(new.role);
         // One who has never signed in may have lost the link: asking again makes a new one, and changes nothing else.
-        // Whoever holds an owner's link becomes the owner, so an owner's is for owners to ask for.
-        let may_ask_again = invited.activation.is_some() && (role != Role::Owner || cx.role() == Role::Owner);
-        if !added && !may_ask_again {
+        // Whoever holds the link becomes what was offered by it, so it is for those who could have offered that.
+        let waits = invited.activation.is_some();
+        if !added && !(waits && grants::could_give(cx, change.tx(), role).await?) {
             return Err(Error::AlreadyMember);
         }
         let facts = json!({"user": invited.user, "role": role, "invited_again": !added});
@@ -133,6 +134,7 @@ impl Service {
         let (cx, allowed) = &self
             .reach::<authz::Member, _>(cx, tenant, actions::ManageAccess)
             .await?;
+        let person = self.person(user).await?;
         let mut change = self.tenancy.spine.begin(cx).await?;
         let rows = store::members::lock(change.tx()).await?;
         let before = role_of(&rows, user).ok_or(Error::NotFound)?;
@@ -142,7 +144,7 @@ impl Service {
         }
         if role == Role::Owner && before != Role::Owner {
             // Whoever invited them holds the link to the account, and would become the owner by it.
-            if !self.member(cx, tenant, user).await?.active {
+            if !person.active {
                 return Err(Error::field(
                     "/role",
                     "tenancy.member.not_active",
@@ -161,6 +163,12 @@ impl Service {
         self.member(cx, tenant, user).await
     }
 
+    /// Who it is. Programs have memberships too, which identity keeps with their accounts: here they are not there.
+    async fn person(&self, user: UserId) -> Result<Profile, Error> {
+        let mut profiles = self.accounts.profiles(&[user]).await?;
+        profiles.remove(&user).ok_or(Error::NotFound)
+    }
+
     async fn member(&self, cx: &OpCx, tenant: TenantId, user: UserId) -> Result<Member, Error> {
         let members = self.list_members(cx, tenant).await?;
         members
@@ -171,6 +179,7 @@ impl Service {
 
     pub async fn remove_member(&self, cx: &OpCx, tenant: TenantId, user: UserId) -> Result<(), Error> {
         let (cx, allowed) = &self.reach::<authz::Member, _>(cx, tenant, actions::Delete).await?;
+        self.person(user).await?;
         let mut change = self.tenancy.spine.begin(cx).await?;
         let rows = store::members::lock(change.tx()).await?;
         let role = role_of(&rows, user).ok_or(Error::NotFound)?;

@@ -91,6 +91,10 @@ impl Service {
         let mut change = self.tenancy.spine.begin(cx).await?;
         let before = store::roles::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
         let allowed = cx.authorize::<authz::Role, _>(actions::Modify)?;
+        // What is judged here is what was there: it must be what the caller has seen, and what is written over.
+        if patch.seen.is_some_and(|seen| seen != before.version) {
+            return Err(Error::Stale);
+        }
         let mut after = before.clone();
         let mut errors = Vec::new();
         if let Some(name) = &patch.name {
@@ -109,17 +113,16 @@ impl Service {
         }
         after.reaches_descendants = patch.reaches_descendants.unwrap_or(before.reaches_descendants);
         may_become(cx, &before, &after)?;
-        let seen = patch.seen.unwrap_or(before.version);
         let content = Content {
             name: &after.name,
             description: &after.description,
             permissions: &after.permissions,
             reaches_descendants: after.reaches_descendants,
         };
-        if !store::roles::update(change.tx(), &allowed, (id, seen), &content).await? {
+        if !store::roles::update(change.tx(), &allowed, (id, before.version), &content).await? {
             return Err(Error::Stale);
         }
-        after.version = seen + 1;
+        after.version = before.version + 1;
         let record = Record::new(events::ROLE_CHANGED, id, json!({"version": after.version}));
         change
             .record(record.before(facts(&before)).after(facts(&after)))

@@ -91,15 +91,15 @@ fn name_taken(error: sqlx::Error) -> Error {
     }
 }
 
-pub async fn get(tx: &mut TenantTx, id: RoleId) -> Result<Option<Role>, Error> {
+pub async fn get(tx: &mut TenantTx, id: RoleId) -> Result<Option<Role>, mpanel_pg::Error> {
     Ok(select(tx, Some(id), PageRequest::default()).await?.pop())
 }
 
 pub async fn list(tx: &mut TenantTx, page: PageRequest) -> Result<Vec<Role>, Error> {
-    select(tx, None, page).await
+    Ok(select(tx, None, page).await?)
 }
 
-async fn select(tx: &mut TenantTx, only: Option<RoleId>, page: PageRequest) -> Result<Vec<Role>, Error> {
+async fn select(tx: &mut TenantTx, only: Option<RoleId>, page: PageRequest) -> Result<Vec<Role>, mpanel_pg::Error> {
     let rows = sqlx::query!(
         r#"select id, name, description, permissions, reaches, version, created_at as "created_at: Ts",
                   (select count(*) from tenancy.members m where m.tenant_id = r.tenant_id and m.role_id = r.id) as "members!"

@@ -1,7 +1,7 @@
 //! Acting for a tenant below: with a reason, for a while, seen by the tenant, and with its leave where it wants that.
 
 use jiff::SignedDuration;
-use mpanel_authz::{Actor, OpCx, OpCxParts, Role, TenantKind};
+use mpanel_authz::{Actor, OpCx, OpCxParts, Role, Scopes, TenantKind};
 use mpanel_kernel::error::{Kind, PublicError as _};
 use mpanel_kernel::ids::{ApiTokenId, TenantId, UserId};
 use mpanel_kernel::paging::PageRequest;
@@ -286,18 +286,37 @@ async fn only_who_reaches_the_tenant_assumes_it() {
     assert!(matches!(ask(&scene.ada(), customer).await, Error::NotBelow));
     let system = OpCx::system("test", scene.reseller.id, scene.world.clock.clone());
     assert!(matches!(ask(&system, customer).await, Error::NotAPerson));
-    // A person's token asks in the person's name.
-    let token = OpCx::new(OpCxParts {
-        actor: Actor::Token {
-            token: ApiTokenId::generate(),
-            user: scene.helper,
-        },
-        ..scene.world.parts(scene.reseller.id, TenantKind::Reseller, Role::Admin)
-    });
-    service
-        .assume(&token, customer, because("from the shell", 5))
-        .await
-        .unwrap();
+    assert_eq!(scene.acting().await.assumption, None);
+}
+
+/// A token that could open it would be one that acts below without having been made for that.
+#[tokio::test]
+async fn v8_3_1_a_token_that_was_not_made_to_act_below_opens_no_leave() {
+    let scene = Scene::new().await;
+    let token = |scopes: &[&str]| {
+        OpCx::new(OpCxParts {
+            actor: Actor::Token {
+                token: ApiTokenId::generate(),
+                user: scene.helper,
+            },
+            scopes: Some(Scopes::stored(scopes.iter().map(ToString::to_string).collect())),
+            ..scene.world.parts(scene.reseller.id, TenantKind::Reseller, Role::Admin)
+        })
+    };
+    let ask = async |scopes: &[&str]| {
+        let asked = because("from the shell", 5);
+        scene
+            .world
+            .service
+            .assume(&token(scopes), scene.customer.id, asked)
+            .await
+    };
+    for scopes in [&["*"][..], &["tenancy.assumption:*", "tenancy.tenant:*"]] {
+        assert!(matches!(ask(scopes).await, Err(Error::NotAPerson)), "{scopes:?}");
+    }
+    assert_eq!(scene.acting().await.assumption, None);
+    // One that was asks in its person's name, where the tenant wants that.
+    ask(&["*", "below"]).await.unwrap();
     assert!(scene.acting().await.assumption.is_some());
 }
 

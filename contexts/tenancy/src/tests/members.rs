@@ -203,6 +203,32 @@ async fn a_members_role_is_changed_and_recorded() {
     assert!(matches!(elsewhere, Err(Error::NotFound)));
 }
 
+/// Identity keeps the membership of a program with its account: here it could only be brought out of step.
+#[tokio::test]
+async fn the_membership_of_a_program_is_neither_changed_nor_removed_as_a_persons() {
+    let world = World::new().await;
+    let customer = world.customer("C").await;
+    let own = world.owner(&customer);
+    let program = UserId::generate();
+    let mut tx = world.tenant_tx(customer.id).await;
+    Memberships::join(&world.tenancy, &mut tx, program, Role::Viewer.into(), world.now())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let before = world.audit(customer.id).await.len();
+    for cx in [&own, &world.root()] {
+        let changed = world
+            .service
+            .update_member(cx, customer.id, program, Role::Admin.into())
+            .await;
+        assert!(matches!(changed, Err(Error::NotFound)));
+        let removed = world.service.remove_member(cx, customer.id, program).await;
+        assert!(matches!(removed, Err(Error::NotFound)));
+    }
+    assert_eq!(world.acting(program, customer.id).await.unwrap().role, Role::Viewer);
+    assert_eq!(world.audit(customer.id).await.len(), before);
+}
+
 /// The administrator who invited them holds the link.
 #[tokio::test]
 async fn who_has_not_activated_the_account_is_made_no_owner() {

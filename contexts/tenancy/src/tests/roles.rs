@@ -15,6 +15,9 @@ use crate::error::Error;
 use crate::service::{AddMember, CreateRole, RolePatch};
 use crate::tests::support::World;
 
+mod offered;
+mod seen;
+
 const SEE: &[&str] = &["tenancy.tenant:list", "tenancy.tenant:read"];
 
 fn role(name: &str, permissions: &[&str]) -> CreateRole {

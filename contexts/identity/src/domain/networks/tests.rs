@@ -81,3 +81,22 @@ fn a_stored_network_that_cannot_be_read_allows_nobody() {
     let list = Networks::stored(&["nonsense".to_owned()]);
     assert!(!allows(&list, "203.0.113.1") && !list.allow(None));
 }
+
+#[test]
+fn networks_are_within_others_when_each_of_them_is() {
+    let list = |texts: &[&str]| Networks::parse(&texts.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
+    let within = |inner: &[&str], outer: &[&str]| list(inner).are_within(&list(outer));
+    assert!(within(&[], &[]) && within(&["10.0.0.1"], &[]), "everywhere");
+    assert!(!within(&[], &["0.0.0.0/0", "::/0"]), "everywhere is more than any list");
+    assert!(within(&["10.0.0.0/8"], &["10.0.0.0/8"]));
+    assert!(within(
+        &["10.1.0.0/16", "2001:db8::1"],
+        &["10.0.0.0/8", "2001:db8::/32"]
+    ));
+    assert!(!within(&["10.1.0.0/16", "11.0.0.1"], &["10.0.0.0/8"]));
+    assert!(!within(&["10.0.0.0/7"], &["10.0.0.0/8"]));
+    assert!(
+        within(&["10.0.0.0/24"], &["10.0.0.0/25", "10.0.0.128/25"]),
+        "two halves"
+    );
+}

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
-use mpanel_authz::{Role, RoleRef, TenantKind};
+use mpanel_authz::{OpCx, Role, RoleRef, TenantKind};
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_pg::{Db, Reason, SpineTx, TenantTx, Ts, Tx};
 use mpanel_tenancy_contract::{Acting, Membership, Memberships, Roster, TenantSummary};
@@ -165,6 +165,12 @@ impl Roster for TestMemberships {
             (UserId::from_uuid(row.get("user_id")), role)
         });
         Ok(roles.collect())
+    }
+
+    async fn could_give(&self, _tx: &mut TenantTx, cx: &OpCx, role: RoleRef) -> Result<bool, mpanel_pg::Error> {
+        let gives = |role| cx.permissions().of(role, cx.tenant_kind());
+        let has_all = |role| gives(role).all(|(resource, action)| cx.may(resource, action));
+        Ok(role.built_in().is_some_and(has_all))
     }
 }
 
