@@ -252,20 +252,27 @@ pub async fn retry_all(state: State, Cx(cx): Cx, Json(which): Json<RetryDto>) ->
         Reach::Of(_) | Reach::Platform => vec![cx.tenant()],
     };
     let mut change = state.spine.begin(&cx).await?;
+    let told = |jobs: u64| {
+        let data = json!({"kind": which.kind, "jobs": jobs});
+        Record::new("jobs.job.all_retried.v1", &which.kind, data.clone()).after(data)
+    };
     let mut retried = 0;
     for owner in owners {
         change.tx().switch(owner).await.map_err(mpanel_events::Error::from)?;
-        retried += mpanel_jobs::retry_all_dead(change.tx(), Reach::Everyone, &which.kind).await?;
+        let jobs = mpanel_jobs::retry_all_dead(change.tx(), Reach::Everyone, &which.kind).await?;
+        retried += jobs;
+        // The platform's own stand under no tenant, which has no log.
+        let another = jobs > 0 && owner != cx.tenant() && !owner.uuid().is_nil();
+        if let Some(there) = another
+            .then(|| cx.for_descendant(owner, TenantKind::Customer))
+            .flatten()
+        {
+            change.record_for(&there, told(jobs)).await?;
+        }
     }
-    change
-        .tx()
-        .switch(cx.tenant())
-        .await
-        .map_err(mpanel_events::Error::from)?;
-    let data = json!({"kind": which.kind, "jobs": retried});
-    change
-        .record(Record::new("jobs.job.all_retried.v1", &which.kind, data.clone()).after(data))
-        .await?;
+    let tx = change.tx();
+    tx.switch(cx.tenant()).await.map_err(mpanel_events::Error::from)?;
+    change.record(told(retried)).await?;
     change.commit().await?;
     Ok(Json(RetriedDto { retried }))
 }

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use mpanel_authz::{OpCx, Resource, TenantKind, actions};
-use mpanel_events::Record;
+use mpanel_events::{Change, Record};
 use mpanel_http::{Cx, Json, Problem, ProblemDocument, Result};
 use mpanel_jobs::{ASKED, Stuck};
 use mpanel_kernel::error::FieldError;
@@ -129,7 +129,20 @@ pub async fn retry(state: State, Cx(cx): Cx, Json(which): Json<RetryDto>) -> Res
         let text = "nothing with this id or name is stuck here";
         return Err(Problem::field(FieldError::new("/subject", "spine.not_stuck", text)));
     }
-    let mut retried = Vec::new();
+    let mut change = state.spine.begin(&cx).await?;
+    let mut retried = 0;
+    for object in &stuck {
+        if let Ok(operation) = object.subject.parse::<OperationId>() {
+            let tx = change.tx();
+            tx.switch(object.tenant_id).await.map_err(mpanel_events::Error::from)?;
+            retried += u64::from(mpanel_jobs::try_operation_now(tx, operation).await?);
+        }
+    }
+    let tx = change.tx();
+    tx.switch(cx.tenant()).await.map_err(mpanel_events::Error::from)?;
+    write_down(&mut change, &cx, &stuck, which.subject).await?;
+    // Reconcilers have transactions of their own: what is tried was written down before.
+    change.commit().await?;
     for reconciler in &state.reconcilers {
         let own = stuck.iter().filter(|stuck| stuck.reconciler == reconciler.name());
         let mut woken = false;
@@ -137,40 +150,31 @@ pub async fn retry(state: State, Cx(cx): Cx, Json(which): Json<RetryDto>) -> Res
             let due = reconciler.try_now(object.tenant_id, &object.subject).await;
             if due.map_err(unavailable)? {
                 woken = true;
-                retried.push(object);
+                retried += 1;
             }
         }
         if woken {
             wake(&state, &cx, reconciler.name()).await?;
         }
     }
-    for object in &stuck {
-        if let Ok(operation) = object.subject.parse::<OperationId>() {
-            let tx = state.spine.db().tenant(object.tenant_id).await;
-            let mut tx = tx.map_err(mpanel_events::Error::from)?;
-            if mpanel_jobs::try_operation_now(&mut tx, operation).await? {
-                retried.push(object);
-            }
-            tx.commit().await.map_err(mpanel_events::Error::from)?;
-        }
-    }
-    let mut change = state.spine.begin(&cx).await?;
-    for object in retried.iter().filter(|object| object.tenant_id != cx.tenant()) {
+    Ok(Json(RetriedDto { retried }))
+}
+
+/// In the log of whoever asks, and of each tenant whose object it is.
+async fn write_down(change: &mut Change, cx: &OpCx, stuck: &[StuckDto], subject: Option<String>) -> Result<()> {
+    for object in stuck.iter().filter(|object| object.tenant_id != cx.tenant()) {
         if let Some(there) = cx.for_descendant(object.tenant_id, TenantKind::Customer) {
             let data = json!({"reconciler": object.reconciler});
             let record = Record::new(RETRIED, &object.subject, data.clone()).after(data);
             change.record_for(&there, record).await?;
         }
     }
-    let subject = which.subject.unwrap_or_else(|| cx.tenant().to_string());
-    let data = json!({"objects": retried.len()});
+    let subject = subject.unwrap_or_else(|| cx.tenant().to_string());
+    let data = json!({"objects": stuck.len()});
     change
         .record(Record::new(RETRIED, subject, data.clone()).after(data))
         .await?;
-    change.commit().await?;
-    Ok(Json(RetriedDto {
-        retried: retried.len() as u64,
-    }))
+    Ok(())
 }
 
 /// Has the reconciler look at once, whatever it waits for.

@@ -2,7 +2,7 @@
 
 mod operations;
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,10 +14,11 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 use mpanel_authz::{Actor, OpCx, OpCxParts, Permissions, Role, TenantKind};
 use mpanel_crypto::MasterKey;
-use mpanel_events::{Spine, Tail, Vault};
+use mpanel_events::{AuditFilter, Spine, Tail, Vault, list_audit};
 use mpanel_jobs::{BoxError, DeadFilter, Job, JobCx, JobError, PassReport, Reach, Reconciler, Runtime, Stuck, Tuning};
 use mpanel_kernel::clock::{SharedClock, SystemClock};
 use mpanel_kernel::ids::{RequestId, TenantId, UserId};
+use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::{Db, Reason};
 use mpanel_telemetry::spawn_named;
 use mpanel_testkit::database::migrated;
@@ -47,6 +48,7 @@ impl Job for Hopeless {
 struct Failing {
     stuck: Mutex<Vec<Stuck>>,
     tried: AtomicU32,
+    away: AtomicBool,
 }
 
 #[async_trait]
@@ -77,6 +79,9 @@ impl Reconciler for Failing {
 
     async fn try_now(&self, tenant: TenantId, subject: &str) -> Result<bool, BoxError> {
         self.tried.fetch_add(1, Ordering::SeqCst);
+        if self.away.load(Ordering::SeqCst) {
+            return Err("the database went away".into());
+        }
         let mut all = self.stuck.lock().unwrap();
         let before = all.len();
         all.retain(|stuck| (stuck.tenant, stuck.subject.as_str()) != (tenant, subject));
@@ -202,6 +207,20 @@ impl World {
         (status, serde_json::from_slice(&bytes).unwrap_or_default())
     }
 
+    /// The subjects of a tenant's log with this action, and from where they were done.
+    async fn logged(&self, tenant: TenantId, action: &str) -> Vec<(String, Option<TenantId>)> {
+        let filter = AuditFilter {
+            action: Some(action.to_owned()),
+            ..AuditFilter::default()
+        };
+        let mut tx = self.spine.db().tenant(tenant).await.unwrap();
+        let page = list_audit(&mut tx, &filter, PageRequest::default()).await.unwrap();
+        page.items
+            .into_iter()
+            .map(|entry| (entry.subject, entry.assumed_from))
+            .collect()
+    }
+
     async fn listed(&self, tenant: TenantId, role: Role, path: &str) -> Vec<Value> {
         let (status, list) = self.ask((tenant, role), Method::GET, path, json!({})).await;
         assert_eq!(status, StatusCode::OK, "{list}");
@@ -292,6 +311,14 @@ async fn dead_jobs_are_retried_and_discarded_by_their_tenant_and_by_the_platform
     assert_eq!((status, &answer["retried"]), (StatusCode::OK, &json!(1)));
     let (_, answer) = world.ask(owner, Method::POST, "/dead-jobs/retry", all).await;
     assert_eq!(answer["retried"], 2, "of the platform itself and of the other tenant");
+    assert_eq!(
+        world.logged(world.two, "jobs.job.all_retried").await,
+        [(KIND.to_owned(), Some(world.platform))]
+    );
+    assert_eq!(
+        world.logged(world.one, "jobs.job.all_retried").await,
+        [(KIND.to_owned(), None)]
+    );
     let bad = json!({"kind": "DROP TABLE"});
     let (status, _) = world.ask(owner, Method::POST, "/dead-jobs/retry", bad).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -360,4 +387,27 @@ async fn reconcilers_are_the_platforms_and_can_be_run_at_once() {
         run((world.platform, Role::Viewer), "test.failing").await,
         StatusCode::FORBIDDEN
     );
+}
+
+/// A server that dies over it, or a database that goes away, leaves nothing that was tried in silence.
+#[tokio::test]
+async fn what_is_tried_now_is_in_its_owners_log_before() {
+    let world = World::new().await;
+    *world.failing.stuck.lock().unwrap() = vec![Stuck {
+        tenant: world.one,
+        subject: "a".to_owned(),
+        name: "a".to_owned(),
+        problem: "the agent is away".to_owned(),
+        failures: 3,
+        since: Timestamp::UNIX_EPOCH,
+        next_at: Timestamp::MAX,
+    }];
+    world.failing.away.store(true, Ordering::SeqCst);
+    let owner = (world.platform, Role::Owner);
+    let (status, _) = world
+        .ask(owner, Method::POST, "/stuck-objects/retry", json!({"subject": "a"}))
+        .await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    let said = world.logged(world.one, "spine.stuck_object.retried").await;
+    assert_eq!(said, [("a".to_owned(), Some(world.platform))]);
 }
