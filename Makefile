@@ -97,6 +97,7 @@ test: deps-test
 	$(MAKE) web
 	$(MAKE) web-test
 	cargo xtask sqlx --check
+	cargo xtask migrations
 	$(MAKE) lint
 	cargo xtask fuzz --check
 	cargo build --locked -p mpanel -p mpanel-agent

@@ -8,6 +8,7 @@ mod database;
 mod folder;
 mod processes;
 mod redact;
+mod versions;
 mod work;
 
 #[cfg(test)]
@@ -72,6 +73,7 @@ impl Patient {
         let mut checks = checks::standing(&self.machine, &self.data, self.config.database_url.is_some());
         checks.extend(folder::all(&self.data));
         checks.extend(processes::all(&self.data).await);
+        checks.extend(versions::check(&self.data));
         checks.push(database::health(&self.data, &self.config).await);
         checks.extend(work::all(&self.data, &self.config).await);
         checks

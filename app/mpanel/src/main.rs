@@ -10,10 +10,12 @@ mod dns;
 mod doctor;
 mod edge;
 mod operator;
+mod pretence;
 mod recovery;
 mod serve;
 mod setup;
 mod up;
+mod upgrade;
 
 use std::process::ExitCode;
 
@@ -31,6 +33,7 @@ struct Cli {
 enum Commands {
     Up(up::Args),
     Setup(setup::Args),
+    Upgrade(upgrade::Args),
     Serve(serve::Args),
     Edge(edge::Args),
     Dns(dns::Args),
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Commands::Up(args) => up::run(args),
         Commands::Setup(args) => setup::run(&args),
+        Commands::Upgrade(args) => upgrade::run(&args),
         Commands::Serve(args) => serve::run(&args),
         Commands::Edge(args) => edge::run(&args),
         Commands::Dns(args) => dns::run(&args),

@@ -22,7 +22,7 @@ pub struct Installation {
 }
 
 impl Installation {
-    fn path(&self) -> anyhow::Result<PathBuf> {
+    pub fn path(&self) -> anyhow::Result<PathBuf> {
         let named = self
             .data
             .as_ref()
@@ -89,7 +89,9 @@ pub fn keys(command: &Keys) -> anyhow::Result<()> {
 /// A text for the operator; also when something that should be separate is not.
 pub fn selftest(command: &Selftest) -> anyhow::Result<()> {
     match command {
-        Selftest::Isolation(isolation) => isolation::report(&isolation.installation.path()?, isolation.installation.json),
+        Selftest::Isolation(isolation) => {
+            isolation::report(&isolation.installation.path()?, isolation.installation.json)
+        }
         Selftest::Ready(ready) => self::ready(&ready.installation.path()?, ready.installation.json),
     }
 }

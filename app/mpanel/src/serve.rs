@@ -1,5 +1,7 @@
 //! `mpanel serve`: the control plane as a process. `up` starts it; it listens on what it was passed.
 
+mod once;
+
 use std::os::unix::net::UnixListener;
 use std::str::FromStr;
 
@@ -10,12 +12,16 @@ use mpanel_process::inherited::Inherited;
 use mpanel_server::{Listeners, Options};
 
 use crate::child::{self, Stop};
+use crate::pretence;
 
 /// Serve the panel and the API (started by `up`)
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     child: child::Args,
+    /// Do this and end, instead of serving
+    #[arg(long, value_name = "WHAT", hide = true)]
+    once: Option<once::Once>,
 }
 
 /// Serves until a signal stops it.
@@ -31,6 +37,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .as_ref()
         .context("no database was named: `mpanel up` starts this process")?;
     let database = PgConnectOptions::from_str(url.expose()).context("setting database_url")?;
+    if let Some(once) = args.once {
+        return once::run(once, &config, &database);
+    }
+    match pretence::failure() {
+        Some(pretence::Failure::Crash) => anyhow::bail!("this is a test of a panel that ends"),
+        Some(pretence::Failure::Hang) => loop {
+            std::thread::park();
+        },
+        _ => {}
+    }
     let listeners = Listeners {
         serve: listener(&mut inherited, "serve")?,
         feed: listener(&mut inherited, "feed")?,

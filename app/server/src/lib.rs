@@ -15,6 +15,7 @@ mod post;
 mod refusals;
 pub mod recovery;
 mod run;
+pub mod upgrade;
 
 pub use contexts::{MIGRATIONS, permissions};
 pub use openapi::document;

@@ -59,16 +59,12 @@ fn what_the_release_before_would_run_into_is_named_with_its_line() {
 }
 
 fn git(root: &Path, arguments: &[&str]) {
-    let identity = [
-        "-c",
-        "user.name=t",
-        "-c",
-        "user.email=t@t.example",
-        "-c",
-        "init.defaultBranch=main",
-    ];
     let mut command = Command::new("git");
-    command.current_dir(root).args(identity).args(arguments);
+    command.current_dir(root).args(arguments);
+    for who in ["AUTHOR", "COMMITTER"] {
+        command.env(format!("GIT_{who}_NAME"), "t");
+        command.env(format!("GIT_{who}_EMAIL"), "t@t.example");
+    }
     assert!(command.output().expect("git runs").status.success(), "{arguments:?}");
 }
 

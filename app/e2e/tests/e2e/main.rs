@@ -23,4 +23,5 @@ mod streams;
 mod suspension;
 mod traffic;
 mod tree;
+mod upgrade;
 mod walk;

@@ -24,6 +24,7 @@ use mpanel_kernel::clock::SystemClock;
 use mpanel_process::inherited::Inherited;
 
 use crate::child::{self, Stop};
+use crate::pretence;
 use feed::Feed;
 use usage::Meter;
 
@@ -60,6 +61,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(Alone::Serve { config }) = &args.command {
         return alone::run(config);
     }
+    anyhow::ensure!(
+        pretence::failure() != Some(pretence::Failure::Edge),
+        "this is a test of an edge that ends"
+    );
     let config = args.child.config()?;
     let _log = child::log("mpanel-edge", &config, None)?;
     let listeners = listeners(&mut inherited)?;

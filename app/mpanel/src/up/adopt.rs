@@ -13,11 +13,12 @@ use super::supervisor::Slot;
 /// How long a replaced child may take to stop by itself.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Finds what runs, takes its listeners back, ends what no longer fits, opens the rest, and gives the table with the survivors.
+/// Finds what runs, takes its listeners back, ends what no longer fits, opens the rest, and gives the table with the survivors. While
+/// a version is tried, what runs from other programs goes on: it is replaced in its turn.
 ///
 /// # Errors
 /// When an address is taken by somebody else.
-pub async fn adopt(parts: Parts<'_>, sockets: &mut Sockets) -> anyhow::Result<Vec<Slot>> {
+pub async fn adopt(parts: Parts<'_>, sockets: &mut Sockets, trial: bool) -> anyhow::Result<Vec<Slot>> {
     let State { children: recorded, .. } = state::load(parts.data);
     let living: Vec<(state::Child, Process)> = recorded
         .into_iter()
@@ -37,7 +38,7 @@ pub async fn adopt(parts: Parts<'_>, sockets: &mut Sockets) -> anyhow::Result<Ve
     let fits = |(recorded, _): &(state::Child, Process)| {
         wanted
             .iter()
-            .any(|child| child.name == recorded.name && child.fingerprint() == recorded.fingerprint)
+            .any(|child| child.name == recorded.name && (trial || child.fingerprint() == recorded.fingerprint))
     };
     let (kept, replaced): (Vec<_>, Vec<_>) = living.into_iter().partition(fits);
     end(replaced.into_iter().map(|(_, process)| process).chain(strays).collect()).await;

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
+use crate::pretence;
+
 /// Prints once what is needed, and again when the claim token changes.
 #[derive(Debug)]
 pub struct Announcer {
@@ -95,7 +97,7 @@ impl Announcer {
     }
 
     fn banner(&self) -> String {
-        let mut text = format!("\nmPanel {} is ready: {}\n", env!("CARGO_PKG_VERSION"), self.url());
+        let mut text = format!("\nmPanel {} is ready: {}\n", pretence::version(), self.url());
         if self.rootless {
             text += "  Started without root: everything runs as one user, so sites, panel and keys are not separated from each other.\n  For trying it out, not for customers.\n";
         }

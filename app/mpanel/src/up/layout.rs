@@ -70,6 +70,8 @@ fn folders(accounts: Option<&Accounts>) -> Vec<Folder> {
         folder("dns", 0o700, dns),
         folder("sites", 0o711, root),
         folder("logs", 0o700, root),
+        // The processes' users start what is in it, and nobody else changes that.
+        folder(super::programs::FOLDER, 0o711, root),
         // Mails that go nowhere else hold links with keys.
         folder("mail", 0o700, panel),
         folder(

@@ -8,6 +8,8 @@ use std::time::Duration;
 const HEALTHY: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Of what was killed already.
+const NEVER: Duration = Duration::MAX;
 
 /// What the decisions need to know about a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub enum Input {
     Started(usize),
     StartFailed(usize),
     Exited(usize),
+    /// End it and start it again at once, from what its program is now. One that does not run is started anyway.
+    Replace(usize),
     /// Stop everything in order.
     Stop,
     /// Stop everything now.
@@ -53,6 +57,10 @@ enum State {
     Starting,
     Running {
         since: Duration,
+    },
+    /// It was asked to end, and starts again then.
+    Replacing {
+        kill_at: Duration,
     },
     BackOff {
         until: Duration,
@@ -104,6 +112,7 @@ impl Machine {
         match input {
             Input::Started(index) => self.started(index, now),
             Input::StartFailed(index) | Input::Exited(index) => self.ended(index, now),
+            Input::Replace(index) => self.replace(index, now, &mut actions),
             Input::Stop => self.begin_stop(),
             Input::Hurry => {
                 self.begin_stop();
@@ -114,6 +123,7 @@ impl Machine {
         if self.stopping {
             self.continue_stop(now, &mut actions);
         } else {
+            self.kill_replaced(now, &mut actions);
             self.start_due(now, &mut actions);
         }
         actions
@@ -123,10 +133,15 @@ impl Machine {
     pub fn deadline(&self) -> Option<Duration> {
         let deadlines = self.units.iter().filter_map(|unit| match unit.state {
             State::BackOff { until } => Some(until),
-            State::Stopping { kill_at } => Some(kill_at),
+            State::Stopping { kill_at } | State::Replacing { kill_at } => Some(kill_at),
             _ => None,
         });
-        deadlines.min()
+        deadlines.filter(|deadline| *deadline != NEVER).min()
+    }
+
+    /// Whether the process was asked to end so that another takes its place.
+    pub fn is_replacing(&self, index: usize) -> bool {
+        matches!(self.units[index].state, State::Replacing { .. })
     }
 
     /// How long until the process is started again, when it waits for that.
@@ -155,6 +170,11 @@ impl Machine {
             unit.state = State::Down;
             return;
         }
+        if matches!(unit.state, State::Replacing { .. }) {
+            unit.failures = 0;
+            unit.state = State::Waiting;
+            return;
+        }
         if matches!(unit.state, State::Running { since } if now.saturating_sub(since) >= HEALTHY) {
             unit.failures = 0;
         }
@@ -162,6 +182,27 @@ impl Machine {
             until: now + pause(unit.failures),
         };
         unit.failures += 1;
+    }
+
+    fn replace(&mut self, index: usize, now: Duration, actions: &mut Vec<Action>) {
+        let unit = &mut self.units[index];
+        if !self.stopping && matches!(unit.state, State::Running { .. }) {
+            unit.state = State::Replacing {
+                kill_at: now + unit.plan.stop_limit,
+            };
+            actions.push(Action::Terminate(index));
+        }
+    }
+
+    fn kill_replaced(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        for (index, unit) in self.units.iter_mut().enumerate() {
+            if let State::Replacing { kill_at } = &mut unit.state
+                && *kill_at <= now
+            {
+                *kill_at = NEVER;
+                actions.push(Action::Kill(index));
+            }
+        }
     }
 
     fn start_due(&mut self, now: Duration, actions: &mut Vec<Action>) {
@@ -190,8 +231,11 @@ impl Machine {
     fn begin_stop(&mut self) {
         self.stopping = true;
         for unit in &mut self.units {
-            if matches!(unit.state, State::Waiting | State::BackOff { .. }) {
-                unit.state = State::Down;
+            match unit.state {
+                State::Waiting | State::BackOff { .. } => unit.state = State::Down,
+                // It was asked already.
+                State::Replacing { kill_at } => unit.state = State::Stopping { kill_at },
+                _ => {}
             }
         }
     }

@@ -1,5 +1,8 @@
 //! Carries out what [`super::machine`] decides, and tells it what happens.
 
+mod attempt;
+mod hand_over;
+
 use std::collections::VecDeque;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -8,20 +11,23 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use mpanel_pg::server::{self, Limits, Server};
-use mpanel_process::{Exit, Process, Signal, procfs};
+use mpanel_process::{Exit, Process, Signal};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::announce::Announcer;
-use super::bequest;
 use super::children::Child;
 use super::demo::Seeder;
 use super::machine::{Action, Input, Machine, Plan};
 use super::orphans::Orphans;
 use super::sockets::Sockets;
 use super::state::{self, State};
+use super::upgrade::trial;
 use super::{logs, ready};
+
+pub use attempt::Attempt;
+use attempt::{Ended, Underway};
 
 /// How often the files that `serve` leaves for us are looked at.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -54,6 +60,10 @@ enum Event {
     PostgresStopped(Result<(), server::Error>),
     PanelReady,
     DemoEnded,
+    /// What runs once in an upgrade has ended.
+    Once(Ended),
+    /// The program that is installed was asked whether it starts.
+    Checked(Result<(), String>),
 }
 
 /// Everything that runs.
@@ -67,6 +77,12 @@ pub struct Supervisor {
     announcer: Announcer,
     seeder: Option<Seeder>,
     successor: Option<Command>,
+    /// The version that runs is being tried.
+    attempt: Option<Underway>,
+    /// What this process becomes once everything is stopped.
+    afterwards: Option<Command>,
+    /// A program that runs once, and must not outlive what it is for: its pid and start.
+    once: Option<(u32, u64)>,
     tasks: JoinSet<Event>,
     begin: Instant,
     finished: bool,
@@ -114,6 +130,9 @@ impl Supervisor {
             announcer,
             seeder: None,
             successor: None,
+            attempt: None,
+            afterwards: None,
+            once: None,
             tasks: JoinSet::new(),
             begin: Instant::now(),
             finished: false,
@@ -145,22 +164,27 @@ impl Supervisor {
         let mut glance = tokio::time::interval(GLANCE);
         let mut glances: u32 = 0;
         let mut orphans = Orphans::default();
-        let socket = self.data.join("run/serve.sock");
-        self.tasks.spawn(async move {
-            ready::wait(&socket).await;
-            Event::PanelReady
-        });
+        if self.attempt.is_none() {
+            self.wait_for_the_panel();
+        }
         self.save();
         self.feed(Input::Tick);
+        if self.postgres.is_none() {
+            self.try_on(trial::Input::DatabaseUp);
+        }
         while !self.finished {
-            let deadline = self.machine.deadline();
+            let trial = self.attempt.as_ref().and_then(Underway::deadline);
+            let deadline = self.machine.deadline().into_iter().chain(trial).min();
             tokio::select! {
                 (index, exit) = exited(&mut self.slots, &mut self.postgres) => self.exited(index, exit),
                 Some(event) = self.tasks.join_next() => self.event(event),
                 _ = terminate.recv() => self.stop(),
                 _ = interrupt.recv() => self.stop(),
-                _ = succeed.recv() => self.hand_over(),
-                () = at(self.begin, deadline) => self.feed(Input::Tick),
+                _ = succeed.recv() => self.check_successor(),
+                () = at(self.begin, deadline) => {
+                    self.feed(Input::Tick);
+                    self.try_on(trial::Input::Tick);
+                }
                 _ = glance.tick() => {
                     print(&self.announcer.refresh());
                     glances = glances.wrapping_add(1);
@@ -174,7 +198,19 @@ impl Supervisor {
             }
         }
         tracing::info!("everything is stopped");
-        Ok(())
+        match self.afterwards.take() {
+            Some(mut next) => Err(next.exec().into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Once it answers, people are told.
+    fn wait_for_the_panel(&mut self) {
+        let socket = self.data.join("run/serve.sock");
+        self.tasks.spawn(async move {
+            ready::wait(&socket).await;
+            Event::PanelReady
+        });
     }
 
     fn now(&self) -> Duration {
@@ -187,10 +223,18 @@ impl Supervisor {
 
     fn feed(&mut self, input: Input) {
         let mut inputs = VecDeque::from([input]);
+        let mut started = Vec::new();
         while let Some(input) = inputs.pop_front() {
             for action in self.machine.step(self.now(), input) {
-                inputs.extend(self.act(action));
+                let led_to = self.act(action);
+                if let Some(Input::Started(index)) = led_to {
+                    started.push(index);
+                }
+                inputs.extend(led_to);
             }
+        }
+        for index in started {
+            self.try_on(trial::Input::Started(index));
         }
     }
 
@@ -308,6 +352,7 @@ impl Supervisor {
                     postgres.server = Some(*server);
                 }
                 self.feed(Input::Started(index));
+                self.try_on(trial::Input::DatabaseUp);
             }
             Ok(Event::PostgresStarted(Err(error))) => {
                 self.feed(Input::StartFailed(index));
@@ -323,6 +368,7 @@ impl Supervisor {
             }
             Ok(Event::PanelReady) => {
                 print(&self.announcer.ready());
+                self.tell_outcome();
                 if let Some(seeder) = self.seeder.take() {
                     self.tasks.spawn(async move {
                         seeder.run().await;
@@ -335,6 +381,8 @@ impl Supervisor {
                 self.announcer.hold_claim(false);
                 print(&self.announcer.refresh());
             }
+            Ok(Event::Once(ended)) => self.once_ended(ended),
+            Ok(Event::Checked(checked)) => self.hand_over(checked),
             // Cut short by a stop, which reports itself.
             Err(error) if error.is_cancelled() => {}
             Err(error) => {
@@ -358,54 +406,27 @@ impl Supervisor {
                 "postgres"
             }
         };
-        if self.machine.is_stopping() {
+        let asked = self.machine.is_stopping() || self.machine.is_replacing(index);
+        if asked {
             tracing::info!(process = name, exit, "process stopped");
         } else {
             tracing::warn!(process = name, exit, "process ended, it is restarted");
         }
         self.save();
         self.feed(Input::Exited(index));
+        if !asked && index != self.postgres_index() {
+            self.try_on(trial::Input::Crashed { name, exit });
+        }
     }
 
     fn stop(&mut self) {
+        self.afterwards = None;
         if self.machine.is_stopping() {
             tracing::warn!("stopping at once");
             self.feed(Input::Hurry);
         } else {
             tracing::info!("stopping; a second signal stops at once");
             self.feed(Input::Stop);
-        }
-    }
-
-    /// Becomes the program that stands on disk now, with the settings that stand there now. It keeps the pid and adopts the
-    /// children as after a crash, so that those from the same program and settings do not notice, and the clients of the others
-    /// wait in the listeners' queues. Nothing is dropped on the way: to drop a child is to end it in some states.
-    fn hand_over(&mut self) {
-        if self.machine.is_stopping() {
-            return;
-        }
-        // A successor that may not look at it would not know its own PostgreSQL again, and start another one beside it.
-        let server = self.postgres.as_ref().and_then(|postgres| postgres.server.as_ref());
-        if server.is_some_and(|server| procfs::working_directory(server.pid()).is_none()) {
-            tracing::warn!(
-                "cannot hand over: looking at processes is not allowed here (CAP_SYS_PTRACE); restart instead"
-            );
-            return;
-        }
-        self.save();
-        let Some(successor) = &mut self.successor else { return };
-        tracing::info!("handing over to the program and the settings on disk");
-        match bequest::give(&self.sockets.open_ones()) {
-            Ok(()) => successor.env(bequest::MARK, "1"),
-            Err(error) => {
-                tracing::warn!(%error, "the successor has to take the listeners back from the processes");
-                successor.env_remove(bequest::MARK)
-            }
-        };
-        let error = successor.exec();
-        tracing::error!(%error, program = %successor.get_program().display(), "cannot hand over, going on");
-        if let Err(error) = bequest::clear() {
-            tracing::warn!(%error, "cannot clear standard input");
         }
     }
 

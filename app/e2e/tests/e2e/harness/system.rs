@@ -94,6 +94,16 @@ impl System {
         self.user = Some(user);
     }
 
+    /// Gives it programs of its own, which a test may replace.
+    pub fn install_apart(&mut self) {
+        self.programs = binaries::linked(&self.folder);
+    }
+
+    /// Where its supervisor is started from.
+    pub fn programs(&self) -> &Path {
+        &self.programs
+    }
+
     /// Lets the test's own user start it again.
     pub fn run_as_owner(&mut self) {
         self.user = None;
@@ -268,6 +278,22 @@ impl System {
         let mut up = self.up.take().expect("it was started");
         let exit = up.wait_for(PATIENCE).await.unwrap().expect("the supervisor ends");
         (exit.status.and_then(|status| status.code()), self.output())
+    }
+
+    pub fn signal_supervisor(&self, signal: Signal) {
+        self.up.as_ref().expect("it runs").signal(signal).unwrap();
+    }
+
+    /// Whether the supervisor that was started last lives.
+    pub fn is_supervised(&self) -> bool {
+        let up = self.up.as_ref().and_then(|up| procfs::stat(up.pid()));
+        up.is_some_and(|stat| stat.is_alive())
+    }
+
+    /// Takes a supervisor that has ended by itself out of the kernel's table.
+    pub async fn forget_supervisor(&mut self) {
+        let mut up = self.up.take().expect("it was started");
+        up.wait_for(PATIENCE).await.unwrap().expect("the supervisor has ended");
     }
 
     /// `kill -9` of the supervisor alone: the others run on.

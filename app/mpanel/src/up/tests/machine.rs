@@ -134,3 +134,36 @@ fn stopping_before_the_database_is_up_does_not_wait_for_what_never_started() {
     assert_eq!(machine.step(seconds(2), Input::Started(POSTGRES)), []);
     assert_eq!(machine.step(seconds(2), Input::Exited(POSTGRES)), [Finished]);
 }
+
+#[test]
+fn a_replaced_process_starts_again_at_once_and_what_needs_it_is_left_alone() {
+    let mut machine = all_running();
+    assert_eq!(machine.step(seconds(1), Input::Replace(EDGE)), [Terminate(EDGE)]);
+    assert!(machine.is_replacing(EDGE));
+    assert_eq!(machine.step(seconds(1), Input::Replace(EDGE)), [], "it is under way");
+    assert_eq!(machine.step(seconds(2), Input::Exited(EDGE)), [Start(EDGE)]);
+    assert!(!machine.is_replacing(EDGE));
+    // It was asked to end: its own next end is the first.
+    machine.step(seconds(2), Input::Started(EDGE));
+    assert_eq!(machine.step(seconds(3), Input::Exited(EDGE)), [Start(EDGE)]);
+}
+
+#[test]
+fn a_replaced_process_that_does_not_end_is_killed_once() {
+    let mut machine = all_running();
+    machine.step(seconds(1), Input::Replace(EDGE));
+    assert_eq!(machine.deadline(), Some(seconds(6)));
+    assert_eq!(machine.step(seconds(6), Input::Tick), [Kill(EDGE)]);
+    assert_eq!(machine.deadline(), None);
+    assert_eq!(machine.step(seconds(7), Input::Tick), []);
+    assert_eq!(machine.step(seconds(8), Input::Exited(EDGE)), [Start(EDGE)]);
+}
+
+#[test]
+fn stopping_takes_over_what_is_being_replaced() {
+    let mut machine = all_running();
+    machine.step(seconds(1), Input::Replace(SERVE));
+    assert_eq!(machine.step(seconds(2), Input::Stop), []);
+    assert_eq!(machine.step(seconds(6), Input::Tick), [Kill(SERVE)]);
+    assert_eq!(machine.step(seconds(6), Input::Exited(SERVE)), [Terminate(EDGE)]);
+}

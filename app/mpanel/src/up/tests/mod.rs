@@ -1,3 +1,4 @@
 mod machine;
 mod pure;
 mod sockets;
+mod upgrade;

@@ -1,0 +1,244 @@
+//! Carries out what [`trial`] decides: a version that is tried proves itself, or gives way to the one before.
+
+use std::io::{Read as _, Seek as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+use std::time::Duration;
+
+use mpanel_kernel::clock::{Clock as _, SystemClock};
+use mpanel_process::{Process, Signal};
+
+use super::{Event, Input, Supervisor};
+use crate::pretence;
+use crate::up::logs;
+use crate::up::programs::{self, Version};
+use crate::up::upgrade::trial::{self, Action, Trial};
+use crate::up::upgrade::{self, Record};
+
+/// Beside the logs of the processes: what ran once in upgrades.
+const LOG: &str = "upgrade";
+/// Of a reason, which becomes part of a row and a line.
+const REASON_MAX: usize = 400;
+
+/// A version that has to prove itself.
+#[derive(Debug)]
+pub struct Attempt {
+    pub version: Version,
+    /// The supervisor of the version before, when there is a way back.
+    pub back: Option<Command>,
+    /// How long the panel may take to become healthy.
+    pub limit: Duration,
+}
+
+/// The same, begun.
+#[derive(Debug)]
+pub struct Underway {
+    version: Version,
+    back: Option<Command>,
+    trial: Trial,
+}
+
+/// What runs once, as the panel's user and from its program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Once {
+    Migrate,
+    Gate,
+    Tell,
+}
+
+#[derive(Debug)]
+pub struct Ended {
+    once: Once,
+    result: Result<(), String>,
+}
+
+impl Underway {
+    pub fn deadline(&self) -> Option<Duration> {
+        self.trial.deadline()
+    }
+}
+
+impl Once {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Migrate => "migrate",
+            Self::Gate => "gate",
+            Self::Tell => "tell",
+        }
+    }
+}
+
+impl Supervisor {
+    /// What runs from other programs is replaced in the order of [`trial`].
+    pub fn trying(mut self, attempt: Option<Attempt>) -> Self {
+        let stale = |index: &usize| {
+            let slot = &self.slots[*index];
+            slot.process.is_some() && slot.fingerprint != slot.child.fingerprint()
+        };
+        let is_panel = |index: &usize| ["agent", "serve"].contains(&self.slots[*index].child.name);
+        let (panel, planes) = (0..self.slots.len()).filter(stale).partition(is_panel);
+        self.attempt = attempt.map(|attempt| Underway {
+            trial: Trial::new(panel, planes, attempt.limit),
+            version: attempt.version,
+            back: attempt.back,
+        });
+        self
+    }
+
+    pub(super) fn try_on(&mut self, input: trial::Input) {
+        let now = self.now();
+        if self.machine.is_stopping() {
+            return;
+        }
+        let Some(underway) = &mut self.attempt else { return };
+        for action in underway.trial.step(now, input) {
+            self.take_step(action);
+        }
+    }
+
+    fn take_step(&mut self, action: Action) {
+        match action {
+            Action::Migrate => {
+                pretence::hold("migrate");
+                self.run_once(Once::Migrate);
+            }
+            Action::Replace(index) => {
+                pretence::hold(self.slots[index].child.name);
+                self.feed(Input::Replace(index));
+            }
+            Action::Gate => {
+                pretence::hold("gate");
+                self.run_once(Once::Gate);
+            }
+            Action::Accept => self.accept(),
+            Action::GoBack(reason) => self.go_back(&reason),
+        }
+    }
+
+    fn accept(&mut self) {
+        let Some(underway) = self.attempt.take() else { return };
+        pretence::hold("accept");
+        let mut record = Record::load(&self.data);
+        record.accept(&underway.version, SystemClock.now());
+        match record.save(&self.data) {
+            Ok(()) => programs::forget_others(&self.data, &[&underway.version]),
+            // It is tried again at the next start, and nothing is lost.
+            Err(error) => tracing::error!(%error, "cannot note that the new version works"),
+        }
+        tracing::info!(version = underway.version.name, "the new version works, and stays");
+        self.wait_for_the_panel();
+    }
+
+    fn go_back(&mut self, reason: &str) {
+        let Some(mut underway) = self.attempt.take() else {
+            return;
+        };
+        self.end_once();
+        let Some(mut back) = underway.back.take() else {
+            tracing::error!(reason, "this version does not work, and there is no way back to the one before");
+            self.wait_for_the_panel();
+            return;
+        };
+        upgrade::refuse(&self.data, &underway.version, reason);
+        if !self.can_be_succeeded() {
+            // It could not adopt what runs, but it can start all of it.
+            self.afterwards = Some(back);
+            self.feed(Input::Stop);
+            return;
+        }
+        self.bequeath(&mut back);
+        pretence::hold("back");
+        let error = back.exec();
+        tracing::error!(%error, "cannot start the version before, going on with this one");
+        self.take_bequest_back();
+        self.wait_for_the_panel();
+    }
+
+    /// Has the outcome of an upgrade written to the audit log, unless it stands there.
+    pub(super) fn tell_outcome(&mut self) {
+        if Record::load(&self.data).outcome.is_some_and(|outcome| !outcome.told) {
+            self.run_once(Once::Tell);
+        }
+    }
+
+    fn run_once(&mut self, once: Once) {
+        let ended = move |result| Event::Once(Ended { once, result });
+        let log = logs::path(&self.data, LOG);
+        let begin = std::fs::metadata(&log).map_or(0, |file| file.len());
+        match self.start_once(once) {
+            Ok(mut process) => {
+                self.once = Some((process.pid(), process.start()));
+                self.tasks.spawn(async move {
+                    let exit = process.wait().await;
+                    let good = exit
+                        .as_ref()
+                        .is_ok_and(|exit| exit.status.is_some_and(|status| status.success()));
+                    let said = || last_line(&log, begin).unwrap_or_else(|| format!("{exit:?}"));
+                    ended(good.then_some(()).ok_or_else(|| format!("{}: {}", once.name(), said())))
+                });
+            }
+            Err(error) => {
+                self.tasks
+                    .spawn(async move { ended(Err(format!("{}: {error}", once.name()))) });
+            }
+        }
+    }
+
+    fn start_once(&self, once: Once) -> std::io::Result<Process> {
+        let serve = self.slots.iter().find(|slot| slot.child.name == "serve");
+        let serve = serve.ok_or_else(|| std::io::Error::other("there is no panel"))?;
+        let mut child = serve.child.clone();
+        child.name = LOG;
+        child.arguments.extend(["--once".into(), once.name().into()]);
+        let mut process = child.command(&self.data)?.start()?;
+        process.end_on_drop(Some(Signal::KILL));
+        Ok(process)
+    }
+
+    fn end_once(&mut self) {
+        let Some((pid, start)) = self.once.take() else { return };
+        // It may have ended already.
+        if let Ok(Some(process)) = Process::adopt(pid, start)
+            && let Err(error) = process.signal(Signal::KILL)
+        {
+            tracing::warn!(%error, "cannot end what ran for the upgrade");
+        }
+    }
+
+    pub(super) fn once_ended(&mut self, Ended { once, result }: Ended) {
+        self.once = None;
+        if once != Once::Tell {
+            self.try_on(trial::Input::StepEnded(result));
+            return;
+        }
+        match result {
+            Ok(()) => {
+                let mut record = Record::load(&self.data);
+                if let Some(outcome) = &mut record.outcome {
+                    outcome.told = true;
+                }
+                if let Err(error) = record.save(&self.data) {
+                    tracing::warn!(%error, "cannot note that the audit log has the upgrade");
+                }
+            }
+            // The next start tries again.
+            Err(error) => tracing::warn!(error, "the upgrade does not stand in the audit log yet"),
+        }
+    }
+}
+
+/// The last line written to a log since it had this length.
+fn last_line(log: &std::path::Path, since: u64) -> Option<String> {
+    let mut file = std::fs::File::open(log).ok()?;
+    file.seek(std::io::SeekFrom::Start(since)).ok()?;
+    let mut text = String::new();
+    file.take(64 << 10).read_to_string(&mut text).ok()?;
+    let line = text.lines().rfind(|line| !line.trim().is_empty())?;
+    Some(
+        line.trim()
+            .trim_start_matches("mpanel: ")
+            .chars()
+            .take(REASON_MAX)
+            .collect(),
+    )
+}

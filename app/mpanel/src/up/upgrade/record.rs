@@ -1,0 +1,116 @@
+//! `programs/upgrade.json`: which version runs, which one is being tried, and which one was tried and did not work.
+
+use std::fs::{File, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::up::programs::{FOLDER, Version};
+
+/// All of it. Everybody on the machine may read it, and only the supervisor's user writes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The version that proved itself last: what is gone back to.
+    pub running: Option<Version>,
+    pub trial: Option<Tried>,
+    pub refused: Option<Refused>,
+    /// How the last upgrade ended.
+    pub outcome: Option<Outcome>,
+}
+
+/// The version that is being tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tried {
+    pub version: Version,
+    /// How often its supervisor has been started for it.
+    pub starts: u32,
+}
+
+/// A version that did not work, and is not tried again until other programs are installed or somebody asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    pub version: Version,
+    pub reason: String,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub from: String,
+    pub to: String,
+    /// Why it was undone; `None` when the new version stays.
+    pub reason: Option<String>,
+    pub at: Timestamp,
+    /// Whether the audit log has it.
+    pub told: bool,
+}
+
+impl Record {
+    fn path(data: &Path) -> PathBuf {
+        data.join(FOLDER).join("upgrade.json")
+    }
+
+    /// What was noted; nothing where there is no installation yet. A file that cannot be read is as good as none: the installed
+    /// version is then the one that runs.
+    pub fn load(data: &Path) -> Self {
+        match std::fs::read(Self::path(data)) {
+            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+                tracing::warn!(%error, "the record of upgrades is unreadable, the installed version is taken as it is");
+                Self::default()
+            }),
+            Err(_missing) => Self::default(),
+        }
+    }
+
+    /// Replaces the file in one step, and on disk before it returns: what is decided must outlive a power cut.
+    ///
+    /// # Errors
+    /// When the disk is full or the folder read-only.
+    pub fn save(&self, data: &Path) -> io::Result<()> {
+        let (path, fresh) = (Self::path(data), data.join(FOLDER).join("upgrade.json.new"));
+        let mut file = File::create(&fresh)?;
+        file.set_permissions(Permissions::from_mode(0o644))?;
+        file.write_all(&serde_json::to_vec_pretty(self)?)?;
+        file.sync_all()?;
+        std::fs::rename(fresh, path)?;
+        File::open(data.join(FOLDER))?.sync_all()
+    }
+
+    /// The version that is tried did not work.
+    pub fn refuse(&mut self, version: &Version, reason: &str, at: Timestamp) {
+        let from = self
+            .running
+            .as_ref()
+            .map_or_else(String::new, |running| running.name.clone());
+        self.trial = None;
+        self.refused = Some(Refused {
+            version: version.clone(),
+            reason: reason.to_owned(),
+            at,
+        });
+        self.outcome = Some(Outcome {
+            from,
+            to: version.name.clone(),
+            reason: Some(reason.to_owned()),
+            at,
+            told: false,
+        });
+    }
+
+    /// The version that is tried works, and stays.
+    pub fn accept(&mut self, version: &Version, at: Timestamp) {
+        let from = self.running.replace(version.clone());
+        self.trial = None;
+        self.refused = None;
+        self.outcome = from.map(|from| Outcome {
+            from: from.name,
+            to: version.name.clone(),
+            reason: None,
+            at,
+            told: false,
+        });
+    }
+}
