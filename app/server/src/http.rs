@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod events;
 pub mod operations;
+mod standing;
 pub mod system;
 pub mod work;
 

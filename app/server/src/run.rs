@@ -144,6 +144,7 @@ fn app(
         platform: contexts.tenancy.platform(),
         below: Arc::new(contexts.tenancy.clone()),
         names: Arc::new(contexts.identity.clone()),
+        gate: gate.clone(),
     };
     let mut routes = spine_routes(Arc::new(state)).merge(audit_routes(Arc::new(audit)));
     for module in modules {

@@ -24,9 +24,10 @@ mod vault;
 
 pub use aside::ATTEMPTS;
 pub use audit::details::{AuditDetails, Opened, Origin};
-pub use audit::erasure::{Extent, erase_person};
+pub use audit::erasure::{Extent, erase_person, tenants_that_know};
 pub use audit::retention::{
-    AuditRetention, DEFAULT_DAYS, audit_retention, audit_retention_of, remove_expired, set_audit_retention,
+    AuditRetention, DEFAULT_DAYS, DEFAULT_LEAST_DAYS, audit_retention, audit_retention_of, remove_expired,
+    set_audit_retention,
 };
 pub use audit::search::{AuditFilter, list_audit, list_audit_of};
 pub use audit::{AuditAssumption, AuditEntry, AuditStep, Outcome, audit_entry};
@@ -52,6 +53,7 @@ pub const MIGRATIONS: Migrations = Migrations {
     files: &[
         ("0001_spine", include_str!("../migrations/0001_spine.sql")),
         ("0002_audit", include_str!("../migrations/0002_audit.sql")),
+        ("0003_erasure", include_str!("../migrations/0003_erasure.sql")),
         ("0004_rebuilds", include_str!("../migrations/0004_rebuilds.sql")),
     ],
 };

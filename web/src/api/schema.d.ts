@@ -125,7 +125,8 @@ export interface paths {
         /**
          * Exports the audit log as a file, newest first; takes the filters of `GET /audit`.
          * @description What was sealed of people stays sealed. An export that is cut short ends without the end of its transfer: go on with
-         *     `after`, the id of the last line that came whole. That there was an export is written to the log before it begins.
+         *     `after`, the id of the last line that came whole. It is cut short when whoever asked may no longer have it: the right
+         *     to it is looked at every ten seconds. That there was an export is written to the log before it begins.
          */
         get: operations["audit_export"];
         put?: never;
@@ -149,7 +150,8 @@ export interface paths {
         /**
          * Erases what the audit log tells of a person beside the id.
          * @description The keys are destroyed under which addresses, devices and names were sealed; there is no way back. Lines, and the ids
-         *     in them, stay. A tenant erases in its own log, the platform in everybody's. Copies of the database that were made
+         *     in them, stay. A tenant erases in its own log, the platform in everybody's; nobody who acts for a tenant from above
+         *     does it there. Copies of the database that were made
          *     before end when they are thrown away. The account itself is not touched, and what it does afterwards is recorded
          *     anew.
          */
@@ -170,7 +172,8 @@ export interface paths {
         get: operations["audit_retention_get"];
         /**
          * Sets how long the tenant's audit log is kept, and whether a legal hold keeps everything.
-         * @description What is older is removed within a day, and the log says how much it was.
+         * @description What is older is removed within a day, and the log says how much it was. Only the tenant's own people do this: nobody
+         *     who acts for it from above.
          */
         put: operations["audit_retention_set"];
         post?: never;
@@ -2642,9 +2645,9 @@ export interface components {
             held_for: string | null;
             /**
              * Format: int32
-             * @description Days below which nobody may go; the platform says so.
+             * @description Days below which nobody may go: 90, unless the platform says otherwise.
              */
-            least_days: number | null;
+            least_days: number;
         };
         /** @description A step of an operation. */
         "spine.AuditVia": {
@@ -2822,24 +2825,26 @@ export interface components {
              * @description 1 to 36500; absent or `null`: as the platform says.
              */
             days?: number | null;
-            /** @description 1 to 500 characters: keeps everything until it is taken away again. */
+            /** @description 1 to 500 characters: keeps everything until `release_hold` takes it away. Absent or `null`, a hold stays as it is. */
             held_for?: string | null;
             /**
              * Format: int32
-             * @description 1 to 36500; what no tenant may go below. The platform alone can say it.
+             * @description 1 to 36500; what nobody may go below. The platform alone can say it; absent or `null`, it is 90.
              */
             least_days?: number | null;
+            /** @description Takes a legal hold away; not together with `held_for`. */
+            release_hold?: boolean;
         };
         /** @enum {string} */
         "spine.StepState": "pending" | "running" | "done" | "failed" | "undone" | "skipped";
-        /** @description An object that cannot be brought to what is wanted. */
+        /** @description An object that cannot be brought to what is wanted, or an operation that cannot be brought to its end. */
         "spine.StuckObject": {
             /**
              * Format: int32
              * @description How often in a row it has failed.
              */
             failures: number;
-            /** @description What people call it. */
+            /** @description What people call it; of an operation, what the step does that fails. */
             name: string;
             /**
              * Format: date-time
@@ -2849,7 +2854,7 @@ export interface components {
             /** @description Why it failed at last. */
             problem: string;
             /**
-             * @description Which reconciler fails with it.
+             * @description Which reconciler fails with it; of an operation, its kind.
              * @example sites.edge
              */
             reconciler: string;
@@ -3565,7 +3570,7 @@ export interface operations {
                 "filter[subject]"?: string;
                 /** @description only the log of this tenant: the acting one or one below it */
                 "filter[tenant]"?: string;
-                /** @description only lines with this text in action or subject; at most 200 characters */
+                /** @description only lines with this text in action or subject; at most 200 characters. With `scope`, 31 days at most are searched */
                 "filter[text]"?: string;
                 /** @description only before then (RFC 3339) */
                 "filter[until]"?: string;
@@ -3745,7 +3750,7 @@ export interface operations {
                 "filter[subject]"?: string;
                 /** @description only the log of this tenant: the acting one or one below it */
                 "filter[tenant]"?: string;
-                /** @description only lines with this text in action or subject; at most 200 characters */
+                /** @description only lines with this text in action or subject; at most 200 characters. With `scope`, 31 days at most are searched */
                 "filter[text]"?: string;
                 /** @description only before then (RFC 3339) */
                 "filter[until]"?: string;
@@ -8218,7 +8223,7 @@ export interface operations {
                 };
             };
             /** @description A problem; `code` tells which */
-            404: {
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -106,7 +106,7 @@ pub struct Retention {
     /// Keep lines so many days; 0: as the platform says
     #[arg(long, value_parser = clap::value_parser!(u32).range(0..=36500))]
     days: Option<u32>,
-    /// Of the platform: no tenant may keep lines for less; 0: any may
+    /// Of the platform: nobody may keep lines for less; 0: 90, as when nothing is said
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36500))]
     least_days: Option<u32>,
     /// A legal hold: remove nothing, for this reason
@@ -322,11 +322,12 @@ async fn retention(cx: &Cx, wanted: Retention) -> Result<(), Failure> {
     if wanted.least_days.is_some() || is_platform(cx).await? {
         body["least_days"] = days(wanted.least_days, &now.value["least_days"]);
     }
-    body["held_for"] = match wanted.hold {
-        Some(reason) => json!(reason),
-        None if wanted.release => Value::Null,
-        None => now.value["held_for"].clone(),
-    };
+    if let Some(reason) = wanted.hold {
+        body["held_for"] = json!(reason);
+    }
+    if wanted.release {
+        body["release_hold"] = json!(true);
+    }
     cx.show(&cx.api.put(&["audit", "retention"], &body).await?, &FIELDS)
 }
 

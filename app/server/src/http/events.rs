@@ -6,26 +6,28 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
-use http::{HeaderMap, Method, Uri};
-use mpanel_authz::{Action, OpCx, actions};
+use http::HeaderMap;
+use mpanel_authz::{Action, OpCx, Resource as _, actions};
 use mpanel_config::Rate;
 use mpanel_events::{FeedRow, events_after};
 use mpanel_feed::frame::Position;
-use mpanel_http::{Admission, Caller, Cx, ProblemDocument, Result, Slot, Slots, Standings, too_many};
+use mpanel_http::{Caller, Cx, ProblemDocument, Result, Slot, Slots, too_many};
 use mpanel_identity::Network;
-use mpanel_kernel::error::{FieldError, Kind};
+use mpanel_kernel::error::FieldError;
 use mpanel_telemetry::spawn_named;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::audit::Audit;
+use super::standing::{RECHECK, Standing};
 use super::{Event, SpineState, State};
 
-/// So often the stream's right to exist is looked at again: a session that ended, a membership that
-/// was taken away, a token that expired close it.
-const RECHECK: Duration = Duration::from_secs(10);
 /// Events a stream that resumes is sent from the past.
 const BACKLOG: i64 = 1000;
+
+/// Events that tell how well somebody's account is guarded; the subject is the person.
+const OF_AN_ACCOUNT: [&str; 3] = ["identity.totp.", "identity.password.", "identity.email."];
 
 /// Streams the tenant's events as they happen (server-sent events).
 ///
@@ -50,12 +52,8 @@ pub async fn stream(state: State, Cx(cx): Cx, caller: Caller, request: Request) 
     let session = Stream {
         state: state.0.clone(),
         cx,
-        caller,
-        method: request.method().clone(),
-        uri: request.uri().clone(),
-        headers: request.headers().clone(),
+        standing: Standing::of(&state.gate, caller, &request),
         sender,
-        unsure: false,
         _places: places,
     };
     let mut stopping = state.stopping.clone();
@@ -121,13 +119,8 @@ impl StreamLimits {
 struct Stream {
     state: Arc<SpineState>,
     cx: OpCx,
-    caller: Caller,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
+    standing: Standing,
     sender: mpsc::Sender<std::result::Result<SseEvent, Infallible>>,
-    /// The last look at the rights was refused for too many requests.
-    unsure: bool,
     _places: Places,
 }
 
@@ -203,7 +196,7 @@ impl Stream {
 
     /// Sends a row, if it is an event of the tenant that the actor may see; `false` when nobody listens.
     async fn send(&self, row: &FeedRow, epoch: &str) -> bool {
-        if row.is_state || row.tenant != Some(self.cx.tenant()) || !self.may_see(&row.topic) {
+        if row.is_state || row.tenant != Some(self.cx.tenant()) || !self.may_see(row) {
             return true;
         }
         let data = row.value.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -221,9 +214,14 @@ impl Stream {
     }
 
     /// Whether the actor may read or list what the event is about: `sites.site` of
-    /// `sites.site.created.v1`, and what belongs to it.
-    fn may_see(&self, event: &str) -> bool {
-        let mut parts = event.split('.');
+    /// `sites.site.created.v1`, and what belongs to it. Who gives up a second factor, or asks for another password, is
+    /// known to that person and to those who may read it in the log.
+    fn may_see(&self, event: &FeedRow) -> bool {
+        if OF_AN_ACCOUNT.iter().any(|kind| event.topic.starts_with(kind)) {
+            let own = self.cx.actor().user().is_some_and(|user| user.to_string() == event.key);
+            return own || self.cx.may(Audit::NAME, Action::Read) || self.cx.may(Audit::NAME, Action::List);
+        }
+        let mut parts = event.topic.split('.');
         let resource = match (parts.next(), parts.next()) {
             (Some("jobs"), Some("operation")) => "spine.operation".to_owned(),
             (Some("jobs"), Some("job")) => "spine.dead_job".to_owned(),
@@ -238,29 +236,11 @@ impl Stream {
 
     /// Looks at the rights again and takes over what they are now: a lower role sees less from here on.
     async fn still_admitted(&mut self) -> bool {
-        let admission = Admission {
-            method: &self.method,
-            uri: &self.uri,
-            route: self.uri.path(),
-            headers: &self.headers,
-            caller: &self.caller,
-            standings: &Standings::default(),
-        };
-        match self.state.gate.admit(admission).await {
-            // Without the membership, a request that names no tenant would be for another one.
-            Ok(cx) if cx.tenant() == self.cx.tenant() => {
-                (self.cx, self.unsure) = (cx, false);
-                self.cx.authorize::<Event, _>(actions::List).is_ok()
-            }
-            Ok(_) => false,
-            // A database that is away takes nobody's rights, nor do too many requests of the same credential; unless
-            // it goes on, which is how one that was revoked would keep its stream.
-            Err(problem) if problem.kind() == Kind::RateLimited && !self.unsure => {
-                self.unsure = true;
-                true
-            }
-            Err(problem) => problem.kind() == Kind::Unavailable,
+        match self.standing.again(&self.cx).await {
+            Some(cx) => self.cx = cx,
+            None => return false,
         }
+        self.cx.authorize::<Event, _>(actions::List).is_ok()
     }
 }
 

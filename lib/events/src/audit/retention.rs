@@ -12,6 +12,9 @@ use crate::{Error, Record, Spine, metrics};
 
 /// For as long lines are kept where nobody says otherwise: a year, and what it takes to look back on it.
 pub const DEFAULT_DAYS: i32 = 400;
+/// Below which nobody may go where the platform says nothing: who wants to be rid of what it did waits for a quarter of a
+/// year, in which somebody looks.
+pub const DEFAULT_LEAST_DAYS: i32 = 90;
 /// Rows of one transaction: nobody waits for them.
 const BATCH: i64 = 1000;
 const EXPIRED: &str = "spine.audit.expired.v1";
@@ -23,7 +26,7 @@ const REMOVER: &str = "spine.audit_retention";
 pub struct AuditRetention {
     /// `None`: as the platform says.
     pub days: Option<i32>,
-    /// Of the platform: what others may not go below.
+    /// Of the platform: what nobody may go below; `None` is [`DEFAULT_LEAST_DAYS`].
     pub least_days: Option<i32>,
     /// Why nothing may be removed, while there is a reason.
     pub held_for: Option<String>,
@@ -34,7 +37,13 @@ impl AuditRetention {
     #[must_use]
     pub fn days_under(&self, platform: &Self) -> i32 {
         let wanted = self.days.or(platform.days).unwrap_or(DEFAULT_DAYS);
-        wanted.max(platform.least_days.unwrap_or(1))
+        wanted.max(platform.least())
+    }
+
+    /// Of the platform: days below which nobody may go.
+    #[must_use]
+    pub fn least(&self) -> i32 {
+        self.least_days.unwrap_or(DEFAULT_LEAST_DAYS)
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::support::Fixture;
 use crate::{
     AuditDetails, AuditEntry, AuditFilter, Extent, Opened, Origin, Record, audit_entry, erase_person, list_audit,
+    tenants_that_know,
 };
 
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 77));
@@ -54,7 +55,7 @@ async fn details(fixture: &Fixture, id: AuditId) -> AuditDetails {
     entry.details(&mut tx, fixture.spine.vault()).await.unwrap()
 }
 
-async fn erase(fixture: &Fixture, tenant: TenantId, person: UserId, extent: Extent) -> u64 {
+async fn erase(fixture: &Fixture, tenant: TenantId, person: UserId, extent: Extent<'_>) -> u64 {
     let cx = OpCx::system("test", tenant, fixture.clock.clone());
     let mut change = fixture.spine.begin(&cx).await.unwrap();
     let keys = erase_person(&mut change, person, extent).await.unwrap();
@@ -174,7 +175,14 @@ async fn an_erasure_reaches_the_own_tenant_or_all_of_them() {
     assert_eq!(erase(&fixture, fixture.tenant, person, Extent::Tenant).await, 1);
     assert_eq!((known(fixture.tenant).await, known(elsewhere).await), (false, true));
     seal(fixture.tenant).await;
-    assert_eq!(erase(&fixture, fixture.tenant, person, Extent::Everywhere).await, 2);
+    let knowing = tenants_that_know(fixture.db(), person).await.unwrap();
+    let everywhere = Extent::Everywhere(&knowing);
+    assert_eq!(erase(&fixture, fixture.tenant, person, everywhere).await, 2);
+    assert_eq!(
+        newest(&fixture).await.subject,
+        person.to_string(),
+        "in the log of who did it"
+    );
     assert_eq!((known(fixture.tenant).await, known(elsewhere).await), (false, false));
 }
 
@@ -217,4 +225,25 @@ async fn tenants_transactions_neither_see_others_keys_nor_remove_their_own() {
         .await
         .unwrap();
     assert_eq!(keys, 1);
+}
+
+/// With a tenant's transaction in hand, whatever is sent to the database stays in that tenant.
+#[tokio::test]
+async fn who_serves_a_tenant_cannot_erase_in_others() {
+    let fixture = Fixture::new().await;
+    let (person, elsewhere) = (UserId::generate(), TenantId::generate());
+    let mut tx = fixture.db().tenant(elsewhere).await.unwrap();
+    fixture.spine.vault().person(&mut tx, person).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = fixture.db().tenant(fixture.tenant).await.unwrap();
+    let here: i64 = sqlx::query_scalar("select spine.forget_person($1)")
+        .bind(person.uuid())
+        .fetch_one(tx.conn())
+        .await
+        .unwrap();
+    assert_eq!(here, 0);
+    let everywhere = sqlx::query("select spine.erase_person($1, true)").bind(person.uuid());
+    let refused = everywhere.execute(tx.conn()).await.unwrap_err();
+    let code = refused.as_database_error().and_then(|error| error.code()).unwrap();
+    assert_eq!(code, "42501", "{refused}");
 }

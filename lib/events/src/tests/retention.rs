@@ -162,4 +162,14 @@ fn without_a_word_of_anybody_it_is_four_hundred_days() {
         ..AuditRetention::default()
     };
     assert_eq!(nothing.days_under(&strict), 500);
+    assert_eq!(
+        days(1).days_under(&nothing),
+        90,
+        "and nobody goes below a quarter of a year"
+    );
+    let lenient = AuditRetention {
+        least_days: Some(1),
+        ..AuditRetention::default()
+    };
+    assert_eq!(days(1).days_under(&lenient), 1);
 }

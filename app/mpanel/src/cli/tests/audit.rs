@@ -111,11 +111,11 @@ async fn retention_changes_what_is_named_and_keeps_the_rest() {
     let (result, asked) = run("retention --days 120", answers("customer")).await;
     result.unwrap();
     let last = asked.last().unwrap();
-    assert_eq!(last.json(), json!({"days": 120, "held_for": "case 12"}));
+    assert_eq!(last.json(), json!({"days": 120}));
     let (result, asked) = run("retention --release", answers("platform")).await;
     result.unwrap();
     let last = asked.last().unwrap();
-    assert_eq!(last.json(), json!({"days": 90, "least_days": 30, "held_for": null}));
+    assert_eq!(last.json(), json!({"days": 90, "least_days": 30, "release_hold": true}));
 }
 
 #[tokio::test]

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use http::header;
+use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{OpCx, actions};
 use mpanel_events::{AuditEntry, AuditFilter, Record};
-use mpanel_http::{Cx, ProblemDocument, Query, Result};
+use mpanel_http::{Caller, Cx, ProblemDocument, Query, Result};
 use mpanel_kernel::ids::AuditId;
 use mpanel_kernel::paging::PageRequest;
 use serde::Deserialize;
@@ -18,6 +19,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::filter::Filter;
 use super::{Audit, AuditState, Reach};
+use crate::http::standing::{RECHECK, Standing};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 const EXPORTED: &str = "spine.audit.exported.v1";
 /// Lines read at once.
@@ -68,7 +72,8 @@ pub struct Output {
 /// Exports the audit log as a file, newest first; takes the filters of `GET /audit`.
 ///
 /// What was sealed of people stays sealed. An export that is cut short ends without the end of its transfer: go on with
-/// `after`, the id of the last line that came whole. That there was an export is written to the log before it begins.
+/// `after`, the id of the last line that came whole. It is cut short when whoever asked may no longer have it: the right
+/// to it is looked at every ten seconds. That there was an export is written to the log before it begins.
 #[utoipa::path(get, path = "/audit/export", operation_id = "audit_export", tag = "spine", extensions(("x-rate-class" = json!("costly"))),
     params(Output, Filter),
     responses(
@@ -82,10 +87,12 @@ pub async fn export(
     Cx(cx): Cx,
     Query(output): Query<Output>,
     Query(filter): Query<Filter>,
+    caller: Caller,
+    request: Request,
 ) -> Result<Response> {
     cx.authorize::<Audit, _>(actions::List)?;
     let reach = state.reach(&cx, &filter).await?;
-    let wanted = filter.wanted()?;
+    let wanted = filter.wanted(cx.clock().now())?;
     let format = output.format.unwrap_or_default();
     let mut change = state.spine.begin(&cx).await?;
     let facts = json!({"format": format.name(), "filter": filter.facts()});
@@ -94,8 +101,11 @@ pub async fn export(
     change.commit().await?;
     let disposition = format!("attachment; filename=\"audit-{}.{}\"", cx.tenant(), format.name());
     let export = Export {
+        standing: Standing::of(&state.gate, caller, &request),
+        admitted_at: cx.clock().now(),
         state: state.0,
         cx,
+        filter,
         reach,
         wanted,
         format,
@@ -123,6 +133,9 @@ pub async fn export(
 struct Export {
     state: Arc<AuditState>,
     cx: OpCx,
+    standing: Standing,
+    admitted_at: Timestamp,
+    filter: Filter,
     reach: Reach,
     wanted: AuditFilter,
     format: Format,
@@ -132,9 +145,26 @@ struct Export {
 }
 
 impl Export {
+    /// Looks at the rights again when it is time, and takes over what they are now; a tenant that wants to be asked from
+    /// here on is no longer read from above.
+    async fn still_admitted(&mut self) -> std::result::Result<(), BoxError> {
+        let now = self.cx.clock().now();
+        let passed = now.duration_since(self.admitted_at).abs();
+        if passed < SignedDuration::try_from(RECHECK)? {
+            return Ok(());
+        }
+        let over = || BoxError::from("whoever asked for the export may no longer have it");
+        self.cx = self.standing.again(&self.cx).await.ok_or_else(over)?;
+        self.cx.authorize::<Audit, _>(actions::List).map_err(|_| over())?;
+        self.reach = self.state.reach(&self.cx, &self.filter).await.map_err(|_| over())?;
+        self.admitted_at = now;
+        Ok(())
+    }
+
     /// The next page's bytes; `None` at the end. No transaction is open in between.
-    async fn next(&mut self) -> std::result::Result<Option<Vec<u8>>, mpanel_events::Error> {
+    async fn next(&mut self) -> std::result::Result<Option<Vec<u8>>, BoxError> {
         let Some(after) = self.at else { return Ok(None) };
+        self.still_admitted().await?;
         let page = PageRequest {
             limit: PAGE,
             after: after.map(AuditId::uuid),

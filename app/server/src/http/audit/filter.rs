@@ -1,4 +1,4 @@
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mpanel_events::AuditFilter;
 use mpanel_http::{Problem, Result};
 use mpanel_kernel::error::FieldError;
@@ -11,6 +11,8 @@ use super::entry::OutcomeDto;
 
 /// The longest text that is looked for, in characters.
 const TEXT_CHARS: usize = 200;
+/// Days in which a text is looked for in many logs: no index finds it, each line is read.
+const TEXT_DAYS: i64 = 31;
 
 /// Whose logs.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
@@ -57,7 +59,7 @@ pub struct Filter {
     #[serde(rename = "filter[outcome]")]
     #[param(inline)]
     outcome: Option<OutcomeDto>,
-    /// only lines with this text in action or subject; at most 200 characters
+    /// only lines with this text in action or subject; at most 200 characters. With `scope`, 31 days at most are searched
     #[serde(rename = "filter[text]")]
     text: Option<String>,
     /// only the log of this tenant: the acting one or one below it
@@ -72,7 +74,7 @@ pub struct Filter {
 impl Filter {
     /// # Errors
     /// Names the parameter that is wrong.
-    pub fn wanted(&self) -> Result<AuditFilter> {
+    pub fn wanted(&self, now: Timestamp) -> Result<AuditFilter> {
         if self.text.as_ref().is_some_and(|text| text.chars().count() > TEXT_CHARS) {
             return Err(Problem::field(FieldError::new(
                 "?filter[text]",
@@ -81,6 +83,15 @@ impl Filter {
             )));
         }
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        if self.scope.is_some() && given(&self.text).is_some() && !self.is_short(now) {
+            return Err(Problem::field(FieldError::new(
+                "?filter[since]",
+                "spine.audit.text_needs_time",
+                format!(
+                    "a text is looked for in the logs of all tenants below within {TEXT_DAYS} days: say since when"
+                ),
+            )));
+        }
         Ok(AuditFilter {
             subject: given(&self.subject),
             kind: given(&self.kind),
@@ -93,6 +104,13 @@ impl Filter {
             outcome: self.outcome.map(Into::into),
             text: given(&self.text),
         })
+    }
+
+    /// Whether the time that is meant is short enough to look into each line of many logs.
+    fn is_short(&self, now: Timestamp) -> bool {
+        let until = self.until.unwrap_or(now);
+        let longest = SignedDuration::from_hours(24 * TEXT_DAYS);
+        self.since.is_some_and(|since| until.duration_since(since) <= longest)
     }
 
     /// What was asked for, for the log.

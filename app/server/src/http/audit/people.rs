@@ -1,17 +1,18 @@
 use axum::extract::State;
 use http::StatusCode;
 use mpanel_authz::{TenantKind, actions};
-use mpanel_events::{Extent, erase_person};
+use mpanel_events::{Extent, erase_person, tenants_that_know};
 use mpanel_http::{Cx, Ids, Problem, ProblemDocument, Result};
-use mpanel_kernel::ids::UserId;
+use mpanel_kernel::ids::{TenantId, UserId};
 use std::sync::Arc;
 
-use super::{Audit, AuditState};
+use super::{Audit, AuditState, by_its_own};
 
 /// Erases what the audit log tells of a person beside the id.
 ///
 /// The keys are destroyed under which addresses, devices and names were sealed; there is no way back. Lines, and the ids
-/// in them, stay. A tenant erases in its own log, the platform in everybody's. Copies of the database that were made
+/// in them, stay. A tenant erases in its own log, the platform in everybody's; nobody who acts for a tenant from above
+/// does it there. Copies of the database that were made
 /// before end when they are thrown away. The account itself is not touched, and what it does afterwards is recorded
 /// anew.
 #[utoipa::path(delete, path = "/audit/people/{user_id}", operation_id = "audit_erase", tag = "spine", extensions(("x-step-up" = json!(true))),
@@ -19,8 +20,13 @@ use super::{Audit, AuditState};
     responses((status = 204, description = "Erased"), (status = 403, body = ProblemDocument), (status = 404, description = "Nothing is known of such a person", body = ProblemDocument)))]
 pub async fn erase(state: State<Arc<AuditState>>, Cx(cx): Cx, Ids(person): Ids<UserId>) -> Result<StatusCode> {
     cx.authorize::<Audit, _>(actions::Delete)?;
+    by_its_own(&cx)?;
+    let everywhere: Vec<TenantId>;
     let extent = match cx.tenant_kind() {
-        TenantKind::Platform => Extent::Everywhere,
+        TenantKind::Platform => {
+            everywhere = tenants_that_know(state.spine.db(), person).await?;
+            Extent::Everywhere(&everywhere)
+        }
         TenantKind::Reseller | TenantKind::Customer => Extent::Tenant,
     };
     let mut change = state.spine.begin(&cx).await?;

@@ -2,14 +2,16 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use mpanel_authz::{TenantKind, actions};
-use mpanel_events::{AuditRetention, Record, audit_retention, audit_retention_of, set_audit_retention};
+use mpanel_events::{
+    AuditRetention, DEFAULT_LEAST_DAYS, Record, audit_retention, audit_retention_of, set_audit_retention,
+};
 use mpanel_http::{Cx, Json, Problem, ProblemDocument, Result};
 use mpanel_kernel::error::FieldError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::{Audit, AuditState};
+use super::{Audit, AuditState, by_its_own};
 
 const CHANGED: &str = "spine.audit_retention.changed.v1";
 /// A century; nobody means more.
@@ -24,9 +26,8 @@ pub struct RetentionDto {
     /// say nothing; `null` is 400.
     #[schema(required)]
     days: Option<i32>,
-    /// Days below which nobody may go; the platform says so.
-    #[schema(required)]
-    least_days: Option<i32>,
+    /// Days below which nobody may go: 90, unless the platform says otherwise.
+    least_days: i32,
     /// Days for which lines are kept after all.
     effective_days: i32,
     /// A legal hold: why nothing is removed at present.
@@ -40,17 +41,20 @@ pub struct RetentionDto {
 pub struct SetRetentionDto {
     /// 1 to 36500; absent or `null`: as the platform says.
     days: Option<i32>,
-    /// 1 to 36500; what no tenant may go below. The platform alone can say it.
+    /// 1 to 36500; what nobody may go below. The platform alone can say it; absent or `null`, it is 90.
     least_days: Option<i32>,
-    /// 1 to 500 characters: keeps everything until it is taken away again.
+    /// 1 to 500 characters: keeps everything until `release_hold` takes it away. Absent or `null`, a hold stays as it is.
     held_for: Option<String>,
+    /// Takes a legal hold away; not together with `held_for`.
+    #[serde(default)]
+    release_hold: bool,
 }
 
 impl RetentionDto {
     fn new(own: AuditRetention, platform: &AuditRetention) -> Self {
         Self {
             days: own.days,
-            least_days: platform.least_days,
+            least_days: platform.least(),
             effective_days: own.days_under(platform),
             held_for: own.held_for,
         }
@@ -77,7 +81,8 @@ pub async fn get(state: State<Arc<AuditState>>, Cx(cx): Cx) -> Result<Json<Reten
 
 /// Sets how long the tenant's audit log is kept, and whether a legal hold keeps everything.
 ///
-/// What is older is removed within a day, and the log says how much it was.
+/// What is older is removed within a day, and the log says how much it was. Only the tenant's own people do this: nobody
+/// who acts for it from above.
 #[utoipa::path(put, path = "/audit/retention", operation_id = "audit_retention_set", tag = "spine", extensions(("x-step-up" = json!(true))),
     request_body = SetRetentionDto,
     responses((status = 200, body = RetentionDto), (status = 403, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
@@ -87,11 +92,16 @@ pub async fn set(
     Json(wanted): Json<SetRetentionDto>,
 ) -> Result<Json<RetentionDto>> {
     cx.authorize::<Audit, _>(actions::Modify)?;
+    by_its_own(&cx)?;
     let is_platform = cx.tenant_kind() == TenantKind::Platform;
     let mut platform = state.platforms().await?;
-    let wanted = checked(wanted, is_platform, &platform)?;
+    let release = wanted.release_hold;
+    let mut wanted = checked(wanted, is_platform, &platform)?;
     let mut change = state.spine.begin(&cx).await?;
     let before = audit_retention(change.tx()).await?;
+    if !release {
+        wanted.held_for = wanted.held_for.or_else(|| before.held_for.clone());
+    }
     set_audit_retention(change.tx(), &wanted).await?;
     let data = json!({"days": wanted.days, "held": wanted.held_for.is_some()});
     let record = Record::new(CHANGED, cx.tenant(), data).before(facts(&before));
@@ -119,14 +129,11 @@ fn checked(wanted: SetRetentionDto, is_platform: bool, platform: &AuditRetention
         let message = "the platform says what nobody may go below".to_owned();
         return refuse("/least_days", "spine.audit_retention.not_the_platform", message);
     }
-    let least = if is_platform {
-        wanted.least_days
-    } else {
-        platform.least_days
+    let least = match is_platform {
+        true => wanted.least_days.unwrap_or(DEFAULT_LEAST_DAYS),
+        false => platform.least(),
     };
-    if let (Some(days), Some(least)) = (wanted.days, least)
-        && days < least
-    {
+    if wanted.days.is_some_and(|days| days < least) {
         let message = format!("the platform demands {least} days at least");
         return refuse("/days", "spine.audit_retention.too_short", message);
     }
@@ -136,6 +143,10 @@ fn checked(wanted: SetRetentionDto, is_platform: bool, platform: &AuditRetention
     if held_for.as_ref().is_some_and(|reason| !is_reason(reason)) {
         let message = format!("say why in one line of 1 to {REASON_CHARS} characters");
         return refuse("/held_for", "spine.audit_retention.bad_reason", message);
+    }
+    if wanted.release_hold && held_for.is_some() {
+        let message = "a hold is either set or taken away".to_owned();
+        return refuse("/release_hold", "spine.audit_retention.held_and_released", message);
     }
     Ok(AuditRetention {
         days: wanted.days,

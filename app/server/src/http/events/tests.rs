@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,23 +9,26 @@ use axum::Router;
 use axum::body::Body;
 use axum::middleware;
 use axum::response::Response;
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use axum::response::sse::Event as SseEvent;
+use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use mpanel_authz::OpCx;
+use mpanel_authz::{Actor, OpCx, OpCxParts, Permissions, Role, TenantKind};
 use mpanel_config::Rate;
 use mpanel_crypto::MasterKey;
-use mpanel_events::{Spine, Tail, Vault};
+use mpanel_events::{FeedRow, Spine, Tail, Vault};
 use mpanel_http::{Admission, Caller, Gate, Problem};
 use mpanel_kernel::clock::SystemClock;
 use mpanel_kernel::error::Kind;
-use mpanel_kernel::ids::{RequestId, TenantId};
+use mpanel_kernel::ids::{RequestId, TenantId, UserId};
 use mpanel_pg::Db;
 use mpanel_testkit::database::migrated;
+use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tower::ServiceExt;
 
 use super::{Stream, StreamLimits};
-use crate::http::{SpineState, spine_routes};
+use crate::http::standing::Standing;
+use crate::http::{ROLES, SpineState, spine_routes};
 
 /// Two streams of one credential, three of one address.
 const RATE: Rate = Rate {
@@ -174,6 +178,28 @@ impl Gate for Scripted {
     }
 }
 
+/// A stream of somebody, before it runs.
+fn open(state: SpineState, cx: OpCx, sender: mpsc::Sender<Result<SseEvent, Infallible>>) -> Stream {
+    let caller = Caller {
+        address: None,
+        secure: false,
+        loopback: true,
+        user_agent: String::new(),
+        request_id: RequestId::generate(),
+    };
+    Stream {
+        _places: state.streams.take(&cx, None).unwrap(),
+        standing: Standing::of(
+            &state.gate,
+            caller,
+            &Request::get("/events").body(Body::empty()).unwrap(),
+        ),
+        state: Arc::new(state),
+        cx,
+        sender,
+    }
+}
+
 /// Its holder makes so many requests that no look at a revoked credential gets through.
 #[tokio::test]
 async fn too_many_requests_keep_no_stream_open_and_an_absent_database_closes_none() {
@@ -194,25 +220,58 @@ async fn too_many_requests_keep_no_stream_open_and_an_absent_database_closes_non
     let tenant = TenantId::generate();
     let answers = script.iter().map(|(answer, _)| *answer).collect();
     let (state, _end) = state(Arc::new(Scripted(tenant, Mutex::new(answers)))).await;
-    let cx = OpCx::system("one", tenant, Arc::new(SystemClock));
-    let mut stream = Stream {
-        _places: state.streams.take(&cx, None).unwrap(),
-        state: Arc::new(state),
-        cx,
-        caller: Caller {
-            address: None,
-            secure: false,
-            loopback: true,
-            user_agent: String::new(),
-            request_id: RequestId::generate(),
-        },
-        method: Method::GET,
-        uri: Uri::from_static("/events"),
-        headers: HeaderMap::new(),
-        sender: mpsc::channel(1).0,
-        unsure: false,
-    };
+    let mut stream = open(
+        state,
+        OpCx::system("one", tenant, Arc::new(SystemClock)),
+        mpsc::channel(1).0,
+    );
     for (step, (_, stays)) in script.iter().enumerate() {
         assert_eq!(stream.still_admitted().await, *stays, "step {step}");
     }
+}
+
+#[tokio::test]
+async fn how_an_account_is_guarded_is_told_to_its_person_and_to_readers_of_the_log() {
+    let [person, other] = [(); 2].map(|()| UserId::generate());
+    let tenant = TenantId::generate();
+    let seen = async |by: UserId, role: Role, topic: &str| {
+        let (state, _end) = state(Arc::new(Two)).await;
+        let cx = OpCx::new(OpCxParts {
+            actor: Actor::User(by),
+            tenant,
+            tenant_kind: TenantKind::Customer,
+            role: role.into(),
+            scopes: None,
+            assumed_from: None,
+            assumption: None,
+            request_id: RequestId::generate(),
+            address: None,
+            idempotency: None,
+            clock: Arc::new(SystemClock),
+            permissions: Arc::new(Permissions::new(ROLES.to_vec()).unwrap()),
+        });
+        let (sender, mut sent) = mpsc::channel(1);
+        let row = FeedRow {
+            seq: 1,
+            tenant: Some(tenant),
+            is_state: false,
+            topic: topic.to_owned(),
+            key: person.to_string(),
+            generation: 0,
+            value: Some(json!({})),
+        };
+        assert!(open(state, cx, sender).send(&row, "e").await);
+        sent.try_recv().is_ok()
+    };
+    for topic in [
+        "identity.totp.disabled.v1",
+        "identity.password.reset_requested.v1",
+        "identity.email.changed.v1",
+    ] {
+        assert!(!seen(other, Role::Viewer, topic).await, "{topic}");
+        assert!(!seen(other, Role::Developer, topic).await, "{topic}");
+        assert!(seen(person, Role::Viewer, topic).await, "{topic}");
+        assert!(seen(other, Role::Admin, topic).await, "{topic}");
+    }
+    assert!(seen(other, Role::Viewer, "identity.user.activated.v1").await);
 }

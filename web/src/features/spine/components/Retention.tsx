@@ -26,7 +26,7 @@ export function Retention() {
       }
     >
       <p className="mp-plain">{t('spine.retention.kept', { days: data.effective_days })}</p>
-      {data.least_days !== null && tenant.kind !== 'platform' && <p className="mp-plain mp-dim">{t('spine.retention.demanded', { days: data.least_days })}</p>}
+      {tenant.kind !== 'platform' && <p className="mp-plain mp-dim">{t('spine.retention.demanded', { days: data.least_days })}</p>}
       {data.held_for && <Notice tone="warn">{t('spine.retention.heldFor', { reason: data.held_for })}</Notice>}
       {editing && <RetentionForm now={data} close={control.close} />}
     </Section>

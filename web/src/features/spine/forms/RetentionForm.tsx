@@ -24,9 +24,11 @@ export function RetentionForm({ now, close }: { now: Schemas['spine.AuditRetenti
   const write = useWrite((body: Schemas['spine.SetAuditRetention']) => unwrap(api.PUT('/api/v1/audit/retention', { body })), ['/api/v1/audit']);
   const form = useApiForm<Values>({
     schema: z.object({ days: count, least_days: count, held_for: optional() }),
-    defaults: { days: String(now.days ?? ''), least_days: platform ? String(now.least_days ?? '') : '', held_for: now.held_for ?? '' },
+    defaults: { days: String(now.days ?? ''), least_days: platform ? String(now.least_days) : '', held_for: now.held_for ?? '' },
     submit: async ({ days, least_days, held_for }) => {
-      await write.mutateAsync({ days: number(days), held_for: held_for.trim() || null, ...(platform ? { least_days: number(least_days) } : {}) });
+      const reason = held_for.trim();
+      const hold = reason ? { held_for: reason } : { release_hold: now.held_for !== null };
+      await write.mutateAsync({ days: number(days), ...hold, ...(platform ? { least_days: number(least_days) } : {}) });
       toast(t('spine.retention.saved'));
       close();
     },

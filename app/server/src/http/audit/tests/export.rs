@@ -1,4 +1,6 @@
 use http::{Method, StatusCode};
+use http_body_util::BodyExt as _;
+use jiff::SignedDuration;
 use mpanel_authz::Role;
 use serde_json::{Value, json};
 
@@ -33,6 +35,29 @@ async fn an_export_is_the_bytes_that_are_kept_line_by_line() {
         third["id"].as_str().unwrap()
     );
     assert_eq!(world.get(world.one, &path).await.text(), lines[3..].join("\n") + "\n");
+}
+
+#[tokio::test]
+async fn an_export_ends_soon_after_the_right_to_it() {
+    let world = World::new().await;
+    for n in 0..501 {
+        world.happens(world.one, &format!("thing_{n}"), json!({})).await;
+    }
+    let owner = || world.cx(world.one, Role::Owner);
+    let elsewhere = world.cx(world.two, Role::Owner);
+    for (now, goes_on) in [
+        (Some(owner()), true),
+        (None, false),
+        (Some(world.cx(world.one, Role::Viewer)), false),
+        (Some(elsewhere), false),
+    ] {
+        let path = "/audit/export?filter[text]=thing";
+        let mut body = world.answer(owner(), Method::GET, path, None).await.into_body();
+        assert!(body.frame().await.unwrap().is_ok(), "the first page");
+        *world.known.0.lock().unwrap() = now;
+        world.clock.advance(SignedDuration::from_secs(10));
+        assert_eq!(body.frame().await.unwrap().is_ok(), goes_on);
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 use http::{Method, StatusCode};
+use jiff::SignedDuration;
 use mpanel_authz::Role;
+use mpanel_http::COSTLY_WITH;
+use mpanel_kernel::clock::Clock as _;
 use mpanel_kernel::ids::UserId;
 use serde_json::json;
 
@@ -117,4 +120,36 @@ async fn wrong_filters_are_named() {
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}");
         assert_eq!(answer.json()["errors"][0]["pointer"], pointer);
     }
+}
+
+#[tokio::test]
+async fn a_text_is_looked_for_in_many_logs_within_a_month() {
+    let world = World::new().await;
+    world.happens(world.one, "thing_1", json!({})).await;
+    let now = world.clock.now();
+    let day = |days: i64| now - SignedDuration::from_hours(24 * days);
+    for (query, status) in [
+        (String::new(), StatusCode::UNPROCESSABLE_ENTITY),
+        (format!("&filter[since]={}", day(32)), StatusCode::UNPROCESSABLE_ENTITY),
+        (format!("&filter[since]={}", day(31)), StatusCode::OK),
+        (
+            format!("&filter[since]={}&filter[until]={}", day(60), day(30)),
+            StatusCode::OK,
+        ),
+    ] {
+        for path in ["/audit", "/audit/export"] {
+            let path = format!("{path}?scope=subtree&filter[text]=thing{query}");
+            assert_eq!(world.get(world.platform, &path).await.status, status, "{path}");
+        }
+    }
+    assert_eq!(
+        world.get(world.one, "/audit?filter[text]=thing").await.status,
+        StatusCode::OK
+    );
+}
+
+#[test]
+fn many_logs_count_as_costly() {
+    let api = serde_json::to_value(crate::http::audit::api().operations).unwrap();
+    assert_eq!(api["paths"]["/audit"]["get"][COSTLY_WITH], "scope");
 }

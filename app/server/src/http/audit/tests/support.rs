@@ -1,19 +1,22 @@
 //! The routes with tenants and people of the test's own.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::middleware;
+use axum::response::Response;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use mpanel_authz::{Actor, Device, OpCx, OpCxParts, Permissions, Role, TenantKind};
 use mpanel_crypto::MasterKey;
 use mpanel_events::{Record, Spine, Vault};
+use mpanel_http::{Admission, Caller, Gate, Problem};
 use mpanel_kernel::clock::ManualClock;
+use mpanel_kernel::error::Kind;
 use mpanel_kernel::ids::{RequestId, TenantId, UserId};
 use mpanel_pg::{Db, Error};
 use mpanel_tenancy_contract::Below;
@@ -32,7 +35,21 @@ pub struct World {
     pub platform: TenantId,
     pub one: TenantId,
     pub two: TenantId,
+    /// Whom the gate admits when it is asked again.
+    pub known: Arc<Known>,
     app: Router,
+}
+
+/// A gate that admits one, or nobody.
+#[derive(Default)]
+pub struct Known(pub Mutex<Option<OpCx>>);
+
+#[async_trait]
+impl Gate for Known {
+    async fn admit(&self, _admission: Admission<'_>) -> Result<OpCx, Problem> {
+        let known = self.0.lock().unwrap().clone();
+        known.ok_or_else(|| Problem::new(Kind::Unauthenticated, "test.unknown", "as told"))
+    }
 }
 
 /// Everybody is called Anna.
@@ -91,11 +108,13 @@ impl World {
         let spine = Spine::new(db, Arc::new(Vault::new(master)));
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let [platform, one, two] = [(); 3].map(|()| TenantId::generate());
+        let known = Arc::new(Known::default());
         let state = AuditState {
             spine: spine.clone(),
             platform,
             below: Arc::new(Tree(platform, vec![one, two])),
             names: Arc::new(Everybody),
+            gate: known.clone(),
         };
         let app = Router::from(audit_routes(Arc::new(state))).layer(middleware::from_fn(
             |request: Request<Body>, next: middleware::Next| next.run(request),
@@ -106,12 +125,22 @@ impl World {
             platform,
             one,
             two,
+            known,
             app,
         }
     }
 
     /// The person of a tenant, always the same.
     pub fn cx(&self, tenant: TenantId, role: Role) -> OpCx {
+        self.cx_from(tenant, role, None)
+    }
+
+    /// That person with an owner's rights of the platform, acting for the tenant.
+    pub fn cx_above(&self, tenant: TenantId) -> OpCx {
+        self.cx_from(tenant, Role::Owner, Some(self.platform))
+    }
+
+    fn cx_from(&self, tenant: TenantId, role: Role, assumed_from: Option<TenantId>) -> OpCx {
         let kind = if tenant == self.platform {
             TenantKind::Platform
         } else {
@@ -123,7 +152,7 @@ impl World {
             tenant_kind: kind,
             role: role.into(),
             scopes: None,
-            assumed_from: None,
+            assumed_from,
             assumption: None,
             request_id: RequestId::generate(),
             address: Some(ADDRESS.parse().unwrap()),
@@ -138,20 +167,35 @@ impl World {
     }
 
     pub async fn ask(&self, cx: OpCx, method: Method, path: &str, body: Option<Value>) -> Answer {
-        let request = Request::builder().method(method).uri(path).extension(cx);
+        let (parts, body) = self.answer(cx, method, path, body).await.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            bytes: body.collect().await.unwrap().to_bytes().to_vec(),
+        }
+    }
+
+    /// The answer, of which nothing is read yet.
+    pub async fn answer(&self, cx: OpCx, method: Method, path: &str, body: Option<Value>) -> Response {
+        let caller = Caller {
+            address: cx.address(),
+            secure: true,
+            loopback: false,
+            user_agent: "Firefox".to_owned(),
+            request_id: cx.request_id(),
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .extension(cx)
+            .extension(caller);
         let request = match body {
             Some(body) => request
                 .header("content-type", "application/json")
                 .body(Body::from(body.to_string())),
             None => request.body(Body::empty()),
         };
-        let answer = self.app.clone().oneshot(request.unwrap()).await.unwrap();
-        let (parts, body) = answer.into_parts();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            bytes: body.collect().await.unwrap().to_bytes().to_vec(),
-        }
+        self.app.clone().oneshot(request.unwrap()).await.unwrap()
     }
 
     pub async fn get(&self, tenant: TenantId, path: &str) -> Answer {
