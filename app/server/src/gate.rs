@@ -192,7 +192,7 @@ impl SessionGate {
         Ok((tenant, acting.ok_or_else(no_tenant)?))
     }
 
-    /// Refuses everything but setting up a second factor to owners of the platform who have none, and to everybody who had one
+    /// Refuses everything but setting up a second factor to those who run the platform and have none, and to everybody who had one
     /// that was lost.
     async fn demand_totp(
         &self,
@@ -214,16 +214,16 @@ impl SessionGate {
             return Ok(());
         }
         let platform = self.memberships.platform();
-        let owner = if tenant == platform {
-            acting.role == Role::Owner
+        let runs_it = if tenant == platform {
+            mpanel_identity::runs(&acting.role)
         } else {
-            self.identity.owns_platform(who.user).await?
+            self.identity.runs_platform(who.user).await?
         };
-        if owner {
+        if runs_it {
             return Err(Problem::new(
                 Kind::Forbidden,
                 "identity.totp.setup_required",
-                "set up a second factor first: owners of the platform need one to work over the network",
+                "set up a second factor first: whoever runs the platform needs one to work over the network",
             ));
         }
         Ok(())

@@ -44,7 +44,7 @@ pub use domain::Network;
 pub use error::Error;
 pub use http::api;
 pub use recovery::{SEALED, end_all_sessions, give_up_sealed};
-pub use service::{Authenticated, Circumstances};
+pub use service::{Authenticated, Circumstances, runs};
 pub use throttle::Guesses;
 
 pub const MIGRATIONS: Migrations = Migrations {

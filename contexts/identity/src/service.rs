@@ -35,7 +35,7 @@ use zeroize::Zeroizing;
 
 pub use activate::Activate;
 pub use api_tokens::TokensOf;
-pub use authenticate::{Authenticated, Circumstances};
+pub use authenticate::{Authenticated, Circumstances, runs};
 pub use claim::Claim;
 pub use email::ChangeEmail;
 pub use password::ChangePassword;

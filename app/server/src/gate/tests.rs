@@ -12,6 +12,7 @@ use http::{Method, StatusCode};
 use jiff::SignedDuration;
 use mpanel_authz::{Role, TenantKind};
 
+use serde_json::json;
 use support::World;
 
 #[tokio::test]
@@ -268,6 +269,49 @@ async fn v6_3_3_owners_of_the_platform_without_a_second_factor_only_set_one_up()
         world.request(Method::GET, "/probe").session(&owner).send().await.status,
         StatusCode::OK,
         "on the machine itself"
+    );
+}
+
+/// Who has a role of the platform's own is no less than an owner, once it changes anything.
+#[tokio::test]
+async fn v6_3_3_a_defined_role_of_the_platform_that_changes_things_takes_a_second_factor_too() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let given = async |name: &str, email: &str, permissions: &[&str]| {
+        let request = world.request(Method::POST, "/roles").session(&owner).same_origin();
+        let body = json!({"name": name, "permissions": permissions});
+        let made = request.json(body).send().await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+        let person = world.member(&owner, world.platform(), email, Role::Viewer).await;
+        let path = format!("/tenants/{}/members/{}", world.platform(), person.user);
+        let request = world.request(Method::PATCH, &path).session(&owner).same_origin();
+        let changed = request.json(json!({"role": made.body["id"]})).send().await;
+        assert_eq!(changed.status, StatusCode::OK, "{}", changed.body);
+        person
+    };
+    let all = given(
+        "All",
+        "all@example.com",
+        &["tenancy.tenant:list", "tenancy.tenant:delete"],
+    )
+    .await;
+    let sees = given(
+        "Sees",
+        "sees@example.com",
+        &["tenancy.tenant:list", "tenancy.tenant:read"],
+    )
+    .await;
+    let remote = |path: &str| world.request(Method::GET, path).from("203.0.113.7", "https");
+    let refused = remote("/tenants").session(&all).send().await;
+    assert_eq!(refused.code(), "identity.totp.setup_required");
+    assert_eq!(
+        remote("/me").session(&all).send().await.body["totp_setup_required"],
+        true
+    );
+    assert_eq!(remote("/tenants").session(&sees).send().await.status, StatusCode::OK);
+    assert_eq!(
+        remote("/me").session(&sees).send().await.body["totp_setup_required"],
+        false
     );
 }
 

@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
-use mpanel_authz::{Actor, Role, Scopes};
+use mpanel_authz::{Actor, Rights, Role, Scopes};
 use mpanel_kernel::ids::{SessionId, TenantId, UserId};
 use mpanel_pg::SpineTx;
 
@@ -104,11 +104,11 @@ impl Identity {
         found.ok_or(Error::Credential(CredentialError::Invalid))
     }
 
-    /// Whether the user owns the platform itself, directly.
+    /// Whether the user is a member of the platform itself by whom it can be changed, and so needs a second factor.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn owns_platform(&self, user: UserId) -> Result<bool, Error> {
+    pub async fn runs_platform(&self, user: UserId) -> Result<bool, Error> {
         let platform = self.0.memberships.platform();
         let mut tx = self.0.spine.db().spine().await?;
         let acting = self
@@ -117,7 +117,18 @@ impl Identity {
             .acting(&mut tx, user, platform, None, self.0.clock.now())
             .await?;
         tx.end_read();
-        Ok(acting.is_some_and(|acting| acting.role == Role::Owner))
+        Ok(acting.is_some_and(|acting| runs(&acting.role)))
+    }
+}
+
+/// Whether who has these rights on the platform runs it, and needs more than a password over the network: an owner, and who has
+/// a role that the platform has defined itself once that changes anything, or reaches those below.
+#[must_use]
+pub fn runs(rights: &Rights) -> bool {
+    let sees = |permission: &String| permission.ends_with(":list") || permission.ends_with(":read");
+    match rights {
+        Rights::BuiltIn(role) => *role == Role::Owner,
+        Rights::Custom(role) => role.reaches_descendants || !role.permissions.iter().all(sees),
     }
 }
 

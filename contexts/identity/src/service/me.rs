@@ -1,4 +1,4 @@
-use mpanel_authz::{OpCx, Role, TenantKind};
+use mpanel_authz::{OpCx, TenantKind};
 use mpanel_kernel::ids::UserId;
 
 use crate::Identity;
@@ -21,11 +21,10 @@ impl Identity {
         let memberships = self.0.memberships.of_user(user).await?;
         let at_home = memberships.iter().find(|m| m.tenant.id == account.home);
         let home = at_home.or(memberships.first()).ok_or(Error::NoMembership)?.clone();
-        let owns_platform = memberships
-            .iter()
-            .any(|m| m.role == Role::Owner && m.tenant.kind == TenantKind::Platform);
+        let belongs = memberships.iter().any(|m| m.tenant.kind == TenantKind::Platform);
+        let runs_platform = belongs && self.runs_platform(user).await?;
         Ok(MeTenant {
-            totp_setup_required: account.totp_lost || owns_platform && !account.totp_enabled && !loopback,
+            totp_setup_required: account.totp_lost || runs_platform && !account.totp_enabled && !loopback,
             account,
             home,
             memberships,

@@ -116,7 +116,7 @@ async fn v6_2_1_v6_2_4_owners_have_long_and_uncommon_passwords_and_a_refusal_kee
 async fn the_owner_owns_the_platform() {
     let world = World::new().await;
     let user = world.claim().await.me.account.id;
-    assert!(world.identity.owns_platform(user).await.unwrap());
+    assert!(world.identity.runs_platform(user).await.unwrap());
     let mut tx = world.db.spine().await.unwrap();
     let acting = world
         .memberships
