@@ -170,6 +170,12 @@ impl Change {
         &mut self.tx
     }
 
+    /// Who makes the change, and for whom.
+    #[must_use]
+    pub fn cx(&self) -> &OpCx {
+        &self.cx
+    }
+
     /// Writes the event and the audit entry.
     ///
     /// # Errors
