@@ -34,14 +34,26 @@ impl Resource for Event {
 
 /// What people are told of these when they put a role together.
 pub const RESOURCES: &[ResourceInfo] = &[
-    ResourceInfo::new(Operation::NAME, "Operations", "Work that takes a while, such as a deployment: see it, cancel it."),
-    ResourceInfo::new(Audit::NAME, "Audit log", "Who did what to what, and for whom; how long that is kept."),
+    ResourceInfo::new(
+        Operation::NAME,
+        "Operations",
+        "Work that takes a while, such as a deployment: see it, cancel it.",
+    ),
+    ResourceInfo::new(
+        Audit::NAME,
+        "Audit log",
+        "Who did what to what, and for whom; how long that is kept.",
+    ),
     ResourceInfo::new(
         AuditDetail::NAME,
         "Details in the audit log",
         "From which address and device something was done, and other personal details of a line.",
     ),
-    ResourceInfo::new(Event::NAME, "Events", "Being told at once what happens; open pages need it to stay fresh."),
+    ResourceInfo::new(
+        Event::NAME,
+        "Events",
+        "Being told at once what happens; open pages need it to stay fresh.",
+    ),
 ];
 
 const fn row(role: Role, resource: &'static str, actions: &'static [mpanel_authz::Action]) -> RoleRow {

@@ -12,8 +12,8 @@ mod http;
 mod openapi;
 mod panel;
 mod post;
-mod refusals;
 pub mod recovery;
+mod refusals;
 mod run;
 pub mod upgrade;
 

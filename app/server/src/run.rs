@@ -153,14 +153,22 @@ fn app(
     }
     let reconcilers = runtime.reconcilers.clone();
     spawn_named("jobs.runtime", runtime.run());
-    let routes = routes.merge(work::routes(Work { spine: spine.clone(), reconcilers }));
+    let routes = routes.merge(work::routes(Work {
+        spine: spine.clone(),
+        reconcilers,
+    }));
 
     let nest = |routes| OpenApiRouter::new().nest(openapi::PREFIX, routes);
     let (routes, _) = nest(routes).split_for_parts();
     let (public, _) = nest(public).split_for_parts();
     let document = openapi::document();
     let openapi = serde_json::to_vec(&document)?.into();
-    let system = System::new(spine.db().clone(), config.metrics_token.clone(), openapi, config.data.clone());
+    let system = System::new(
+        spine.db().clone(),
+        config.metrics_token.clone(),
+        openapi,
+        config.data.clone(),
+    );
     let parameters = Arc::new(KnownParameters::of(&document));
     let parameters = middleware::from_fn_with_state(parameters, mpanel_http::known_parameters);
     let uploads = Slots::new(config.rate.uploads_per_credential);
@@ -185,7 +193,10 @@ fn app(
         .layer(middleware::from_fn_with_state(gate, mpanel_http::admit))
         .merge(public.layer(parameters).layer(crowd(Crowd::strangers())))
         .merge(system::routes(Arc::new(system)))
-        .layer(middleware::from_fn_with_state(mpanel_http::LONGEST_ANSWER, mpanel_http::limit_time))
+        .layer(middleware::from_fn_with_state(
+            mpanel_http::LONGEST_ANSWER,
+            mpanel_http::limit_time,
+        ))
         .fallback_service(pages)
         .layer(middleware::from_fn_with_state(addresses, mpanel_http::limit_addresses))
         .layer(middleware::from_fn_with_state(clock.clone(), caller::identify))

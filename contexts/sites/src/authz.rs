@@ -27,10 +27,18 @@ impl Resource for Release {
 
 /// What people are told of these when they put a role together.
 pub const RESOURCES: &[ResourceInfo] = &[
-    ResourceInfo::new(Site::NAME, "Websites", "The websites themselves, their settings and traffic."),
+    ResourceInfo::new(
+        Site::NAME,
+        "Websites",
+        "The websites themselves, their settings and traffic.",
+    ),
     ResourceInfo::new(Domain::NAME, "Site domains", "Host names at which a website answers."),
     ResourceInfo::new(Upload::NAME, "Uploads", "Archives on their way to a website."),
-    ResourceInfo::new(Release::NAME, "Releases", "Versions of a website's files, and which of them is shown."),
+    ResourceInfo::new(
+        Release::NAME,
+        "Releases",
+        "Versions of a website's files, and which of them is shown.",
+    ),
 ];
 
 const fn row(role: Role, resource: &'static str, actions: &'static [Action]) -> RoleRow {

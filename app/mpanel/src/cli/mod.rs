@@ -21,9 +21,9 @@ mod plan;
 mod profiles;
 pub mod prompt;
 mod realm;
+mod role;
 mod search;
 mod service_account;
-mod role;
 mod site;
 mod stores;
 mod support;
@@ -232,9 +232,7 @@ impl Commands {
             Self::Token(with) => token::tokens(&Cx::connect(&with.global).await?, with.command).await,
             Self::Session(with) => token::sessions(&Cx::connect(&with.global).await?, with.command).await,
             Self::SignIns(on) => token::sign_ins(&Cx::connect(&on.global).await?, &on.args).await,
-            Self::ServiceAccount(with) => {
-                service_account::run(&Cx::connect(&with.global).await?, with.command).await
-            }
+            Self::ServiceAccount(with) => service_account::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Realm(with) => realm::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Audit(with) => audit::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Operation(with) => operation::run(&Cx::connect(&with.global).await?, with.command).await,

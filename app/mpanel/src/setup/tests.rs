@@ -138,7 +138,11 @@ fn a_set_up_that_was_killed_half_way_goes_on() {
     assert_eq!(settings::text(&machine, &wishes(&["--local"])).unwrap(), text);
     steps::apply(&machine, Id::Settings, &text).unwrap();
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
-    assert_eq!(settings::text(&machine, &wishes(&["--local"])).unwrap(), text, "the same command again");
+    assert_eq!(
+        settings::text(&machine, &wishes(&["--local"])).unwrap(),
+        text,
+        "the same command again"
+    );
     assert!(!file.with_extension("toml.new").exists());
 }
 

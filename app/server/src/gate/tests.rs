@@ -11,7 +11,6 @@ mod suspension;
 use http::{Method, StatusCode};
 use jiff::SignedDuration;
 use mpanel_authz::{Role, TenantKind};
-
 use serde_json::json;
 use support::World;
 
@@ -227,9 +226,10 @@ async fn v8_2_1_a_token_does_what_its_scopes_name_for_its_tenant_and_below() {
     );
     assert_eq!(get(format!("/tenants/{below}"), below).await, StatusCode::OK);
     assert_eq!(get(format!("/tenants/{beside}"), beside).await, StatusCode::NOT_FOUND);
-    // A token of the platform's owner made for one tenant does not reach another.
-    world.assume(&owner, below).await;
-    let narrow = world.api_token(&owner, Some(below), &["*"]).await;
+    // A token made for one tenant does not reach another of its person's.
+    world.member(&owner, beside, "ada@example.com", Role::Owner).await;
+    let ada = world.member(&owner, below, "ada@example.com", Role::Owner).await;
+    let narrow = world.api_token(&ada, Some(below), &["*"]).await;
     let wide = world
         .request(Method::GET, "/probe")
         .bearer(&narrow)

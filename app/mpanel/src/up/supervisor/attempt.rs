@@ -135,7 +135,10 @@ impl Supervisor {
         };
         self.end_once();
         let Some(mut back) = underway.back.take() else {
-            tracing::error!(reason, "this version does not work, and there is no way back to the one before");
+            tracing::error!(
+                reason,
+                "this version does not work, and there is no way back to the one before"
+            );
             self.wait_for_the_panel();
             return;
         };

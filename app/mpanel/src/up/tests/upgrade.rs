@@ -75,7 +75,10 @@ fn a_version_takes_over_in_order_and_stays() {
     assert_eq!(step(0, Input::Started(4)), []);
     assert_eq!(step(1, Input::DatabaseUp), [Action::Migrate]);
     assert_eq!(step(1, Input::DatabaseUp), []);
-    assert_eq!(step(500, Input::StepEnded(Ok(()))), [Action::Replace(0), Action::Replace(1)]);
+    assert_eq!(
+        step(500, Input::StepEnded(Ok(()))),
+        [Action::Replace(0), Action::Replace(1)]
+    );
     assert_eq!(step(501, Input::Started(1)), []);
     assert_eq!(step(502, Input::Started(0)), [Action::Gate]);
     assert_eq!(step(559, Input::Tick), []);

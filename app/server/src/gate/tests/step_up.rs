@@ -103,6 +103,11 @@ async fn ending_the_access_of_others_takes_a_proof_and_looking_after_oneself_tak
         (Method::DELETE, format!("/tenants/{tenant}/members/{}", bob.user)),
         (Method::PATCH, format!("/tenants/{tenant}/members/{}", bob.user)),
         (Method::DELETE, format!("/people/{}/sessions", bob.user)),
+        (Method::POST, format!("/tenants/{tenant}/assumptions")),
+        (
+            Method::POST,
+            format!("/tenants/{tenant}/assumptions/asm_01h2xcejqtf2nbrexx3vqjhp41/agree"),
+        ),
         (Method::POST, "/service-accounts".to_owned()),
         (Method::POST, "/me/password".to_owned()),
         (Method::DELETE, "/me/totp".to_owned()),
