@@ -8634,6 +8634,15 @@ export interface operations {
                 };
             };
             /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
             404: {
                 headers: {
                     [name: string]: unknown;
