@@ -103,7 +103,7 @@ impl Baseline {
             let parts: Vec<&str> = path.split('/').collect();
             let blob = head.rsplit(' ').next().unwrap_or_default();
             match parts.as_slice() {
-                [layer, owner, "migrations", file] => {
+                [layer @ ("lib" | "contexts"), owner, "migrations", file] => {
                     let name = file.strip_suffix(".sql").context("a migration is called *.sql")?;
                     let schema = schema_of(&format!("{layer}/{owner}"));
                     migrations.insert((schema, name.to_owned()), blob.to_owned());
