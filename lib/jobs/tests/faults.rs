@@ -1,5 +1,6 @@
 //! Everything that can go wrong with removing what is kept for a while only. It stands apart from the other tests because
 //! the harness knows this crate as others do.
+#![allow(clippy::unwrap_used, reason = "clippy excuses tests, but not their helpers")]
 
 use std::sync::Arc;
 use std::time::Duration;

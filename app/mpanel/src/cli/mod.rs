@@ -222,7 +222,7 @@ impl Commands {
             Self::Totp(with) => totp::run(&with.global, with.command).await,
             Self::Tenant(with) => tenant::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Find(on) => search::run(&Cx::connect(&on.global).await?, &on.args).await,
-            Self::Assume(on) => support::assume(&Cx::connect(&on.global).await?, &on.args).await,
+            Self::Assume(on) => support::assume(&on.global, &on.args).await,
             Self::Support(with) => support::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Role(with) => role::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Plan(with) => plan::run(&Cx::connect(&with.global).await?, with.command).await,

@@ -3,12 +3,16 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::connection::{Cx, Page};
+use super::api::Api;
+use super::connection::{Cx, Global, Page};
 use super::failure::Failure;
 use super::find;
+use super::login::{self, Entry, Panel};
+use super::profiles::{self, Profiles};
 use super::role::Switch;
 
-/// Says why one acts for a tenant below; from then on `--tenant` works with it.
+/// Says why one acts for a tenant below; from then on `--tenant` works with it. With --email it signs in by password for this,
+/// which it needs unless the token may act below.
 #[derive(Debug, clap::Args)]
 pub struct Assume {
     /// The tenant's id or short name
@@ -19,6 +23,8 @@ pub struct Assume {
     /// For how long (1 to 480)
     #[arg(long, value_name = "MINUTES", default_value_t = 60)]
     minutes: u32,
+    #[command(flatten)]
+    entry: Entry,
 }
 
 /// Commands of `support`.
@@ -54,7 +60,22 @@ pub enum Command {
 
 /// # Errors
 /// The server's problem.
-pub async fn assume(cx: &Cx, args: &Assume) -> Result<(), Failure> {
+pub async fn assume(global: &Global, args: &Assume) -> Result<(), Failure> {
+    // A person does it: a token that was not made to act below opens nothing.
+    if args.entry.email.is_none() {
+        return open(&Cx::connect(global).await?, args).await;
+    }
+    let profiles = Profiles::load(&profiles::config_file()?)?;
+    let panel = Panel::find(global, None, args.entry.ca_fingerprint.as_deref(), &profiles).await?;
+    let mut api = Api::new(&panel.server, &panel.trust)?;
+    args.entry.open_session(&mut api, || args.entry.password()).await?;
+    let cx = Cx { api, json: global.json };
+    let opened = open(&cx, args).await;
+    login::close_session(&cx.api).await;
+    opened
+}
+
+async fn open(cx: &Cx, args: &Assume) -> Result<(), Failure> {
     let id = find::id(cx, find::TENANT, &args.tenant).await?;
     let body = json!({"reason": args.reason, "minutes": args.minutes});
     let answer = cx.api.post(&["tenants", &id, "assumptions"], &body).await?;

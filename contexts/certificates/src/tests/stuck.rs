@@ -72,7 +72,7 @@ async fn a_host_that_waits_says_why_since_when_and_when_it_is_tried_again() {
         since,
         next_at: world.now() + seconds(20),
     };
-    assert_eq!(stuck, [expected.clone()]);
+    assert_eq!(stuck, std::slice::from_ref(&expected));
     assert_eq!(world.stuck(None).await, [expected]);
     assert!(world.stuck(Some(world.platform)).await.is_empty(), "another's");
 }

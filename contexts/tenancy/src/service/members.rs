@@ -109,7 +109,7 @@ impl Service {
         // One who has never signed in may have lost the link: asking again makes a new one, and changes nothing else.
         // Whoever holds the link becomes what was offered by it, so it is for those who could have offered that.
         let waits = invited.activation.is_some();
-        if !added && !(waits && grants::could_give(cx, change.tx(), role).await?) {
+        if !(added || waits && grants::could_give(cx, change.tx(), role).await?) {
             return Err(Error::AlreadyMember);
         }
         let facts = json!({"user": invited.user, "role": role, "invited_again": !added});

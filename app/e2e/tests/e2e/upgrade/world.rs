@@ -30,7 +30,6 @@ pub struct World {
 pub struct Load {
     pub visits: u32,
     pub written: BTreeSet<String>,
-    pub refusals: u32,
 }
 
 /// How `mpanel upgrade` ended.
@@ -98,7 +97,7 @@ impl World {
     /// that says when to come again, and not for long.
     pub async fn under_load<T>(&self, work: impl Future<Output = T>) -> (T, Load) {
         let done = Cell::new(false);
-        let (visits, refusals) = (Cell::new(0), Cell::new(0));
+        let visits = Cell::new(0);
         let worked = async {
             let value = work.await;
             done.set(true);
@@ -132,7 +131,6 @@ impl World {
                     }
                     503 => {
                         assert!(!answer.header("retry-after").is_empty(), "{answer}");
-                        refusals.set(refusals.get() + 1);
                         let since: &mut Instant = away_since.get_or_insert_with(Instant::now);
                         assert!(since.elapsed() < AWAY, "the panel is away for too long");
                     }
@@ -146,7 +144,6 @@ impl World {
         let load = Load {
             visits: visits.get(),
             written,
-            refusals: refusals.get(),
         };
         (value, load)
     }
@@ -184,7 +181,7 @@ impl World {
                 Some(program(pid)?.starts_with(&folder))
             };
             let all = ["serve", "agent", "edge", "dns-1", "dns-2"];
-            let whole = record["trial"].is_null() && all.iter().all(|process| is_of_it(&process) == Some(true));
+            let whole = record["trial"].is_null() && all.iter().all(|process| is_of_it(process) == Some(true));
             whole.then(|| running["name"].as_str().unwrap_or_default().to_owned())
         })
         .await
