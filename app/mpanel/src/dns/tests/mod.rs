@@ -8,7 +8,7 @@ use std::time::Duration;
 use mpanel_engine_dns::{Listeners, ZoneSet};
 use mpanel_feed::frame::{self, ClientFrame, Item, Mode, PROTOCOL, Position, ServerFrame};
 use mpanel_feed::topics::DNS_ZONE;
-use mpanel_feed::{Mirror, Update};
+use mpanel_feed::{Kept, Mirror, Update};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::{UdpSocket, UnixListener, UnixStream};
@@ -152,9 +152,7 @@ async fn it_answers_from_disk_then_follows_and_a_change_survives_a_restart() {
         );
         assert_eq!(ask(server, "example.test").await, Ok(TWO));
         drop(stream);
-        while Mirror::load(&node.snapshot()).position != Some(at(11)) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        assert_eq!(Kept::load(&node.snapshot()).mirror().position, Some(at(11)));
     })
     .await;
     drop(listener);
