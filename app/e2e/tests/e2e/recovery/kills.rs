@@ -86,23 +86,3 @@ async fn a_restore_that_is_killed_keeps_the_folder_from_starting_and_begins_anew
     system.up().await;
     world.assert_in(&system).await;
 }
-
-#[tokio::test]
-async fn half_a_restore_is_removed_when_it_is_not_wanted() {
-    let world = World::new().await;
-    let (file, _) = world.backup("whole.tar.zst", &[]);
-    let system = System::prepare(&[]);
-    let data = text(&system.data());
-    let mut child = started(&["restore", &text(&file), "--data", &data, "--yes"]);
-    eventually("PostgreSQL starts", async || {
-        system.data().join("postgres").exists().then_some(())
-    })
-    .await;
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let (code, out, err) = super::world::run(&["restore", "--abandon", "--data", &data]);
-    assert_eq!(code, 0, "{out}{err}");
-    assert_eq!(std::fs::read_dir(system.data()).unwrap().count(), 0);
-    let refusal = refused(&["restore", "--abandon", "--data", &data]);
-    assert!(refusal.contains("no half of a restore"), "{refusal}");
-}
