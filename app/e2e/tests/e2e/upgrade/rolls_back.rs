@@ -46,24 +46,3 @@ async fn a_version_whose_migration_fails_changes_nothing() {
 async fn a_version_whose_edge_crashes_gives_way_before_anybody_notices() {
     rolled_back("edge", "edge the last").await;
 }
-
-#[tokio::test]
-async fn a_version_whose_supervisor_crashes_gives_way_after_a_few_starts() {
-    let mut world = World::new().await;
-    let before = world.settled().await;
-    world.install("9.1.0", "supervisor");
-    world.reload();
-    crate::harness::eventually("it has crashed", async || (!world.system.is_supervised()).then_some(())).await;
-    world.system.forget_supervisor().await;
-    world.restart_until_ready().await;
-    assert_eq!(world.settled().await, before);
-    world.assert_serves().await;
-    let row = world.told("rolled_back", 1).await;
-    assert!(
-        row["after"]["reason"]
-            .as_str()
-            .unwrap()
-            .contains("its supervisor ended"),
-        "{row}"
-    );
-}
