@@ -284,18 +284,6 @@ impl System {
         self.up.as_ref().expect("it runs").signal(signal).unwrap();
     }
 
-    /// Whether the supervisor that was started last lives.
-    pub fn is_supervised(&self) -> bool {
-        let up = self.up.as_ref().and_then(|up| procfs::stat(up.pid()));
-        up.is_some_and(|stat| stat.is_alive())
-    }
-
-    /// Takes a supervisor that has ended by itself out of the kernel's table.
-    pub async fn forget_supervisor(&mut self) {
-        let mut up = self.up.take().expect("it was started");
-        up.wait_for(PATIENCE).await.unwrap().expect("the supervisor has ended");
-    }
-
     /// `kill -9` of the supervisor alone: the others run on.
     pub async fn kill_supervisor(&mut self) {
         let mut up = self.up.take().expect("it runs");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::accounts::claim;
 use crate::harness::website::Browser;
-use crate::harness::{Account, PATIENCE, System, eventually, website};
+use crate::harness::{Account, System, eventually, website};
 use crate::main_job::api::dig;
 
 pub const DOMAIN: &str = "www.upgraded.example";
@@ -225,22 +225,6 @@ impl World {
     /// Asks the supervisor to become what is installed, as `systemctl reload` does, and waits for nothing.
     pub fn reload(&self) {
         self.system.signal_supervisor(mpanel_process::Signal::USR2);
-    }
-
-    /// Starts the supervisor again, as systemd does, until one of them stays.
-    pub async fn restart_until_ready(&mut self) {
-        let begin = Instant::now();
-        while !self.system.output().contains("is ready: http") {
-            assert!(
-                begin.elapsed() < PATIENCE,
-                "no supervisor stays:\n{}",
-                self.system.output()
-            );
-            if !self.system.is_supervised() {
-                self.system.spawn();
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
     }
 }
 
