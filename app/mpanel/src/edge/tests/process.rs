@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mpanel_engine_edge::{EdgeOptions, Listener, Role};
 use mpanel_feed::frame::{self, ClientFrame, Mode, PROTOCOL, Position, ServerFrame};
-use mpanel_feed::{Kept, Mirror};
+use mpanel_feed::Kept;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixListener};
