@@ -114,6 +114,8 @@ impl ReconcilerWorld for Losing {
 
     async fn disturb(&self) {
         let world = &self.world;
+        // Each proof is an attempt, and the attempts of one account are counted.
+        world.clock.advance(SignedDuration::from_hours(1));
         enrol(world, &self.ada, self.ada.me.home.tenant.id).await;
         world.mails().await;
         let mut tx = world.db.platform(Reason::Lifecycle("test")).await.unwrap();
