@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mpanel_engine_edge::{EdgeOptions, Listener, Role};
-use mpanel_feed::frame::{self, ClientFrame, Mode, PROTOCOL, Position, ServerFrame};
 use mpanel_feed::Kept;
+use mpanel_feed::frame::{self, ClientFrame, Mode, PROTOCOL, Position, ServerFrame};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixListener};

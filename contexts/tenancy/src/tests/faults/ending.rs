@@ -133,7 +133,7 @@ impl ReconcilerWorld for Removing {
             let log = world.audit(tenant).await;
             let said = log
                 .iter()
-                .filter(|entry| entry.action == "tenancy.tenant.ended")
+                .filter(|entry| entry.action == "tenancy.tenant.ended" && entry.subject == tenant.to_string())
                 .count();
             if said != 1 {
                 return Err(format!("the log of {tenant} says {said} times that it ended"));
