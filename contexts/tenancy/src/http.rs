@@ -3,6 +3,7 @@
 mod assumptions;
 mod ending;
 mod members;
+mod merge;
 mod permissions;
 mod plans;
 mod resources;
@@ -27,6 +28,7 @@ fn router() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(ending::restore))
         .routes(routes!(tree::place))
         .routes(routes!(tree::plans))
+        .routes(routes!(merge::preview, merge::merge))
         .routes(routes!(resources::list))
         .routes(routes!(tenants::usage))
         .routes(routes!(tenants::subscribe))

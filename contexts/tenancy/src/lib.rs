@@ -25,7 +25,7 @@ use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::ids::TenantId;
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::{Migrations, Reason};
-use mpanel_tenancy_contract::Eraser;
+use mpanel_tenancy_contract::{Belongings, Eraser};
 
 pub use authz::{RESOURCES, ROLES};
 pub use error::Error;
@@ -43,6 +43,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0005_authority", include_str!("../migrations/0005_authority.sql")),
         ("0006_tree_locks", include_str!("../migrations/0006_tree_locks.sql")),
         ("0007_consent", include_str!("../migrations/0007_consent.sql")),
+        ("0008_merge", include_str!("../migrations/0008_merge.sql")),
     ],
 };
 
@@ -84,6 +85,8 @@ pub struct Ports {
     pub accounts: Arc<dyn Accounts>,
     /// Contexts that have something of tenants, in the order in which it is removed.
     pub erasers: Vec<Arc<dyn Eraser>>,
+    /// Contexts that have something of tenants which cannot become another's.
+    pub belongings: Vec<Arc<dyn Belongings>>,
 }
 
 /// Everything that the server needs to know about the context.
@@ -95,6 +98,7 @@ pub fn module(tenancy: Tenancy, clock: SharedClock, ports: Ports, grace_days: u3
     let service = service::Service {
         tenancy,
         accounts: ports.accounts,
+        belongings: ports.belongings,
         grace_days,
     };
     Module {

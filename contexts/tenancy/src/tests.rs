@@ -5,6 +5,7 @@ mod entitlements;
 mod faults;
 mod isolation;
 mod members;
+mod merges;
 mod metering;
 mod moves;
 mod names;

@@ -137,6 +137,7 @@ impl World {
                 mpanel_tenancy::Ports {
                     accounts: Arc::new(identity.clone()),
                     erasers: Vec::new(),
+                    belongings: Vec::new(),
                 },
                 30,
             ),
