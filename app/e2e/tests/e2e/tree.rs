@@ -160,7 +160,7 @@ async fn a_seller_is_taken_over_with_its_customers_whose_sites_never_go_dark() {
         owner.tenant_below("reseller", &plan),
         owner.tenant_below("reseller", &plan)
     );
-    let terms = json!({"sites": 2, "domains": 4, "disk_bytes": 1_000_000});
+    let terms = json!({"sites": 2, "domains": 4, "disk_bytes": 1_000_000, "traffic_bytes_month": null});
     let sold = old.plan(Some(terms.clone())).await;
     let customer = old.tenant_below("customer", &sold).await;
     let (host, own) = (format!("taken{}.example", unique()), format!("own{}.example", unique()));

@@ -55,16 +55,17 @@ impl Service {
             let record = Record::new(events::PLAN_CREATED, copy.copy, json!({"version": version}));
             change.record_for(&sides.into, record.after(facts)).await?;
         }
-        for moved in outcome.moved {
+        let each = outcome.moved.iter().map(|moved| {
             let there = cx.for_descendant(moved.tenant, moved.kind);
             // Whoever does it reaches down, or would not have reached the two.
             let there = there.unwrap_or_else(|| OpCx::system("tenancy.merge", moved.tenant, cx.clock().clone()));
             let record = Record::new(events::TENANT_MOVED, moved.tenant, json!({"from": from, "to": into}))
                 .before(json!({"parent": from, "plan": moved.plan_before}))
                 .after(json!({"parent": into, "plan": moved.plan_after}));
-            change.record_for(&there, record).await?;
-        }
-        Ok(())
+            (there, record)
+        });
+        let each: Vec<(OpCx, Record)> = each.collect();
+        Ok(change.record_each(&each).await?)
     }
 
     async fn tell_above(&self, change: &mut Change, sides: &Sides, merge: &Merge, whole: Record) -> Result<(), Error> {
