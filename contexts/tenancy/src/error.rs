@@ -1,4 +1,5 @@
 use mpanel_authz::Denied;
+use mpanel_identity_contract::InviteError;
 use mpanel_kernel::error::{FieldError, Kind, PublicError};
 use mpanel_tenancy_contract::EntitlementKey;
 
@@ -64,6 +65,8 @@ pub enum Error {
     #[error("the tenant uses more {} than a seller above its new place has left", .0.as_str())]
     NoRoom(EntitlementKey),
     #[error(transparent)]
+    Invite(#[from] InviteError),
+    #[error(transparent)]
     Spine(#[from] mpanel_events::Error),
 }
 
@@ -113,6 +116,7 @@ impl PublicError for Error {
             | Self::NotEnding => Kind::Conflict,
             Self::Oversold(_) | Self::UsesMore(_) | Self::NoRoom(_) => Kind::Quota,
             Self::Stale => Kind::Stale,
+            Self::Invite(error) => error.kind(),
             Self::Spine(error) => error.kind(),
         }
     }
@@ -139,6 +143,7 @@ impl PublicError for Error {
             Self::ConsentRequired => "tenancy.assumption.consent_required",
             Self::NotWaiting => "tenancy.assumption.not_waiting",
             Self::Stale => "request.stale",
+            Self::Invite(error) => error.code(),
             Self::OwnState => "tenancy.tenant.own_state",
             Self::OwnPlace => "tenancy.tenant.own_place",
             Self::OwnMerge => "tenancy.tenant.own_merge",
@@ -154,6 +159,7 @@ impl PublicError for Error {
 
     fn public_text(&self) -> String {
         match self {
+            Self::Invite(error) => error.public_text(),
             Self::Spine(error) => error.public_text(),
             other => other.to_string(),
         }
@@ -169,6 +175,7 @@ impl PublicError for Error {
 
     fn retry_after(&self) -> Option<u32> {
         match self {
+            Self::Invite(error) => error.retry_after(),
             Self::Spine(error) => error.retry_after(),
             _ => None,
         }
