@@ -19,7 +19,7 @@ mod store;
 use std::sync::Arc;
 
 use mpanel_events::Spine;
-use mpanel_http::Module;
+use mpanel_http::{Context, Module};
 use mpanel_identity_contract::Accounts;
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::ids::TenantId;
@@ -27,9 +27,7 @@ use mpanel_kernel::names::DomainName;
 use mpanel_pg::{Migrations, Reason};
 use mpanel_tenancy_contract::Eraser;
 
-pub use authz::{RESOURCES, ROLES};
 pub use error::Error;
-pub use http::api;
 pub use projection::Projection;
 pub use recovery::end_all_assumptions;
 
@@ -44,6 +42,15 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0006_tree_locks", include_str!("../migrations/0006_tree_locks.sql")),
         ("0007_consent", include_str!("../migrations/0007_consent.sql")),
     ],
+};
+
+/// The context before anything of it is open.
+pub const CONTEXT: Context = Context {
+    migrations: MIGRATIONS,
+    roles: authz::ROLES,
+    resources: authz::RESOURCES,
+    sealed: &[],
+    api: http::api,
 };
 
 /// The context: its services and the ports that others use.
@@ -99,7 +106,6 @@ pub fn module(tenancy: Tenancy, clock: SharedClock, ports: Ports, grace_days: u3
     };
     Module {
         name: "tenancy",
-        roles: ROLES.to_vec(),
         routes: http::routes(Arc::new(service)),
         reconcilers: vec![Arc::new(ending)],
         ..Module::default()
