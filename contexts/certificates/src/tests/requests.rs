@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
-use axum::Router;
 use jiff::SignedDuration;
 use mpanel_authz::{OpCx, Role, TenantKind};
 use mpanel_http::testing;
