@@ -7,7 +7,6 @@ use anyhow::{Context as _, ensure};
 use mpanel_archive::{Error, Head, Member, Opening, Summary, Visitor};
 use mpanel_pg::dump::{Load, Snapshot, Target, adopt};
 use mpanel_pg::server::{self, Limits};
-use mpanel_process::account::{self, Account};
 use mpanel_server::recovery;
 use serde_json::json;
 
@@ -16,6 +15,7 @@ use super::layout::{self, Part};
 use super::progress::{Progress, size};
 use super::seal;
 use super::unpack::{check_folder, out_of_order};
+use crate::up::accounts;
 
 pub async fn run(args: &Verify) -> anyhow::Result<()> {
     let opening = seal::opening(&args.file, &args.opener)?;
@@ -120,7 +120,8 @@ impl Visitor for Checker {
     }
 }
 
-/// Loads the database into a PostgreSQL of its own and counts its rows.
+/// Loads the database into a PostgreSQL of its own and counts its rows. The archive may be anybody's: as root all of that runs as an
+/// account of its own, and its statements as a role that is no superuser.
 async fn deep(file: &Path, opening: &Opening, head: &Head, scratch: &Path) -> anyhow::Result<()> {
     let folder = tempfile::Builder::new()
         .prefix("mpanel-verify-")
@@ -132,8 +133,8 @@ async fn deep(file: &Path, opening: &Opening, head: &Head, scratch: &Path) -> an
         folder.path().join("conf"),
         folder.path().join("log"),
     );
-    if account::is_root() {
-        options.account = Some(scratch_account()?);
+    options.account = accounts::scratch()?;
+    if options.account.is_some() {
         // The server's account passes through; only root lists.
         std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711))?;
     }
@@ -148,16 +149,6 @@ async fn deep(file: &Path, opening: &Opening, head: &Head, scratch: &Path) -> an
         })
         .await?;
     loaded
-}
-
-/// PostgreSQL refuses to be root: mPanel's own account for it, or its packages'.
-fn scratch_account() -> anyhow::Result<Account> {
-    for name in ["mpanel-pg", "postgres", "nobody"] {
-        if let Some(account) = Account::by_name(name)? {
-            return Ok(account);
-        }
-    }
-    anyhow::bail!("there is no user mpanel-pg or postgres for a PostgreSQL to run as")
 }
 
 async fn load(file: &Path, opening: &Opening, head: &Head, target: &Target) -> anyhow::Result<()> {
