@@ -43,7 +43,7 @@ pub use credential::{CredentialError, Presented, SESSION_COOKIE, host, is_cross_
 pub use domain::Network;
 pub use error::Error;
 pub use http::api;
-pub use recovery::{SEALED, end_all_sessions, give_up_sealed};
+pub use recovery::{SEALED, begin_again, give_up_sealed};
 pub use service::{Authenticated, Circumstances, runs};
 pub use throttle::Guesses;
 

@@ -145,13 +145,20 @@ pub async fn start(options: &Options) -> Result<Server, Error> {
     }
 }
 
-/// Stops whatever server runs on this PGDATA: fast, then immediate, then by force. Nothing running is no error.
+/// Stops whatever server runs on this PGDATA: fast, then immediate, then by force; also what a killed server, or a killed set-up
+/// of one, has left behind. Once it returns nothing of PostgreSQL's writes there. Nothing running is no error.
 ///
 /// # Errors
 /// When processes survive even that, or may not be signalled.
 pub async fn stop(options: &Options, limits: Limits) -> Result<(), Error> {
     if let Some(mut process) = postmaster::living(&options.data_dir)? {
         end(&mut process, options, limits).await?;
+    }
+    for folder in cluster::unfinished(&options.data_dir)?
+        .iter()
+        .chain([&options.data_dir])
+    {
+        postmaster::end_orphans(folder).await?;
     }
     Ok(())
 }

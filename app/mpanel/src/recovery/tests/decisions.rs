@@ -47,6 +47,7 @@ fn args(set: &[&str]) -> Restore {
         set: set.iter().map(|set| (*set).to_owned()).collect(),
         key: None,
         keys_lost: false,
+        revoke_tokens: false,
         abandon: false,
         yes: true,
         opener: Opener {
