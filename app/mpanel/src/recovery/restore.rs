@@ -321,8 +321,9 @@ async fn clean(data: &Path) -> anyhow::Result<()> {
             // One that was killed so early that it was no PostgreSQL yet when it was looked for.
             Err((_, error)) if error.kind() == ErrorKind::DirectoryNotEmpty && sweeps < SWEEPS => sweeps += 1,
             swept => {
-                return swept
-                    .map_err(|(path, error)| anyhow::Error::new(error).context(format!("removing {}", path.display())));
+                return swept.map_err(|(path, error)| {
+                    anyhow::Error::new(error).context(format!("removing {}", path.display()))
+                });
             }
         }
     }

@@ -122,24 +122,15 @@ impl Visitor for Checker {
 
 /// Loads the database into a PostgreSQL of its own and counts its rows. The archive may be anybody's: as root all of that runs as an
 /// account of its own, and its statements as a role that is no superuser.
-async fn deep(file: &Path, opening: &Opening, head: &Head, scratch: &Path) -> anyhow::Result<()> {
+///
+/// # Errors
+/// When the database cannot be loaded, or is another than the archive says.
+pub async fn deep(file: &Path, opening: &Opening, head: &Head, scratch: &Path) -> anyhow::Result<()> {
     let folder = tempfile::Builder::new()
         .prefix("mpanel-verify-")
         .tempdir_in(scratch)
         .with_context(|| format!("making a folder in {}", scratch.display()))?;
-    let mut options = server::Options::new(
-        folder.path().join("postgres"),
-        folder.path().join("socket"),
-        folder.path().join("conf"),
-        folder.path().join("log"),
-    );
-    options.account = accounts::scratch()?;
-    if options.account.is_some() {
-        // The server's account passes through; only root lists.
-        std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711))?;
-    }
-    options.tuning.durable = false;
-    options.dies_with_thread = true;
+    let options = scratch_server(folder.path())?;
     let server = server::start(&options).await?;
     let loaded = load(file, opening, head, &Target::private(&options)).await;
     server
@@ -149,6 +140,20 @@ async fn deep(file: &Path, opening: &Opening, head: &Head, scratch: &Path) -> an
         })
         .await?;
     loaded
+}
+
+/// A PostgreSQL that is thrown away.
+pub fn scratch_server(folder: &Path) -> anyhow::Result<server::Options> {
+    let of = |name: &str| folder.join(name);
+    let mut options = server::Options::new(of("postgres"), of("socket"), of("conf"), of("log"));
+    options.account = accounts::scratch()?;
+    if options.account.is_some() {
+        // The server's account passes through; only root lists.
+        std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o711))?;
+    }
+    options.tuning.durable = false;
+    options.dies_with_thread = true;
+    Ok(options)
 }
 
 async fn load(file: &Path, opening: &Opening, head: &Head, target: &Target) -> anyhow::Result<()> {

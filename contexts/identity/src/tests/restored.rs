@@ -27,7 +27,11 @@ async fn left(world: &World) -> (i64, i64, i64) {
 async fn expire(world: &World, after: SignedDuration) {
     let mut tx = world.db.platform(Reason::Administer("test")).await.unwrap();
     let update = sqlx::query("update identity.activations set expires_at = $1");
-    let done = update.bind(Ts(world.clock.now() + after)).execute(tx.conn()).await.unwrap();
+    let done = update
+        .bind(Ts(world.clock.now() + after))
+        .execute(tx.conn())
+        .await
+        .unwrap();
     assert_eq!(done.rows_affected(), 1);
     tx.commit().await.unwrap();
 }

@@ -257,11 +257,12 @@ async fn finish(
 ) -> Result<Server, Error> {
     admin::provision(&mut connection).await?;
     connection.close().await?;
-    // It says what exists already as notices, which at every start are no news.
+    // It says what exists already as notices, which at every start are no news. And the database's owner, or who made the dump
+    // that it came from, does not say what the names mean to a superuser.
     let quiet = options
         .admin_options()
         .database(super::PANEL)
-        .options([("client_min_messages", "warning")]);
+        .options([("client_min_messages", "warning"), ("search_path", "pg_catalog")]);
     crate::bootstrap(&quiet).await?;
     process.end_on_drop(None);
     Ok(Server {
