@@ -41,7 +41,7 @@ use service::{AnswerResets, LoginThrottle, ResetThrottle};
 pub use credential::{CredentialError, Presented, SESSION_COOKIE, host, is_cross_site, is_same_site_for_sure};
 pub use domain::Network;
 pub use error::Error;
-pub use recovery::{end_all_sessions, give_up_sealed};
+pub use recovery::{begin_again, give_up_sealed};
 pub use service::{Authenticated, Circumstances, runs};
 pub use throttle::Guesses;
 
