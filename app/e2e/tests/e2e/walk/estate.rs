@@ -104,6 +104,10 @@ impl Estate {
         keep("invitation_id", invited.text("/member/user_id"));
         let body = json!({"name": format!("Estate {}", unique()), "permissions": ["tenancy.tenant:read"]});
         keep("role_id", api.post("/roles", body).await.expect(201).id());
+        let exports = format!("/tenants/{}/exports", owner.tenant);
+        let export = api.post(&exports, json!({})).await.expect(202).id();
+        owner.succeeded(&export).await;
+        keep("export_id", export);
         // Nobody stands above the platform.
         if let Some(above) = &owner.above {
             keep("assumption_id", assume(above, &owner.tenant).await.id());
