@@ -179,7 +179,7 @@ pub struct Output {
     responses(
         (status = 200, description = "The archive", content((Vec<u8> = "application/zstd"))),
         (status = 206, description = "The part of it that was asked for", content((Vec<u8> = "application/zstd"))),
-        (status = 416, description = "It ends before that part"),
+        (status = 416, body = ProblemDocument),
         (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
 pub async fn download(
     service: State,
