@@ -191,7 +191,7 @@ pub(crate) async fn open_key(db: &Db, data: &Path) -> anyhow::Result<(MasterKey,
 /// # Errors
 /// When a migration fails.
 pub async fn migrate(options: &PgConnectOptions) -> anyhow::Result<()> {
-    Ok(mpanel_pg::migrate(options, MIGRATIONS).await?)
+    Ok(mpanel_pg::migrate(options, &MIGRATIONS).await?)
 }
 
 /// What does not come back from a backup: every session, since one may have been ended after it, and the data planes' place in the

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mpanel_events::Spine;
-use mpanel_http::Module;
+use mpanel_http::{Context, Module};
 use mpanel_identity_contract::Accounts;
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::ids::TenantId;
@@ -29,10 +29,8 @@ use mpanel_kernel::names::DomainName;
 use mpanel_pg::{Migrations, Reason};
 use mpanel_tenancy_contract::{Eraser, Exporter};
 
-pub use authz::{RESOURCES, ROLES};
 pub use error::Error;
 pub use export::ExportLimits;
-pub use http::api;
 pub use projection::Projection;
 pub use recovery::end_all_assumptions;
 
@@ -47,6 +45,15 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0006_tree_locks", include_str!("../migrations/0006_tree_locks.sql")),
         ("0007_consent", include_str!("../migrations/0007_consent.sql")),
     ],
+};
+
+/// The context before anything of it is open.
+pub const CONTEXT: Context = Context {
+    migrations: MIGRATIONS,
+    roles: authz::ROLES,
+    resources: authz::RESOURCES,
+    sealed: &[],
+    api: http::api,
 };
 
 /// The context: its services and the ports that others use.
@@ -133,7 +140,6 @@ pub fn module(tenancy: Tenancy, clock: SharedClock, ports: Ports, settings: Sett
     };
     Module {
         name: "tenancy",
-        roles: ROLES.to_vec(),
         routes: http::routes(Arc::new(service)),
         operations: vec![Arc::new(export)],
         reconcilers: vec![Arc::new(ending), Arc::new(expiry)],

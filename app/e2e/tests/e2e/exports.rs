@@ -64,7 +64,9 @@ fn released(files: &Files, tenant: &str, site: &str, release: &str) -> Files {
 }
 
 fn parsed(files: &Files, path: &str) -> Value {
-    let file = files.get(path).unwrap_or_else(|| panic!("no {path} in {:?}", files.keys()));
+    let file = files
+        .get(path)
+        .unwrap_or_else(|| panic!("no {path} in {:?}", files.keys()));
     serde_json::from_slice(file.bytes()).unwrap()
 }
 

@@ -19,9 +19,10 @@ use mpanel_tenancy_contract::{Acting, Memberships as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::authz::ROLES;
 use crate::domain::{Limits, Tenant};
 use crate::service::{CreatePlan, CreateTenant, Owner, Service, Terms};
-use crate::{MIGRATIONS, ROLES, Tenancy};
+use crate::{MIGRATIONS, Tenancy};
 
 /// Accounts in memory; one is active once [`FakeAccounts::activate`] was called.
 #[derive(Default)]

@@ -19,7 +19,10 @@ fn website() -> BTreeMap<String, Vec<u8>> {
         ("index.html".to_owned(), b"<h1>leaving</h1>".to_vec()),
         ("empty.txt".to_owned(), Vec::new()),
         ("images/noise.bin".to_owned(), website::noise(3 << 20)),
-        ("Stra\u{df}e \u{2603}/l'\u{e9}t\u{e9}.html".to_owned(), b"summer".to_vec()),
+        (
+            "Stra\u{df}e \u{2603}/l'\u{e9}t\u{e9}.html".to_owned(),
+            b"summer".to_vec(),
+        ),
         (long, b"deep".to_vec()),
     ])
 }
@@ -57,7 +60,11 @@ async fn what_was_uploaded_comes_back_byte_for_byte_and_makes_the_same_site_agai
     let old = customer.publish(&site, &website::page("the old one")).await;
     let uploaded = website();
     let release = customer.publish(&site, &website::zip_of(uploaded.clone())).await;
-    let zone = api.post("/zones", json!({"apex": "names.example"})).await.expect(201).id();
+    let zone = api
+        .post("/zones", json!({"apex": "names.example"}))
+        .await
+        .expect(201)
+        .id();
     let record = json!({"name": "@", "type": "MX", "ttl": 600, "data": "10 mail.names.example"});
     api.post(&format!("/zones/{zone}/records"), record).await.expect(201);
     system.browser(&[DOMAIN]).await.shows(DOMAIN, "/", "leaving").await;
@@ -72,21 +79,33 @@ async fn what_was_uploaded_comes_back_byte_for_byte_and_makes_the_same_site_agai
     assert!(!found.contains_key(&at(&format!("sites/{site}/releases/{old}.tar.gz"))));
 
     let about = parsed(&found, &at(&format!("sites/{site}/site.json")));
-    assert_eq!((&about["active_release"], &about["primary_host"]), (&json!(release), &json!(DOMAIN)));
+    assert_eq!(
+        (&about["active_release"], &about["primary_host"]),
+        (&json!(release), &json!(DOMAIN))
+    );
     assert_eq!(about["releases"].as_array().unwrap().len(), 2);
     let members = parsed(&found, &at("members.json"));
     assert_eq!(members[0]["email"], customer.email);
     assert_eq!(parsed(&found, &at("tenant.json"))["id"], tenant);
     let zone_file = String::from_utf8_lossy(found[&at("zones/names.example.zone")].bytes()).into_owned();
-    assert!(zone_file.contains("\nnames.example. 600 IN MX 10 mail.names.example.\n"), "{zone_file}");
+    assert!(
+        zone_file.contains("\nnames.example. 600 IN MX 10 mail.names.example.\n"),
+        "{zone_file}"
+    );
     let log = String::from_utf8_lossy(found[&at("audit.ndjson")].bytes()).into_owned();
     let actions: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(actions.iter().any(|entry| entry["action"] == "tenancy.export.asked"), "{log}");
+    assert!(
+        actions.iter().any(|entry| entry["action"] == "tenancy.export.asked"),
+        "{log}"
+    );
     let chains: Vec<&String> = found.keys().filter(|path| path.ends_with(".pem")).collect();
     assert!(!chains.is_empty(), "{:?}", found.keys());
     for (path, member) in &found {
         let text = String::from_utf8_lossy(member.bytes());
-        assert!(!text.contains("PRIVATE KEY") && !text.contains(&platform.email), "{path}");
+        assert!(
+            !text.contains("PRIVATE KEY") && !text.contains(&platform.email),
+            "{path}"
+        );
     }
 
     // What came back goes up again as it is.
@@ -128,13 +147,19 @@ async fn an_archive_is_downloaded_in_parts_and_by_command_line() {
     let first = part(&format!("bytes=0-{}", half - 1), "").await.expect(206);
     let tag = first.header("etag");
     let second = part(&format!("bytes={half}-"), &tag).await.expect(206);
-    assert_eq!(second.header("content-range"), format!("bytes {half}-{}/{}", whole.len() - 1, whole.len()));
+    assert_eq!(
+        second.header("content-range"),
+        format!("bytes {half}-{}/{}", whole.len() - 1, whole.len())
+    );
     assert!([first.bytes, second.bytes].concat() == whole);
     assert!(part(&format!("bytes={half}-"), "\"another\"").await.expect(200).bytes == whole);
     let behind = part(&format!("bytes={}-", whole.len()), "").await.expect(416);
     assert_eq!(behind.header("content-range"), format!("bytes */{}", whole.len()));
     let head = owner.api.request("HEAD", &path).send_unchecked().await.unwrap();
-    assert_eq!((head.status, head.header("content-length")), (200, whole.len().to_string()));
+    assert_eq!(
+        (head.status, head.header("content-length")),
+        (200, whole.len().to_string())
+    );
     let log = owner.api.list("/audit?filter[action]=tenancy.export.downloaded").await;
     assert_eq!(log.len(), 4, "each part that was given, and nothing else: {log:#?}");
 
@@ -153,7 +178,12 @@ async fn an_archive_is_downloaded_in_parts_and_by_command_line() {
     person.tells(&["tenant", "export", &owner.tenant, "--to", &to], "");
     assert!(opened(&std::fs::read(&to).unwrap()).contains_key("manifest.json"));
     let list = person.json(&["tenant", "exports", "list", &owner.tenant]);
-    let states: Vec<&Value> = list["items"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
+    let states: Vec<&Value> = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["state"])
+        .collect();
     assert_eq!(states, ["ready", "removed"], "{list}");
 }
 

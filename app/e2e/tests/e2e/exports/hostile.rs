@@ -90,11 +90,20 @@ async fn an_archive_is_gone_when_its_time_is_over_and_with_its_tenant() {
     let (export, own) = (made(&customer).await, made(&platform).await);
     let file = |export: &str, tenant: &str| {
         let id = export.rsplit('/').next().unwrap().to_owned();
-        system.data().join("blobs/exports").join(tenant).join(format!("{id}.tar.zst"))
+        system
+            .data()
+            .join("blobs/exports")
+            .join(tenant)
+            .join(format!("{id}.tar.zst"))
     };
     let old = SystemTime::now() - Duration::from_secs(8 * 24 * 3600);
     let theirs = file(&own, &platform.tenant);
-    std::fs::File::options().append(true).open(&theirs).unwrap().set_modified(old).unwrap();
+    std::fs::File::options()
+        .append(true)
+        .open(&theirs)
+        .unwrap()
+        .set_modified(old)
+        .unwrap();
     platform
         .api
         .request("POST", "/reconcilers/tenancy.exports/run")
@@ -108,14 +117,39 @@ async fn an_archive_is_gone_when_its_time_is_over_and_with_its_tenant() {
     assert!(file(&export, &customer.tenant).exists());
 
     // A tenant that ends takes what it has, until it is gone with everything.
-    let name = platform.api.get(&format!("/tenants/{}", customer.tenant)).await.expect(200).text("/name");
+    let name = platform
+        .api
+        .get(&format!("/tenants/{}", customer.tenant))
+        .await
+        .expect(200)
+        .text("/name");
     let path = format!("/tenants/{}", customer.tenant);
     let end = |days: u32| json!({"name": name, "grace_days": days, "tenants_below": 0});
-    platform.api.request("DELETE", &path).json(&end(1)).send().await.expect(200);
+    platform
+        .api
+        .request("DELETE", &path)
+        .json(&end(1))
+        .send()
+        .await
+        .expect(200);
     downloaded(&customer.api, &made(&customer).await).await;
-    platform.api.request("POST", &format!("{path}/restore")).send().await.expect(200);
-    platform.api.request("DELETE", &path).json(&end(0)).send().await.expect(200);
-    eventually("nothing is left of it", async || on_disk(&system).is_empty().then_some(())).await;
+    platform
+        .api
+        .request("POST", &format!("{path}/restore"))
+        .send()
+        .await
+        .expect(200);
+    platform
+        .api
+        .request("DELETE", &path)
+        .json(&end(0))
+        .send()
+        .await
+        .expect(200);
+    eventually("nothing is left of it", async || {
+        on_disk(&system).is_empty().then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -184,7 +184,11 @@ fn every_operation_of_the_api_has_a_command() {
     let root = Cli::command();
     for (operation, verb) in VERBS {
         let command = find(&root, verb).unwrap_or_else(|| panic!("{operation}: there is no `mpanel {verb}`"));
-        assert!(!command.has_subcommands(), "{operation}: `mpanel {verb}` is a group");
+        // `mpanel password` changes it, and has more below.
+        assert!(
+            !command.is_subcommand_required_set(),
+            "{operation}: `mpanel {verb}` is a group"
+        );
     }
 }
 

@@ -103,8 +103,8 @@ impl World {
         let identity = Identity::open(spine.clone(), shared.clone(), ports, settings)
             .await
             .unwrap();
-        let roles = [mpanel_tenancy::ROLES, mpanel_identity::ROLES].concat();
-        let described = [mpanel_tenancy::RESOURCES, mpanel_identity::RESOURCES].concat();
+        let roles = [mpanel_tenancy::CONTEXT.roles, mpanel_identity::CONTEXT.roles].concat();
+        let described = [mpanel_tenancy::CONTEXT.resources, mpanel_identity::CONTEXT.resources].concat();
         let rate = Rate {
             logins_per_minute_address: 1000,
             logins_per_minute_account: 1000,
