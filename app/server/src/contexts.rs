@@ -79,6 +79,7 @@ pub fn permissions() -> anyhow::Result<Arc<Permissions>> {
 
 /// Every context, open.
 pub struct Contexts {
+    spine: Spine,
     /// Whoever writes to people does it through this one.
     pub post: Post,
     pub identity: Identity,
@@ -129,6 +130,7 @@ impl Contexts {
         };
         let sites = Sites::new(spine.clone(), clock.clone(), ports, site_settings(config, reserved));
         Ok(Self {
+            spine: spine.clone(),
             post,
             identity,
             tenancy,
@@ -155,9 +157,24 @@ impl Contexts {
                 Arc::new(self.certificates.clone()),
                 Arc::new(self.identity.clone()),
             ],
+            exporters: vec![
+                Arc::new(self.sites.clone()),
+                Arc::new(self.dns.clone()),
+                Arc::new(self.certificates.clone()),
+                Arc::new(crate::http::audit::Log(self.spine.clone())),
+            ],
+        };
+        let settings = mpanel_tenancy::Settings {
+            grace_days: config.tenants.grace_days,
+            exports: config.data.join("blobs/exports"),
+            export_limits: mpanel_tenancy::ExportLimits {
+                kept: SignedDuration::from_hours(config.exports.expire_hours.into()),
+                max_bytes: config.exports.max_bytes,
+            },
+            installation: config.hosts.first().unwrap_or(&config.preview_domain).clone(),
         };
         vec![
-            mpanel_tenancy::module(self.tenancy.clone(), clock.clone(), ports, config.tenants.grace_days),
+            mpanel_tenancy::module(self.tenancy.clone(), clock.clone(), ports, settings),
             mpanel_identity::module(self.identity.clone()),
             mpanel_fleet::module(self.fleet.clone()),
             mpanel_certificates::module(self.certificates.clone()),

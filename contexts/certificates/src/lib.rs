@@ -4,6 +4,7 @@
 mod authority;
 mod authz;
 mod error;
+mod export;
 mod http;
 mod ports;
 mod reconcile;

@@ -6,6 +6,7 @@ mod authz;
 mod domain;
 mod error;
 mod estates;
+mod export;
 mod http;
 mod ports;
 mod service;

@@ -7,6 +7,7 @@ mod blobs;
 mod domain;
 mod error;
 mod estates;
+mod export;
 mod http;
 mod observe;
 mod ops;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::api::Answer;
 use super::connection::{Cx, Page};
 use super::failure::Failure;
-use super::{find, plan, role, tree, view};
+use super::{export, find, plan, role, tree, view};
 
 /// Commands of `tenant`.
 #[derive(Debug, Subcommand)]
@@ -78,6 +78,11 @@ pub enum Command {
         /// Its id or short name
         tenant: String,
     },
+    /// Make an archive of everything that is a tenant's, for it to take away
+    Export(export::Export),
+    /// Archives of a tenant
+    #[command(subcommand)]
+    Exports(export::Exports),
     /// People of a tenant
     #[command(subcommand)]
     Member(Member),
@@ -220,6 +225,8 @@ pub async fn run(cx: &Cx, command: Command) -> Result<(), Failure> {
         Command::Move(place) => tree::place(cx, place).await,
         Command::End(end) => tree::end(cx, end).await,
         Command::Restore { tenant } => tree::restore(cx, &tenant).await,
+        Command::Export(wanted) => export::export(cx, wanted).await,
+        Command::Exports(command) => export::exports(cx, command).await,
         Command::Member(member) => members(cx, member).await,
     }
 }

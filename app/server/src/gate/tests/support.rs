@@ -137,8 +137,17 @@ impl World {
                 mpanel_tenancy::Ports {
                     accounts: Arc::new(identity.clone()),
                     erasers: Vec::new(),
+                    exporters: Vec::new(),
                 },
-                30,
+                mpanel_tenancy::Settings {
+                    grace_days: 30,
+                    exports: folder.path().join("exports"),
+                    export_limits: mpanel_tenancy::ExportLimits {
+                        kept: SignedDuration::from_hours(168),
+                        max_bytes: 1 << 20,
+                    },
+                    installation: "panel.example".to_owned(),
+                },
             ),
             mpanel_identity::module(identity.clone()),
         ];
