@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod authz;
+mod belongings;
 mod credential;
 mod domain;
 mod erasure;
@@ -61,6 +62,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         ),
         ("0009_realm_links", include_str!("../migrations/0009_realm_links.sql")),
         ("0010_invite", include_str!("../migrations/0010_invite.sql")),
+        ("0011_belongings", include_str!("../migrations/0011_belongings.sql")),
     ],
 };
 
