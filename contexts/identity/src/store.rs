@@ -13,6 +13,7 @@ pub mod realm_hosts;
 pub mod realm_links;
 pub mod realms;
 pub mod resets;
+pub mod restored;
 pub mod sealed;
 pub mod service_accounts;
 pub mod sessions;

@@ -64,6 +64,20 @@ pub enum Error {
     UsesMore(EntitlementKey),
     #[error("the tenant uses more {} than a seller above its new place has left", .0.as_str())]
     NoRoom(EntitlementKey),
+    #[error("an archive of this account is being made already; wait for it, or cancel it")]
+    ExportRunning,
+    #[error("the archive is not finished, or it is gone")]
+    ExportNotReady,
+    #[error("the account has three archives; remove one before another is made")]
+    ExportsFull,
+    #[error("there is not enough free disk space to make an archive")]
+    ExportNoSpace,
+    #[error("somebody else asked for this archive; act for the account, and say why, to download it")]
+    ExportOfOthers,
+    #[error("the archives cannot be reached")]
+    Exports(#[source] std::io::Error),
+    #[error(transparent)]
+    Jobs(#[from] mpanel_jobs::Error),
     #[error(transparent)]
     Invite(#[from] InviteError),
     #[error(transparent)]
@@ -91,7 +105,10 @@ impl From<mpanel_pg::Error> for Error {
 impl PublicError for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Denied(_) | Self::NoReach | Self::NotAPerson | Self::OwnConsent => Kind::Forbidden,
+            Self::Denied(_) | Self::NoReach | Self::NotAPerson | Self::OwnConsent | Self::ExportOfOthers => {
+                Kind::Forbidden
+            }
+            Self::ExportNoSpace => Kind::Unavailable,
             Self::NotFound => Kind::NotFound,
             Self::Invalid(_) => Kind::Invalid,
             // The same wherever it is met: at the door, or when something is counted.
@@ -113,10 +130,15 @@ impl PublicError for Error {
             | Self::InTheWay(_)
             | Self::BelowItself
             | Self::Ending
-            | Self::NotEnding => Kind::Conflict,
+            | Self::NotEnding
+            | Self::ExportRunning
+            | Self::ExportNotReady
+            | Self::ExportsFull => Kind::Conflict,
             Self::Oversold(_) | Self::UsesMore(_) | Self::NoRoom(_) => Kind::Quota,
             Self::Stale => Kind::Stale,
             Self::Invite(error) => error.kind(),
+            Self::Exports(_) => Kind::Internal,
+            Self::Jobs(error) => error.kind(),
             Self::Spine(error) => error.kind(),
         }
     }
@@ -153,6 +175,13 @@ impl PublicError for Error {
             Self::NotEnding => "tenancy.tenant.not_ending",
             Self::UsesMore(_) => "tenancy.tenant.uses_more",
             Self::NoRoom(_) => "tenancy.tenant.no_room",
+            Self::ExportRunning => "tenancy.export.running",
+            Self::ExportNotReady => "tenancy.export.not_ready",
+            Self::ExportsFull => "tenancy.export.full",
+            Self::ExportNoSpace => "tenancy.export.no_space",
+            Self::ExportOfOthers => "tenancy.export.of_others",
+            Self::Exports(_) => "tenancy.internal",
+            Self::Jobs(error) => error.code(),
             Self::Spine(error) => error.code(),
         }
     }
@@ -160,6 +189,7 @@ impl PublicError for Error {
     fn public_text(&self) -> String {
         match self {
             Self::Invite(error) => error.public_text(),
+            Self::Jobs(error) => error.public_text(),
             Self::Spine(error) => error.public_text(),
             other => other.to_string(),
         }
@@ -176,6 +206,8 @@ impl PublicError for Error {
     fn retry_after(&self) -> Option<u32> {
         match self {
             Self::Invite(error) => error.retry_after(),
+            Self::Jobs(error) => error.retry_after(),
+            Self::ExportNoSpace => Some(60),
             Self::Spine(error) => error.retry_after(),
             _ => None,
         }

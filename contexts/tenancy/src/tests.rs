@@ -2,6 +2,7 @@ mod assumptions;
 mod creation;
 mod ending;
 mod entitlements;
+mod exports;
 mod faults;
 mod isolation;
 mod members;

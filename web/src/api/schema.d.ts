@@ -1362,6 +1362,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tenants/{tenant_id}/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the archives of a tenant, newest first. */
+        get: operations["exports_list"];
+        put?: never;
+        /**
+         * Begins to make an archive of everything that is a tenant's: the acting one or one below it.
+         * @description It is a tar file compressed by zstd, with `SHA256SUMS` and a manifest: the tenant, its members, plans, use, sites with their
+         *     files, zones, certificates without keys, and the audit log. It is kept for `exports.expire_hours`. One is made at a time,
+         *     and three are kept. An account that is suspended or ending may make one as well.
+         */
+        post: operations["exports_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenants/{tenant_id}/exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads how far an archive is. */
+        get: operations["exports_get"];
+        put?: never;
+        post?: never;
+        /** Removes an archive; one that is being made is cancelled. */
+        delete: operations["exports_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenants/{tenant_id}/exports/{export_id}/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Downloads an archive, or with `Range` a part of it.
+         * @description Each download stands in the log. From above it is given to whoever asked for it; others act for the account.
+         */
+        get: operations["exports_download"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tenants/{tenant_id}/members": {
         parameters: {
             query?: never;
@@ -2982,6 +3043,17 @@ export interface components {
             activation: components["schemas"]["tenancy.Activation"] | null;
             tenant: components["schemas"]["tenancy.Tenant"];
         };
+        "tenancy.CreateExport": {
+            /** @description The files of all releases, and not only of those that are shown. */
+            all_releases?: boolean;
+            /**
+             * @description Why, in 5 to 300 characters on one line: for an archive with anything of a tenant below the acting one, which reads
+             *     it in its log.
+             */
+            reason?: string | null;
+            /** @description Also everything of the tenants below, but for those that want to be asked before anybody looks at what is theirs. */
+            tenants_below?: boolean;
+        };
         "tenancy.CreatePlan": {
             /** @description Limits by key; `null` for unlimited, an absent key for none at all. */
             entitlements: {
@@ -3067,6 +3139,50 @@ export interface components {
              */
             tenants_below?: number | null;
         };
+        /** @description An archive of everything that is a tenant's. */
+        "tenancy.Export": {
+            /** Format: date-time */
+            created_at: string;
+            /** @description `usr_…` or `tok_…`. */
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description When one that is ready is removed.
+             */
+            expires_at: string | null;
+            /**
+             * @description Also that of the tenant's operation that makes it.
+             * @example op_01h2xcejqtf2nbrexx3vqjhp41
+             */
+            id: string;
+            /** @description Why it failed. */
+            problem: string | null;
+            progress: components["schemas"]["tenancy.ExportProgress"] | null;
+            /**
+             * Format: int64
+             * @description Bytes, of one that is ready.
+             */
+            size: number | null;
+            /** @description `running`, `ready`, `removed`, `failed` or `cancelled`. */
+            state: components["schemas"]["tenancy.ExportState"];
+        };
+        /** @description One page of the list. */
+        "tenancy.ExportList": {
+            items: components["schemas"]["tenancy.Export"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description How far the making of an archive is. */
+        "tenancy.ExportProgress": {
+            /** Format: int64 */
+            done: number;
+            /** Format: int64 */
+            total: number | null;
+            /** @description Of what: `files`. */
+            unit: string;
+        };
+        /** @enum {string} */
+        "tenancy.ExportState": "running" | "ready" | "removed" | "failed" | "cancelled";
         /** @description Something that the acting tenant or one below it has. */
         "tenancy.Found": {
             /** @description `site`, `domain` or `zone`. */
@@ -8878,6 +8994,304 @@ export interface operations {
             };
             /** @description A problem; `code` tells which */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exports_list: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+                /** @description 1 to 200; 50 when absent */
+                limit?: number;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.ExportList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exports_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["tenancy.CreateExport"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.Export"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exports_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                export_id: string;
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.Export"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exports_delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                export_id: string;
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exports_download: {
+        parameters: {
+            query?: {
+                /** @description acting tenant, where a header cannot be sent */
+                tenant?: string;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                export_id: string;
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zstd": number[];
+                };
+            };
+            /** @description The part of it that was asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zstd": number[];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            416: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -8,6 +8,7 @@ mod authority;
 mod claim;
 mod connection;
 mod deploy;
+mod export;
 pub mod failure;
 mod find;
 mod fleet;

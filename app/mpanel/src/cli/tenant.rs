@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::api::Answer;
 use super::connection::{Cx, Page};
 use super::failure::Failure;
-use super::{find, merge, plan, role, tree, view};
+use super::{export, find, merge, plan, role, tree, view};
 
 /// Commands of `tenant`.
 #[derive(Debug, Subcommand)]
@@ -80,6 +80,11 @@ pub enum Command {
         /// Its id or short name
         tenant: String,
     },
+    /// Make an archive of everything that is a tenant's, for it to take away
+    Export(export::Export),
+    /// Archives of a tenant
+    #[command(subcommand)]
+    Exports(export::Exports),
     /// People of a tenant
     #[command(subcommand)]
     Member(Member),
@@ -223,6 +228,8 @@ pub async fn run(cx: &Cx, command: Command) -> Result<(), Failure> {
         Command::Merge(merge) => merge::run(cx, merge).await,
         Command::End(end) => tree::end(cx, end).await,
         Command::Restore { tenant } => tree::restore(cx, &tenant).await,
+        Command::Export(wanted) => export::export(cx, wanted).await,
+        Command::Exports(command) => export::exports(cx, command).await,
         Command::Member(member) => members(cx, member).await,
     }
 }

@@ -66,6 +66,7 @@ fn folders(accounts: Option<&Accounts>) -> Vec<Folder> {
         folder("keys", 0o700, panel),
         folder("blobs", 0o711, root),
         folder("blobs/uploads", 0o700, panel),
+        folder("blobs/exports", 0o700, panel),
         folder("edge", 0o700, edge),
         folder("dns", 0o700, dns),
         folder("sites", 0o711, root),
@@ -80,6 +81,11 @@ fn folders(accounts: Option<&Accounts>) -> Vec<Folder> {
             root_with_panel_group,
         ),
     ]
+}
+
+/// Whether one of the folders has this name directly in the data folder.
+pub fn is_folder(name: &str) -> bool {
+    !name.is_empty() && folders(None).iter().any(|folder| folder.path == name)
 }
 
 /// The first user of a data folder is its owner for good: files of several users in one tree end in errors far from their cause.

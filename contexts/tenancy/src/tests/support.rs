@@ -1,6 +1,7 @@
 //! A database of a test's own with a small tree, and accounts that are kept in memory.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -16,10 +17,12 @@ use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::{Db, Reason, TenantTx, Tx};
 use mpanel_tenancy_contract::{Acting, Belonging, Belongings, EntitlementKey, Entitlements as _, Memberships as _};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
+use crate::authz::ROLES;
 use crate::domain::{Limits, Tenant};
 use crate::service::{CreatePlan, CreateTenant, Owner, Service, Terms};
-use crate::{MIGRATIONS, ROLES, Tenancy};
+use crate::{MIGRATIONS, Tenancy};
 
 /// Accounts in memory; one is active once [`FakeAccounts::activate`] was called.
 #[derive(Default)]
@@ -100,6 +103,9 @@ pub(crate) struct World {
     pub(crate) belongings: Arc<FakeBelongings>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) spine: Spine,
+    /// The folder of archives.
+    pub(crate) exports: PathBuf,
+    _folder: TempDir,
     permissions: Arc<Permissions>,
 }
 
@@ -119,11 +125,17 @@ impl World {
     }
 
     pub(crate) async fn with_reserved(reserved: &[&str]) -> Self {
-        let database =
-            mpanel_testkit::database::migrated(&[mpanel_pg::FOUNDATION, mpanel_events::MIGRATIONS, MIGRATIONS]).await;
+        let database = mpanel_testkit::database::migrated(&[
+            mpanel_pg::FOUNDATION,
+            mpanel_events::MIGRATIONS,
+            mpanel_jobs::MIGRATIONS,
+            MIGRATIONS,
+        ])
+        .await;
         let db = Db::connect(database.panel, 12).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
+        let exports = folder.path().join("exports");
         let spine = Spine::new(db, Arc::new(Vault::new(master)));
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let reserved: Vec<DomainName> = reserved.iter().map(|name| name.parse().unwrap()).collect();
@@ -134,6 +146,13 @@ impl World {
             service: Arc::new(Service {
                 tenancy: tenancy.clone(),
                 accounts: accounts.clone(),
+                exports: crate::service::Exports {
+                    files: crate::export::ExportFiles::new(exports.clone()),
+                    limits: crate::export::ExportLimits {
+                        kept: SignedDuration::from_hours(168),
+                        max_bytes: 1 << 20,
+                    },
+                },
                 belongings: vec![belongings.clone()],
                 grace_days: 30,
             }),
@@ -142,6 +161,8 @@ impl World {
             belongings,
             clock,
             spine,
+            exports,
+            _folder: folder,
             permissions: Arc::new(Permissions::new(ROLES.to_vec()).unwrap()),
         }
     }

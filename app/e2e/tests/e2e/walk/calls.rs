@@ -126,6 +126,17 @@ pub fn table() -> BTreeMap<&'static str, Call> {
         Body::Json(|_| json!({"name": "Another", "grace_days": 30, "tenants_below": 0})),
     );
     add("tenants_restore", of(tenant, Delete), Body::None);
+    let export = "tenancy.export";
+    add("exports_list", of(export, List), Body::None);
+    // Whether another one is being made is not looked at before who may.
+    add(
+        "exports_create",
+        of(export, Create),
+        Body::Json(|_| json!({"tenants_below": false, "all_releases": false})),
+    );
+    add("exports_get", of(export, Read), Body::None);
+    add("exports_download", of(export, Read), Body::None);
+    add("exports_delete", of(export, Delete), Body::None);
     add("subtree_list", of("tenancy.subtree", List), Body::None);
     add("members_list", of(member, List), Body::None);
     add(

@@ -18,6 +18,7 @@ import { useParam } from '@/ui/route';
 import { Meter, StateBadge, Time } from '@/ui/state';
 import { toast } from '@/ui/toast';
 import { EndCustomer } from '../components/EndCustomer';
+import { Exports } from '../components/Exports';
 import { Members } from '../components/Members';
 import classes from '../components/tenancy.module.css';
 import { MergeForm } from '../forms/MergeForm';
@@ -99,6 +100,7 @@ export function CustomerPage() {
           </Section>
         )}
       </Members>
+      {can('exports:read') && <Exports tenant={id} seller={customer.kind === 'reseller'} />}
       <ApiPanel tenant={acting} example={{ method: 'GET', path: `/api/v1/tenants/${id}`, cli: ['tenant', 'show', id] }} />
       <EndCustomer customer={customer} opened={ending} close={endControl.close} />
       {moving && <MoveForm customer={customer} close={moveControl.close} />}
