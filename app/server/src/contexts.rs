@@ -24,6 +24,7 @@ use mpanel_pg::Migrations;
 use mpanel_sites::Sites;
 use mpanel_tenancy::{Projection, Tenancy};
 
+use crate::belongings::Operations;
 use crate::{data_plane, post};
 
 /// In the order in which they build on each other.
@@ -162,6 +163,13 @@ impl Contexts {
                 Arc::new(self.dns.clone()),
                 Arc::new(self.certificates.clone()),
                 Arc::new(crate::http::audit::Log(self.spine.clone())),
+            ],
+            belongings: vec![
+                Arc::new(self.sites.clone()),
+                Arc::new(self.dns.clone()),
+                Arc::new(self.certificates.clone()),
+                Arc::new(self.identity.clone()),
+                Arc::new(Operations),
             ],
         };
         let settings = mpanel_tenancy::Settings {

@@ -194,17 +194,19 @@ pub async fn migrate(options: &PgConnectOptions) -> anyhow::Result<()> {
     Ok(mpanel_pg::migrate(options, &MIGRATIONS).await?)
 }
 
-/// What does not come back from a backup: every session, since one may have been ended after it, and the data planes' place in the
-/// feed.
+/// What does not come back from a backup, since it may have been ended or used after it: every session, every link that was mailed
+/// or handed out, every leave to act for a tenant below, and the data planes' place in the feed. API tokens only if `revoke_tokens`
+/// is not set; says how many were revoked.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn begin_again(db: &Db) -> anyhow::Result<()> {
+pub async fn begin_again(db: &Db, revoke_tokens: bool) -> anyhow::Result<u64> {
     let mut tx = db.platform(Reason::Lifecycle("recovery")).await?;
-    mpanel_identity::end_all_sessions(&mut tx, &SystemClock).await?;
+    let revoked = mpanel_identity::begin_again(&mut tx, &SystemClock, revoke_tokens).await?;
+    mpanel_tenancy::end_all_assumptions(&mut tx, &SystemClock).await?;
     tx.commit().await?;
     mpanel_events::notice_restore(db).await?;
-    Ok(())
+    Ok(revoked)
 }
 
 /// Gives up everything that only the lost master key opened, in one transaction, and leaves each context in a state from which it

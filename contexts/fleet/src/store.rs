@@ -26,7 +26,7 @@ pub async fn register_first(
     now: Timestamp,
 ) -> Result<NodeId, Error> {
     // Two servers that start at once must not register two.
-    sqlx::query!("select pg_advisory_xact_lock(3, 2)")
+    sqlx::query!("select pg_advisory_xact_lock(9, 1)")
         .execute(tx.conn())
         .await?;
     let found = sqlx::query_scalar!(

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod authz;
+mod belongings;
 mod credential;
 mod domain;
 mod erasure;
@@ -41,7 +42,7 @@ use service::{AnswerResets, LoginThrottle, ResetThrottle};
 pub use credential::{CredentialError, Presented, SESSION_COOKIE, host, is_cross_site, is_same_site_for_sure};
 pub use domain::Network;
 pub use error::Error;
-pub use recovery::{end_all_sessions, give_up_sealed};
+pub use recovery::{begin_again, give_up_sealed};
 pub use service::{Authenticated, Circumstances, runs};
 pub use throttle::Guesses;
 
@@ -61,6 +62,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         ),
         ("0009_realm_links", include_str!("../migrations/0009_realm_links.sql")),
         ("0010_invite", include_str!("../migrations/0010_invite.sql")),
+        ("0011_belongings", include_str!("../migrations/0011_belongings.sql")),
     ],
 };
 

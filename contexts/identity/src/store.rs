@@ -2,6 +2,7 @@
 
 pub mod activations;
 pub mod api_tokens;
+pub mod belongings;
 pub mod devices;
 pub mod emails;
 pub mod erasure;
@@ -11,6 +12,7 @@ pub mod realm_hosts;
 pub mod realm_links;
 pub mod realms;
 pub mod resets;
+pub mod restored;
 pub mod sealed;
 pub mod service_accounts;
 pub mod sessions;

@@ -19,6 +19,7 @@ mod mailbox;
 mod password;
 mod realms;
 mod reset;
+mod restored;
 mod service_accounts;
 mod sessions;
 mod sign_in;

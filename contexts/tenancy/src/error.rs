@@ -49,6 +49,10 @@ pub enum Error {
     OwnState,
     #[error("a tenant is moved by those above it, not by itself")]
     OwnPlace,
+    #[error("a tenant is taken over at the wish of those above it, not at its own")]
+    OwnMerge,
+    #[error("this keeps the tenant from being taken over: {}", .0.first().map_or("", |f| f.message.as_str()))]
+    InTheWay(Vec<FieldError>),
     #[error("a tenant cannot stand below itself")]
     BelowItself,
     #[error("the tenant is ending; restore it first, if there is still time")]
@@ -119,6 +123,8 @@ impl PublicError for Error {
             | Self::NotWaiting
             | Self::OwnState
             | Self::OwnPlace
+            | Self::OwnMerge
+            | Self::InTheWay(_)
             | Self::BelowItself
             | Self::Ending
             | Self::NotEnding
@@ -157,6 +163,8 @@ impl PublicError for Error {
             Self::Stale => "request.stale",
             Self::OwnState => "tenancy.tenant.own_state",
             Self::OwnPlace => "tenancy.tenant.own_place",
+            Self::OwnMerge => "tenancy.tenant.own_merge",
+            Self::InTheWay(_) => "tenancy.tenant.merge_in_the_way",
             Self::BelowItself => "tenancy.tenant.below_itself",
             Self::Ending => "tenancy.tenant.ending",
             Self::NotEnding => "tenancy.tenant.not_ending",
@@ -183,7 +191,7 @@ impl PublicError for Error {
 
     fn fields(&self) -> Vec<FieldError> {
         match self {
-            Self::Invalid(fields) => fields.clone(),
+            Self::Invalid(fields) | Self::InTheWay(fields) => fields.clone(),
             Self::Spine(error) => error.fields(),
             _ => Vec::new(),
         }

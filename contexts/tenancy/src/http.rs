@@ -4,6 +4,7 @@ mod assumptions;
 mod ending;
 mod exports;
 mod members;
+mod merge;
 mod permissions;
 mod plans;
 mod resources;
@@ -31,6 +32,7 @@ fn router() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(exports::download))
         .routes(routes!(tree::place))
         .routes(routes!(tree::plans))
+        .routes(routes!(merge::preview, merge::merge))
         .routes(routes!(resources::list))
         .routes(routes!(tenants::usage))
         .routes(routes!(tenants::subscribe))

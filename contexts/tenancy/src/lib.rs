@@ -27,7 +27,7 @@ use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::ids::TenantId;
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::{Migrations, Reason};
-use mpanel_tenancy_contract::{Eraser, Exporter};
+use mpanel_tenancy_contract::{Belongings, Eraser, Exporter};
 
 pub use error::Error;
 pub use export::ExportLimits;
@@ -44,6 +44,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0005_authority", include_str!("../migrations/0005_authority.sql")),
         ("0006_tree_locks", include_str!("../migrations/0006_tree_locks.sql")),
         ("0007_consent", include_str!("../migrations/0007_consent.sql")),
+        ("0008_merge", include_str!("../migrations/0008_merge.sql")),
     ],
 };
 
@@ -96,6 +97,8 @@ pub struct Ports {
     pub erasers: Vec<Arc<dyn Eraser>>,
     /// What each gives to an archive of a tenant; what tenancy itself has stands before it.
     pub exporters: Vec<Arc<dyn Exporter>>,
+    /// Contexts that have something of tenants which cannot become another's.
+    pub belongings: Vec<Arc<dyn Belongings>>,
 }
 
 /// How tenancy is set up on this installation.
@@ -137,6 +140,7 @@ pub fn module(tenancy: Tenancy, clock: SharedClock, ports: Ports, settings: Sett
             limits: settings.export_limits,
         },
         grace_days: settings.grace_days,
+        belongings: ports.belongings,
     };
     Module {
         name: "tenancy",

@@ -6,6 +6,7 @@ mod exports;
 mod faults;
 mod isolation;
 mod members;
+mod merges;
 mod metering;
 mod moves;
 mod names;

@@ -87,7 +87,7 @@ pub(crate) async fn is_answered(tx: &mut TenantTx, cx: &OpCx, key: &IdempotencyK
 async fn lock_soon(tx: &mut TenantTx, lock: &str) -> Result<bool, Error> {
     for _ in 0..ATTEMPTS {
         let free = sqlx::query_scalar!(
-            r#"select pg_try_advisory_xact_lock(hashtextextended($1, 7)) as "free!""#,
+            r#"select pg_try_advisory_xact_lock(hashtextextended($1, 17)) as "free!""#,
             lock
         )
         .fetch_one(tx.conn())

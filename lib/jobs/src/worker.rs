@@ -14,8 +14,6 @@ use uuid::Uuid;
 use crate::Error;
 use crate::backoff::pause;
 
-/// Namespace of the locks on workers' names, beside those of lib/events.
-const LOCK: i64 = 21;
 /// After the start of a worker: a process that was killed just before may take PostgreSQL a moment to notice.
 const LOOKS: [Duration; 5] = [
     Duration::ZERO,
@@ -134,7 +132,7 @@ impl Worker {
             .await?;
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.eager_reconnect(false);
-        sqlx::query!("select pg_advisory_lock(hashtextextended($1, $2))", self.name, LOCK)
+        sqlx::query!("select pg_advisory_lock(hashtextextended($1, 21))", self.name)
             .execute(&mut listener)
             .await?;
         listener.listen("mpanel_jobs").await?;
@@ -164,9 +162,8 @@ async fn bury_dead(db: &Db, own: &str) -> Result<usize, Error> {
     let mut dead = 0;
     for worker in workers {
         let free = sqlx::query_scalar!(
-            r#"select pg_try_advisory_xact_lock(hashtextextended($1, $2)) as "free!""#,
+            r#"select pg_try_advisory_xact_lock(hashtextextended($1, 21)) as "free!""#,
             worker,
-            LOCK
         )
         .fetch_one(tx.conn())
         .await?;

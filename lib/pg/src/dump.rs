@@ -164,8 +164,7 @@ impl Snapshot {
     pub fn dump(&self, target: &Target) -> Result<Dump, DumpError> {
         let bin = programs::newest(self.major)?;
         let mut program = programs::start(
-            &bin,
-            "pg_dump",
+            (&bin, "pg_dump"),
             &[
                 "--format=custom",
                 // The archive is compressed as a whole.
@@ -177,6 +176,7 @@ impl Snapshot {
                 &format!("--snapshot={}", self.id),
             ],
             target,
+            None,
         )?;
         let output = program.stdout();
         Ok(Dump { program, output })
@@ -223,8 +223,7 @@ impl Load {
     pub fn start(target: &Target, made_by: u32) -> Result<Self, DumpError> {
         let bin = programs::newest(made_by)?;
         let mut program = programs::start(
-            &bin,
-            "pg_restore",
+            (&bin, "pg_restore"),
             &[
                 "--no-password",
                 // Roles need not have the same names, and who restores need not be a superuser.
@@ -234,6 +233,7 @@ impl Load {
                 &format!("--dbname={}", target.database()),
             ],
             target,
+            target.loader(),
         )?;
         let input = program.stdin();
         Ok(Self { program, input })

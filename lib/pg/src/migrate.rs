@@ -32,8 +32,6 @@ pub struct Promise<'a> {
     pub before: &'a [(&'a str, i64)],
 }
 
-/// Takes the place of other servers that migrate; a word of ASCII, as PostgreSQL wants numbers.
-const LOCK: i64 = i64::from_be_bytes(*b"mpanelup");
 /// A running version may hold what a migration changes, or change things in another order: then it is tried again.
 const ATTEMPTS: u32 = 5;
 
@@ -81,8 +79,7 @@ pub async fn migrate_promising(
 async fn at_once(connection: &mut PgConnection, modules: &[Migrations], promise: Promise<'_>) -> Result<(), Error> {
     let mut tx = connection.begin().await?;
     // Waits for as long as another one works; the limits below are for what stands in this one's way.
-    sqlx::query("select pg_advisory_xact_lock($1)")
-        .bind(LOCK)
+    sqlx::query("select pg_advisory_xact_lock(7885910074301642096)")
         .execute(&mut *tx)
         .await?;
     // Who waits for a table keeps everybody behind it waiting too, and the version before serves meanwhile.

@@ -1459,6 +1459,32 @@ export interface paths {
         patch: operations["members_update"];
         trace?: never;
     };
+    "/api/v1/tenants/{tenant_id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows what merging a tenant into another one would do, and what stands in the way.
+         * @description Nothing is changed. Both stand below the acting tenant, or the one that takes over is it.
+         */
+        get: operations["tenants_merge_preview"];
+        put?: never;
+        /**
+         * Merges a tenant into another one, which takes it over: everybody below it, the plans that they are on, and its people.
+         * @description Nobody's limits change, and what they use counts at the other tenant from now on, where it has to fit. What is left of the
+         *     tenant ends: until `ends_at` it can be restored, with nobody below it. It must have nothing of its own, such as sites, zones
+         *     or service accounts: those belong to it by more than a row.
+         */
+        post: operations["tenants_merge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tenants/{tenant_id}/place": {
         parameters: {
             query?: never;
@@ -2957,6 +2983,8 @@ export interface components {
              */
             role: string;
         };
+        /** @enum {string} */
+        "tenancy.Arrival": "joins" | "rises" | "stays" | "is_invited";
         "tenancy.Assume": {
             /**
              * Format: int32
@@ -3214,6 +3242,92 @@ export interface components {
              * @example developer
              */
             role: string;
+        };
+        "tenancy.Merge": {
+            /**
+             * Format: int32
+             * @description Days in which what is left of it can be restored, with nobody below it; as the installation is set up when absent. Only
+             *     the platform gives fewer.
+             */
+            grace_days?: number | null;
+            /**
+             * @description The tenant that takes over: the acting one or one below it.
+             * @example tnt_01h2xcejqtf2nbrexx3vqjhp41
+             */
+            into: string;
+            /** @description Whether its people become members of the other tenant. */
+            members?: boolean;
+            /** @description The name of the tenant that is taken over, as a sign that this one is meant. */
+            name: string;
+            /**
+             * Format: int32
+             * @description How many tenants stand below it and go along; absent, none.
+             */
+            tenants_below?: number | null;
+        };
+        /** @description A person of the tenant that is taken over. */
+        "tenancy.MergedMember": {
+            /**
+             * @description `joins` as a member; `rises` to more than what they are there; `stays` what they are there; `is_invited`, since they have
+             *     not accepted the invitation that they have.
+             */
+            arrival: components["schemas"]["tenancy.Arrival"];
+            email: string;
+            name: string;
+            /** @description Their role there from then on, which may be one that goes along; `null` for who stays what they are. */
+            role: string | null;
+            /** @description What a role is called that goes along. */
+            role_name: string | null;
+            user_id: string;
+        };
+        /** @description A plan that somebody below is on; the other tenant gets one like it, with all its versions. */
+        "tenancy.MergedPlan": {
+            archived: boolean;
+            /** @description What the copy is called: the same, or with a number behind it. */
+            becomes: string;
+            id: string;
+            name: string;
+            /**
+             * Format: int64
+             * @description How many are on it.
+             */
+            subscribers: number;
+        };
+        /** @description A role that the tenant has defined and that somebody needs who goes along; the other tenant gets one like it. */
+        "tenancy.MergedRole": {
+            /** @description What the copy is called: the same, or with a number behind it. */
+            becomes: string;
+            id: string;
+            name: string;
+        };
+        /** @description What becomes of what, and what stands in the way. */
+        "tenancy.MergePreview": {
+            /**
+             * Format: int64
+             * @description How many tenants stand directly below, and below the other one afterwards.
+             */
+            children: number;
+            /** @description Each keeps it from being done; none, and it can be. */
+            in_the_way: components["schemas"]["tenancy.Obstacle"][];
+            into: components["schemas"]["tenancy.Tenant"];
+            members: components["schemas"]["tenancy.MergedMember"][];
+            plans: components["schemas"]["tenancy.MergedPlan"][];
+            roles: components["schemas"]["tenancy.MergedRole"][];
+            tenant: components["schemas"]["tenancy.Tenant"];
+            /**
+             * Format: int64
+             * @description How many stand below at all, which has to be said.
+             */
+            tenants_below: number;
+        };
+        /** @description Something that keeps one tenant from taking over another. */
+        "tenancy.Obstacle": {
+            /** @example sites.site.own */
+            code: string;
+            /** @description What it is, and what to do about it. */
+            message: string;
+            /** @description Where the request says it, as in a problem's errors; empty when it is about the tenant that is taken over. */
+            pointer: string;
         };
         "tenancy.Owner": {
             /** @example ada@example.com */
@@ -9370,6 +9484,135 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["tenancy.Member"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tenants_merge_preview: {
+        parameters: {
+            query: {
+                /** @description the tenant that would take over */
+                into: string;
+                /** @description whether its people would go along; they do when absent */
+                members?: boolean;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.MergePreview"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tenants_merge: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["tenancy.Merge"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.Tenant"];
                 };
             };
             /** @description A problem; `code` tells which */

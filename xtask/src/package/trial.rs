@@ -61,7 +61,7 @@ pub fn run(root: &Path, order: &Order, keep: bool) -> Result<()> {
 /// The state after `apt-get install`, before anything was booted.
 fn installed_and_quiet(machine: &Machine) -> Result<()> {
     let passwd = machine.read("etc/passwd")?;
-    for user in ["mpanel", "mpanel-edge", "mpanel-dns", "mpanel-pg"] {
+    for user in ["mpanel", "mpanel-edge", "mpanel-dns", "mpanel-pg", "mpanel-scratch"] {
         ensure!(
             passwd.lines().any(|line| line.starts_with(&format!("{user}:"))),
             "no user {user}"

@@ -16,6 +16,7 @@ mod jobs;
 mod login;
 mod machine;
 mod mail;
+mod merge;
 mod operation;
 mod pack;
 mod plan;

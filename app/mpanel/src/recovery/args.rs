@@ -97,6 +97,9 @@ pub struct Restore {
     /// There is no copy of the master key: give up what it seals, and make everything anew that can be
     #[arg(long)]
     pub keys_lost: bool,
+    /// Revoke every API token, of people and of service accounts: one that was revoked after the backup works again otherwise
+    #[arg(long, requires = "file")]
+    pub revoke_tokens: bool,
     /// Remove what a restore that was cut short has left
     #[arg(long, conflicts_with_all = ["file", "keys_lost"])]
     pub abandon: bool,

@@ -40,21 +40,16 @@ struct Mark {
     begun: jiff::Timestamp,
 }
 
-/// Everything that a restore makes, or that PostgreSQL makes beside its own folder.
-const MADE: [&str; 12] = [
-    "postgres",
-    "keys",
-    "blobs",
-    "edge",
-    "dns",
-    "sites",
-    "logs",
-    "run",
-    "mail",
-    "backup",
-    "config.toml",
-    "state.json",
-];
+/// What a restore makes beside the folders of the layout.
+const FILES: [&str; 5] = ["postgres", "backup", "config.toml", "state.json", FRESH_MARK];
+const FRESH_MARK: &str = "restore.json.new";
+/// How often what a restore made is looked through while something still writes there.
+const SWEEPS: u32 = 5;
+
+/// Whether a restore, or PostgreSQL for it, makes what has this name in the data folder.
+fn is_made(name: &str) -> bool {
+    FILES.contains(&name) || layout::is_folder(name) || name.starts_with("postgres.init-")
+}
 
 pub async fn run(args: &Restore) -> anyhow::Result<()> {
     if args.abandon {
@@ -97,7 +92,7 @@ pub async fn run(args: &Restore) -> anyhow::Result<()> {
         "{} is used by somebody else meanwhile",
         data.display()
     );
-    clean(&data, remote.is_none()).await?;
+    clean(&data).await?;
     mark(&data, &file)?;
     let accounts = accounts::prepare()?;
     layout::prepare(&data, accounts.as_ref())?;
@@ -163,7 +158,7 @@ impl Restored<'_> {
         verify::compare(self.target, head).await?;
         recovery::migrate(self.target.options()).await?;
         let db = recovery::connect(self.target.options()).await?;
-        recovery::begin_again(&db).await?;
+        let revoked = recovery::begin_again(&db, self.args.revoke_tokens).await?;
         self.owners().await?;
         if let Some(text) = configuration::restored(kept.config.as_deref(), self.args)? {
             unpack::put(self.data, "", "config.toml", text.as_bytes(), None)?;
@@ -173,6 +168,7 @@ impl Restored<'_> {
         let facts = json!({
             "installation": head.origin.installation, "backed_up_at": head.created_at, "version": head.version,
             "files": summary.files, "bytes": summary.bytes, "keys": plan.keys,
+            "tokens_revoked": revoked,
         });
         let path = self.data.join("keys/master.key");
         recovery::record(&db, &path, installation, recovery::RESTORED, facts.clone()).await?;
@@ -261,8 +257,8 @@ fn occupied(data: &Path) -> anyhow::Result<bool> {
     };
     for entry in entries {
         let name = entry?.file_name();
-        // What every fresh file system has.
-        if name != "lost+found" {
+        // What every fresh file system has, and what is left by a restore that was killed as its first or its last act.
+        if !["lost+found", "lock", FRESH_MARK].iter().any(|empty| name == *empty) {
             bail!(
                 "{} is not empty (it has {}): restore into an empty folder, or move what is there away",
                 data.display(),
@@ -298,7 +294,7 @@ fn mark(data: &Path, archive: &Path) -> anyhow::Result<()> {
         begun: SystemClock.now(),
     };
     let write = || -> std::io::Result<()> {
-        let fresh = data.join("restore.json.new");
+        let fresh = data.join(FRESH_MARK);
         std::fs::write(&fresh, serde_json::to_vec(&mark)?)?;
         std::fs::File::open(&fresh)?.sync_all()?;
         std::fs::rename(fresh, data.join(MARK))?;
@@ -315,26 +311,43 @@ fn unmark(data: &Path) -> anyhow::Result<()> {
     remove().with_context(|| format!("removing the mark from {}", data.display()))
 }
 
-/// Removes what a restore before has made; a PostgreSQL that it left running is stopped.
-async fn clean(data: &Path, private_database: bool) -> anyhow::Result<()> {
-    if private_database {
-        server::stop(&private(data, accounts::prepare()?.as_ref()), Limits::default()).await?;
+/// Removes what a restore before has made, once a PostgreSQL that it left has ended.
+async fn clean(data: &Path) -> anyhow::Result<()> {
+    let postgres = private(data, accounts::prepare()?.as_ref());
+    let mut sweeps = 1;
+    loop {
+        server::stop(&postgres, Limits::default()).await?;
+        match sweep(data) {
+            // One that was killed so early that it was no PostgreSQL yet when it was looked for.
+            Err((_, error)) if error.kind() == ErrorKind::DirectoryNotEmpty && sweeps < SWEEPS => sweeps += 1,
+            swept => {
+                return swept.map_err(|(path, error)| {
+                    anyhow::Error::new(error).context(format!("removing {}", path.display()))
+                });
+            }
+        }
     }
-    for entry in std::fs::read_dir(data)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !MADE.contains(&name.as_str()) && !name.starts_with("postgres.init-") {
+}
+
+fn sweep(data: &Path) -> Result<(), (PathBuf, std::io::Error)> {
+    let of = |path: &Path| {
+        let path = path.to_owned();
+        move |error| (path, error)
+    };
+    for entry in std::fs::read_dir(data).map_err(of(data))? {
+        let entry = entry.map_err(of(data))?;
+        if !is_made(&entry.file_name().to_string_lossy()) {
             continue;
         }
         let path = entry.path();
-        let removed = match entry.file_type()?.is_dir() {
+        let removed = match entry.file_type().map_err(of(&path))?.is_dir() {
             true => std::fs::remove_dir_all(&path),
             false => std::fs::remove_file(&path),
         };
         match removed {
             // Something is mounted there; it is empty now.
             Err(error) if error.kind() == ErrorKind::ResourceBusy => {}
-            removed => removed.with_context(|| format!("removing {}", path.display()))?,
+            removed => removed.map_err(of(&path))?,
         }
     }
     Ok(())
@@ -348,7 +361,7 @@ async fn abandon(args: &Restore) -> anyhow::Result<()> {
         data.display()
     );
     let _lock = lock::take(&data)?;
-    clean(&data, true).await?;
+    clean(&data).await?;
     unmark(&data)?;
     std::fs::remove_file(data.join("lock"))?;
     crate::operator::print(&format!("removed what was restored into {}", data.display()))

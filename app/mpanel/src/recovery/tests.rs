@@ -1,3 +1,4 @@
 mod decisions;
 mod files;
+mod forged;
 mod inventory;

@@ -7,7 +7,6 @@ use anyhow::{Context as _, ensure};
 use mpanel_archive::{Error, Head, Member, Opening, Summary, Visitor};
 use mpanel_pg::dump::{Load, Snapshot, Target, adopt};
 use mpanel_pg::server::{self, Limits};
-use mpanel_process::account::{self, Account};
 use mpanel_server::recovery;
 use serde_json::json;
 
@@ -16,6 +15,7 @@ use super::layout::{self, Part};
 use super::progress::{Progress, size};
 use super::seal;
 use super::unpack::{check_folder, out_of_order};
+use crate::up::accounts;
 
 pub async fn run(args: &Verify) -> anyhow::Result<()> {
     let opening = seal::opening(&args.file, &args.opener)?;
@@ -120,25 +120,17 @@ impl Visitor for Checker {
     }
 }
 
-/// Loads the database into a PostgreSQL of its own and counts its rows.
-async fn deep(file: &Path, opening: &Opening, head: &Head, scratch: &Path) -> anyhow::Result<()> {
+/// Loads the database into a PostgreSQL of its own and counts its rows. The archive may be anybody's: as root all of that runs as an
+/// account of its own, and its statements as a role that is no superuser.
+///
+/// # Errors
+/// When the database cannot be loaded, or is another than the archive says.
+pub async fn deep(file: &Path, opening: &Opening, head: &Head, scratch: &Path) -> anyhow::Result<()> {
     let folder = tempfile::Builder::new()
         .prefix("mpanel-verify-")
         .tempdir_in(scratch)
         .with_context(|| format!("making a folder in {}", scratch.display()))?;
-    let mut options = server::Options::new(
-        folder.path().join("postgres"),
-        folder.path().join("socket"),
-        folder.path().join("conf"),
-        folder.path().join("log"),
-    );
-    if account::is_root() {
-        options.account = Some(scratch_account()?);
-        // The server's account passes through; only root lists.
-        std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711))?;
-    }
-    options.tuning.durable = false;
-    options.dies_with_thread = true;
+    let options = scratch_server(folder.path())?;
     let server = server::start(&options).await?;
     let loaded = load(file, opening, head, &Target::private(&options)).await;
     server
@@ -150,14 +142,18 @@ async fn deep(file: &Path, opening: &Opening, head: &Head, scratch: &Path) -> an
     loaded
 }
 
-/// PostgreSQL refuses to be root: mPanel's own account for it, or its packages'.
-fn scratch_account() -> anyhow::Result<Account> {
-    for name in ["mpanel-pg", "postgres", "nobody"] {
-        if let Some(account) = Account::by_name(name)? {
-            return Ok(account);
-        }
+/// A PostgreSQL that is thrown away.
+pub fn scratch_server(folder: &Path) -> anyhow::Result<server::Options> {
+    let of = |name: &str| folder.join(name);
+    let mut options = server::Options::new(of("postgres"), of("socket"), of("conf"), of("log"));
+    options.account = accounts::scratch()?;
+    if options.account.is_some() {
+        // The server's account passes through; only root lists.
+        std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o711))?;
     }
-    anyhow::bail!("there is no user mpanel-pg or postgres for a PostgreSQL to run as")
+    options.tuning.durable = false;
+    options.dies_with_thread = true;
+    Ok(options)
 }
 
 async fn load(file: &Path, opening: &Opening, head: &Head, target: &Target) -> anyhow::Result<()> {

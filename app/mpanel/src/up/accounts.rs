@@ -21,6 +21,30 @@ const RETRY: Duration = Duration::from_millis(200);
 /// Of the panel, the edge, the name servers and PostgreSQL.
 pub const NAMES: [&str; 4] = ["mpanel", "mpanel-edge", "mpanel-dns", "mpanel-pg"];
 
+/// Of the PostgreSQL that an archive is tried in, and of nothing else.
+const SCRATCH: &str = "mpanel-scratch";
+
+/// The account for what somebody else may have made: it owns nothing but what is thrown away. Created when missing; `None` when not
+/// root.
+///
+/// # Errors
+/// As [`prepare`]; also when somebody gave it the number of an account that owns something.
+pub fn scratch() -> anyhow::Result<Option<Account>> {
+    if !account::is_root() {
+        return Ok(None);
+    }
+    let scratch = ensure_account(SCRATCH)?;
+    for name in NAMES {
+        let owner = Account::by_name(name)?.filter(|owner| owner.uid == scratch.uid);
+        ensure!(
+            owner.is_none(),
+            "the accounts {SCRATCH} and {name} must not be one (uid {})",
+            scratch.uid
+        );
+    }
+    Ok(Some(scratch))
+}
+
 /// The accounts, created when missing; `None` when not root.
 ///
 /// # Errors

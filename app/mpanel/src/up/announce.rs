@@ -144,3 +144,12 @@ pub fn outward_address(v6: bool) -> Option<IpAddr> {
         v4()
     }
 }
+
+/// The terminal may be gone; that is no reason to end.
+pub fn print(text: &str) {
+    use std::io::Write;
+    if !text.is_empty() {
+        let mut out = std::io::stdout().lock();
+        let _gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+}

@@ -83,6 +83,11 @@ fn folders(accounts: Option<&Accounts>) -> Vec<Folder> {
     ]
 }
 
+/// Whether one of the folders has this name directly in the data folder.
+pub fn is_folder(name: &str) -> bool {
+    !name.is_empty() && folders(None).iter().any(|folder| folder.path == name)
+}
+
 /// The first user of a data folder is its owner for good: files of several users in one tree end in errors far from their cause.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use super::announce::Announcer;
+use super::announce::{Announcer, print};
 use super::children::Child;
 use super::demo::Seeder;
 use super::machine::{Action, Input, Machine, Plan};
@@ -31,7 +31,7 @@ use attempt::{Ended, Underway};
 
 /// How often the files that `serve` leaves for us are looked at.
 const GLANCE: Duration = Duration::from_secs(1);
-/// Glances between looks at the sizes of logs, and for orphans.
+/// Glances between looks at the sizes of logs, for orphans, and whether there is something left to tell.
 const ROTATE_EVERY: u32 = 10;
 /// PostgreSQL's own escalation (fast, immediate, killed) ends well before this.
 const POSTGRES_LIMIT: Duration = Duration::from_secs(90);
@@ -83,6 +83,8 @@ pub struct Supervisor {
     afterwards: Option<Command>,
     /// A program that runs once, and must not outlive what it is for: its pid and start.
     once: Option<(u32, u64)>,
+    /// The audit log did not take the outcome of an upgrade.
+    untold: bool,
     tasks: JoinSet<Event>,
     begin: Instant,
     finished: bool,
@@ -133,6 +135,7 @@ impl Supervisor {
             attempt: None,
             afterwards: None,
             once: None,
+            untold: false,
             tasks: JoinSet::new(),
             begin: Instant::now(),
             finished: false,
@@ -190,6 +193,7 @@ impl Supervisor {
                     glances = glances.wrapping_add(1);
                     if glances.is_multiple_of(ROTATE_EVERY) {
                         logs::rotate(&self.data);
+                        self.tell_again();
                         if std::process::id() == 1 {
                             orphans.look(1);
                         }
@@ -483,14 +487,5 @@ async fn at(begin: Instant, deadline: Option<Duration>) {
     match deadline {
         Some(deadline) => sleep_until(begin + deadline).await,
         None => std::future::pending().await,
-    }
-}
-
-/// The terminal may be gone; that is no reason to end.
-fn print(text: &str) {
-    use std::io::Write;
-    if !text.is_empty() {
-        let mut out = std::io::stdout().lock();
-        let _gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 }

@@ -86,7 +86,7 @@ pub async fn lock(tx: &mut TenantTx, id: ZoneId) -> Result<String, Error> {
 /// Lets what places and withdraws hosts of the tenant follow each other: it may touch several zones in any order.
 pub async fn lock_hosts(tx: &mut TenantTx) -> Result<(), Error> {
     sqlx::query!(
-        "select pg_advisory_xact_lock(hashtextextended(concat('hosts:', $1::uuid), 7))",
+        "select pg_advisory_xact_lock(hashtextextended(concat('hosts:', $1::uuid), 15))",
         tx.tenant().uuid(),
     )
     .execute(tx.conn())

@@ -2,6 +2,7 @@
 
 use mpanel_authz::{Role, TenantKind};
 use mpanel_jobs::Reconciler as _;
+use mpanel_kernel::clock::Clock as _;
 use mpanel_kernel::ids::TenantId;
 use mpanel_pg::{Reason, Tx as _};
 
@@ -85,6 +86,56 @@ async fn whose_tenant_moves_below_a_brand_signs_in_at_its_names_and_back_again()
     assert_eq!(homes.pass().await.unwrap().changed, 1);
     assert_eq!([at(HOST).await, at(BRAND).await], ["ok", refused]);
     assert_eq!(homes.pass().await.unwrap().changed, 0);
+}
+
+#[tokio::test]
+async fn those_who_cannot_move_keep_nobody_else_and_two_of_one_address_do_not_collide() {
+    let world = World::claimed().await;
+    let owner = world.sign_in(OWNER, PASSWORD, None).await.unwrap().me.account;
+    let brand = world.child(world.platform(), TenantKind::Reseller).await;
+    let customer = world.child(world.platform(), TenantKind::Customer).await;
+    let new = NewRealm {
+        name: "Brand".to_owned(),
+        brand,
+        hosts: vec![BRAND.to_owned()],
+    };
+    let cx = world.platform_cx(owner.id);
+    world.identity.create_realm(&cx, new, HOST).await.unwrap();
+    for who in ["ada@example.com", "bob@example.com"] {
+        world.invite(who, customer, Role::Owner).await;
+    }
+    let run = async |statement: &'static str| {
+        let mut tx = world.db.platform(Reason::Administer("test")).await.unwrap();
+        let done = sqlx::query(statement).execute(tx.conn()).await.unwrap();
+        tx.commit().await.unwrap();
+        done.rows_affected()
+    };
+    let settle = async |most| {
+        let mut tx = world.db.platform(Reason::Administer("test")).await.unwrap();
+        let moved = crate::store::homes::settle(&mut tx, world.clock.now(), most)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        moved
+    };
+    hang(&world, customer, brand).await;
+    // Ada has an account there already, and comes first.
+    let twin = "insert into identity.users (tenant_id, id, realm_id, email, email_normalised, name, created_at)
+                select u.tenant_id, gen_random_uuid(), r.id, u.email, u.email_normalised, u.name, u.created_at
+                from identity.users u, identity.realms r where u.email = 'ada@example.com' and r.brand is not null";
+    assert_eq!(run(twin).await, 1);
+    assert_eq!((settle(1).await, settle(1).await), (1, 0), "Bob has moved");
+
+    // Both of Ada's on the way to a third realm: one goes, the other stays.
+    let other = world.child(world.platform(), TenantKind::Reseller).await;
+    let new = NewRealm {
+        name: "Other".to_owned(),
+        brand: other,
+        hosts: vec!["panel.other.example".to_owned()],
+    };
+    world.identity.create_realm(&cx, new, HOST).await.unwrap();
+    hang(&world, customer, other).await;
+    assert_eq!((settle(9).await, settle(9).await), (2, 0));
 }
 
 #[tokio::test]

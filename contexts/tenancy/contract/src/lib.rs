@@ -2,6 +2,7 @@
 //! transaction: what they reserve or claim commits or goes away with it.
 #![forbid(unsafe_code)]
 
+mod belongings;
 mod below;
 mod ending;
 mod entitlements;
@@ -13,6 +14,7 @@ mod resources;
 mod roster;
 mod suspension;
 
+pub use belongings::{Belonging, Belongings};
 pub use below::Below;
 pub use ending::{EraseError, Erased, Eraser};
 pub use entitlements::{EntitlementError, EntitlementKey, Entitlements, Unit};
@@ -30,6 +32,8 @@ pub mod events {
     pub const TENANT_CHANGED: &str = "tenancy.tenant.changed.v1";
     /// It stands below another seller, with everybody below it.
     pub const TENANT_MOVED: &str = "tenancy.tenant.moved.v1";
+    /// Everybody below it, its plans and its people went to another tenant; what is left of it ends.
+    pub const TENANT_MERGED: &str = "tenancy.tenant.merged.v1";
     /// It is to go for good at a time that is told; until then it is as good as suspended.
     pub const TENANT_ENDING: &str = "tenancy.tenant.ending.v1";
     /// Its end was called off in time.

@@ -1,7 +1,10 @@
 use std::io::{self, Read};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::JoinHandle;
+
+use mpanel_process::account::Account;
 
 use super::{DumpError, Target};
 use crate::server;
@@ -33,14 +36,25 @@ pub(super) struct Program {
     complaints: Option<JoinHandle<io::Result<String>>>,
 }
 
-/// Starts it with all streams piped; where the database is goes by environment, which only its own user and root can read.
-pub(super) fn start(bin: &Path, name: &'static str, arguments: &[&str], target: &Target) -> Result<Program, DumpError> {
+/// Starts it with all streams piped, as this account or as this program's own; where the database is goes by environment, which only
+/// its own user and root can read.
+pub(super) fn start(
+    (bin, name): (&Path, &'static str),
+    arguments: &[&str],
+    target: &Target,
+    account: Option<&Account>,
+) -> Result<Program, DumpError> {
     let path = bin.join(name);
     let failed = |source| DumpError::Io {
         what: format!("starting {}", path.display()),
         source,
     };
-    let mut child = Command::new(&path)
+    let mut command = Command::new(&path);
+    if let Some(account) = account {
+        // Given a uid, the standard library also drops every supplementary group when it runs as root.
+        command.gid(account.gid).uid(account.uid);
+    }
+    let mut child = command
         .args(arguments)
         .env_clear()
         .env("LC_ALL", "C")

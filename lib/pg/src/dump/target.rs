@@ -2,6 +2,7 @@
 
 use std::str::FromStr as _;
 
+use mpanel_process::account::Account;
 use sqlx::postgres::PgConnectOptions;
 
 use super::DumpError;
@@ -13,6 +14,8 @@ pub struct Target {
     options: PgConnectOptions,
     environment: Vec<(&'static str, String)>,
     database: String,
+    /// Whose programs put a dump in; this program's own user's when `None`.
+    loader: Option<Account>,
 }
 
 impl std::fmt::Debug for Target {
@@ -22,10 +25,14 @@ impl std::fmt::Debug for Target {
 }
 
 impl Target {
-    /// The panel's database of a private server.
+    /// The panel's database of a private server. What puts a dump in reads what somebody else wrote, and does so as the server's
+    /// account.
     #[must_use]
     pub fn private(options: &server::Options) -> Self {
-        Self::local(options.panel_options())
+        Self {
+            loader: options.account.clone(),
+            ..Self::local(options.panel_options())
+        }
     }
 
     /// A database that asks for no password.
@@ -45,6 +52,7 @@ impl Target {
             options,
             environment,
             database,
+            loader: None,
         }
     }
 
@@ -98,6 +106,7 @@ impl Target {
             options,
             environment,
             database,
+            loader: None,
         })
     }
 
@@ -113,6 +122,10 @@ impl Target {
 
     pub(super) fn database(&self) -> &str {
         &self.database
+    }
+
+    pub(super) fn loader(&self) -> Option<&Account> {
+        self.loader.as_ref()
     }
 }
 

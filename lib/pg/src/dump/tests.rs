@@ -140,7 +140,7 @@ fn a_program_that_complains_a_lot_comes_to_its_end_all_the_same() {
     // More than a pipe and what is kept of it hold together.
     let missing = format!("/nowhere/{}", "x".repeat(180));
     let names = vec![missing.as_str(); 2000];
-    let error = programs::start(Path::new("/bin"), "cat", &names, &target)
+    let error = programs::start((Path::new("/bin"), "cat"), &names, &target, None)
         .unwrap()
         .finish()
         .unwrap_err();

@@ -2,14 +2,14 @@
 
 use std::fs::File;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mpanel_process::account::Account;
 use mpanel_process::{Signal, Spawn};
 
 use super::binaries::{self, Installation};
 use super::error::Context;
-use super::{ADMIN, Error, Options, log};
+use super::{ADMIN, Error, Options, log, postmaster};
 
 /// What a new cluster and its first write-ahead log take, with room to work.
 const NEEDED_TO_INIT: u64 = 128 << 20;
@@ -79,20 +79,8 @@ fn check_owner(data_dir: &Path, server: &Account) -> Result<(), Error> {
 /// cluster that looks like one.
 async fn init(options: &Options, server: &Account, installation: &Installation) -> Result<(), Error> {
     let data_dir = &options.data_dir;
-    let parent = data_dir
-        .parent()
-        .ok_or_else(|| Error::NotACluster { path: data_dir.clone() })?;
-    let name = data_dir.file_name().unwrap_or_default().to_string_lossy();
-    let prefix = format!("{name}.init-");
-    let remove_left_overs = || {
-        for entry in std::fs::read_dir(parent)?.flatten() {
-            if entry.file_name().to_string_lossy().starts_with(&prefix) {
-                std::fs::remove_dir_all(entry.path())?;
-            }
-        }
-        Ok::<_, std::io::Error>(())
-    };
-    remove_left_overs().context(|| format!("removing an interrupted set-up in {}", parent.display()))?;
+    let (parent, prefix) = unfinished_are(data_dir)?;
+    remove_unfinished(data_dir).await?;
     check_space(parent, NEEDED_TO_INIT)?;
 
     let fresh = parent.join(format!("{prefix}{}", std::process::id()));
@@ -133,7 +121,7 @@ async fn init(options: &Options, server: &Account, installation: &Installation) 
     let exit = process.wait().await.context(|| "waiting for initdb".into())?;
     if !exit.status.is_some_and(|status| status.success()) {
         let text = log::since(&options.log, mark);
-        remove_left_overs().context(|| format!("removing {}", fresh.display()))?;
+        remove_unfinished(data_dir).await?;
         if log::says_disk_full(&text) {
             check_space(parent, NEEDED_TO_INIT)?;
         }
@@ -148,6 +136,39 @@ async fn init(options: &Options, server: &Account, installation: &Installation) 
         File::open(parent)?.sync_all()
     };
     publish().context(|| format!("moving the new cluster to {}", data_dir.display()))
+}
+
+/// Where clusters stand that are being set up, and how their names begin.
+fn unfinished_are(data_dir: &Path) -> Result<(&Path, String), Error> {
+    let parent = data_dir.parent().ok_or_else(|| Error::NotACluster {
+        path: data_dir.to_owned(),
+    })?;
+    let name = data_dir.file_name().unwrap_or_default().to_string_lossy();
+    Ok((parent, format!("{name}.init-")))
+}
+
+/// The folders of set-ups that did not come to their end, or have not yet.
+pub(super) fn unfinished(data_dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    let (parent, prefix) = unfinished_are(data_dir)?;
+    let mut found = Vec::new();
+    match std::fs::read_dir(parent) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        entries => {
+            let entries = entries.context(|| format!("reading {}", parent.display()))?.flatten();
+            let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix));
+            found.extend(named.map(|entry| entry.path()));
+        }
+    }
+    Ok(found)
+}
+
+/// A killed `initdb` leaves a server in single-user mode that writes on for a moment.
+async fn remove_unfinished(data_dir: &Path) -> Result<(), Error> {
+    for folder in unfinished(data_dir)? {
+        postmaster::end_orphans(&folder).await?;
+        std::fs::remove_dir_all(&folder).context(|| format!("removing the interrupted set-up {}", folder.display()))?;
+    }
+    Ok(())
 }
 
 /// Fails when less than `needed` bytes are free.

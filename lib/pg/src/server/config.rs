@@ -56,6 +56,7 @@ fn allowed(options: &Options, server: &Account) -> Result<BTreeSet<(String, Stri
         .map(|Access { os_user, role }| (os_user.clone(), role.clone()))
         .collect();
     rows.insert((server.name.clone(), ADMIN.into()));
+    rows.insert((server.name.clone(), PANEL.into()));
     if let Some(own) = Account::current().context(|| "reading /etc/passwd".into())? {
         rows.insert((own.name.clone(), ADMIN.into()));
         rows.insert((own.name, PANEL.into()));

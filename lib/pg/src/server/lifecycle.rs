@@ -145,13 +145,20 @@ pub async fn start(options: &Options) -> Result<Server, Error> {
     }
 }
 
-/// Stops whatever server runs on this PGDATA: fast, then immediate, then by force. Nothing running is no error.
+/// Stops whatever server runs on this PGDATA: fast, then immediate, then by force; also what a killed server, or a killed set-up
+/// of one, has left behind. Once it returns nothing of PostgreSQL's writes there. Nothing running is no error.
 ///
 /// # Errors
 /// When processes survive even that, or may not be signalled.
 pub async fn stop(options: &Options, limits: Limits) -> Result<(), Error> {
     if let Some(mut process) = postmaster::living(&options.data_dir)? {
         end(&mut process, options, limits).await?;
+    }
+    for folder in cluster::unfinished(&options.data_dir)?
+        .iter()
+        .chain([&options.data_dir])
+    {
+        postmaster::end_orphans(folder).await?;
     }
     Ok(())
 }
@@ -250,11 +257,12 @@ async fn finish(
 ) -> Result<Server, Error> {
     admin::provision(&mut connection).await?;
     connection.close().await?;
-    // It says what exists already as notices, which at every start are no news.
+    // It says what exists already as notices, which at every start are no news. And the database's owner, or who made the dump
+    // that it came from, does not say what the names mean to a superuser.
     let quiet = options
         .admin_options()
         .database(super::PANEL)
-        .options([("client_min_messages", "warning")]);
+        .options([("client_min_messages", "warning"), ("search_path", "pg_catalog")]);
     crate::bootstrap(&quiet).await?;
     process.end_on_drop(None);
     Ok(Server {

@@ -19,6 +19,9 @@ export type AddMember = Schemas['tenancy.AddMember'];
 export type CreatePlan = Schemas['tenancy.CreatePlan'];
 export type CreatePlanVersion = Schemas['tenancy.CreatePlanVersion'];
 
+export type Merge = Schemas['tenancy.Merge'];
+export type MergePreview = Schemas['tenancy.MergePreview'];
+
 export type Invitation = Schemas['identity.Invitation'];
 
 /** What a change of tenants, plans or members makes stale. */
@@ -31,6 +34,9 @@ export const setTenantState = (api: Api, tenant: Tenant, state: 'active' | 'susp
 
 export const moveTenant = (api: Api, id: string, body: Schemas['tenancy.Place']) =>
   unwrap(api.PUT('/api/v1/tenants/{tenant_id}/place', { params: { path: { tenant_id: id } }, body }));
+
+export const mergeTenant = (api: Api, id: string, body: Merge) =>
+  unwrap(api.POST('/api/v1/tenants/{tenant_id}/merge', { params: { path: { tenant_id: id } }, body }));
 
 export const endTenant = (api: Api, { id, name }: Tenant, tenants_below: number) =>
   unwrap(api.DELETE('/api/v1/tenants/{tenant_id}', { params: { path: { tenant_id: id } }, body: { name, tenants_below } }));

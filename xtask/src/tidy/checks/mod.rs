@@ -5,6 +5,7 @@ use super::Check;
 mod asvs;
 mod hygiene;
 mod layers;
+mod locks;
 mod manifests;
 mod markdown;
 mod migrations;
@@ -66,6 +67,11 @@ pub const ALL: &[Check] = &[
         name: "migrations",
         what: "tables of tenants are keyed by tenant and protected",
         run: migrations::check,
+    },
+    Check {
+        name: "locks",
+        what: "every advisory lock of PostgreSQL is listed once, with its owner",
+        run: locks::check,
     },
     Check {
         name: "openapi",

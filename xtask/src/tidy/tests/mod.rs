@@ -7,6 +7,7 @@ mod code;
 mod crates;
 mod documents;
 mod lexing;
+mod locks;
 mod tables;
 
 /// What the check called so finds in a tree of these files.

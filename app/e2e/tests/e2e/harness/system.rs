@@ -284,6 +284,12 @@ impl System {
         self.up.as_ref().expect("it runs").signal(signal).unwrap();
     }
 
+    /// Whether the supervisor that was started last lives.
+    pub fn is_supervised(&self) -> bool {
+        let up = self.up.as_ref().and_then(|up| procfs::stat(up.pid()));
+        up.is_some_and(|stat| stat.is_alive())
+    }
+
     /// `kill -9` of the supervisor alone: the others run on.
     pub async fn kill_supervisor(&mut self) {
         let mut up = self.up.take().expect("it runs");

@@ -169,7 +169,13 @@ async fn nothing_is_done_before_somebody_agreed() {
     let data = text(&system.data());
     let (code, _, err) = run(&["restore", &text(&file), "--data", &data]);
     assert_ne!(code, 0);
-    for part in ["1 sites", "mPanel 0.1.0", "every session", "give --yes"] {
+    for part in [
+        "1 sites",
+        "mPanel 0.1.0",
+        "every session",
+        "give --revoke-tokens",
+        "give --yes",
+    ] {
         assert!(err.contains(part), "{part} is not in:\n{err}");
     }
     assert!(!system.data().exists(), "something was made");

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::world::{World, backed_up, refused, started, text, told};
+use crate::harness::system::tree;
 use crate::harness::{System, eventually, website};
 
 /// Kills a command after this part of the time that it takes, at several of them.
@@ -85,4 +86,27 @@ async fn a_restore_that_is_killed_keeps_the_folder_from_starting_and_begins_anew
     }
     system.up().await;
     world.assert_in(&system).await;
+}
+
+#[tokio::test]
+async fn half_a_restore_is_removed_when_it_is_not_wanted() {
+    let world = World::new().await;
+    let (file, _) = world.backup("whole.tar.zst", &[]);
+    let system = System::prepare(&[]);
+    let data = text(&system.data());
+    // While PostgreSQL is being set up, while it starts, and while it is filled.
+    for made in ["logs/postgres.log", "postgres", "run/pg/.s.PGSQL.5432"] {
+        let mut child = started(&["restore", &text(&file), "--data", &data, "--yes"]);
+        eventually(&format!("there is {made}"), async || {
+            system.data().join(made).exists().then_some(())
+        })
+        .await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let (code, out, err) = super::world::run(&["restore", "--abandon", "--data", &data]);
+        assert_eq!(code, 0, "{out}{err}");
+        assert_eq!(tree(&system.data()), Vec::<String>::new(), "killed with {made}");
+        let refusal = refused(&["restore", "--abandon", "--data", &data]);
+        assert!(refusal.contains("no half of a restore"), "{refusal}");
+    }
 }

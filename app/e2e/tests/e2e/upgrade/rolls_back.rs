@@ -25,6 +25,26 @@ async fn rolled_back(failure: &str, reason: &str) -> World {
 }
 
 #[tokio::test]
+async fn a_version_whose_panel_crashes_gives_way_and_is_not_tried_again_until_it_changes() {
+    let mut world = rolled_back("crash", "serve the last").await;
+    let before = world.settled().await;
+    // Neither asked nor started again is it tried once more.
+    let asked = world.upgrade(&[]).await.unwrap();
+    assert_eq!(asked.code, 1, "{}", asked.text);
+    assert!(asked.text.contains("mpanel upgrade --again"), "{}", asked.text);
+    world.system.kill_supervisor().await;
+    world.system.up().await;
+    assert_eq!(world.settled().await, before);
+    world.assert_untold("tried").await;
+    // Another one is.
+    world.install("9.2.0", "");
+    let upgraded = world.upgrade(&[]).await.unwrap();
+    assert_eq!(upgraded.code, 0, "{}", upgraded.text);
+    assert_eq!(world.settled().await, "9.2.0");
+    world.assert_serves().await;
+}
+
+#[tokio::test]
 async fn a_version_whose_panel_hangs_gives_way_and_is_tried_again_when_somebody_asks() {
     let world = rolled_back("hang", "not healthy within 20 s").await;
     let again = world.upgrade(&["--again"]).await.unwrap();
@@ -45,4 +65,19 @@ async fn a_version_whose_migration_fails_changes_nothing() {
 #[tokio::test]
 async fn a_version_whose_edge_crashes_gives_way_before_anybody_notices() {
     rolled_back("edge", "edge the last").await;
+}
+
+#[tokio::test]
+async fn a_version_whose_supervisor_crashes_gives_way_after_a_few_starts() {
+    let mut world = World::new().await;
+    let before = world.settled().await;
+    world.install("9.1.0", "supervisor");
+    world.reload();
+    crate::harness::eventually("it has crashed", async || (!world.system.is_supervised()).then_some(())).await;
+    world.restart_until_ready().await;
+    assert_eq!(world.settled().await, before);
+    world.assert_serves().await;
+    let row = world.told("rolled_back", 1).await;
+    let reason = row["after"]["reason"].as_str().unwrap();
+    assert!(reason.contains("its supervisor ended"), "{row}");
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::accounts::claim;
 use crate::harness::website::Browser;
-use crate::harness::{Account, System, eventually, website};
+use crate::harness::{Account, PATIENCE, System, eventually, website};
 use crate::main_job::api::dig;
 
 pub const DOMAIN: &str = "www.upgraded.example";
@@ -45,7 +45,9 @@ impl World {
         system.install_apart();
         system.up().await;
         let owner = claim(&system).await;
-        let plan = owner.plan(None).await;
+        // The load has no end but the work's.
+        let limits = json!({"sites": 1, "domains": null, "disk_bytes": 20_000_000_000u64, "traffic_bytes_month": null});
+        let plan = owner.plan(Some(limits)).await;
         let customer = owner.tenant_below("customer", &plan).await;
         let api = &customer.api;
         api.post("/zones", json!({"apex": "upgraded.example"}))
@@ -148,8 +150,9 @@ impl World {
         (value, load)
     }
 
-    /// Everything that was written is there.
+    /// Everything that was written is there, as soon as somebody can be asked.
     pub async fn assert_kept(&self, load: &Load) {
+        self.wait_for_the_panel().await;
         let zones = self.customer.api.list("/zones").await;
         let there: BTreeSet<&str> = zones.iter().filter_map(|zone| zone["apex"].as_str()).collect();
         let lost: Vec<&String> = load
@@ -162,6 +165,27 @@ impl World {
             load.visits > 0 && !load.written.is_empty(),
             "there was no load: {load:?}"
         );
+    }
+
+    /// Asks again while the panel is being replaced: it says so, and is not away for long.
+    async fn wait_for_the_panel(&self) {
+        let begin = Instant::now();
+        loop {
+            let answer = self
+                .customer
+                .api
+                .request("GET", "/zones?limit=1")
+                .send_unchecked()
+                .await;
+            let answer = answer.unwrap_or_else(|error| panic!("no answer at all: {error:?}\n{}", self.system.logs()));
+            if answer.status == 200 {
+                return;
+            }
+            assert_eq!(answer.status, 503, "{answer}\n{}", self.system.logs());
+            assert!(!answer.header("retry-after").is_empty(), "{answer}");
+            assert!(begin.elapsed() < AWAY, "the panel is away for too long");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// What the supervisor has noted.
@@ -195,16 +219,26 @@ impl World {
         self.assert_kept(&load).await;
     }
 
-    /// Waits until the audit log has so many rows of an action.
+    /// Waits until the audit log has so many rows of an action, and gives the newest.
     pub async fn told(&self, action: &str, rows: usize) -> Value {
-        let path = format!("/audit?filter[action]=platform.upgrade.{action}");
         eventually(&format!("the audit log says {action}"), async || {
-            let answer = self.owner.api.request("GET", &path).send_unchecked().await.ok()?;
-            let items = answer.body["items"].as_array()?.clone();
-            assert!(items.len() <= rows, "{answer}");
-            (items.len() == rows).then(|| items[0].clone())
+            let items = self.rows(action).await?;
+            assert!(items.len() <= rows, "{items:?}");
+            (items.len() == rows).then(|| items.into_iter().next()).flatten()
         })
         .await
+    }
+
+    /// The audit log says nothing of an action.
+    pub async fn assert_untold(&self, action: &str) {
+        let items = eventually("the audit log can be read", async || self.rows(action).await).await;
+        assert!(items.is_empty(), "{items:?}");
+    }
+
+    async fn rows(&self, action: &str) -> Option<Vec<Value>> {
+        let path = format!("/audit?filter[action]=platform.upgrade.{action}");
+        let answer = self.owner.api.request("GET", &path).send_unchecked().await.ok()?;
+        answer.body["items"].as_array().cloned()
     }
 
     /// What `mpanel doctor` says of the version.
@@ -225,6 +259,23 @@ impl World {
     /// Asks the supervisor to become what is installed, as `systemctl reload` does, and waits for nothing.
     pub fn reload(&self) {
         self.system.signal_supervisor(mpanel_process::Signal::USR2);
+    }
+
+    /// Starts the supervisor again whenever it has ended, as systemd does, until one of them stays.
+    pub async fn restart_until_ready(&mut self) {
+        let begin = Instant::now();
+        self.system.spawn();
+        while !self.system.output().contains("is ready: http") {
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "no supervisor stays:\n{}",
+                self.system.output()
+            );
+            if !self.system.is_supervised() {
+                self.system.spawn();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 

@@ -112,6 +112,13 @@ pub fn table() -> BTreeMap<&'static str, Call> {
         Body::Json(|estate| json!({"parent_id": estate.id("tenant_id"), "plan_id": estate.any_plan()})),
     );
     add("tenants_plans", of(plan, List), Body::None);
+    // Its name would do it; nobody is taken over by their own wish.
+    add("tenants_merge_preview", of(tenant, ManageAccess), Body::None);
+    add(
+        "tenants_merge",
+        of(tenant, ManageAccess),
+        Body::Json(|estate| json!({"into": estate.id("tenant_id"), "name": "Another", "tenants_below": 0})),
+    );
     // Its name would do it; nobody ends themselves.
     add(
         "tenants_end",

@@ -36,6 +36,8 @@ const VERBS: &[(&str, &str)] = &[
     ("subtree_list", "find"),
     ("tenants_move", "tenant move"),
     ("tenants_plans", "tenant move"),
+    ("tenants_merge", "tenant merge"),
+    ("tenants_merge_preview", "tenant merge"),
     ("tenants_end", "tenant end"),
     ("tenants_restore", "tenant restore"),
     ("audit_list", "audit list"),

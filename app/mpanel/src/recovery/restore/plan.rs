@@ -40,6 +40,7 @@ pub struct Plan {
     files: u64,
     bytes: u64,
     remote: bool,
+    revokes: bool,
 }
 
 impl Plan {
@@ -65,6 +66,7 @@ impl Plan {
             files: checked.summary.files,
             bytes: checked.summary.bytes,
             remote,
+            revokes: args.revoke_tokens,
         })
     }
 
@@ -125,7 +127,27 @@ impl Plan {
         line("owners", users.to_owned());
         line(
             "ends",
-            "every session; API tokens and passwords are those of the backup, also where they were changed or revoked since".to_owned(),
+            "every session, every invitation and link that was mailed, every leave to act for another tenant"
+                .to_owned(),
+        );
+        let tokens = format!(
+            "{} API tokens, {} service accounts",
+            rows("identity.api_tokens"),
+            rows("identity.service_accounts")
+        );
+        if self.revokes {
+            line("revokes", format!("{tokens} (which stay, without any token)"));
+        } else {
+            line("KEEPS", tokens);
+            line(
+                "",
+                "also those that were revoked since: give --revoke-tokens when any was stolen or its owner has left"
+                    .to_owned(),
+            );
+        }
+        line(
+            "",
+            "passwords are those of the backup, also where they were changed since".to_owned(),
         );
         for (key, value) in &head.settings {
             line(

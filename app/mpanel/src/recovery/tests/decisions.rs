@@ -13,7 +13,7 @@ use crate::recovery::restore::{configuration, plan};
 
 const SITE: &str = "site_01jd5m6k3ye7prv8w9x0abcdef";
 
-fn head() -> Head {
+pub(super) fn head() -> Head {
     Head {
         format: FORMAT,
         version: "0.1.0".into(),
@@ -47,6 +47,7 @@ fn args(set: &[&str]) -> Restore {
         set: set.iter().map(|set| (*set).to_owned()).collect(),
         key: None,
         keys_lost: false,
+        revoke_tokens: false,
         abandon: false,
         yes: true,
         opener: Opener {

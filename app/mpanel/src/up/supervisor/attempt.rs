@@ -164,6 +164,13 @@ impl Supervisor {
         }
     }
 
+    /// The same, when the log has not taken it.
+    pub(super) fn tell_again(&mut self) {
+        if std::mem::take(&mut self.untold) {
+            self.tell_outcome();
+        }
+    }
+
     fn run_once(&mut self, once: Once) {
         let ended = move |result| Event::Once(Ended { once, result });
         let log = logs::path(&self.data, LOG);
@@ -224,8 +231,10 @@ impl Supervisor {
                     tracing::warn!(%error, "cannot note that the audit log has the upgrade");
                 }
             }
-            // The next start tries again.
-            Err(error) => tracing::warn!(error, "the upgrade does not stand in the audit log yet"),
+            Err(error) => {
+                tracing::warn!(error, "the upgrade does not stand in the audit log yet, trying again");
+                self.untold = true;
+            }
         }
     }
 }

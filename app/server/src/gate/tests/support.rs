@@ -138,6 +138,7 @@ impl World {
                     accounts: Arc::new(identity.clone()),
                     erasers: Vec::new(),
                     exporters: Vec::new(),
+                    belongings: Vec::new(),
                 },
                 mpanel_tenancy::Settings {
                     grace_days: 30,

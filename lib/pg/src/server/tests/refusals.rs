@@ -6,7 +6,7 @@ use std::process::Command;
 use mpanel_process::account::Account;
 use mpanel_testkit::root;
 
-use super::{Folder, stop};
+use super::{Folder, connect, stop};
 use crate::server::{self, Error, cluster};
 
 #[tokio::test]
@@ -140,4 +140,30 @@ async fn a_cluster_of_another_owner_is_refused_with_the_remedy() {
     let error = server::start(&options).await.unwrap_err();
     assert!(matches!(error, Error::ForeignOwner { owner: 200_000, .. }), "{error}");
     assert!(error.to_string().contains("chown -R"), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_does_not_say_what_names_mean_to_the_superuser_of_the_next_start() {
+    let folder = Folder::new();
+    let options = folder.options();
+    let server = server::start(&options).await.unwrap();
+    let mut panel = connect(&server).await;
+    // As somebody who has the panel's role leaves it, or a dump that they made.
+    sqlx::raw_sql(
+        "create schema evil;
+         create function evil.pg_has_role(name, text, text) returns boolean language plpgsql as $$
+             begin execute 'alter role mpanel superuser'; return true; end $$;
+         alter database mpanel set search_path = evil, pg_catalog",
+    )
+    .execute(&mut panel)
+    .await
+    .unwrap();
+    stop(server).await;
+    let server = server::start(&options).await.unwrap();
+    let superuser: bool = sqlx::query_scalar("select rolsuper from pg_catalog.pg_roles where rolname = 'mpanel'")
+        .fetch_one(&mut connect(&server).await)
+        .await
+        .unwrap();
+    assert!(!superuser);
+    stop(server).await;
 }
