@@ -33,6 +33,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "src/store/items.rs",
     "src/tests.rs",
     "src/tests/domain.rs",
+    "src/tests/items.rs",
 ];
 
 /// # Errors
@@ -50,12 +51,7 @@ pub fn run(root: &Path, args: &[String]) -> Result<()> {
         .arg("fmt")
         .args(["--package", &format!("mpanel-{name}")]);
     process::run(format.args(["--package", &format!("mpanel-{name}-contract")]))?;
-    println!(
-        "contexts/{name} is there. Next:\n\
-         \x20 1. cargo xtask sqlx -p mpanel-{name}      its query data\n\
-         \x20 2. app/server: depend on mpanel-{name}, add mpanel_{name}::MIGRATIONS and mpanel_{name}::module(…)\n\
-         \x20 3. say in contexts/{name}/README.md what it is for, and replace the items by what it really has"
-    );
+    println!("contexts/{name} is there. What is next stands in docs/adding-a-context.md.");
     Ok(())
 }
 

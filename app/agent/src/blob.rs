@@ -87,15 +87,26 @@ pub(crate) fn receive<T: DeserializeOwned>(stream: &UnixStream) -> Result<Option
     }))
 }
 
-/// A blob must be a regular file open for reading: anything else could block the helper or change its answers.
-pub(crate) fn check(blob: &OwnedFd) -> Result<(), &'static str> {
+/// What a blob is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    Read,
+    Write,
+}
+
+/// A blob must be a regular file open for what is done with it: anything else could block the helper or change its answers.
+pub(crate) fn check(blob: &OwnedFd, wanted: Use) -> Result<(), &'static str> {
     let stat = fstat(blob).map_err(|_| "blob cannot be examined")?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err("blob is no regular file");
     }
     let flags = fcntl_getfl(blob).map_err(|_| "blob cannot be examined")?;
-    if flags.contains(OFlags::PATH) || flags & OFlags::RWMODE == OFlags::WRONLY {
-        return Err("blob is not open for reading");
+    let mode = flags & OFlags::RWMODE;
+    match wanted {
+        _ if flags.contains(OFlags::PATH) => Err("blob is not open"),
+        Use::Read if mode == OFlags::WRONLY => Err("blob is not open for reading"),
+        Use::Write if mode == OFlags::RDONLY => Err("blob is not open for writing"),
+        Use::Write if stat.st_size != 0 => Err("blob is not empty"),
+        Use::Read | Use::Write => Ok(()),
     }
-    Ok(())
 }

@@ -5,14 +5,15 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use mpanel_agent_protocol::protocol::{
-    Failure, FrameError, Hello, LIST_CHUNK, PROTOCOL, Request, Response, SiteUid, UnpackRelease, Usage, write_frame,
+    Failure, FrameError, Hello, LIST_CHUNK, PROTOCOL, PackRelease, Request, Response, SiteUid, UnpackRelease, Usage,
+    write_frame,
 };
 use mpanel_kernel::ids::SiteId;
 use rustix::net::sockopt::socket_peercred;
 use serde_json::Value;
 
 use crate::audit;
-use crate::blob::{self, Received};
+use crate::blob::{self, Received, Use};
 use crate::helper::{Identity, Task};
 use crate::server::Agent;
 use crate::spawn::{self, Errand};
@@ -122,9 +123,14 @@ fn handle(agent: &Agent, stream: &UnixStream, peer: &Peer, received: Received<Re
     }
     match &outcome {
         Ok(responses) => {
-            if let Some(Response::Unpacked(unpacked)) = responses.last() {
-                fields.push(("files", unpacked.files.into()));
-                fields.push(("bytes", unpacked.bytes.into()));
+            let amount = match responses.last() {
+                Some(Response::Unpacked(unpacked)) => Some((unpacked.files, unpacked.bytes)),
+                Some(Response::Packed(packed)) => Some((packed.files, packed.bytes)),
+                _ => None,
+            };
+            if let Some((files, bytes)) = amount {
+                fields.push(("files", files.into()));
+                fields.push(("bytes", bytes.into()));
             }
             audit::line("info", "request done", &fields);
         }
@@ -181,6 +187,7 @@ fn perform(
             last,
         })),
         Request::UnpackRelease(unpack) => unpack_release(agent, stream, unpack, blob),
+        Request::PackRelease(pack) => pack_release(agent, stream, *pack, blob),
         Request::DeleteRelease { site, release, uid } => {
             let task = Task::DeleteRelease { release: *release };
             Ok(in_site(agent, stream, *site, *uid, task)?.unwrap_or_else(|| vec![Response::Deleted {}]))
@@ -223,7 +230,7 @@ fn unpack_release(
     let bad = |detail: String| Failure::BadRequest { detail };
     limits.check().map_err(|error| bad(error.to_string()))?;
     if let Some(blob) = &blob {
-        blob::check(blob).map_err(|detail| bad(detail.to_owned()))?;
+        blob::check(blob, Use::Read).map_err(|detail| bad(detail.to_owned()))?;
     }
     let dir = agent.dirs.ensure(site, uid)?;
     let identity = identity(agent, uid, Some(gid.get()));
@@ -258,6 +265,35 @@ fn unpack_release(
         }
     }
     outcome
+}
+
+fn pack_release(
+    agent: &Agent,
+    stream: &UnixStream,
+    pack: PackRelease,
+    blob: Option<OwnedFd>,
+) -> Result<Vec<Response>, Stop> {
+    let PackRelease {
+        site,
+        release,
+        uid,
+        max_bytes,
+    } = pack;
+    if let Some(blob) = &blob {
+        blob::check(blob, Use::Write).map_err(|detail| Failure::BadRequest {
+            detail: detail.to_owned(),
+        })?;
+    }
+    let Some(dir) = agent.dirs.existing(site, uid)? else {
+        return Err(Failure::NoRelease {}.into());
+    };
+    let errand = Errand {
+        dir: dir.as_fd(),
+        identity: identity(agent, uid, None),
+        task: Task::Pack { release, max_bytes },
+        blob,
+    };
+    spawn::run(errand, stream, |response| answer(stream, response).is_ok())
 }
 
 /// Runs a task in the site's folder; `None` when there is no such folder.

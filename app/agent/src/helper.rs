@@ -10,6 +10,7 @@ mod confine;
 mod list;
 mod measure;
 pub(crate) mod names;
+mod pack;
 mod remove;
 mod tree;
 pub mod unpack;
@@ -60,6 +61,11 @@ pub(crate) enum Task {
     DeleteRelease {
         release: ReleaseId,
     },
+    /// Writes an archive of a finished release.
+    Pack {
+        release: ReleaseId,
+        max_bytes: u64,
+    },
     EmptySite {},
     Measure {},
     ListReleases {},
@@ -71,6 +77,7 @@ impl Task {
         match self {
             // The manifest of an empty limit still has to fit.
             Self::Unpack { limits, .. } => limits.max_bytes.saturating_add(1 << 20),
+            Self::Pack { max_bytes, .. } => *max_bytes,
             _ => 0,
         }
     }
@@ -95,6 +102,10 @@ fn perform(job: &str) -> Result<Vec<Response>, Failure> {
     let job: Job = serde_json::from_str(job).map_err(|error| internal("job", &error))?;
     let site = inherit::take(job.dir).map_err(|error| internal("site folder", &error))?;
     confine::confine(&site, job.identity, job.task.file_size())?;
+    let mut report = |progress| {
+        write_frame(&mut io::stdout().lock(), &Response::Progress(progress))
+            .map_err(|_| io::ErrorKind::BrokenPipe.into())
+    };
     match job.task {
         Task::Unpack {
             release,
@@ -102,15 +113,16 @@ fn perform(job: &str) -> Result<Vec<Response>, Failure> {
             limits,
         } => {
             let blob = blob().map_err(|error| internal("blob", &error))?;
-            let mut report = |progress| {
-                write_frame(&mut io::stdout().lock(), &Response::Progress(progress))
-                    .map_err(|_| io::ErrorKind::BrokenPipe.into())
-            };
             let unpacked = unpack::unpack(&site, release, format, &limits, &blob, &mut report)?;
             Ok(vec![Response::Unpacked(unpacked)])
         }
         Task::Discard { release } => remove::discard(&site, release).map(|()| vec![Response::Deleted {}]),
         Task::DeleteRelease { release } => remove::release(&site, release).map(|()| vec![Response::Deleted {}]),
+        Task::Pack { release, max_bytes } => {
+            let blob = blob().map_err(|error| internal("blob", &error))?;
+            let packed = pack::pack(&site, release, max_bytes, blob, &mut report)?;
+            Ok(vec![Response::Packed(packed)])
+        }
         Task::EmptySite {} => remove::everything(&site).map(|()| vec![Response::Deleted {}]),
         Task::Measure {} => Ok(vec![Response::Usage(measure::measure(&site)?)]),
         Task::ListReleases {} => Ok(chunks(list::releases(&site)?, |releases, last| Response::Releases {

@@ -128,7 +128,7 @@ fn is_loopback_name(host: &str) -> bool {
             .is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// Gives problems the request's id, and refusals of the router itself the form of problems.
+/// Gives problems the request's id, and refusals without words, such as the router's own, the form of problems.
 fn complete(response: Response, api: bool, id: RequestId) -> Response {
     if let Some(problem) = response.extensions().get::<Arc<Problem>>().cloned() {
         let (status, document) = problem.document(Some(id));
@@ -141,6 +141,11 @@ fn complete(response: Response, api: bool, id: RequestId) -> Response {
             "request.method_not_allowed",
             "Method not allowed",
             "this address does not take this method",
+        ),
+        StatusCode::RANGE_NOT_SATISFIABLE => (
+            "request.range",
+            "Nothing in that range",
+            "it ends before the first byte that was asked for; Content-Range says how long it is",
         ),
         _ => return response,
     };

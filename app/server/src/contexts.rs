@@ -1,13 +1,13 @@
-//! The contexts, and which of them owns the ports that another needs. A new context is a line in
-//! [`MIGRATIONS`], a line in [`roles`], [`apis`] and [`Contexts::modules`].
+//! The contexts, and which of them owns the ports that another needs. A new context is a line in [`CONTEXTS`] and one in
+//! [`Contexts::modules`].
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::SignedDuration;
-use mpanel_authz::{Permissions, ResourceInfo, RoleRow};
+use mpanel_authz::{Permissions, ResourceInfo};
 use mpanel_certificates::CertificateStore;
 use mpanel_client_agent::{Agent, UnixAgent};
 use mpanel_client_mailer::Post;
@@ -16,7 +16,7 @@ use mpanel_dns::Dns;
 use mpanel_events::{SealedColumn, ServedBoard, Spine, Tail};
 use mpanel_fleet::Fleet;
 use mpanel_fleet_contract::Nodes;
-use mpanel_http::{Api, Module};
+use mpanel_http::{Api, Context, Module};
 use mpanel_identity::Identity;
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::names::DomainName;
@@ -24,84 +24,63 @@ use mpanel_pg::Migrations;
 use mpanel_sites::Sites;
 use mpanel_tenancy::{Projection, Tenancy};
 
+use crate::belongings::Operations;
 use crate::{data_plane, post};
 
 /// In the order in which they build on each other.
-pub const MIGRATIONS: &[Migrations] = &[
-    mpanel_pg::FOUNDATION,
-    mpanel_events::MIGRATIONS,
-    mpanel_jobs::MIGRATIONS,
-    mpanel_tenancy::MIGRATIONS,
-    mpanel_identity::MIGRATIONS,
-    mpanel_fleet::MIGRATIONS,
-    mpanel_certificates::MIGRATIONS,
-    mpanel_dns::MIGRATIONS,
-    mpanel_sites::MIGRATIONS,
+const CONTEXTS: &[Context] = &[
+    mpanel_tenancy::CONTEXT,
+    mpanel_identity::CONTEXT,
+    mpanel_fleet::CONTEXT,
+    mpanel_certificates::CONTEXT,
+    mpanel_dns::CONTEXT,
+    mpanel_sites::CONTEXT,
 ];
+
+/// In the order in which they run.
+pub static MIGRATIONS: LazyLock<Vec<Migrations>> = LazyLock::new(|| {
+    let below = [
+        mpanel_pg::FOUNDATION,
+        mpanel_events::MIGRATIONS,
+        mpanel_jobs::MIGRATIONS,
+    ];
+    let contexts = CONTEXTS.iter().map(|context| context.migrations);
+    below.into_iter().chain(contexts).collect()
+});
 
 /// What only the master key opens, from all crates that seal.
 pub fn sealed() -> Vec<SealedColumn> {
-    [
-        mpanel_events::SEALED,
-        mpanel_identity::SEALED,
-        mpanel_certificates::SEALED,
-        mpanel_client_mailer::SEALED,
-    ]
-    .concat()
-}
-
-/// What each role may do, from all contexts.
-fn roles() -> Vec<RoleRow> {
-    [
-        crate::http::ROLES,
-        crate::http::work::ROLES,
-        mpanel_tenancy::ROLES,
-        mpanel_identity::ROLES,
-        mpanel_fleet::ROLES,
-        mpanel_certificates::ROLES,
-        mpanel_dns::ROLES,
-        mpanel_sites::ROLES,
-    ]
-    .concat()
-}
-
-/// What people are told of everything that can be permitted.
-fn resources() -> Vec<ResourceInfo> {
-    [
-        crate::http::RESOURCES,
-        crate::http::work::RESOURCES,
-        mpanel_tenancy::RESOURCES,
-        mpanel_identity::RESOURCES,
-        mpanel_fleet::RESOURCES,
-        mpanel_certificates::RESOURCES,
-        mpanel_dns::RESOURCES,
-        mpanel_sites::RESOURCES,
-    ]
-    .concat()
+    let others = [mpanel_events::SEALED, mpanel_client_mailer::SEALED];
+    let contexts = CONTEXTS.iter().map(|context| context.sealed);
+    others.into_iter().chain(contexts).flatten().copied().collect()
 }
 
 /// What the operations of each are like.
 pub fn apis() -> Vec<Api> {
-    vec![
-        crate::http::api(),
-        crate::http::work::api(),
-        crate::http::audit::api(),
-        mpanel_tenancy::api(),
-        mpanel_identity::api(),
-        mpanel_fleet::api(),
-        mpanel_certificates::api(),
-        mpanel_dns::api(),
-        mpanel_sites::api(),
-    ]
+    let own = [crate::http::api(), crate::http::work::api(), crate::http::audit::api()];
+    own.into_iter()
+        .chain(CONTEXTS.iter().map(|context| (context.api)()))
+        .collect()
+}
+
+/// What people are told of everything that can be permitted.
+fn resources() -> Vec<ResourceInfo> {
+    let own = [crate::http::RESOURCES, crate::http::work::RESOURCES];
+    let contexts = CONTEXTS.iter().map(|context| context.resources);
+    own.into_iter().chain(contexts).flatten().copied().collect()
 }
 
 /// The role table of the whole product.
 pub fn permissions() -> anyhow::Result<Arc<Permissions>> {
-    Ok(Arc::new(Permissions::new(roles())?.described(resources())))
+    let own = [crate::http::ROLES, crate::http::work::ROLES];
+    let contexts = CONTEXTS.iter().map(|context| context.roles);
+    let roles = own.into_iter().chain(contexts).flatten().copied();
+    Ok(Arc::new(Permissions::new(roles)?.described(resources())))
 }
 
 /// Every context, open.
 pub struct Contexts {
+    spine: Spine,
     /// Whoever writes to people does it through this one.
     pub post: Post,
     pub identity: Identity,
@@ -152,6 +131,7 @@ impl Contexts {
         };
         let sites = Sites::new(spine.clone(), clock.clone(), ports, site_settings(config, reserved));
         Ok(Self {
+            spine: spine.clone(),
             post,
             identity,
             tenancy,
@@ -178,9 +158,31 @@ impl Contexts {
                 Arc::new(self.certificates.clone()),
                 Arc::new(self.identity.clone()),
             ],
+            exporters: vec![
+                Arc::new(self.sites.clone()),
+                Arc::new(self.dns.clone()),
+                Arc::new(self.certificates.clone()),
+                Arc::new(crate::http::audit::Log(self.spine.clone())),
+            ],
+            belongings: vec![
+                Arc::new(self.sites.clone()),
+                Arc::new(self.dns.clone()),
+                Arc::new(self.certificates.clone()),
+                Arc::new(self.identity.clone()),
+                Arc::new(Operations),
+            ],
+        };
+        let settings = mpanel_tenancy::Settings {
+            grace_days: config.tenants.grace_days,
+            exports: config.data.join("blobs/exports"),
+            export_limits: mpanel_tenancy::ExportLimits {
+                kept: SignedDuration::from_hours(config.exports.expire_hours.into()),
+                max_bytes: config.exports.max_bytes,
+            },
+            installation: config.hosts.first().unwrap_or(&config.preview_domain).clone(),
         };
         vec![
-            mpanel_tenancy::module(self.tenancy.clone(), clock.clone(), ports, config.tenants.grace_days),
+            mpanel_tenancy::module(self.tenancy.clone(), clock.clone(), ports, settings),
             mpanel_identity::module(self.identity.clone()),
             mpanel_fleet::module(self.fleet.clone()),
             mpanel_certificates::module(self.certificates.clone()),

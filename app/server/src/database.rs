@@ -27,7 +27,7 @@ pub async fn migrate(options: &PgConnectOptions) -> anyhow::Result<()> {
         before: &before,
     };
     let migrated = retry("migrate the database", || {
-        mpanel_pg::migrate_promising(options, MIGRATIONS, promise)
+        mpanel_pg::migrate_promising(options, &MIGRATIONS, promise)
     });
     migrated.await
 }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod audit_retention;
+mod belongings;
 mod caller;
 mod contexts;
 mod data_plane;

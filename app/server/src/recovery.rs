@@ -230,7 +230,7 @@ pub(crate) async fn open_key(db: &Db, data: &Path) -> anyhow::Result<(MasterKey,
 /// # Errors
 /// When a migration fails.
 pub async fn migrate(options: &PgConnectOptions) -> anyhow::Result<()> {
-    Ok(mpanel_pg::migrate(options, MIGRATIONS).await?)
+    Ok(mpanel_pg::migrate(options, &MIGRATIONS).await?)
 }
 
 /// What does not come back from a backup, since it may have been ended or used after it: every session, every link that was mailed

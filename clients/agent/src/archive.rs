@@ -16,6 +16,7 @@
 mod listing;
 mod meter;
 mod name;
+mod pack;
 mod source;
 mod tar;
 mod unpacker;
@@ -25,6 +26,7 @@ use std::io;
 
 pub use listing::Outcome;
 pub use name::{EntryPath, MAX_DEPTH, MAX_NAME};
+pub use pack::Packer;
 pub use source::Source;
 
 use crate::protocol::{ArchiveFormat, Progress, Rejection, UnpackLimits};

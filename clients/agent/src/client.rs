@@ -11,7 +11,8 @@ use async_trait::async_trait;
 use mpanel_kernel::ids::{ReleaseId, SiteId};
 
 use crate::protocol::{
-    AgentInfo, Failure, Progress, ReleaseEntry, Request, Response, SiteEntry, SiteUid, UnpackRelease, Unpacked, Usage,
+    AgentInfo, Failure, PackRelease, Packed, Progress, ReleaseEntry, Request, Response, SiteEntry, SiteUid,
+    UnpackRelease, Unpacked, Usage,
 };
 use connection::Connection;
 
@@ -35,6 +36,11 @@ pub trait Agent: Send + Sync {
         blob: File,
         progress: ProgressFn<'_>,
     ) -> Result<Unpacked, Error>;
+
+    /// Writes the files of a finished release into `blob`, an empty regular file open for writing, as a `.tar.gz` that
+    /// [`Agent::unpack_release`] takes. Links are in it as links, which that refuses. An archive that would be too large is
+    /// [`Failure::NoSpace`], a release that is not there [`Failure::NoRelease`]; what was written until then stays.
+    async fn pack_release(&self, request: PackRelease, blob: File) -> Result<Packed, Error>;
 
     async fn delete_release(&self, site: SiteId, release: ReleaseId, uid: SiteUid) -> Result<(), Error>;
 
@@ -164,6 +170,17 @@ impl Agent for UnixAgent {
             match connection.receive(self.timeouts.work).await? {
                 Response::Progress(now) => progress(now),
                 Response::Unpacked(unpacked) => return Ok(unpacked),
+                other => return Err(unexpected(&other)),
+            }
+        }
+    }
+
+    async fn pack_release(&self, request: PackRelease, blob: File) -> Result<Packed, Error> {
+        let mut connection = self.open(&Request::PackRelease(request), Some(&blob)).await?;
+        loop {
+            match connection.receive(self.timeouts.work).await? {
+                Response::Progress(_) => {}
+                Response::Packed(packed) => return Ok(packed),
                 other => return Err(unexpected(&other)),
             }
         }

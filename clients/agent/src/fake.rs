@@ -17,8 +17,8 @@ use mpanel_kernel::ids::{ReleaseId, SiteId};
 use crate::archive::{self, UnpackError};
 use crate::client::{Agent, Error, ProgressFn};
 use crate::protocol::{
-    AgentInfo, Failure, PROTOCOL, ReleaseEntry, ReleaseState, Request, SiteEntry, SiteUid, UnpackRelease, Unpacked,
-    Usage,
+    AgentInfo, Failure, PROTOCOL, PackRelease, Packed, ReleaseEntry, ReleaseState, Request, SiteEntry, SiteUid,
+    UnpackRelease, Unpacked, Usage,
 };
 use tree::Tree;
 
@@ -196,6 +196,33 @@ impl Agent for FakeAgent {
             .releases
             .insert(release, (outcome.summary.clone(), files, directories));
         Ok(outcome.summary)
+    }
+
+    async fn pack_release(&self, request: PackRelease, blob: File) -> Result<Packed, Error> {
+        let PackRelease {
+            site,
+            release,
+            uid,
+            max_bytes,
+        } = request;
+        let state = self.call(Request::PackRelease(request), Some((site, uid)))?;
+        let (_, files, _) = state
+            .sites
+            .get(&site)
+            .and_then(|entry| entry.releases.get(&release))
+            .ok_or(Failure::NoRelease {})?;
+        let mut packer = archive::Packer::new(blob, max_bytes);
+        let mut pack = || -> io::Result<()> {
+            for (path, bytes) in files {
+                packer.file(Path::new(path), (bytes.len() as u64, 0), &bytes[..])?;
+            }
+            Ok(())
+        };
+        let packed = pack().and_then(|()| packer.finish());
+        Ok(packed.map_err(|error| match error.kind() {
+            io::ErrorKind::FileTooLarge => Failure::NoSpace {},
+            _ => internal(&error),
+        })?)
     }
 
     async fn delete_release(&self, site: SiteId, release: ReleaseId, uid: SiteUid) -> Result<(), Error> {

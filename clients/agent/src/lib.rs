@@ -16,8 +16,8 @@ pub mod fake;
 pub use client::{Agent, Error, ProgressFn, Timeouts, UnixAgent, no_progress};
 #[cfg(feature = "client")]
 pub use protocol::{
-    AgentInfo, ArchiveFault, ArchiveFormat, Failure, Progress, Rejection, ReleaseEntry, ReleaseState, SiteEntry,
-    SiteUid, TenantGid, UnpackLimits, UnpackRelease, Unpacked, Usage,
+    AgentInfo, ArchiveFault, ArchiveFormat, Failure, PackRelease, Packed, Progress, Rejection, ReleaseEntry,
+    ReleaseState, SiteEntry, SiteUid, TenantGid, UnpackLimits, UnpackRelease, Unpacked, Usage,
 };
 
 #[cfg(all(test, feature = "client"))]

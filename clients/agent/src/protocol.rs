@@ -18,8 +18,8 @@ pub use charge::{BLOCK, charge};
 pub use failure::{ArchiveFault, Failure, Rejection};
 pub use frame::{FrameError, MAX_FRAME, decode, encode, read_frame, write_frame};
 pub use identity::{FIRST_SITE_ID, IdentityOutOfRange, SiteUid, TenantGid};
-pub use request::{ArchiveFormat, Hello, LimitOutOfRange, Request, UnpackLimits, UnpackRelease};
-pub use response::{AgentInfo, Progress, ReleaseEntry, ReleaseState, Response, SiteEntry, Unpacked, Usage};
+pub use request::{ArchiveFormat, Hello, LimitOutOfRange, PackRelease, Request, UnpackLimits, UnpackRelease};
+pub use response::{AgentInfo, Packed, Progress, ReleaseEntry, ReleaseState, Response, SiteEntry, Unpacked, Usage};
 
 /// Raised by every incompatible change.
 pub const PROTOCOL: u32 = 1;

@@ -4,6 +4,7 @@
 mod authority;
 mod authz;
 mod error;
+mod export;
 mod http;
 mod ports;
 mod reconcile;
@@ -14,20 +15,27 @@ use std::sync::Arc;
 
 use mpanel_events::Spine;
 use mpanel_fleet_contract::Nodes;
-use mpanel_http::Module;
+use mpanel_http::{Context, Module};
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::ids::TenantId;
 use mpanel_pg::{Migrations, Reason};
 
 use authority::Authority;
-pub use authz::{RESOURCES, ROLES};
 pub use error::Error;
-pub use http::api;
-pub use recovery::{SEALED, give_up_sealed};
+pub use recovery::give_up_sealed;
 
 pub const MIGRATIONS: Migrations = Migrations {
     schema: "certificates",
     files: &[("0001_certificates", include_str!("../migrations/0001_certificates.sql"))],
+};
+
+/// The context before anything of it is open.
+pub const CONTEXT: Context = Context {
+    migrations: MIGRATIONS,
+    roles: authz::ROLES,
+    resources: authz::RESOURCES,
+    sealed: recovery::SEALED,
+    api: http::api,
 };
 
 /// The context. Cheap to clone.
@@ -100,7 +108,6 @@ impl CertificateStore {
 pub fn module(certificates: CertificateStore) -> Module {
     Module {
         name: "certificates",
-        roles: ROLES.to_vec(),
         routes: http::routes(Arc::new(certificates.clone())),
         public_routes: http::public_routes(Arc::new(certificates.clone())),
         reconcilers: vec![Arc::new(reconcile::Issue::new(certificates))],

@@ -4,7 +4,7 @@ use mpanel_certificates_contract::{Certificates, HostCertificate, events};
 use mpanel_kernel::ids::{RequestId, TenantId};
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::{Error, TenantTx};
-use mpanel_tenancy_contract::{EraseError, Erased, Eraser};
+use mpanel_tenancy_contract::{Belonging, Belongings, EraseError, Erased, Eraser};
 use serde_json::json;
 
 use crate::CertificateStore;
@@ -86,5 +86,20 @@ impl Eraser for CertificateStore {
             0 => Erased::All,
             _ => Erased::Going,
         })
+    }
+}
+
+#[async_trait]
+impl Belongings for CertificateStore {
+    async fn of(&self, tx: &mut TenantTx) -> Result<Vec<Belonging>, Error> {
+        let (count, some) = hosts::all(tx).await?;
+        let certificates = Belonging {
+            code: "certificates.certificate.own",
+            what: "certificates",
+            count,
+            some,
+            remedy: "they go a moment after the sites and names that they are for",
+        };
+        Ok((count > 0).then_some(certificates).into_iter().collect())
     }
 }

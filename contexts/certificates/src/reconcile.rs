@@ -62,10 +62,7 @@ impl Issue {
         let certificate = self.issue(&mut change, &now, edges).await?;
         hosts::set_certificate(change.tx(), &now.host, certificate.id).await?;
         if let Some(old) = now.certificate {
-            change
-                .publish(&State::delete(EDGE_CERTIFICATE, old.to_string(), i64::MAX))
-                .await?;
-            certificates::delete(change.tx(), old).await?;
+            self.remove(&mut change, old).await?;
         }
         let facts =
             json!({"names": certificate.names, "not_after": certificate.not_after, "issuer": certificate.issuer});
@@ -104,13 +101,17 @@ impl Issue {
         Ok(next.map(|next| Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO)))
     }
 
+    /// The row goes first: who is sealing it anew at the same time has then published before this, or finds it gone.
+    async fn remove(&self, change: &mut Change, id: CertificateId) -> Result<(), Error> {
+        certificates::delete(change.tx(), id).await?;
+        let gone = State::delete(EDGE_CERTIFICATE, id.to_string(), i64::MAX);
+        Ok(change.publish(&gone).await?)
+    }
+
     async fn withdraw(&self, change: &mut Change, host: &Due) -> Result<(), Error> {
         hosts::delete(change.tx(), &host.host).await?;
         if let Some(id) = host.certificate {
-            change
-                .publish(&State::delete(EDGE_CERTIFICATE, id.to_string(), i64::MAX))
-                .await?;
-            certificates::delete(change.tx(), id).await?;
+            self.remove(change, id).await?;
         }
         let data = json!({"host": host.host});
         let record = Record::new("certificates.certificate.withdrawn.v1", &host.host, data.clone()).before(data);

@@ -1,4 +1,5 @@
 mod authority;
+mod exports;
 mod faults;
 mod hosts;
 mod lost;

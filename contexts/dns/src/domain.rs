@@ -141,6 +141,23 @@ pub fn assemble(apex: &str, serial: i64, nameserver: &str, records: &[Record]) -
     }
 }
 
+/// The zone as a file (RFC 1035, section 5): all names absolute, one record a line.
+#[must_use]
+pub fn zone_file(zone: &ZoneData) -> String {
+    let soa = &zone.soa;
+    let mut text = format!(
+        "{}. {} IN SOA {}. {}. {} {} {} {} {}\n",
+        zone.apex, soa.ttl, soa.mname, soa.rname, zone.serial, soa.refresh, soa.retry, soa.expire, soa.minimum,
+    );
+    for record in &zone.records {
+        text.push_str(&format!(
+            "{}. {} IN {} {}\n",
+            record.name, record.ttl, record.rtype, record.data
+        ));
+    }
+    text
+}
+
 /// Checks the zone as a whole.
 ///
 /// # Errors

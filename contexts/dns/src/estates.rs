@@ -1,12 +1,13 @@
-//! What a tenant has as a whole, for those who look for it among many, and when the tenant goes for good.
+//! What a tenant has as a whole: for those who look for it among many, when another tenant is to take it over, and when it goes for
+//! good.
 
 use async_trait::async_trait;
 use mpanel_authz::OpCx;
 use mpanel_dns_contract::events;
 use mpanel_kernel::ids::TenantId;
 use mpanel_kernel::paging::PageRequest;
-use mpanel_pg::PlatformTx;
-use mpanel_tenancy_contract::{Described, EraseError, Erased, Eraser, Resources, Subject};
+use mpanel_pg::{PlatformTx, TenantTx};
+use mpanel_tenancy_contract::{Belonging, Belongings, Described, EraseError, Erased, Eraser, Resources, Subject};
 
 use crate::error::Error;
 use crate::{Dns, store};
@@ -33,6 +34,21 @@ impl Eraser for Dns {
             true => Erased::All,
             false => Erased::Going,
         })
+    }
+}
+
+#[async_trait]
+impl Belongings for Dns {
+    async fn of(&self, tx: &mut TenantTx) -> Result<Vec<Belonging>, mpanel_pg::Error> {
+        let (count, some) = store::estates::all(tx).await?;
+        let zones = Belonging {
+            code: "dns.zone.own",
+            what: "DNS zones",
+            count,
+            some,
+            remedy: "export and delete them, and import them in the other tenant or one below it",
+        };
+        Ok((count > 0).then_some(zones).into_iter().collect())
     }
 }
 

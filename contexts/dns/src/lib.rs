@@ -6,6 +6,7 @@ mod authz;
 mod domain;
 mod error;
 mod estates;
+mod export;
 mod http;
 mod ports;
 mod service;
@@ -14,19 +15,26 @@ mod store;
 use std::sync::Arc;
 
 use mpanel_events::{ServedBoard, Spine};
-use mpanel_http::Module;
+use mpanel_http::{Context, Module};
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::Migrations;
 use mpanel_tenancy_contract::{Entitlements, NameClaims};
 
-pub use authz::{RESOURCES, ROLES};
 pub use error::Error;
-pub use http::api;
 
 pub const MIGRATIONS: Migrations = Migrations {
     schema: "dns",
     files: &[("0001_dns", include_str!("../migrations/0001_dns.sql"))],
+};
+
+/// The context before anything of it is open.
+pub const CONTEXT: Context = Context {
+    migrations: MIGRATIONS,
+    roles: authz::ROLES,
+    resources: authz::RESOURCES,
+    sealed: &[],
+    api: http::api,
 };
 
 /// The context. Cheap to clone.
@@ -66,7 +74,6 @@ impl Dns {
 pub fn module(dns: Dns) -> Module {
     Module {
         name: "dns",
-        roles: ROLES.to_vec(),
         routes: http::routes(Arc::new(dns)),
         ..Module::default()
     }

@@ -1,3 +1,4 @@
+mod exports;
 mod hosts;
 mod isolation;
 mod patches;

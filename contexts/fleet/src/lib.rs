@@ -15,19 +15,26 @@ use async_trait::async_trait;
 use mpanel_crypto::NodePublicKey;
 use mpanel_events::{ServedBoard, Spine};
 use mpanel_fleet_contract::{EdgeKey, Nodes};
-use mpanel_http::Module;
+use mpanel_http::{Context, Module};
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::ids::{NodeId, TenantId};
 use mpanel_pg::{Migrations, Reason};
 
-pub use authz::{RESOURCES, ROLES};
 pub use directory::{AllowedPeers, Directory};
 pub use error::Error;
-pub use http::api;
 
 pub const MIGRATIONS: Migrations = Migrations {
     schema: "fleet",
     files: &[("0001_fleet", include_str!("../migrations/0001_fleet.sql"))],
+};
+
+/// The context before anything of it is open.
+pub const CONTEXT: Context = Context {
+    migrations: MIGRATIONS,
+    roles: authz::ROLES,
+    resources: authz::RESOURCES,
+    sealed: &[],
+    api: http::api,
 };
 
 /// The context. Cheap to clone.
@@ -109,7 +116,6 @@ impl Nodes for Fleet {
 pub fn module(fleet: Fleet) -> Module {
     Module {
         name: "fleet",
-        roles: ROLES.to_vec(),
         routes: http::routes(Arc::new(fleet)),
         ..Module::default()
     }

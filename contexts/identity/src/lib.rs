@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod authz;
+mod belongings;
 mod credential;
 mod domain;
 mod erasure;
@@ -26,7 +27,7 @@ use std::sync::{Arc, Mutex};
 use mpanel_client_mailer::Post;
 use mpanel_crypto::{HashFile, Passwords};
 use mpanel_events::Spine;
-use mpanel_http::Module;
+use mpanel_http::{Context, Module};
 use mpanel_kernel::clock::SharedClock;
 use mpanel_pg::Migrations;
 use mpanel_tenancy_contract::{Memberships, Roster};
@@ -38,12 +39,10 @@ use lost_factors::LostFactors;
 use reconcile::Retention;
 use service::{AnswerResets, LoginThrottle, ResetThrottle};
 
-pub use authz::{RESOURCES, ROLES};
 pub use credential::{CredentialError, Presented, SESSION_COOKIE, host, is_cross_site, is_same_site_for_sure};
 pub use domain::Network;
 pub use error::Error;
-pub use http::api;
-pub use recovery::{SEALED, begin_again, give_up_sealed};
+pub use recovery::{begin_again, give_up_sealed};
 pub use service::{Authenticated, Circumstances, runs};
 pub use throttle::Guesses;
 
@@ -63,7 +62,17 @@ pub const MIGRATIONS: Migrations = Migrations {
         ),
         ("0009_realm_links", include_str!("../migrations/0009_realm_links.sql")),
         ("0010_invite", include_str!("../migrations/0010_invite.sql")),
+        ("0011_belongings", include_str!("../migrations/0011_belongings.sql")),
     ],
+};
+
+/// The context before anything of it is open.
+pub const CONTEXT: Context = Context {
+    migrations: MIGRATIONS,
+    roles: authz::ROLES,
+    resources: authz::RESOURCES,
+    sealed: recovery::SEALED,
+    api: http::api,
 };
 
 /// What the installation's configuration says about identity.
@@ -164,7 +173,6 @@ impl Identity {
 pub fn module(identity: Identity) -> Module {
     Module {
         name: "identity",
-        roles: ROLES.to_vec(),
         routes: http::routes(identity.clone()),
         public_routes: http::public_routes(identity.clone()),
         jobs: vec![Arc::new(AnswerResets(identity.clone()))],

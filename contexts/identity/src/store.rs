@@ -2,6 +2,7 @@
 
 pub mod activations;
 pub mod api_tokens;
+pub mod belongings;
 pub mod devices;
 pub mod emails;
 pub mod erasure;

@@ -1,11 +1,12 @@
-//! What a tenant has as a whole, for those who look for it among many, and when the tenant goes for good.
+//! What a tenant has as a whole: for those who look for it among many, when another tenant is to take it over, and when it goes for
+//! good.
 
 use async_trait::async_trait;
 use mpanel_authz::OpCx;
 use mpanel_kernel::ids::TenantId;
-use mpanel_pg::PlatformTx;
+use mpanel_pg::{PlatformTx, TenantTx};
 use mpanel_sites_contract::events;
-use mpanel_tenancy_contract::{Described, EraseError, Erased, Eraser, Resources, Subject};
+use mpanel_tenancy_contract::{Belonging, Belongings, Described, EraseError, Erased, Eraser, Resources, Subject};
 
 use crate::error::Error;
 use crate::{Sites, store};
@@ -38,6 +39,32 @@ impl Eraser for Sites {
             }
         }
         Ok(Erased::Going)
+    }
+}
+
+#[async_trait]
+impl Belongings for Sites {
+    async fn of(&self, tx: &mut TenantTx) -> Result<Vec<Belonging>, mpanel_pg::Error> {
+        let (sites, uploads) = store::estates::all(tx).await?;
+        // Their files belong to a user and a group of this tenant's.
+        let kinds = [
+            (
+                "sites.site.own",
+                "websites",
+                sites,
+                "make them anew in the other tenant or one below it, and delete these",
+            ),
+            ("sites.upload.own", "uploads", uploads, "finish or cancel them"),
+        ];
+        let found = kinds.into_iter().filter(|(_, _, (count, _), _)| *count > 0);
+        let found = found.map(|(code, what, (count, some), remedy)| Belonging {
+            code,
+            what,
+            count,
+            some,
+            remedy,
+        });
+        Ok(found.collect())
     }
 }
 

@@ -7,6 +7,7 @@ mod blobs;
 mod domain;
 mod error;
 mod estates;
+mod export;
 mod http;
 mod observe;
 mod ops;
@@ -26,15 +27,13 @@ use mpanel_client_agent::Agent;
 use mpanel_dns_contract::HostRecords;
 use mpanel_events::{ServedBoard, Spine, Tail};
 use mpanel_fleet_contract::Nodes;
-use mpanel_http::Module;
+use mpanel_http::{Context, Module};
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::Migrations;
 use mpanel_tenancy_contract::{Entitlements, Metering, NameClaims, Suspensions};
 
-pub use authz::{RESOURCES, ROLES};
 pub use error::Error;
-pub use http::api;
 
 pub const MIGRATIONS: Migrations = Migrations {
     schema: "sites",
@@ -42,6 +41,15 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0001_sites", include_str!("../migrations/0001_sites.sql")),
         ("0002_traffic", include_str!("../migrations/0002_traffic.sql")),
     ],
+};
+
+/// The context before anything of it is open.
+pub const CONTEXT: Context = Context {
+    migrations: MIGRATIONS,
+    roles: authz::ROLES,
+    resources: authz::RESOURCES,
+    sealed: &[],
+    api: http::api,
 };
 
 /// What sites need of the rest of the platform.
@@ -112,7 +120,6 @@ impl Sites {
 pub fn module(sites: Sites) -> Module {
     Module {
         name: "sites",
-        roles: ROLES.to_vec(),
         routes: http::routes(Arc::new(sites.clone())),
         operations: ops::all(&sites),
         reconcilers: vec![

@@ -2,6 +2,7 @@ mod answers;
 mod cancelled;
 mod deploy;
 mod domains;
+mod exports;
 mod fairness;
 mod faults;
 mod hashing;

@@ -13,6 +13,12 @@ impl Resource for Subtree {
     const NAME: &'static str = "tenancy.subtree";
 }
 
+/// Archives of all that is a tenant's.
+pub struct Export;
+impl Resource for Export {
+    const NAME: &'static str = "tenancy.export";
+}
+
 /// Members of a tenant.
 pub struct Member;
 impl Resource for Member {
@@ -48,6 +54,11 @@ pub const RESOURCES: &[ResourceInfo] = &[
         Subtree::NAME,
         "Search",
         "Finding whose a site, a host name or a zone of the tenants below is.",
+    ),
+    ResourceInfo::new(
+        Export::NAME,
+        "Archives",
+        "Taking everything away that is the tenant's: people, sites with their files, zones and the log.",
     ),
     ResourceInfo::new(
         Member::NAME,
@@ -96,6 +107,19 @@ pub const ROLES: &[RoleRow] = &[
     // Those who may act for the tenants below, and so may see what these have.
     row(BuiltIn::Owner, Subtree::NAME, &[List], TenantKind::ANY),
     row(BuiltIn::Admin, Subtree::NAME, &[List], TenantKind::ANY),
+    // It has the log and everybody's address in it: for those who see both, and have a say about them.
+    row(
+        BuiltIn::Owner,
+        Export::NAME,
+        &[List, Read, Create, Delete],
+        TenantKind::ANY,
+    ),
+    row(
+        BuiltIn::Admin,
+        Export::NAME,
+        &[List, Read, Create, Delete],
+        TenantKind::ANY,
+    ),
     row(
         BuiltIn::Owner,
         Member::NAME,

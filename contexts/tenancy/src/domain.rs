@@ -3,6 +3,7 @@
 mod assumption;
 mod found;
 mod limits;
+pub mod merge;
 mod role;
 mod tenant;
 

@@ -49,6 +49,10 @@ pub enum Error {
     OwnState,
     #[error("a tenant is moved by those above it, not by itself")]
     OwnPlace,
+    #[error("a tenant is taken over at the wish of those above it, not at its own")]
+    OwnMerge,
+    #[error("this keeps the tenant from being taken over: {}", .0.first().map_or("", |f| f.message.as_str()))]
+    InTheWay(Vec<FieldError>),
     #[error("a tenant cannot stand below itself")]
     BelowItself,
     #[error("the tenant is ending; restore it first, if there is still time")]
@@ -59,6 +63,20 @@ pub enum Error {
     UsesMore(EntitlementKey),
     #[error("the tenant uses more {} than a seller above its new place has left", .0.as_str())]
     NoRoom(EntitlementKey),
+    #[error("an archive of this account is being made already; wait for it, or cancel it")]
+    ExportRunning,
+    #[error("the archive is not finished, or it is gone")]
+    ExportNotReady,
+    #[error("the account has three archives; remove one before another is made")]
+    ExportsFull,
+    #[error("there is not enough free disk space to make an archive")]
+    ExportNoSpace,
+    #[error("somebody else asked for this archive; act for the account, and say why, to download it")]
+    ExportOfOthers,
+    #[error("the archives cannot be reached")]
+    Exports(#[source] std::io::Error),
+    #[error(transparent)]
+    Jobs(#[from] mpanel_jobs::Error),
     #[error(transparent)]
     Spine(#[from] mpanel_events::Error),
 }
@@ -84,7 +102,10 @@ impl From<mpanel_pg::Error> for Error {
 impl PublicError for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Denied(_) | Self::NoReach | Self::NotAPerson | Self::OwnConsent => Kind::Forbidden,
+            Self::Denied(_) | Self::NoReach | Self::NotAPerson | Self::OwnConsent | Self::ExportOfOthers => {
+                Kind::Forbidden
+            }
+            Self::ExportNoSpace => Kind::Unavailable,
             Self::NotFound => Kind::NotFound,
             Self::Invalid(_) => Kind::Invalid,
             // The same wherever it is met: at the door, or when something is counted.
@@ -102,11 +123,18 @@ impl PublicError for Error {
             | Self::NotWaiting
             | Self::OwnState
             | Self::OwnPlace
+            | Self::OwnMerge
+            | Self::InTheWay(_)
             | Self::BelowItself
             | Self::Ending
-            | Self::NotEnding => Kind::Conflict,
+            | Self::NotEnding
+            | Self::ExportRunning
+            | Self::ExportNotReady
+            | Self::ExportsFull => Kind::Conflict,
             Self::Oversold(_) | Self::UsesMore(_) | Self::NoRoom(_) => Kind::Quota,
             Self::Stale => Kind::Stale,
+            Self::Exports(_) => Kind::Internal,
+            Self::Jobs(error) => error.kind(),
             Self::Spine(error) => error.kind(),
         }
     }
@@ -135,17 +163,27 @@ impl PublicError for Error {
             Self::Stale => "request.stale",
             Self::OwnState => "tenancy.tenant.own_state",
             Self::OwnPlace => "tenancy.tenant.own_place",
+            Self::OwnMerge => "tenancy.tenant.own_merge",
+            Self::InTheWay(_) => "tenancy.tenant.merge_in_the_way",
             Self::BelowItself => "tenancy.tenant.below_itself",
             Self::Ending => "tenancy.tenant.ending",
             Self::NotEnding => "tenancy.tenant.not_ending",
             Self::UsesMore(_) => "tenancy.tenant.uses_more",
             Self::NoRoom(_) => "tenancy.tenant.no_room",
+            Self::ExportRunning => "tenancy.export.running",
+            Self::ExportNotReady => "tenancy.export.not_ready",
+            Self::ExportsFull => "tenancy.export.full",
+            Self::ExportNoSpace => "tenancy.export.no_space",
+            Self::ExportOfOthers => "tenancy.export.of_others",
+            Self::Exports(_) => "tenancy.internal",
+            Self::Jobs(error) => error.code(),
             Self::Spine(error) => error.code(),
         }
     }
 
     fn public_text(&self) -> String {
         match self {
+            Self::Jobs(error) => error.public_text(),
             Self::Spine(error) => error.public_text(),
             other => other.to_string(),
         }
@@ -153,7 +191,7 @@ impl PublicError for Error {
 
     fn fields(&self) -> Vec<FieldError> {
         match self {
-            Self::Invalid(fields) => fields.clone(),
+            Self::Invalid(fields) | Self::InTheWay(fields) => fields.clone(),
             Self::Spine(error) => error.fields(),
             _ => Vec::new(),
         }
@@ -161,6 +199,8 @@ impl PublicError for Error {
 
     fn retry_after(&self) -> Option<u32> {
         match self {
+            Self::Jobs(error) => error.retry_after(),
+            Self::ExportNoSpace => Some(60),
             Self::Spine(error) => error.retry_after(),
             _ => None,
         }

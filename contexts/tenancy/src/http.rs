@@ -2,7 +2,9 @@
 
 mod assumptions;
 mod ending;
+mod exports;
 mod members;
+mod merge;
 mod permissions;
 mod plans;
 mod resources;
@@ -25,8 +27,12 @@ fn router() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(tenants::list, tenants::create))
         .routes(routes!(tenants::get, tenants::update, ending::end))
         .routes(routes!(ending::restore))
+        .routes(routes!(exports::list, exports::create))
+        .routes(routes!(exports::get, exports::delete))
+        .routes(routes!(exports::download))
         .routes(routes!(tree::place))
         .routes(routes!(tree::plans))
+        .routes(routes!(merge::preview, merge::merge))
         .routes(routes!(resources::list))
         .routes(routes!(tenants::usage))
         .routes(routes!(tenants::subscribe))

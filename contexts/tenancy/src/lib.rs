@@ -7,6 +7,7 @@ mod below;
 mod domain;
 mod ending;
 mod error;
+mod export;
 mod http;
 mod metering;
 mod ports;
@@ -16,20 +17,20 @@ mod roster;
 mod service;
 mod store;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use mpanel_events::Spine;
-use mpanel_http::Module;
+use mpanel_http::{Context, Module};
 use mpanel_identity_contract::Accounts;
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::ids::TenantId;
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::{Migrations, Reason};
-use mpanel_tenancy_contract::Eraser;
+use mpanel_tenancy_contract::{Belongings, Eraser, Exporter};
 
-pub use authz::{RESOURCES, ROLES};
 pub use error::Error;
-pub use http::api;
+pub use export::ExportLimits;
 pub use projection::Projection;
 pub use recovery::end_all_assumptions;
 
@@ -43,7 +44,17 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0005_authority", include_str!("../migrations/0005_authority.sql")),
         ("0006_tree_locks", include_str!("../migrations/0006_tree_locks.sql")),
         ("0007_consent", include_str!("../migrations/0007_consent.sql")),
+        ("0008_merge", include_str!("../migrations/0008_merge.sql")),
     ],
+};
+
+/// The context before anything of it is open.
+pub const CONTEXT: Context = Context {
+    migrations: MIGRATIONS,
+    roles: authz::ROLES,
+    resources: authz::RESOURCES,
+    sealed: &[],
+    api: http::api,
 };
 
 /// The context: its services and the ports that others use.
@@ -84,24 +95,58 @@ pub struct Ports {
     pub accounts: Arc<dyn Accounts>,
     /// Contexts that have something of tenants, in the order in which it is removed.
     pub erasers: Vec<Arc<dyn Eraser>>,
+    /// What each gives to an archive of a tenant; what tenancy itself has stands before it.
+    pub exporters: Vec<Arc<dyn Exporter>>,
+    /// Contexts that have something of tenants which cannot become another's.
+    pub belongings: Vec<Arc<dyn Belongings>>,
+}
+
+/// How tenancy is set up on this installation.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long a tenant that is to end can be restored, unless somebody says otherwise.
+    pub grace_days: u32,
+    /// The folder of archives of tenants.
+    pub exports: PathBuf,
+    pub export_limits: ExportLimits,
+    /// What archives call this installation.
+    pub installation: String,
 }
 
 /// Everything that the server needs to know about the context.
-///
-/// `grace_days` is how long a tenant that is to end can be restored, unless somebody says otherwise.
 #[must_use]
-pub fn module(tenancy: Tenancy, clock: SharedClock, ports: Ports, grace_days: u32) -> Module {
-    let ending = ending::Ending::new(tenancy.clone(), clock, ports.erasers);
+pub fn module(tenancy: Tenancy, clock: SharedClock, ports: Ports, settings: Settings) -> Module {
+    let files = export::ExportFiles::new(settings.exports);
+    let archives: Arc<dyn Eraser> = Arc::new(files.clone());
+    let erasers = ports.erasers.into_iter().chain([archives]).collect();
+    let ending = ending::Ending::new(tenancy.clone(), clock.clone(), erasers);
+    let own: Arc<dyn Exporter> = Arc::new(export::Own {
+        tenancy: tenancy.clone(),
+        accounts: ports.accounts.clone(),
+    });
+    let export = export::Export {
+        tenancy: tenancy.clone(),
+        files: files.clone(),
+        exporters: std::iter::once(own).chain(ports.exporters).collect(),
+        installation: settings.installation,
+        max_bytes: settings.export_limits.max_bytes,
+    };
+    let expiry = export::Expiry::new(files.clone(), clock, settings.export_limits.kept);
     let service = service::Service {
         tenancy,
         accounts: ports.accounts,
-        grace_days,
+        exports: service::Exports {
+            files,
+            limits: settings.export_limits,
+        },
+        grace_days: settings.grace_days,
+        belongings: ports.belongings,
     };
     Module {
         name: "tenancy",
-        roles: ROLES.to_vec(),
         routes: http::routes(Arc::new(service)),
-        reconcilers: vec![Arc::new(ending)],
+        operations: vec![Arc::new(export)],
+        reconcilers: vec![Arc::new(ending), Arc::new(expiry)],
         ..Module::default()
     }
 }

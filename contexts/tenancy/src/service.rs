@@ -2,8 +2,10 @@
 
 mod assumptions;
 mod ending;
+mod exports;
 pub mod grants;
 mod members;
+mod merge;
 mod plans;
 mod resources;
 mod roles;
@@ -15,10 +17,13 @@ use std::sync::Arc;
 use mpanel_authz::{ActionType, Allowed, Denied, OpCx, Resource};
 use mpanel_identity_contract::Accounts;
 use mpanel_kernel::ids::TenantId;
+use mpanel_tenancy_contract::Belongings;
 
 pub use assumptions::{Assume, Shown};
 pub use ending::End;
+pub use exports::{AskedExport, ExportShown};
 pub use members::{Activation, AddMember, Member};
+pub use merge::{Merging, Outlook};
 pub use plans::{CreatePlan, PlanPatch, Terms};
 pub use roles::{CreateRole, RolePatch};
 pub use tenants::{CreateTenant, Owner, TenantPatch};
@@ -26,13 +31,22 @@ pub use tree::Move;
 
 use crate::Tenancy;
 use crate::error::Error;
+use crate::export::{ExportFiles, ExportLimits};
 use crate::store;
 
 pub struct Service {
     pub tenancy: Tenancy,
     pub accounts: Arc<dyn Accounts>,
+    pub exports: Exports,
+    pub belongings: Vec<Arc<dyn Belongings>>,
     /// Days in which a tenant that is to end can be restored, unless somebody says otherwise.
     pub grace_days: u32,
+}
+
+/// Where archives of tenants are kept, and how.
+pub struct Exports {
+    pub files: ExportFiles,
+    pub limits: ExportLimits,
 }
 
 impl Service {

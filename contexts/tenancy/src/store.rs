@@ -4,6 +4,7 @@ pub mod assumptions;
 pub mod below;
 pub mod entitlements;
 pub mod members;
+pub mod merge;
 pub mod metering;
 pub mod names;
 pub mod plans;

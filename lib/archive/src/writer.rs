@@ -27,25 +27,36 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// When a recipient is none, or writing fails.
     pub fn new(out: W, protection: &Protection, head: &Head) -> Result<Self, Error> {
-        let sealed = Output::new(out, protection)?;
-        let compressed = || {
-            let mut encoder = zstd::Encoder::new(sealed, LEVEL)?;
-            encoder.include_checksum(true)?;
-            Ok(encoder)
-        };
-        let mut writer = Self {
-            out: compressed().context(|| "starting the archive".into())?,
-            sums: Sums::new()?,
-            files: 0,
-            folders: 0,
-            bytes: 0,
-        };
+        let mut writer = Self::begin(Output::new(out, protection)?)?;
         let head = serde_json::to_vec_pretty(head).map_err(|error| Error::Io {
             what: HEAD.into(),
             source: error.into(),
         })?;
         writer.bytes(HEAD, OWN, &head)?;
         Ok(writer)
+    }
+
+    /// An archive of something else than an installation: what it is of, its own members say. Nothing here reads it.
+    ///
+    /// # Errors
+    /// As [`Writer::new`].
+    pub fn bare(out: W) -> Result<Self, Error> {
+        Self::begin(Output::new(out, &Protection::None)?)
+    }
+
+    fn begin(out: Output<W>) -> Result<Self, Error> {
+        let compressed = || {
+            let mut encoder = zstd::Encoder::new(out, LEVEL)?;
+            encoder.include_checksum(true)?;
+            Ok(encoder)
+        };
+        Ok(Self {
+            out: compressed().context(|| "starting the archive".into())?,
+            sums: Sums::new()?,
+            files: 0,
+            folders: 0,
+            bytes: 0,
+        })
     }
 
     /// Bytes of content written so far.

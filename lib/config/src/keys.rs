@@ -230,6 +230,16 @@ pub(crate) static KEYS: &[Key] = &[
         "Days in which a tenant that is to end can be restored. Resellers give no fewer.",
     ),
     key(
+        "exports.max_bytes",
+        Kind::Number,
+        "Largest archive of a tenant, in bytes.",
+    ),
+    key(
+        "exports.expire_hours",
+        Kind::Number,
+        "Hours after which an archive of a tenant is deleted, at most 90 days.",
+    ),
+    key(
         "identity.breached_passwords_file",
         Kind::Text,
         "File of leaked passwords, by SHA-1 and sorted, as haveibeenpwned.com offers it; asked beside the list that mPanel carries.",

@@ -44,6 +44,7 @@ pub struct Config {
     pub rate: Rate,
     pub sign_in: SignIn,
     pub tenants: Tenants,
+    pub exports: Exports,
     pub upgrade: Upgrade,
     pub backup: Backup,
     #[serde(default)]
@@ -154,6 +155,14 @@ pub struct Upgrade {
 #[serde(deny_unknown_fields)]
 pub struct Tenants {
     pub grace_days: u32,
+}
+
+/// Limits and retention of archives of tenants.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exports {
+    pub max_bytes: u64,
+    pub expire_hours: u32,
 }
 
 /// People's accounts.

@@ -70,6 +70,8 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
     for (key, value) in [
         ("uploads.max_bytes", config.uploads.max_bytes),
         ("uploads.expire_hours", config.uploads.expire_hours.into()),
+        ("exports.max_bytes", config.exports.max_bytes),
+        ("exports.expire_hours", config.exports.expire_hours.into()),
         ("releases.keep", config.releases.keep.into()),
         ("releases.max_bytes", config.releases.max_bytes),
         ("releases.max_files", config.releases.max_files),
@@ -104,6 +106,10 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
         if value == 0 {
             complain(key, "must be at least 1".to_owned());
         }
+    }
+    // The operation that made an archive is forgotten after that, and with it who may have the archive.
+    if config.exports.expire_hours > 90 * 24 {
+        complain("exports.expire_hours", "must be at most 2160 (90 days)".to_owned());
     }
     found
 }

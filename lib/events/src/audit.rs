@@ -18,7 +18,7 @@ use mpanel_pg::{TenantTx, Ts, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Error, Record, Vault, metrics};
+use crate::{Error, Record, Vault, metrics, outbox};
 
 /// The step of an operation in which something was done for whoever started it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,35 +109,8 @@ pub(crate) async fn append(
 ) -> Result<(), Error> {
     let id = AuditId::generate();
     let sealed = details::seal(tx, vault, cx, record, id).await?;
-    let person = cx.actor().user();
-    let via = cx.actor().step().map(|step| AuditStep {
-        operation: step.operation,
-        kind: step.kind.to_owned(),
-        step: step.key.clone(),
-    });
-    let assumption = cx.assumption().map(|assumption| AuditAssumption {
-        id: assumption.id,
-        reason: assumption.reason.to_string(),
-    });
-    let action = unversioned(record.event);
-    // serde_json sorts object keys, so equal entries have equal bytes.
-    let entry = serde_json::to_vec(&json!({
-        "id": id,
-        "at": at,
-        "tenant": cx.tenant(),
-        "actor": cx.actor().reference(),
-        "person": person,
-        "via": via,
-        "assumed_from": cx.assumed_from(),
-        "assumption": assumption,
-        "action": action,
-        "outcome": outcome,
-        "subject": record.subject,
-        "request_id": cx.request_id(),
-        "before": record.before,
-        "after": record.after,
-        "sealed": sealed,
-    }))?;
+    let entry = written((cx, record), (id, outcome, at), &sealed)?;
+    let (person, action) = (cx.actor().user(), unversioned(record.event));
     sqlx::query!(
         "insert into spine.audit
              (tenant_id, id, at, actor, person, assumed_from, action, outcome, subject, request_id, entry)
@@ -157,6 +130,87 @@ pub(crate) async fn append(
     .execute(tx.conn())
     .await?;
     metrics::audited(outcome);
+    Ok(())
+}
+
+/// The bytes of a line.
+fn written(
+    (cx, record): (&OpCx, &Record),
+    (id, outcome, at): (AuditId, Outcome, Timestamp),
+    sealed: &[details::Part],
+) -> Result<Vec<u8>, Error> {
+    let person = cx.actor().user();
+    let via = cx.actor().step().map(|step| AuditStep {
+        operation: step.operation,
+        kind: step.kind.to_owned(),
+        step: step.key.clone(),
+    });
+    let assumption = cx.assumption().map(|assumption| AuditAssumption {
+        id: assumption.id,
+        reason: assumption.reason.to_string(),
+    });
+    // serde_json sorts object keys, so equal entries have equal bytes.
+    Ok(serde_json::to_vec(&json!({
+        "id": id,
+        "at": at,
+        "tenant": cx.tenant(),
+        "actor": cx.actor().reference(),
+        "person": person,
+        "via": via,
+        "assumed_from": cx.assumed_from(),
+        "assumption": assumption,
+        "action": unversioned(record.event),
+        "outcome": outcome,
+        "subject": record.subject,
+        "request_id": cx.request_id(),
+        "before": record.before,
+        "after": record.after,
+        "sealed": sealed,
+    }))?)
+}
+
+/// Writes a line and an event in the caller's transaction for each of some tenants that one change concerns alike, in one round trip.
+pub(crate) async fn append_each(tx: &mut TenantTx, all: &[(OpCx, Record)], at: Timestamp) -> Result<(), Error> {
+    let Some((first, _)) = all.first() else {
+        return Ok(());
+    };
+    let (mut tenants, mut entries, mut lines, mut told) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (cx, record) in all {
+        let id = AuditId::generate();
+        tenants.push(cx.tenant().uuid());
+        entries.push(id.uuid());
+        lines.push(written((cx, record), (id, Outcome::Done, at), &[])?);
+        told.push(outbox::value(
+            (Some(cx.tenant()), record.event, &record.subject),
+            (cx.actor(), cx.request_id()),
+            &record.data,
+            at,
+        ));
+    }
+    let topics: Vec<String> = all.iter().map(|(_, record)| record.event.to_owned()).collect();
+    let subjects: Vec<String> = all.iter().map(|(_, record)| record.subject.clone()).collect();
+    let actions: Vec<String> = all
+        .iter()
+        .map(|(_, record)| unversioned(record.event).to_owned())
+        .collect();
+    sqlx::query!(
+        "select spine.record_each($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        &tenants,
+        &topics,
+        &subjects,
+        &told,
+        &entries,
+        &actions,
+        &lines,
+        Ts(at) as _,
+        first.actor().reference(),
+        first.actor().user().map(UserId::uuid) as _,
+        first.assumed_from().map(TenantId::uuid) as _,
+        first.request_id().uuid(),
+    )
+    .execute(tx.conn())
+    .await?;
+    all.iter().for_each(|_| metrics::audited(Outcome::Done));
     Ok(())
 }
 

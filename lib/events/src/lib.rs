@@ -55,6 +55,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0002_audit", include_str!("../migrations/0002_audit.sql")),
         ("0003_erasure", include_str!("../migrations/0003_erasure.sql")),
         ("0004_rebuilds", include_str!("../migrations/0004_rebuilds.sql")),
+        ("0005_record_each", include_str!("../migrations/0005_record_each.sql")),
     ],
 };
 

@@ -91,7 +91,18 @@ pub async fn event(
     data: &Value,
     at: Timestamp,
 ) -> Result<(), Error> {
-    let value = json!({
+    let value = value((tenant, kind, subject), (actor, request), data, at);
+    insert(tx, tenant, "event", kind, subject, 0, Some(&value), at).await
+}
+
+/// An event as it is written.
+pub(crate) fn value(
+    (tenant, kind, subject): (Option<TenantId>, &str, &str),
+    (actor, request): (&Actor, RequestId),
+    data: &Value,
+    at: Timestamp,
+) -> Value {
+    json!({
         "id": EventId::generate(),
         "type": kind,
         "tenant": tenant,
@@ -100,8 +111,7 @@ pub async fn event(
         "request_id": request,
         "time": at,
         "data": data,
-    });
-    insert(tx, tenant, "event", kind, subject, 0, Some(&value), at).await
+    })
 }
 
 #[expect(clippy::too_many_arguments, reason = "the row's columns")]

@@ -29,7 +29,7 @@ pub use crowd::{Crowd, limit_crowd};
 pub use etag::{IfMatch, etag};
 pub use extract::{Cx, Ids, Json};
 pub use leftover::read_leftover;
-pub use module::{Api, Module};
+pub use module::{Api, Context, Module};
 pub use problem::{Problem, ProblemDocument, ProblemField, Result};
 pub use query::{KnownParameters, Paging, Query, known_parameters};
 pub use rate::{COSTLY_WITH, Policy, Quota, RATE_CLASS, Rates, Standings, limit_addresses, limit_requests};

@@ -1,9 +1,16 @@
-//! For tests of contexts: one request to their routes, with a context of one's choice and no server around them.
+//! For tests of contexts: a database below them, somebody who acts, and one request to their routes with no server around.
+
+use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::{Extension, Router};
 use http::{Request, StatusCode, header};
-use mpanel_authz::OpCx;
+use mpanel_authz::{Actor, OpCx, OpCxParts, Permissions, Role, RoleRow, TenantKind};
+use mpanel_crypto::MasterKey;
+use mpanel_events::{Spine, Vault};
+use mpanel_kernel::clock::SharedClock;
+use mpanel_kernel::ids::{RequestId, TenantId, UserId};
+use mpanel_pg::{Db, Migrations};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -11,6 +18,52 @@ use crate::Routes;
 
 /// The most bytes of an answer.
 const MOST: usize = 1 << 20;
+/// As many at once as a test needs that lets writers meet.
+const CONNECTIONS: u32 = 12;
+
+/// A database of the test's own after these migrations, and a master key that nobody keeps.
+///
+/// # Panics
+/// When there is no PostgreSQL to test with.
+pub async fn spine(migrations: &[Migrations]) -> Spine {
+    let database = mpanel_testkit::database::migrated(migrations).await;
+    let db = Db::connect(database.panel, CONNECTIONS).await;
+    let folder = tempfile::tempdir().expect("a folder for the key");
+    let key = MasterKey::load_or_create(&folder.path().join("master.key"));
+    let (master, _) = key.expect("a key is made in an empty folder");
+    Spine::new(
+        db.expect("a fresh database can be connected to"),
+        Arc::new(Vault::new(master)),
+    )
+}
+
+/// A person with a role in a tenant, for [`OpCx::new`]; what a test needs otherwise it sets itself.
+///
+/// # Panics
+/// When a row of `roles` stands there twice.
+#[must_use]
+pub fn person(
+    (tenant, tenant_kind): (TenantId, TenantKind),
+    role: Role,
+    roles: &[RoleRow],
+    clock: SharedClock,
+) -> OpCxParts {
+    let permissions = Permissions::new(roles.iter().copied()).expect("a context's roles are consistent");
+    OpCxParts {
+        actor: Actor::User(UserId::from_uuid(tenant.uuid())),
+        tenant,
+        tenant_kind,
+        role: role.into(),
+        scopes: None,
+        assumed_from: None,
+        assumption: None,
+        request_id: RequestId::generate(),
+        address: None,
+        idempotency: None,
+        clock,
+        permissions: Arc::new(permissions),
+    }
+}
 
 /// What was answered.
 #[derive(Debug)]

@@ -31,6 +31,7 @@ pub use job::{
 pub use operation::{
     Failure, Kind, Operation, OperationFilter, OperationState, OperationStatus, Outcome, Progress, Step, StepCx,
     StepError, StepState, StepStatus, get, list, request_cancel, start, stuck_operations, try_operation_now,
+    unfinished,
 };
 pub use reconciler::{ASKED, PassReport, Reconciler, ReconcilerStatus, Stuck, reconcilers};
 pub use retention::Retention;

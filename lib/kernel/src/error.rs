@@ -68,7 +68,7 @@ pub trait PublicError: std::error::Error + Send + Sync + 'static {
     fn public_text(&self) -> String {
         self.to_string()
     }
-    /// The fields that are wrong, for [`Kind::Invalid`].
+    /// The fields that are wrong, for [`Kind::Invalid`]; or each thing that stands in the way, for [`Kind::Conflict`].
     fn fields(&self) -> Vec<FieldError> {
         Vec::new()
     }

@@ -79,8 +79,8 @@ impl TenantTx {
         self.tenant
     }
 
-    /// Acts for another tenant from here on, for a change that several tenants' logs tell of. Whoever calls it has made
-    /// sure that the change reaches there; queries never do.
+    /// Acts for another tenant from here on, for a change that several tenants' logs tell of, or by which one tenant gets what
+    /// another has. Whoever calls it has made sure that the change reaches there; queries never do.
     ///
     /// # Errors
     /// When the database is away.

@@ -18,6 +18,7 @@ export type Permission =
   | 'plans:write'
   | 'members:write'
   | 'roles:write'
+  | 'exports:read'
   | 'support:read'
   | 'support:manage'
   | 'tokens:write'
@@ -42,6 +43,7 @@ const ROLES: Record<Permission, readonly BuiltIn[]> = {
   'plans:write': ['owner', 'admin'],
   'members:write': ['owner', 'admin'],
   'roles:write': ['owner', 'admin'],
+  'exports:read': ['owner', 'admin'],
   'support:read': ['owner', 'admin'],
   /** Whether those above have to ask, and the answer. */
   'support:manage': ['owner'],
@@ -71,6 +73,7 @@ const NAMES: Partial<Record<Permission, string>> = {
   'plans:write': 'tenancy.plan:create',
   'members:write': 'tenancy.member:manage-access',
   'roles:write': 'tenancy.role:create',
+  'exports:read': 'tenancy.export:list',
   'support:read': 'tenancy.assumption:list',
   'support:manage': 'tenancy.assumption:manage-access',
   'tokens:write': 'identity.api_token:create',

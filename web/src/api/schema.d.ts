@@ -1362,6 +1362,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tenants/{tenant_id}/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the archives of a tenant, newest first. */
+        get: operations["exports_list"];
+        put?: never;
+        /**
+         * Begins to make an archive of everything that is a tenant's: the acting one or one below it.
+         * @description It is a tar file compressed by zstd, with `SHA256SUMS` and a manifest: the tenant, its members, plans, use, sites with their
+         *     files, zones, certificates without keys, and the audit log. It is kept for `exports.expire_hours`. One is made at a time,
+         *     and three are kept. An account that is suspended or ending may make one as well.
+         */
+        post: operations["exports_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenants/{tenant_id}/exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads how far an archive is. */
+        get: operations["exports_get"];
+        put?: never;
+        post?: never;
+        /** Removes an archive; one that is being made is cancelled. */
+        delete: operations["exports_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenants/{tenant_id}/exports/{export_id}/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Downloads an archive, or with `Range` a part of it.
+         * @description Each download stands in the log. From above it is given to whoever asked for it; others act for the account.
+         */
+        get: operations["exports_download"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tenants/{tenant_id}/members": {
         parameters: {
             query?: never;
@@ -1396,6 +1457,32 @@ export interface paths {
         head?: never;
         /** Gives a member another role; an owner's is for owners to give and to take. */
         patch: operations["members_update"];
+        trace?: never;
+    };
+    "/api/v1/tenants/{tenant_id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows what merging a tenant into another one would do, and what stands in the way.
+         * @description Nothing is changed. Both stand below the acting tenant, or the one that takes over is it.
+         */
+        get: operations["tenants_merge_preview"];
+        put?: never;
+        /**
+         * Merges a tenant into another one, which takes it over: everybody below it, the plans that they are on, and its people.
+         * @description Nobody's limits change, and what they use counts at the other tenant from now on, where it has to fit. What is left of the
+         *     tenant ends: until `ends_at` it can be restored, with nobody below it. It must have nothing of its own, such as sites, zones
+         *     or service accounts: those belong to it by more than a row.
+         */
+        post: operations["tenants_merge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/tenants/{tenant_id}/place": {
@@ -2896,6 +2983,8 @@ export interface components {
              */
             role: string;
         };
+        /** @enum {string} */
+        "tenancy.Arrival": "joins" | "rises" | "stays" | "is_invited";
         "tenancy.Assume": {
             /**
              * Format: int32
@@ -2953,6 +3042,17 @@ export interface components {
         "tenancy.CreatedTenant": {
             activation: components["schemas"]["tenancy.Activation"] | null;
             tenant: components["schemas"]["tenancy.Tenant"];
+        };
+        "tenancy.CreateExport": {
+            /** @description The files of all releases, and not only of those that are shown. */
+            all_releases?: boolean;
+            /**
+             * @description Why, in 5 to 300 characters on one line: for an archive with anything of a tenant below the acting one, which reads
+             *     it in its log.
+             */
+            reason?: string | null;
+            /** @description Also everything of the tenants below, but for those that want to be asked before anybody looks at what is theirs. */
+            tenants_below?: boolean;
         };
         "tenancy.CreatePlan": {
             /** @description Limits by key; `null` for unlimited, an absent key for none at all. */
@@ -3039,6 +3139,50 @@ export interface components {
              */
             tenants_below?: number | null;
         };
+        /** @description An archive of everything that is a tenant's. */
+        "tenancy.Export": {
+            /** Format: date-time */
+            created_at: string;
+            /** @description `usr_…` or `tok_…`. */
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description When one that is ready is removed.
+             */
+            expires_at: string | null;
+            /**
+             * @description Also that of the tenant's operation that makes it.
+             * @example op_01h2xcejqtf2nbrexx3vqjhp41
+             */
+            id: string;
+            /** @description Why it failed. */
+            problem: string | null;
+            progress: components["schemas"]["tenancy.ExportProgress"] | null;
+            /**
+             * Format: int64
+             * @description Bytes, of one that is ready.
+             */
+            size: number | null;
+            /** @description `running`, `ready`, `removed`, `failed` or `cancelled`. */
+            state: components["schemas"]["tenancy.ExportState"];
+        };
+        /** @description One page of the list. */
+        "tenancy.ExportList": {
+            items: components["schemas"]["tenancy.Export"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description How far the making of an archive is. */
+        "tenancy.ExportProgress": {
+            /** Format: int64 */
+            done: number;
+            /** Format: int64 */
+            total: number | null;
+            /** @description Of what: `files`. */
+            unit: string;
+        };
+        /** @enum {string} */
+        "tenancy.ExportState": "running" | "ready" | "removed" | "failed" | "cancelled";
         /** @description Something that the acting tenant or one below it has. */
         "tenancy.Found": {
             /** @description `site`, `domain` or `zone`. */
@@ -3098,6 +3242,92 @@ export interface components {
              * @example developer
              */
             role: string;
+        };
+        "tenancy.Merge": {
+            /**
+             * Format: int32
+             * @description Days in which what is left of it can be restored, with nobody below it; as the installation is set up when absent. Only
+             *     the platform gives fewer.
+             */
+            grace_days?: number | null;
+            /**
+             * @description The tenant that takes over: the acting one or one below it.
+             * @example tnt_01h2xcejqtf2nbrexx3vqjhp41
+             */
+            into: string;
+            /** @description Whether its people become members of the other tenant. */
+            members?: boolean;
+            /** @description The name of the tenant that is taken over, as a sign that this one is meant. */
+            name: string;
+            /**
+             * Format: int32
+             * @description How many tenants stand below it and go along; absent, none.
+             */
+            tenants_below?: number | null;
+        };
+        /** @description A person of the tenant that is taken over. */
+        "tenancy.MergedMember": {
+            /**
+             * @description `joins` as a member; `rises` to more than what they are there; `stays` what they are there; `is_invited`, since they have
+             *     not accepted the invitation that they have.
+             */
+            arrival: components["schemas"]["tenancy.Arrival"];
+            email: string;
+            name: string;
+            /** @description Their role there from then on, which may be one that goes along; `null` for who stays what they are. */
+            role: string | null;
+            /** @description What a role is called that goes along. */
+            role_name: string | null;
+            user_id: string;
+        };
+        /** @description A plan that somebody below is on; the other tenant gets one like it, with all its versions. */
+        "tenancy.MergedPlan": {
+            archived: boolean;
+            /** @description What the copy is called: the same, or with a number behind it. */
+            becomes: string;
+            id: string;
+            name: string;
+            /**
+             * Format: int64
+             * @description How many are on it.
+             */
+            subscribers: number;
+        };
+        /** @description A role that the tenant has defined and that somebody needs who goes along; the other tenant gets one like it. */
+        "tenancy.MergedRole": {
+            /** @description What the copy is called: the same, or with a number behind it. */
+            becomes: string;
+            id: string;
+            name: string;
+        };
+        /** @description What becomes of what, and what stands in the way. */
+        "tenancy.MergePreview": {
+            /**
+             * Format: int64
+             * @description How many tenants stand directly below, and below the other one afterwards.
+             */
+            children: number;
+            /** @description Each keeps it from being done; none, and it can be. */
+            in_the_way: components["schemas"]["tenancy.Obstacle"][];
+            into: components["schemas"]["tenancy.Tenant"];
+            members: components["schemas"]["tenancy.MergedMember"][];
+            plans: components["schemas"]["tenancy.MergedPlan"][];
+            roles: components["schemas"]["tenancy.MergedRole"][];
+            tenant: components["schemas"]["tenancy.Tenant"];
+            /**
+             * Format: int64
+             * @description How many stand below at all, which has to be said.
+             */
+            tenants_below: number;
+        };
+        /** @description Something that keeps one tenant from taking over another. */
+        "tenancy.Obstacle": {
+            /** @example sites.site.own */
+            code: string;
+            /** @description What it is, and what to do about it. */
+            message: string;
+            /** @description Where the request says it, as in a problem's errors; empty when it is about the tenant that is taken over. */
+            pointer: string;
         };
         "tenancy.Owner": {
             /** @example ada@example.com */
@@ -8782,6 +9012,304 @@ export interface operations {
             };
         };
     };
+    exports_list: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+                /** @description 1 to 200; 50 when absent */
+                limit?: number;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.ExportList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exports_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["tenancy.CreateExport"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.Export"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exports_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                export_id: string;
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.Export"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exports_delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                export_id: string;
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exports_download: {
+        parameters: {
+            query?: {
+                /** @description acting tenant, where a header cannot be sent */
+                tenant?: string;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                export_id: string;
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zstd": number[];
+                };
+            };
+            /** @description The part of it that was asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zstd": number[];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     members_list: {
         parameters: {
             query?: never;
@@ -8956,6 +9484,135 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["tenancy.Member"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tenants_merge_preview: {
+        parameters: {
+            query: {
+                /** @description the tenant that would take over */
+                into: string;
+                /** @description whether its people would go along; they do when absent */
+                members?: boolean;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.MergePreview"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tenants_merge: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["tenancy.Merge"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.Tenant"];
                 };
             };
             /** @description A problem; `code` tells which */

@@ -28,6 +28,7 @@ export function tenantPaths(tenant: string) {
     roles: `${root}/roles`,
     newRole: `${root}/roles/new`,
     role: (id: string) => `${root}/roles/${segment(id)}`,
+    exports: `${root}/exports`,
     support: `${root}/support`,
     tokens: `${root}/tokens`,
     newToken: `${root}/tokens/new`,

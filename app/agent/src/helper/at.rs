@@ -42,6 +42,6 @@ pub(super) fn create_file(dir: impl AsFd, name: &str) -> Result<OwnedFd, Errno> 
 }
 
 /// `NONBLOCK`, so that a pipe somebody put there does not hold us up.
-pub(super) fn read_file(dir: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
+pub(super) fn read_file(dir: impl AsFd, name: impl Arg) -> Result<OwnedFd, Errno> {
     open(dir, name, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty())
 }

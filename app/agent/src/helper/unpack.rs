@@ -138,7 +138,7 @@ impl Place {
 
     fn read_manifest(&self, release: ReleaseId) -> Result<Unpacked, Failure> {
         let read = || -> io::Result<Unpacked> {
-            let file = File::from(at::read_file(&self.manifests, &names::manifest(release))?);
+            let file = File::from(at::read_file(&self.manifests, names::manifest(release))?);
             let mut json = Vec::new();
             file.take(MAX_MANIFEST).read_to_end(&mut json)?;
             Ok(serde_json::from_slice(&json)?)

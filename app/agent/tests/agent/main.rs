@@ -9,6 +9,7 @@ mod confinement;
 mod crashes;
 mod forgeries;
 mod node;
+mod packing;
 mod peers;
 mod properties;
 mod real_sites;

@@ -15,7 +15,7 @@ use sqlx::{Connection, PgConnection};
 
 /// A database of the test's own with the product's schema, and the administrator's connection to it.
 async fn database() -> (TestDatabase, PgConnection) {
-    let database = database::migrated(MIGRATIONS).await;
+    let database = database::migrated(&MIGRATIONS).await;
     let admin = PgConnection::connect_with(&database.admin).await.unwrap();
     (database, admin)
 }

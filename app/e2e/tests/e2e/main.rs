@@ -6,6 +6,7 @@ mod catalogue;
 mod cve;
 mod delivery;
 mod demo;
+mod exports;
 mod faults;
 mod full_disk;
 mod harness;

@@ -151,3 +151,104 @@ async fn who_ends_is_off_the_web_at_once_and_gone_with_everything_in_the_end() {
             .any(|entry| entry["subject"] == reseller.tenant)
     );
 }
+
+#[tokio::test]
+async fn a_seller_is_taken_over_with_its_customers_whose_sites_never_go_dark() {
+    let owner = owner();
+    let plan = owner.plan(None).await;
+    let (old, new) = tokio::join!(
+        owner.tenant_below("reseller", &plan),
+        owner.tenant_below("reseller", &plan)
+    );
+    let terms = json!({"sites": 2, "domains": 4, "disk_bytes": 1_000_000, "traffic_bytes_month": null});
+    let sold = old.plan(Some(terms.clone())).await;
+    let customer = old.tenant_below("customer", &sold).await;
+    let (host, own) = (format!("taken{}.example", unique()), format!("own{}.example", unique()));
+    let site = customer.site(&host).await;
+    customer.publish(&site, &website::page("mine")).await;
+    let browser = shared().system.browser(&[&host]).await;
+    browser.shows(&host, "/", "mine").await;
+
+    // What the seller has of its own stands in the way, one by one.
+    let first = old.site(&own).await;
+    let program = json!({"name": "Deploys", "role": "developer"});
+    let program = old.api.post("/service-accounts", program).await.expect(201).id();
+    let path = format!("/tenants/{}/merge", old.tenant);
+    let preview = async || {
+        let shown = owner.api.get(&format!("{path}?into={}", new.tenant)).await.expect(200);
+        let found = shown.body["in_the_way"].as_array().unwrap().clone();
+        let codes = found.iter().map(|one| one["code"].as_str().unwrap().to_owned());
+        (codes.collect::<Vec<_>>(), shown)
+    };
+    let (found, shown) = preview().await;
+    for code in ["sites.site.own", "dns.zone.own", "identity.service_account.own"] {
+        assert!(found.iter().any(|one| one == code), "{found:?}");
+    }
+    assert_eq!(
+        (&shown.body["children"], &shown.body["tenants_below"]),
+        (&json!(1), &json!(1))
+    );
+    let name = shown.text("/tenant/name");
+    let body = json!({"into": new.tenant, "name": name, "tenants_below": 1});
+    let refused = owner.api.post(&path, body.clone()).await.expect(409);
+    assert_eq!(refused.text("/code"), "tenancy.tenant.merge_in_the_way");
+    assert_eq!(refused.body["errors"].as_array().unwrap().len(), found.len());
+    old.api.delete(&format!("/sites/{first}")).await.expect(202);
+    old.api
+        .delete(&format!("/service-accounts/{program}"))
+        .await
+        .expect(204);
+    eventually("nothing of its own is left", async || {
+        for zone in old.api.list("/zones").await {
+            let zone = format!("/zones/{}", zone["id"].as_str().unwrap());
+            assert!([204, 404, 409].contains(&old.api.delete(&zone).await.status));
+        }
+        preview().await.0.is_empty().then_some(())
+    })
+    .await;
+
+    for wrong in [&old, &new, &customer] {
+        let refused = wrong.api.post(&path, body.clone()).await;
+        assert!([404, 422].contains(&refused.status), "{refused}");
+    }
+    let merged = owner.api.post(&path, body).await.expect(200);
+    assert_eq!(merged.text("/state"), "terminating");
+    // The customer is where it was for visitors, has what it had, and is another's.
+    browser.shows(&host, "/", "mine").await;
+    let now = new.api.get(&format!("/tenants/{}", customer.tenant)).await.expect(200);
+    assert_eq!(now.text("/parent_id"), new.tenant);
+    assert_ne!(now.text("/plan/id"), sold);
+    let usage = new
+        .api
+        .get(&format!("/tenants/{}/usage", customer.tenant))
+        .await
+        .expect(200);
+    let sites = usage.body["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|item| item["key"] == "sites")
+        .unwrap();
+    assert_eq!((&sites["used"], &sites["limit"]), (&json!(1), &json!(2)));
+    old.api.get(&format!("/tenants/{}", customer.tenant)).await.expect(404);
+    assert_eq!(found_by(&new, &host).await, 2);
+    customer
+        .api
+        .post("/sites", json!({"name": "Another"}))
+        .await
+        .expect(201);
+    // Who sold before is a member of the new seller, and may do there what the role gives.
+    let there = old.api.acting_for(&new.tenant);
+    there.get("/plans").await.expect(200);
+    let restored = owner
+        .api
+        .request("POST", &format!("/tenants/{}/restore", old.tenant))
+        .send()
+        .await;
+    assert_eq!(restored.expect(200).text("/state"), "active");
+    assert!(old.api.list("/tenants").await.is_empty());
+}
+
+async fn found_by(who: &Account, text: &str) -> usize {
+    found(who, text).await.len()
+}

@@ -11,7 +11,7 @@ use base64::Engine;
 use mpanel_crypto::Secret;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Client, Method, RequestBuilder, Response, Url};
+use reqwest::{Certificate, Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -259,10 +259,36 @@ impl Api {
     /// As [`Api::get`]; also when it ends before its end, or cannot be written.
     pub async fn download(&self, path: &[&str], query: &[(&str, &str)], out: &mut impl Write) -> Result<u64, Failure> {
         let request = self.request(Method::GET, path, query)?;
-        let mut response = request.send().await.map_err(|error| self.unreachable(error))?;
+        let response = request.send().await.map_err(|error| self.unreachable(error))?;
         if !response.status().is_success() {
             return Err(self.problem(response).await);
         }
+        self.write_to(response, out).await
+    }
+
+    /// The same behind the first `from` bytes, which came before.
+    ///
+    /// # Errors
+    /// As [`Api::download`].
+    pub async fn download_from(&self, path: &[&str], from: u64, out: &mut impl Write) -> Result<u64, Failure> {
+        if from == 0 {
+            return self.download(path, &[], out).await;
+        }
+        let request = self.request(Method::GET, path, &[])?;
+        let request = request.header("range", format!("bytes={from}-"));
+        let response = request.send().await.map_err(|error| self.unreachable(error))?;
+        match response.status() {
+            StatusCode::PARTIAL_CONTENT => self.write_to(response, out).await,
+            // All of it came before.
+            StatusCode::RANGE_NOT_SATISFIABLE => Ok(0),
+            status if status.is_success() => {
+                Err(anyhow::anyhow!("the server begins anew, and not where it ended").into())
+            }
+            _ => Err(self.problem(response).await),
+        }
+    }
+
+    async fn write_to(&self, mut response: Response, out: &mut impl Write) -> Result<u64, Failure> {
         let mut bytes = 0;
         while let Some(piece) = response.chunk().await.map_err(|error| self.unreachable(error))? {
             out.write_all(&piece).context("cannot write what comes")?;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::api::Answer;
 use super::connection::{Cx, Page};
 use super::failure::Failure;
-use super::{find, plan, role, tree, view};
+use super::{export, find, merge, plan, role, tree, view};
 
 /// Commands of `tenant`.
 #[derive(Debug, Subcommand)]
@@ -71,6 +71,8 @@ pub enum Command {
     },
     /// Move a tenant, with everybody below it, to another seller
     Move(tree::Move),
+    /// Let one tenant take over another, with everybody below it, its plans and its people
+    Merge(merge::Merge),
     /// Let a tenant end: its sites go offline now, and everything goes after a time
     End(tree::End),
     /// Call off the end of a tenant
@@ -78,6 +80,11 @@ pub enum Command {
         /// Its id or short name
         tenant: String,
     },
+    /// Make an archive of everything that is a tenant's, for it to take away
+    Export(export::Export),
+    /// Archives of a tenant
+    #[command(subcommand)]
+    Exports(export::Exports),
     /// People of a tenant
     #[command(subcommand)]
     Member(Member),
@@ -218,8 +225,11 @@ pub async fn run(cx: &Cx, command: Command) -> Result<(), Failure> {
             cx.done(&answer, &format!("{tenant} is on the plan {plan}"))
         }
         Command::Move(place) => tree::place(cx, place).await,
+        Command::Merge(merge) => merge::run(cx, merge).await,
         Command::End(end) => tree::end(cx, end).await,
         Command::Restore { tenant } => tree::restore(cx, &tenant).await,
+        Command::Export(wanted) => export::export(cx, wanted).await,
+        Command::Exports(command) => export::exports(cx, command).await,
         Command::Member(member) => members(cx, member).await,
     }
 }

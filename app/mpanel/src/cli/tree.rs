@@ -62,7 +62,10 @@ pub async fn place(cx: &Cx, args: Move) -> Result<(), Failure> {
 }
 
 /// A seller is one of those below, or the tenant that one acts for.
-async fn seller(cx: &Cx, wanted: &str) -> Result<String, Failure> {
+///
+/// # Errors
+/// When there is none of that name.
+pub async fn seller(cx: &Cx, wanted: &str) -> Result<String, Failure> {
     match find::id(cx, find::TENANT, wanted).await {
         Err(Failure::NotFound(_)) => find::tenant_to_act_for(&cx.api, wanted).await,
         found => found,

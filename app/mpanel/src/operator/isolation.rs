@@ -99,6 +99,7 @@ fn folders(data: &Path, uids: &BTreeMap<String, u32>) -> io::Result<Vec<Finding>
     for (folder, process) in [
         ("keys", "serve"),
         ("blobs/uploads", "serve"),
+        ("blobs/exports", "serve"),
         ("edge", "edge"),
         ("dns", "dns-1"),
     ] {

@@ -66,6 +66,7 @@ fn folders(accounts: Option<&Accounts>) -> Vec<Folder> {
         folder("keys", 0o700, panel),
         folder("blobs", 0o711, root),
         folder("blobs/uploads", 0o700, panel),
+        folder("blobs/exports", 0o700, panel),
         folder("edge", 0o700, edge),
         folder("dns", 0o700, dns),
         folder("sites", 0o711, root),

@@ -35,6 +35,10 @@ impl StepUp {
             ];
             for (method, operation) in all {
                 if operation.as_ref().is_some_and(is_marked) {
+                    // What may not be read may not be tried either.
+                    if method == Method::GET {
+                        operations.insert((Method::HEAD, path.clone()));
+                    }
                     operations.insert((method, path.clone()));
                 }
             }

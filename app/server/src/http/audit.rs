@@ -3,6 +3,7 @@
 mod entry;
 mod export;
 mod filter;
+mod log;
 mod names;
 mod people;
 mod retention;
@@ -23,6 +24,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use entry::{AuditEntryDto, AuditList, DetailsDto};
 use filter::Filter;
+pub use log::Log;
 pub use names::Names;
 
 /// A tenant's audit log.

@@ -38,7 +38,7 @@ async fn everything_that_works_in_the_background_is_tried_with_everything_that_c
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config::load(&Sources::default()).unwrap();
     config.data = folder.path().to_owned();
-    let db = Db::connect(migrated(MIGRATIONS).await.panel, 4).await.unwrap();
+    let db = Db::connect(migrated(&MIGRATIONS).await.panel, 4).await.unwrap();
     let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
     let spine = Spine::new(db, Arc::new(Vault::new(master)));
     let clock: SharedClock = Arc::new(SystemClock);

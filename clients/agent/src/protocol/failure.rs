@@ -12,6 +12,9 @@ pub enum Failure {
     /// The disk or a quota is full. Nothing of the attempt is left.
     #[error("no space left for the site's files")]
     NoSpace {},
+    /// There is no finished release of that name.
+    #[error("there is no such release")]
+    NoRelease {},
     /// Another request works on this site.
     #[error("the site is busy with another request")]
     Busy {},

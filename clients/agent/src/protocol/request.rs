@@ -20,6 +20,9 @@ pub enum Request {
     Version {},
     /// Unpacks the blob sent along. Progress frames, then [`Unpacked`](super::Response::Unpacked).
     UnpackRelease(UnpackRelease),
+    /// Writes the files of a finished release as a `.tar.gz` into the blob sent along. Progress frames, then
+    /// [`Packed`](super::Response::Packed).
+    PackRelease(PackRelease),
     /// Removes a release, finished or partial.
     DeleteRelease {
         site: SiteId,
@@ -43,6 +46,7 @@ impl Request {
         match self {
             Self::Version {} => "version",
             Self::UnpackRelease(_) => "unpack_release",
+            Self::PackRelease(_) => "pack_release",
             Self::DeleteRelease { .. } => "delete_release",
             Self::DeleteSite { .. } => "delete_site",
             Self::MeasureSite { .. } => "measure_site",
@@ -54,7 +58,7 @@ impl Request {
     /// Whether a blob must come with it.
     #[must_use]
     pub const fn takes_blob(&self) -> bool {
-        matches!(self, Self::UnpackRelease(_))
+        matches!(self, Self::UnpackRelease(_) | Self::PackRelease(_))
     }
 }
 
@@ -68,6 +72,17 @@ pub struct UnpackRelease {
     pub gid: TenantGid,
     pub format: ArchiveFormat,
     pub limits: UnpackLimits,
+}
+
+/// Which release to make an archive of, and how large that may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackRelease {
+    pub site: SiteId,
+    pub release: ReleaseId,
+    pub uid: SiteUid,
+    /// Bytes of the archive.
+    pub max_bytes: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

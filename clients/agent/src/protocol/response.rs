@@ -14,6 +14,7 @@ pub enum Response {
     Version(AgentInfo),
     Progress(Progress),
     Unpacked(Unpacked),
+    Packed(Packed),
     Deleted {},
     Usage(Usage),
     Releases { releases: Vec<ReleaseEntry>, last: bool },
@@ -70,6 +71,20 @@ pub struct Unpacked {
     /// Lower-case hexadecimal SHA-256 of the listing: for each file in byte order of its path, the path, a
     /// NUL, its size in decimal, a NUL, its SHA-256 in hexadecimal, a line feed.
     pub listing_sha256: String,
+}
+
+/// An archive of a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Packed {
+    /// Regular files.
+    pub files: u64,
+    /// Sum of their sizes.
+    pub bytes: u64,
+    /// Symbolic links, of which nothing is in it but where they point.
+    pub links: u64,
+    /// Size of the archive.
+    pub archive_bytes: u64,
 }
 
 /// What a site's folder takes.

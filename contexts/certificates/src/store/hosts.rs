@@ -59,6 +59,18 @@ pub async fn unwant_all(tx: &mut TenantTx) -> Result<i64, Error> {
     .map_err(Error::from)
 }
 
+/// How many hosts the tenant wants a certificate for, or no longer wants one for, and the names of some.
+pub async fn all(tx: &mut TenantTx) -> Result<(i64, Vec<String>), Error> {
+    let row = sqlx::query!(
+        r#"select count(*) as "count!", coalesce((array_agg(host order by host))[1:5], '{}') as "some!"
+           from certificates.hosts where tenant_id = $1"#,
+        tx.tenant().uuid(),
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok((row.count, row.some))
+}
+
 /// Hosts without a certificate, with one of other names or whose life is two thirds over, or no longer wanted; not those
 /// that wait for another attempt.
 pub async fn due(tx: &mut PlatformTx, now: Timestamp, most: i64) -> Result<Vec<Due>, Error> {

@@ -2,42 +2,28 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
-use axum::{Extension, Router};
 use jiff::SignedDuration;
-use mpanel_authz::{Actor, OpCx, OpCxParts, Permissions, Role, TenantKind};
-use mpanel_kernel::ids::{CertificateId, RequestId, TenantId, UserId};
+use mpanel_authz::{OpCx, Role, TenantKind};
+use mpanel_http::testing;
+use mpanel_kernel::ids::{CertificateId, TenantId};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use crate::ROLES;
+use crate::authz::ROLES;
 use crate::http::{public_routes, routes};
 use crate::tests::support::World;
 
 impl World {
     async fn get(&self, tenant: TenantId, path: &str) -> (StatusCode, Value) {
-        let cx = OpCx::new(OpCxParts {
-            actor: Actor::User(UserId::generate()),
-            tenant,
-            tenant_kind: TenantKind::Customer,
-            role: Role::Viewer.into(),
-            scopes: None,
-            assumed_from: None,
-            assumption: None,
-            request_id: RequestId::generate(),
-            address: None,
-            idempotency: None,
-            clock: self.clock.clone(),
-            permissions: Arc::new(Permissions::new(ROLES.to_vec()).unwrap()),
-        });
-        let app: Router = routes(Arc::new(self.store.clone())).split_for_parts().0;
-        let request = Request::get(path).body(Body::empty()).unwrap();
-        let response = app.layer(Extension(cx)).oneshot(request).await.unwrap();
-        let status = response.status();
-        let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
-        assert!(!String::from_utf8_lossy(&bytes).contains("PRIVATE"));
-        (status, serde_json::from_slice(&bytes).unwrap())
+        let by = (tenant, TenantKind::Customer);
+        let cx = OpCx::new(testing::person(by, Role::Viewer, ROLES, self.clock.clone()));
+        let routes = routes(Arc::new(self.store.clone()));
+        let answer = testing::call(routes, &cx, ("GET", path), None, None).await;
+        assert!(!answer.body.to_string().contains("PRIVATE"));
+        (answer.status, answer.body)
     }
 }
 

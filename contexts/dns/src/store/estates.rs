@@ -1,11 +1,23 @@
 //! What a tenant has as a whole: to be found, and to be removed.
 
 use mpanel_kernel::ids::{TenantId, ZoneId};
-use mpanel_pg::{PlatformTx, Tx};
+use mpanel_pg::{PlatformTx, TenantTx, Tx};
 use mpanel_tenancy_contract::{Described, Item, ItemKind, Subject};
 
 /// Zones that one page holds.
 const PAGE: i64 = 1000;
+
+/// How many zones the transaction's tenant has, and the names of some.
+pub async fn all(tx: &mut TenantTx) -> Result<(i64, Vec<String>), mpanel_pg::Error> {
+    let row = sqlx::query!(
+        r#"select count(*) as "count!", coalesce((array_agg(apex order by apex))[1:5], '{}') as "some!"
+           from dns.zones where tenant_id = $1"#,
+        tx.tenant().uuid(),
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok((row.count, row.some))
+}
 
 pub async fn describe(tx: &mut PlatformTx, owner: TenantId, zone: ZoneId) -> Result<Described, mpanel_pg::Error> {
     let apex = sqlx::query_scalar!(

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use mpanel_authz::{Actor, IdempotencyKey, OpCx, OpCxParts, Permissions, Role, TenantKind};
-use mpanel_crypto::MasterKey;
+use mpanel_authz::{IdempotencyKey, OpCx, OpCxParts, Role, TenantKind};
 use mpanel_dns_contract::{DnsPortError, HostDns, HostRecords as _};
-use mpanel_events::{AuditEntry, AuditFilter, ServedBoard, Spine, Vault, list_audit};
+use mpanel_events::{AuditEntry, AuditFilter, ServedBoard, Spine, list_audit};
 use mpanel_feed::topics::{DNS_ZONE, DnsZone};
+use mpanel_http::testing;
 use mpanel_kernel::clock::ManualClock;
-use mpanel_kernel::ids::{RequestId, TenantId, UserId, Uuid, ZoneId};
+use mpanel_kernel::ids::{TenantId, Uuid, ZoneId};
 use mpanel_kernel::names::DomainName;
 use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::{Db, TenantTx, Tx};
@@ -20,10 +20,11 @@ use mpanel_tenancy_contract::{ClaimKind, NameClaims, NameError};
 use mpanel_testkit::tenants::Tenants;
 use serde_json::Value;
 
+use crate::authz::ROLES;
 use crate::domain::{NewRecord, Record, Zone};
 use crate::error::Error;
 use crate::tests::tenancy::{self, TestEntitlements};
-use crate::{Dns, MIGRATIONS, ROLES};
+use crate::{Dns, MIGRATIONS};
 
 /// Claims in memory: a name belongs to who claimed it first.
 #[derive(Default)]
@@ -76,7 +77,6 @@ pub(crate) struct World {
     pub(crate) spine: Spine,
     pub(crate) tenant: TenantId,
     pub(crate) other: TenantId,
-    permissions: Arc<Permissions>,
 }
 
 impl World {
@@ -87,11 +87,7 @@ impl World {
             tenancy::MIGRATIONS,
             MIGRATIONS,
         ];
-        let database = mpanel_testkit::database::migrated(&modules).await;
-        let db = Db::connect(database.panel, 12).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
-        let spine = Spine::new(db, Arc::new(Vault::new(master)));
+        let spine = testing::spine(&modules).await;
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let claims = Arc::new(FakeClaims::default());
         let dns = open(&spine, &clock, &claims, &["ns1.provider.net", "ns2.provider.net"]);
@@ -104,7 +100,6 @@ impl World {
             spine,
             tenant: planted.customer,
             other: planted.platform,
-            permissions: Arc::new(Permissions::new(ROLES.to_vec()).unwrap()),
         }
     }
 
@@ -120,21 +115,11 @@ impl World {
 
     pub(crate) fn cx_of(&self, tenant: TenantId, role: Role, key: Option<&str>) -> OpCx {
         OpCx::new(OpCxParts {
-            actor: Actor::User(UserId::from_uuid(tenant.uuid())),
-            tenant,
-            tenant_kind: TenantKind::Customer,
-            role: role.into(),
-            scopes: None,
-            assumed_from: None,
-            assumption: None,
-            request_id: RequestId::generate(),
-            address: None,
             idempotency: key.map(|key| IdempotencyKey {
                 key: key.to_owned(),
                 request_hash: [1; 32],
             }),
-            clock: self.clock.clone(),
-            permissions: self.permissions.clone(),
+            ..testing::person((tenant, TenantKind::Customer), role, ROLES, self.clock.clone())
         })
     }
 

@@ -2,42 +2,24 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, StatusCode};
-use axum::{Extension, Router};
-use mpanel_authz::{Actor, OpCx, OpCxParts, Permissions, Role, TenantKind};
+use axum::http::StatusCode;
+use mpanel_authz::{OpCx, Role, TenantKind};
 use mpanel_fleet_contract::Nodes as _;
-use mpanel_kernel::ids::{NodeId, RequestId, TenantId, UserId};
+use mpanel_http::testing;
+use mpanel_kernel::ids::{NodeId, TenantId};
 use mpanel_pg::Tx as _;
 use serde_json::Value;
-use tower::ServiceExt as _;
 
-use crate::ROLES;
+use crate::authz::ROLES;
 use crate::http::routes;
 use crate::tests::support::{World, open};
 
 impl World {
     async fn get(&self, tenant: TenantId, kind: TenantKind, role: Role, path: &str) -> (StatusCode, Value) {
-        let cx = OpCx::new(OpCxParts {
-            actor: Actor::User(UserId::generate()),
-            tenant,
-            tenant_kind: kind,
-            role: role.into(),
-            scopes: None,
-            assumed_from: None,
-            assumption: None,
-            request_id: RequestId::generate(),
-            address: None,
-            idempotency: None,
-            clock: self.clock.clone(),
-            permissions: Arc::new(Permissions::new(ROLES.to_vec()).unwrap()),
-        });
-        let app: Router = routes(Arc::new(self.fleet.clone())).split_for_parts().0;
-        let request = Request::get(path).body(Body::empty()).unwrap();
-        let response = app.layer(Extension(cx)).oneshot(request).await.unwrap();
-        let status = response.status();
-        let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
-        (status, serde_json::from_slice(&bytes).unwrap())
+        let cx = OpCx::new(testing::person((tenant, kind), role, ROLES, self.clock.clone()));
+        let routes = routes(Arc::new(self.fleet.clone()));
+        let answer = testing::call(routes, &cx, ("GET", path), None, None).await;
+        (answer.status, answer.body)
     }
 }
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mpanel_crypto::{MasterKey, NodeKeyPair};
-use mpanel_events::{AuditEntry, AuditFilter, ServedBoard, Spine, Vault, list_audit};
+use mpanel_crypto::NodeKeyPair;
+use mpanel_events::{AuditEntry, AuditFilter, ServedBoard, Spine, list_audit};
 use mpanel_feed::frame::{Hello, PROTOCOL, Role};
+use mpanel_http::testing;
 use mpanel_kernel::clock::ManualClock;
 use mpanel_kernel::ids::TenantId;
 use mpanel_kernel::paging::PageRequest;
-use mpanel_pg::{Db, Reason, Tx as _};
+use mpanel_pg::{Reason, Tx as _};
 use mpanel_testkit::tenants::{self, Tenants};
 
 use crate::{AllowedPeers, Directory, Fleet, MIGRATIONS};
@@ -33,11 +34,7 @@ impl World {
             tenants::TABLES,
             MIGRATIONS,
         ];
-        let database = mpanel_testkit::database::migrated(&modules).await;
-        let db = Db::connect(database.panel, 4).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
-        let spine = Spine::new(db, Arc::new(Vault::new(master)));
+        let spine = testing::spine(&modules).await;
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let Tenants { platform, customer } = Tenants::plant(spine.db()).await;
         let fleet = open(&spine, &clock, platform).await;

@@ -272,7 +272,7 @@ impl World {
             address: None,
             idempotency: None,
             clock: self.clock.clone(),
-            permissions: Arc::new(Permissions::new(crate::ROLES.iter().copied()).unwrap()),
+            permissions: Arc::new(Permissions::new(crate::authz::ROLES.iter().copied()).unwrap()),
         })
     }
 }

@@ -28,6 +28,29 @@ pub async fn left(tx: &mut TenantTx, most: i64) -> Result<(Vec<SiteId>, i64), Er
     Ok((active.into_iter().map(SiteId::from_uuid).collect(), deleting))
 }
 
+/// How many there are, and the names of some.
+pub type Named = (i64, Vec<String>);
+
+/// The sites of the transaction's tenant, those that are being removed among them, and the files on their way in.
+pub async fn all(tx: &mut TenantTx) -> Result<(Named, Named), mpanel_pg::Error> {
+    let tenant = tx.tenant().uuid();
+    let sites = sqlx::query!(
+        r#"select count(*) as "count!", coalesce((array_agg(name order by name))[1:5], '{}') as "some!"
+           from sites.sites where tenant_id = $1"#,
+        tenant,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    let uploads = sqlx::query!(
+        r#"select count(*) as "count!", coalesce((array_agg(filename order by filename))[1:5], '{}') as "some!"
+           from sites.uploads where tenant_id = $1"#,
+        tenant,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(((sites.count, sites.some), (uploads.count, uploads.some)))
+}
+
 /// Forgets what stands beside a tenant's sites, once these are gone. What visitors have used stays: it may still have to
 /// be billed. The group's number is not given to another tenant: the sequence never goes back.
 pub async fn forget(tx: &mut TenantTx) -> Result<(), Error> {

@@ -30,9 +30,10 @@ use tokio::task::JoinHandle;
 use super::pause::TestSuspensions;
 use super::store::{TestTenancy, plant};
 use super::traffic::TestMetering;
+use crate::authz::ROLES;
 use crate::domain::{Release, Site, Upload};
 use crate::service::{CreateSite, NewRelease, NewUpload};
-use crate::{Error, Ports, ROLES, Settings, Sites, ops};
+use crate::{Error, Ports, Settings, Sites, ops};
 
 /// A context must not depend on another; its tables it needs all the same.
 const TENANCY: Migrations = Migrations {

@@ -2,9 +2,11 @@
 //! transaction: what they reserve or claim commits or goes away with it.
 #![forbid(unsafe_code)]
 
+mod belongings;
 mod below;
 mod ending;
 mod entitlements;
+mod export;
 mod members;
 mod metering;
 mod names;
@@ -12,9 +14,11 @@ mod resources;
 mod roster;
 mod suspension;
 
+pub use belongings::{Belonging, Belongings};
 pub use below::Below;
 pub use ending::{EraseError, Erased, Eraser};
 pub use entitlements::{EntitlementError, EntitlementKey, Entitlements, Unit};
+pub use export::{ExportError, ExportScope, Exporter};
 pub use members::{Acting, Membership, Memberships, TenantSummary};
 pub use metering::{Metering, MeteringError, Month};
 pub use names::{ClaimKind, NameClaims, NameError};
@@ -28,6 +32,8 @@ pub mod events {
     pub const TENANT_CHANGED: &str = "tenancy.tenant.changed.v1";
     /// It stands below another seller, with everybody below it.
     pub const TENANT_MOVED: &str = "tenancy.tenant.moved.v1";
+    /// Everybody below it, its plans and its people went to another tenant; what is left of it ends.
+    pub const TENANT_MERGED: &str = "tenancy.tenant.merged.v1";
     /// It is to go for good at a time that is told; until then it is as good as suspended.
     pub const TENANT_ENDING: &str = "tenancy.tenant.ending.v1";
     /// Its end was called off in time.
@@ -36,6 +42,14 @@ pub mod events {
     pub const TENANT_ERASING: &str = "tenancy.tenant.erasing.v1";
     /// It is gone with all it had; its id stays its own.
     pub const TENANT_ENDED: &str = "tenancy.tenant.ended.v1";
+    /// Somebody wants all that is the tenant's as an archive.
+    pub const EXPORT_ASKED: &str = "tenancy.export.asked.v1";
+    /// What a tenant has goes into an archive that somebody above has asked for.
+    pub const EXPORT_INCLUDED: &str = "tenancy.export.included.v1";
+    /// Somebody begins to take an archive away, or a part of it.
+    pub const EXPORT_DOWNLOADED: &str = "tenancy.export.downloaded.v1";
+    /// An archive was removed, or is no longer to be made.
+    pub const EXPORT_REMOVED: &str = "tenancy.export.removed.v1";
     pub const SUBSCRIPTION_CHANGED: &str = "tenancy.subscription.changed.v1";
     pub const MEMBER_ADDED: &str = "tenancy.member.added.v1";
     pub const MEMBER_CHANGED: &str = "tenancy.member.changed.v1";

@@ -68,7 +68,7 @@ impl Service {
     }
 
     /// When the time is over that is given from now on. Only the platform takes less of it than it has set up.
-    fn ends_at(&self, cx: &OpCx, days: Option<u32>) -> Result<Timestamp, Error> {
+    pub(super) fn ends_at(&self, cx: &OpCx, days: Option<u32>) -> Result<Timestamp, Error> {
         let least = match cx.tenant_kind() {
             TenantKind::Platform => 0,
             TenantKind::Reseller | TenantKind::Customer => self.grace_days.min(LONGEST),

@@ -204,7 +204,7 @@ fn role_of(rows: &[(UserId, RoleRef)], user: UserId) -> Option<RoleRef> {
 /// Whether the people of the transaction's tenant may be changed by the actor: from above only where the tenant does not
 /// want to be asked first, or has agreed to this; whoever is made a member would not have to ask. Suspending it changes
 /// nothing about that: for looking into it one needs no members there.
-async fn may_change_people(cx: &OpCx, tx: &mut TenantTx) -> Result<(), Error> {
+pub(super) async fn may_change_people(cx: &OpCx, tx: &mut TenantTx) -> Result<(), Error> {
     if cx.assumed_from().is_none() || !store::assumptions::settings(tx).await?.0 {
         return Ok(());
     }

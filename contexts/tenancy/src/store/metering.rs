@@ -91,3 +91,15 @@ pub async fn used(tx: &mut TenantTx, tenant: TenantId, month: Month) -> Result<H
         .filter_map(|row| Some((row.key.parse().ok()?, row.used)))
         .collect())
 }
+
+/// What the transaction's tenant has used in each month, oldest first, by the name of what is measured.
+pub async fn months(tx: &mut TenantTx) -> Result<Vec<(String, String, i64)>, Error> {
+    let rows = sqlx::query!(
+        r#"select key, to_char(month, 'YYYY-MM') as "month!", used from tenancy.measured where tenant_id = $1
+           order by month, key"#,
+        tx.tenant().uuid(),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.key, row.month, row.used)).collect())
+}

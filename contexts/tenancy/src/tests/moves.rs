@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::domain::{Limits, Tenant, TenantState};
 use crate::error::Error;
 use crate::service::{Move, TenantPatch};
-use crate::tests::support::{World, unlimited};
+use crate::tests::support::{World, closure_is_right, unlimited};
 
 fn to(parent: TenantId, plan: Option<PlanId>) -> Move {
     Move {
@@ -73,57 +73,23 @@ impl Tree {
         }
     }
 
-    async fn reserve(&self, tenant: TenantId, key: EntitlementKey, delta: i64) {
-        let mut tx = self.world.tenant_tx(tenant).await;
-        self.world.tenancy.reserve(&mut tx, key, delta).await.unwrap();
-        tx.commit().await.unwrap();
-    }
-
-    async fn used(&self, tenant: &Tenant) -> i64 {
-        let usage = self.world.service.usage(&self.world.root(), tenant.id).await.unwrap();
-        usage
-            .into_iter()
-            .find(|(key, ..)| *key == EntitlementKey::Sites)
-            .map_or(0, |(_, used, _)| used)
-    }
-
     async fn used_by_all(&self) -> [i64; 5] {
         [
-            self.used(&self.left).await,
-            self.used(&self.left_below).await,
-            self.used(&self.right).await,
-            self.used(&self.right_below).await,
-            self.used(&self.customer).await,
+            self.world.sites(self.left.id).await,
+            self.world.sites(self.left_below.id).await,
+            self.world.sites(self.right.id).await,
+            self.world.sites(self.right_below.id).await,
+            self.world.sites(self.customer.id).await,
         ]
     }
-}
-
-/// The closure of the tree as `parent_id` tells it, compared with the one that is kept.
-async fn closure_is_right(world: &World) {
-    let wrong = world
-        .count(
-            "with recursive up (tenant_id, descendant, depth) as (
-                 select t.tenant_id, t.tenant_id, 0 from tenancy.tenants t where t.state <> 'terminated'
-                 union all
-                 select p.parent_id, up.descendant, up.depth + 1
-                 from up join tenancy.tenants p on p.tenant_id = up.tenant_id where p.parent_id is not null
-             )
-             select count(*) from (
-                 (select tenant_id, descendant, depth from up except select * from tenancy.subtree)
-                 union all
-                 (select * from tenancy.subtree except select tenant_id, descendant, depth from up)
-             ) different",
-        )
-        .await;
-    assert_eq!(wrong, 0, "the tree is not what it is said to be");
 }
 
 #[tokio::test]
 async fn a_moved_tenant_counts_and_is_sold_to_at_its_new_place() {
     let tree = Tree::grow().await;
     let world = &tree.world;
-    tree.reserve(tree.customer.id, EntitlementKey::Sites, 3).await;
-    tree.reserve(tree.left_below.id, EntitlementKey::Sites, 1).await;
+    tree.world.takes(tree.customer.id, EntitlementKey::Sites, 3).await;
+    tree.world.takes(tree.left_below.id, EntitlementKey::Sites, 1).await;
     assert_eq!(tree.used_by_all().await, [4, 4, 0, 0, 3]);
 
     let moved = world
@@ -151,7 +117,7 @@ async fn a_moved_tenant_counts_and_is_sold_to_at_its_new_place() {
         .await;
     assert!(new.is_ok());
     // What it takes from now on counts there as well.
-    tree.reserve(tree.customer.id, EntitlementKey::Sites, 1).await;
+    tree.world.takes(tree.customer.id, EntitlementKey::Sites, 1).await;
     assert_eq!(tree.used_by_all().await, [1, 1, 4, 4, 4]);
 
     for (tenant, facts) in [
@@ -184,7 +150,7 @@ async fn a_moved_tenant_counts_and_is_sold_to_at_its_new_place() {
 async fn everybody_below_moves_along_through_five_levels() {
     let tree = Tree::grow().await;
     let world = &tree.world;
-    tree.reserve(tree.customer.id, EntitlementKey::Sites, 2).await;
+    tree.world.takes(tree.customer.id, EntitlementKey::Sites, 2).await;
     let ten = json!({"sites": 10, "disk_bytes": 1000, "domains": 10, "traffic_bytes_month": null});
     let plan = world.plan(&world.owner(&tree.right_below), "Sub", ten, true).await;
     // The reseller with its customer goes below the deepest seller of the other side: platform, right, right_below, left_below, customer.
@@ -243,8 +209,8 @@ async fn a_move_that_does_not_fit_changes_nothing() {
     let tree = Tree::grow().await;
     let world = &tree.world;
     let root = world.root();
-    tree.reserve(tree.customer.id, EntitlementKey::Sites, 4).await;
-    tree.reserve(tree.right_below.id, EntitlementKey::Sites, 7).await;
+    tree.world.takes(tree.customer.id, EntitlementKey::Sites, 4).await;
+    tree.world.takes(tree.right_below.id, EntitlementKey::Sites, 7).await;
     let before = tree.used_by_all().await;
     let service = &world.service;
     let refused = async |id: TenantId, wanted: Move| {

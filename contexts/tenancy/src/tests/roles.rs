@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mpanel_authz::{CustomRole, OpCx, OpCxParts, Rights, Role as BuiltIn, RoleRef, Scopes, TenantKind};
 use mpanel_kernel::error::{Kind, PublicError as _};
-use mpanel_kernel::ids::{RoleId, UserId};
+use mpanel_kernel::ids::RoleId;
 use mpanel_kernel::paging::PageRequest;
 use mpanel_tenancy_contract::Memberships as _;
 use serde_json::json;
@@ -69,14 +69,6 @@ impl World {
             })),
             ..self.parts(tenant.id, tenant.kind, BuiltIn::Viewer)
         })
-    }
-
-    async fn put_into(&self, tenant: &Tenant, email: &str, role: impl Into<RoleRef>) -> UserId {
-        let user = self.accounts.activate(email);
-        let mut tx = self.tenant_tx(tenant.id).await;
-        self.tenancy.join(&mut tx, user, role.into(), self.now()).await.unwrap();
-        tx.commit().await.unwrap();
-        user
     }
 }
 
@@ -150,9 +142,7 @@ async fn what_a_role_gives_acts_and_changes_at_the_next_look() {
     let customer = world.customer("C").await;
     let own = world.owner(&customer);
     let made = world.role(&own, "Helper", SEE).await;
-    let user = world
-        .put_into(&customer, "h@example.com", RoleRef::Custom(made.id))
-        .await;
+    let user = world.joins(&customer, "h@example.com", RoleRef::Custom(made.id)).await;
     let rights = async || match world.acting(user, customer.id).await.unwrap().role {
         Rights::Custom(role) => role.permissions.clone(),
         Rights::BuiltIn(role) => panic!("{role:?}"),
@@ -224,9 +214,7 @@ async fn v8_2_1_nobody_raises_themselves() {
     ];
     let mine = world.role(&own, "People", &access).await;
     let more = world.role(&own, "More", &[&access[..], SEE].concat()).await;
-    let user = world
-        .put_into(&customer, "p@example.com", RoleRef::Custom(mine.id))
-        .await;
+    let user = world.joins(&customer, "p@example.com", RoleRef::Custom(mine.id)).await;
     let me = world.with(&customer, &access, false);
 
     let grown = world
@@ -294,7 +282,7 @@ async fn whether_a_role_reaches_below_is_said_and_only_by_who_reaches() {
     let own = world.owner(&reseller);
     let here = world.role(&own, "Here", SEE).await;
     let stays = world
-        .put_into(&reseller, "here@example.com", RoleRef::Custom(here.id))
+        .joins(&reseller, "here@example.com", RoleRef::Custom(here.id))
         .await;
     let below = CreateRole {
         reaches_descendants: true,
@@ -302,7 +290,7 @@ async fn whether_a_role_reaches_below_is_said_and_only_by_who_reaches() {
     };
     let below = world.service.create_role(&own, below).await.unwrap();
     let goes = world
-        .put_into(&reseller, "below@example.com", RoleRef::Custom(below.id))
+        .joins(&reseller, "below@example.com", RoleRef::Custom(below.id))
         .await;
     assert!(world.acting(stays, customer.id).await.is_none());
     let acting = world.acting(goes, customer.id).await.unwrap();
@@ -478,7 +466,7 @@ async fn a_role_is_not_removed_while_it_is_given() {
     let world = World::new().await;
     let customer = world.customer("C").await;
     let own = world.owner(&customer);
-    let user = world.put_into(&customer, "h@example.com", BuiltIn::Viewer).await;
+    let user = world.joins(&customer, "h@example.com", BuiltIn::Viewer).await;
     for round in 0..5 {
         let made = world.role(&own, &format!("R{round}"), SEE).await;
         let (given, gone) = tokio::join!(

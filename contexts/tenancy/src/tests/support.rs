@@ -1,11 +1,12 @@
 //! A database of a test's own with a small tree, and accounts that are kept in memory.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use mpanel_authz::{Actor, IdempotencyKey, OpCx, OpCxParts, Permissions, Role, Scopes, TenantKind};
+use mpanel_authz::{Actor, IdempotencyKey, OpCx, OpCxParts, Permissions, Role, RoleRef, Scopes, TenantKind};
 use mpanel_crypto::{MasterKey, Token};
 use mpanel_events::{AuditEntry, AuditFilter, Spine, Vault, list_audit};
 use mpanel_identity_contract::{Accounts, Activation, Invited, Profile};
@@ -14,12 +15,14 @@ use mpanel_kernel::ids::{PlanId, RequestId, TenantId, UserId};
 use mpanel_kernel::names::{DomainName, EmailAddress};
 use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::{Db, Reason, TenantTx, Tx};
-use mpanel_tenancy_contract::{Acting, Memberships as _};
+use mpanel_tenancy_contract::{Acting, Belonging, Belongings, EntitlementKey, Entitlements as _, Memberships as _};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
+use crate::authz::ROLES;
 use crate::domain::{Limits, Tenant};
 use crate::service::{CreatePlan, CreateTenant, Owner, Service, Terms};
-use crate::{MIGRATIONS, ROLES, Tenancy};
+use crate::{MIGRATIONS, Tenancy};
 
 /// Accounts in memory; one is active once [`FakeAccounts::activate`] was called.
 #[derive(Default)]
@@ -74,12 +77,35 @@ impl Accounts for FakeAccounts {
     }
 }
 
+/// Another context: who has so many things of its.
+#[derive(Default)]
+pub(crate) struct FakeBelongings(pub(crate) Mutex<HashMap<TenantId, i64>>);
+
+#[async_trait]
+impl Belongings for FakeBelongings {
+    async fn of(&self, tx: &mut TenantTx) -> Result<Vec<Belonging>, mpanel_pg::Error> {
+        let count = self.0.lock().unwrap().get(&tx.tenant()).copied();
+        let thing = |count| Belonging {
+            code: "test.thing.own",
+            what: "things",
+            count,
+            some: vec!["one".to_owned(), "another".to_owned()],
+            remedy: "remove them",
+        };
+        Ok(count.map(thing).into_iter().collect())
+    }
+}
+
 pub(crate) struct World {
     pub(crate) tenancy: Tenancy,
     pub(crate) service: Arc<Service>,
     pub(crate) accounts: Arc<FakeAccounts>,
+    pub(crate) belongings: Arc<FakeBelongings>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) spine: Spine,
+    /// The folder of archives.
+    pub(crate) exports: PathBuf,
+    _folder: TempDir,
     permissions: Arc<Permissions>,
 }
 
@@ -99,26 +125,44 @@ impl World {
     }
 
     pub(crate) async fn with_reserved(reserved: &[&str]) -> Self {
-        let database =
-            mpanel_testkit::database::migrated(&[mpanel_pg::FOUNDATION, mpanel_events::MIGRATIONS, MIGRATIONS]).await;
+        let database = mpanel_testkit::database::migrated(&[
+            mpanel_pg::FOUNDATION,
+            mpanel_events::MIGRATIONS,
+            mpanel_jobs::MIGRATIONS,
+            MIGRATIONS,
+        ])
+        .await;
         let db = Db::connect(database.panel, 12).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
+        let exports = folder.path().join("exports");
         let spine = Spine::new(db, Arc::new(Vault::new(master)));
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let reserved: Vec<DomainName> = reserved.iter().map(|name| name.parse().unwrap()).collect();
         let tenancy = Tenancy::open(spine.clone(), &*clock, &reserved).await.unwrap();
         let accounts = Arc::new(FakeAccounts::default());
+        let belongings = Arc::new(FakeBelongings::default());
         Self {
             service: Arc::new(Service {
                 tenancy: tenancy.clone(),
                 accounts: accounts.clone(),
+                exports: crate::service::Exports {
+                    files: crate::export::ExportFiles::new(exports.clone()),
+                    limits: crate::export::ExportLimits {
+                        kept: SignedDuration::from_hours(168),
+                        max_bytes: 1 << 20,
+                    },
+                },
+                belongings: vec![belongings.clone()],
                 grace_days: 30,
             }),
             tenancy,
             accounts,
+            belongings,
             clock,
             spine,
+            exports,
+            _folder: folder,
             permissions: Arc::new(Permissions::new(ROLES.to_vec()).unwrap()),
         }
     }
@@ -231,6 +275,28 @@ impl World {
         sqlx::query_scalar(query).fetch_one(tx.conn()).await.unwrap()
     }
 
+    /// Makes somebody a member, who has an account.
+    pub(crate) async fn joins(&self, tenant: &Tenant, email: &str, role: impl Into<RoleRef>) -> UserId {
+        let user = self.accounts.activate(email);
+        let mut tx = self.tenant_tx(tenant.id).await;
+        self.tenancy.join(&mut tx, user, role.into(), self.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        user
+    }
+
+    pub(crate) async fn takes(&self, tenant: TenantId, key: EntitlementKey, delta: i64) {
+        let mut tx = self.tenant_tx(tenant).await;
+        self.tenancy.reserve(&mut tx, key, delta).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// What is counted of sites in a tenant, by all below it as well.
+    pub(crate) async fn sites(&self, tenant: TenantId) -> i64 {
+        let usage = self.service.usage(&self.root(), tenant).await.unwrap();
+        let sites = usage.into_iter().find(|(key, ..)| *key == EntitlementKey::Sites);
+        sites.map_or(0, |(_, used, _)| used)
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -268,4 +334,24 @@ pub(crate) fn person(email: &str) -> Option<Owner> {
         email: email.parse().unwrap(),
         name: "Ada".to_owned(),
     })
+}
+
+/// The closure of the tree as `parent_id` tells it, compared with the one that is kept.
+pub(crate) async fn closure_is_right(world: &World) {
+    let wrong = world
+        .count(
+            "with recursive up (tenant_id, descendant, depth) as (
+                 select t.tenant_id, t.tenant_id, 0 from tenancy.tenants t where t.state <> 'terminated'
+                 union all
+                 select p.parent_id, up.descendant, up.depth + 1
+                 from up join tenancy.tenants p on p.tenant_id = up.tenant_id where p.parent_id is not null
+             )
+             select count(*) from (
+                 (select tenant_id, descendant, depth from up except select * from tenancy.subtree)
+                 union all
+                 (select * from tenancy.subtree except select tenant_id, descendant, depth from up)
+             ) different",
+        )
+        .await;
+    assert_eq!(wrong, 0, "the tree is not what it is said to be");
 }

@@ -140,7 +140,12 @@ impl Drive {
                         .await?;
                     return Ok(Way::Later);
                 }
-                Err(error) if self.taken.is_stuck(&self.worker, self.clock.now()).await? => {
+                Err(error)
+                    if self
+                        .taken
+                        .is_stuck(&self.worker, step, &error.to_string(), self.clock.now())
+                        .await? =>
+                {
                     // There is only the way on.
                     tracing::error!(operation = %self.taken.id, step = step.key, attempt = step.attempts, %error, "step fails that cannot be undone any more");
                     let pause = pause(retry_after(&error), step.attempts, LONGEST_STUCK);

@@ -293,9 +293,15 @@ impl Taken {
         Ok(tx.commit().await?)
     }
 
-    /// Notes that a step fails after what cannot be taken back. `false`: nothing like it was begun, and the operation can
-    /// be undone.
-    pub(crate) async fn is_stuck(&self, worker: &Worker, now: Timestamp) -> Result<bool, Error> {
+    /// Notes that a step fails, and why, after what cannot be taken back. `false`: nothing like it was begun, and the
+    /// operation can be undone.
+    pub(crate) async fn is_stuck(
+        &self,
+        worker: &Worker,
+        step: &StepRow,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
         let mut tx = worker.db().spine().await?;
         self.hold(&mut tx, worker).await?;
         let done = sqlx::query!(
@@ -307,8 +313,12 @@ impl Taken {
         )
         .execute(tx.conn())
         .await?;
+        let stuck = done.rows_affected() > 0;
+        if stuck {
+            self.waits(&mut tx, step, why).await?;
+        }
         tx.commit().await?;
-        Ok(done.rows_affected() > 0)
+        Ok(stuck)
     }
 
     pub(crate) async fn step_failed(

@@ -8,7 +8,8 @@ mod unwind;
 
 pub use cx::StepCx;
 pub use status::{
-    OperationFilter, OperationState, OperationStatus, Progress, StepState, StepStatus, get, list, request_cancel, start,
+    OperationFilter, OperationState, OperationStatus, Progress, StepState, StepStatus, get, list, request_cancel,
+    start, unfinished,
 };
 pub use stuck::{stuck_operations, try_operation_now};
 

@@ -229,6 +229,21 @@ pub async fn list(
     Ok(Page::cut(page, rows, |operation| operation.id.uuid()))
 }
 
+/// How many of the tenant's operations have not ended, and what kinds these are, some of them.
+///
+/// # Errors
+/// When the database is away.
+pub async fn unfinished(tx: &mut TenantTx) -> Result<(i64, Vec<String>), mpanel_pg::Error> {
+    let row = sqlx::query!(
+        r#"select count(*) as "count!", coalesce((array_agg(distinct kind order by kind))[1:5], '{}') as "kinds!"
+           from jobs.operations where tenant_id = $1 and finished_at is null"#,
+        tx.tenant().uuid(),
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok((row.count, row.kinds))
+}
+
 async fn select(
     tx: &mut TenantTx,
     id: Option<OperationId>,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mpanel_pg::{Ts, Tx};
+use mpanel_pg::{SpineTx, Ts, Tx};
 
 use crate::operation::lease::{StepRow, Taken};
 use crate::operation::status::OperationState;
@@ -23,17 +23,7 @@ impl Taken {
         let mut tx = worker.db().spine().await?;
         let cancel = self.hold(&mut tx, worker).await?;
         if let Some(step) = step {
-            sqlx::query!(
-                "update jobs.operation_steps
-                 set error = $4, state = case state when 'running' then 'pending' else state end
-                 where tenant_id = $1 and operation_id = $2 and position = $3",
-                self.tenant.uuid(),
-                self.id.uuid(),
-                step.position,
-                why,
-            )
-            .execute(tx.conn())
-            .await?;
+            self.waits(&mut tx, step, why).await?;
         }
         let pause = if cancel && self.state == OperationState::Running {
             Duration::ZERO
@@ -53,6 +43,22 @@ impl Taken {
         self.tell(&mut tx, self.state, step.map(|step| step.key.as_str()), None, now)
             .await?;
         Ok(tx.commit().await?)
+    }
+
+    /// Notes why a step waits to be tried again.
+    pub(crate) async fn waits(&self, tx: &mut SpineTx, step: &StepRow, why: &str) -> Result<(), Error> {
+        sqlx::query!(
+            "update jobs.operation_steps
+                 set error = $4, state = case state when 'running' then 'pending' else state end
+                 where tenant_id = $1 and operation_id = $2 and position = $3",
+            self.tenant.uuid(),
+            self.id.uuid(),
+            step.position,
+            why,
+        )
+        .execute(tx.conn())
+        .await?;
+        Ok(())
     }
 
     /// Gives the operation back as it is, for whoever comes next.

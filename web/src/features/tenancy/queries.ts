@@ -1,5 +1,7 @@
 import { ifMatch, unwrap, type Api } from '@/api/client';
 import type { Role } from '@/api/access';
+import { apiFetch } from '@/api/fetch';
+import { toApiError } from '@/api/problem';
 import type { Schemas, Tenant } from '@/api/types';
 
 export type { Tenant };
@@ -17,6 +19,9 @@ export type AddMember = Schemas['tenancy.AddMember'];
 export type CreatePlan = Schemas['tenancy.CreatePlan'];
 export type CreatePlanVersion = Schemas['tenancy.CreatePlanVersion'];
 
+export type Merge = Schemas['tenancy.Merge'];
+export type MergePreview = Schemas['tenancy.MergePreview'];
+
 export type Invitation = Schemas['identity.Invitation'];
 
 /** What a change of tenants, plans or members makes stale. */
@@ -29,6 +34,9 @@ export const setTenantState = (api: Api, tenant: Tenant, state: 'active' | 'susp
 
 export const moveTenant = (api: Api, id: string, body: Schemas['tenancy.Place']) =>
   unwrap(api.PUT('/api/v1/tenants/{tenant_id}/place', { params: { path: { tenant_id: id } }, body }));
+
+export const mergeTenant = (api: Api, id: string, body: Merge) =>
+  unwrap(api.POST('/api/v1/tenants/{tenant_id}/merge', { params: { path: { tenant_id: id } }, body }));
 
 export const endTenant = (api: Api, { id, name }: Tenant, tenants_below: number) =>
   unwrap(api.DELETE('/api/v1/tenants/{tenant_id}', { params: { path: { tenant_id: id } }, body: { name, tenants_below } }));
@@ -71,6 +79,28 @@ export const updateRole = (api: Api, role: CustomRole, body: Schemas['tenancy.Ro
   unwrap(api.PATCH('/api/v1/roles/{role_id}', { params: { path: { role_id: role.id } }, headers: ifMatch(role), body }));
 
 export const deleteRole = (api: Api, role_id: string) => unwrap(api.DELETE('/api/v1/roles/{role_id}', { params: { path: { role_id } } }));
+
+const RANGE_NOT_SATISFIABLE = 416;
+
+/** What a change of archives makes stale. */
+export const EXPORTS = ['/api/v1/tenants', '/api/v1/operations'] as const;
+
+export const createExport = (api: Api, tenant_id: string, body: Schemas['tenancy.CreateExport']) =>
+  unwrap(api.POST('/api/v1/tenants/{tenant_id}/exports', { params: { path: { tenant_id } }, body }));
+
+export const deleteExport = (api: Api, tenant_id: string, export_id: string) =>
+  unwrap(api.DELETE('/api/v1/tenants/{tenant_id}/exports/{export_id}', { params: { path: { tenant_id, export_id } } }));
+
+/**
+ * Lets the browser load an archive by itself, to which it sends no header along. Before, it asks for what lies behind the
+ * archive's end, of which there is nothing: whether one may is answered all the same, and a fresh proof asked for.
+ */
+export async function downloadExport(acting: string, tenant: string, { id, size }: Schemas['tenancy.Export']) {
+  const url = new URL(`/api/v1/tenants/${tenant}/exports/${id}/download?tenant=${acting}`, window.location.origin);
+  const answer = await apiFetch(new Request(url, { headers: { Range: `bytes=${size ?? 0}-` } }));
+  if (answer.status !== RANGE_NOT_SATISFIABLE) throw await toApiError(answer);
+  window.location.assign(url);
+}
 
 export const endAssumption = (api: Api, tenant_id: string, assumption_id: string) =>
   unwrap(api.DELETE('/api/v1/tenants/{tenant_id}/assumptions/{assumption_id}', { params: { path: { tenant_id, assumption_id } } }));

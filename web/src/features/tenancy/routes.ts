@@ -12,5 +12,6 @@ export const tenancyRoutes = (tenant: AnyRoute) => [
   page(tenant, 'roles/new', () => import('./pages/RolePage'), 'NewRolePage'),
   page(tenant, 'roles/$role', () => import('./pages/RolePage'), 'RolePage'),
   page(tenant, 'support', () => import('./pages/SupportPage'), 'SupportPage'),
+  page(tenant, 'exports', () => import('./pages/ExportsPage'), 'ExportsPage'),
   page(tenant, 'members', () => import('./pages/MembersPage'), 'MembersPage'),
 ];

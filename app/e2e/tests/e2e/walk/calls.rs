@@ -112,6 +112,13 @@ pub fn table() -> BTreeMap<&'static str, Call> {
         Body::Json(|estate| json!({"parent_id": estate.id("tenant_id"), "plan_id": estate.any_plan()})),
     );
     add("tenants_plans", of(plan, List), Body::None);
+    // Its name would do it; nobody is taken over by their own wish.
+    add("tenants_merge_preview", of(tenant, ManageAccess), Body::None);
+    add(
+        "tenants_merge",
+        of(tenant, ManageAccess),
+        Body::Json(|estate| json!({"into": estate.id("tenant_id"), "name": "Another", "tenants_below": 0})),
+    );
     // Its name would do it; nobody ends themselves.
     add(
         "tenants_end",
@@ -119,6 +126,17 @@ pub fn table() -> BTreeMap<&'static str, Call> {
         Body::Json(|_| json!({"name": "Another", "grace_days": 30, "tenants_below": 0})),
     );
     add("tenants_restore", of(tenant, Delete), Body::None);
+    let export = "tenancy.export";
+    add("exports_list", of(export, List), Body::None);
+    // Whether another one is being made is not looked at before who may.
+    add(
+        "exports_create",
+        of(export, Create),
+        Body::Json(|_| json!({"tenants_below": false, "all_releases": false})),
+    );
+    add("exports_get", of(export, Read), Body::None);
+    add("exports_download", of(export, Read), Body::None);
+    add("exports_delete", of(export, Delete), Body::None);
     add("subtree_list", of("tenancy.subtree", List), Body::None);
     add("members_list", of(member, List), Body::None);
     add(

@@ -13,7 +13,7 @@ use crate::harness::{Account, Api, System, queue, totp, website};
 const EXCUSED: [&str; 0] = [];
 
 /// Those whose success needs more than a call; [`account`], [`cancel`] and the test itself make them.
-const BY_HAND: [&str; 20] = [
+const BY_HAND: [&str; 22] = [
     "assumptions_agree",
     "email_change",
     "email_confirm",
@@ -28,6 +28,8 @@ const BY_HAND: [&str; 20] = [
     "sessions_end_current",
     "sessions_step_up",
     "tenants_end",
+    "tenants_merge",
+    "tenants_merge_preview",
     "tenants_move",
     "tenants_restore",
     "tenants_subscribe",
@@ -150,6 +152,18 @@ async fn tree(platform: &Account, seller: &Account) {
     let place = json!({"parent_id": seller.tenant});
     let moved = api.put(&format!("{tenant}/place"), place).await.expect(200);
     assert_eq!(moved.text("/parent_id"), seller.tenant);
+    let other = json!({"kind": "customer", "name": "Takes over"});
+    let other = api.post("/tenants", other).await.expect(201).text("/tenant/id");
+    let gone = json!({"kind": "customer", "name": "Is taken over"});
+    let gone = api.post("/tenants", gone).await.expect(201).text("/tenant/id");
+    let shown = api
+        .get(&format!("/tenants/{gone}/merge?into={other}"))
+        .await
+        .expect(200);
+    assert_eq!(shown.body["in_the_way"], json!([]));
+    let body = json!({"into": other, "name": "Is taken over"});
+    let merged = api.post(&format!("/tenants/{gone}/merge"), body).await.expect(200);
+    assert_eq!(merged.text("/state"), "terminating");
     let ending = api.request("DELETE", &tenant).json(&json!({"name": "Goes about"}));
     assert_eq!(ending.send().await.expect(200).text("/state"), "terminating");
     let restored = api.request("POST", &format!("{tenant}/restore")).send().await;

@@ -5,6 +5,7 @@ mod audit;
 mod authority;
 mod login;
 mod mail;
+mod merges;
 mod operations;
 mod roles;
 mod server;

@@ -30,7 +30,7 @@ fn a_folder_that_others_may_enter_is_named_with_its_mode() {
         std::fs::create_dir_all(&path).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
     };
-    for folder in ["keys", "blobs/uploads", "edge", "dns"] {
+    for folder in ["keys", "blobs/uploads", "blobs/exports", "edge", "dns"] {
         open(folder, 0o700);
     }
     let mine = uids(&[("serve", me), ("edge", me), ("dns-1", me)]);

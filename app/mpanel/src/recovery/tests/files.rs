@@ -33,6 +33,9 @@ fn data() -> tempfile::TempDir {
 fn what_is_linked_stays_when_it_is_removed_and_what_comes_later_is_added() {
     let data = data();
     let releases = data.path().join("sites").join(SITE).join("releases");
+    // What a tenant takes away is made of what is kept anyway.
+    fs::create_dir_all(data.path().join("blobs/exports/tnt_1")).unwrap();
+    fs::write(data.path().join("blobs/exports/tnt_1/op_1.tar.zst"), "archive").unwrap();
     let mut farm = Farm::new(data.path()).unwrap();
     farm.gather().unwrap();
     assert!(farm.has(SITE.parse().unwrap(), RELEASE.parse().unwrap()));
@@ -57,6 +60,12 @@ fn what_is_linked_stays_when_it_is_removed_and_what_comes_later_is_added() {
     );
     assert_eq!(fs::read_dir(&kept).unwrap().count(), 2);
     let root = farm.root().to_owned();
+    let mut folders: Vec<_> = fs::read_dir(&root)
+        .unwrap()
+        .map(|one| one.unwrap().file_name())
+        .collect();
+    folders.sort();
+    assert_eq!(folders, ["sites", "uploads"]);
     drop(farm);
     assert!(!root.exists());
 }

@@ -103,8 +103,8 @@ impl World {
         let identity = Identity::open(spine.clone(), shared.clone(), ports, settings)
             .await
             .unwrap();
-        let roles = [mpanel_tenancy::ROLES, mpanel_identity::ROLES].concat();
-        let described = [mpanel_tenancy::RESOURCES, mpanel_identity::RESOURCES].concat();
+        let roles = [mpanel_tenancy::CONTEXT.roles, mpanel_identity::CONTEXT.roles].concat();
+        let described = [mpanel_tenancy::CONTEXT.resources, mpanel_identity::CONTEXT.resources].concat();
         let rate = Rate {
             logins_per_minute_address: 1000,
             logins_per_minute_account: 1000,
@@ -137,8 +137,18 @@ impl World {
                 mpanel_tenancy::Ports {
                     accounts: Arc::new(identity.clone()),
                     erasers: Vec::new(),
+                    exporters: Vec::new(),
+                    belongings: Vec::new(),
                 },
-                30,
+                mpanel_tenancy::Settings {
+                    grace_days: 30,
+                    exports: folder.path().join("exports"),
+                    export_limits: mpanel_tenancy::ExportLimits {
+                        kept: SignedDuration::from_hours(168),
+                        max_bytes: 1 << 20,
+                    },
+                    installation: "panel.example".to_owned(),
+                },
             ),
             mpanel_identity::module(identity.clone()),
         ];

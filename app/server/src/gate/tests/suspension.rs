@@ -115,3 +115,24 @@ async fn who_is_suspended_keeps_the_own_account_safe() {
     let answer = out.send().await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.body);
 }
+
+#[tokio::test]
+async fn who_is_suspended_takes_everything_away() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let one = world.customer(&owner, "one").await;
+    let ada = world.member(&owner, one, "ada@example.com", Role::Owner).await;
+    world.put_state(&owner, one, "suspended").await;
+    let exports = format!("/tenants/{one}/exports");
+    let request = world.request(Method::POST, &exports).session(&ada).same_origin();
+    let answer = request.json(json!({})).send().await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+    let export = format!("{exports}/{}", answer.body["id"].as_str().unwrap());
+    let answer = world
+        .request(Method::DELETE, &export)
+        .session(&ada)
+        .same_origin()
+        .send()
+        .await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.body);
+}

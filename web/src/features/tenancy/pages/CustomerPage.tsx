@@ -18,8 +18,10 @@ import { useParam } from '@/ui/route';
 import { Meter, StateBadge, Time } from '@/ui/state';
 import { toast } from '@/ui/toast';
 import { EndCustomer } from '../components/EndCustomer';
+import { Exports } from '../components/Exports';
 import { Members } from '../components/Members';
 import classes from '../components/tenancy.module.css';
+import { MergeForm } from '../forms/MergeForm';
 import { MoveForm } from '../forms/MoveForm';
 import { TENANTS, restoreTenant, setTenantState, subscribe, type Tenant } from '../queries';
 
@@ -30,6 +32,7 @@ export function CustomerPage() {
   const [suspending, suspendControl] = useDisclosure(false);
   const [ending, endControl] = useDisclosure(false);
   const [moving, moveControl] = useDisclosure(false);
+  const [merging, mergeControl] = useDisclosure(false);
   const restore = useWrite(() => restoreTenant(api, id), TENANTS);
   const state = useWrite((next: 'active' | 'suspended') => setTenantState(api, customer as Tenant, next), TENANTS);
   const back = { to: paths.customers, label: t('tenancy.customer.title') };
@@ -66,6 +69,9 @@ export function CustomerPage() {
               <Button variant="default" onClick={moveControl.open}>
                 {t('tenancy.move.action')}
               </Button>
+              <Button variant="default" onClick={mergeControl.open}>
+                {t('tenancy.merge.action')}
+              </Button>
               {customer.state === 'active' ? (
                 <Button variant="default" onClick={suspendControl.open}>
                   {t('tenancy.customer.suspend')}
@@ -94,9 +100,11 @@ export function CustomerPage() {
           </Section>
         )}
       </Members>
+      {can('exports:read') && <Exports tenant={id} seller={customer.kind === 'reseller'} />}
       <ApiPanel tenant={acting} example={{ method: 'GET', path: `/api/v1/tenants/${id}`, cli: ['tenant', 'show', id] }} />
       <EndCustomer customer={customer} opened={ending} close={endControl.close} />
       {moving && <MoveForm customer={customer} close={moveControl.close} />}
+      {merging && <MergeForm customer={customer} close={mergeControl.close} />}
       <ConfirmDelete
         opened={suspending}
         close={suspendControl.close}
