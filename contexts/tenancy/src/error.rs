@@ -136,9 +136,9 @@ impl PublicError for Error {
             | Self::ExportsFull => Kind::Conflict,
             Self::Oversold(_) | Self::UsesMore(_) | Self::NoRoom(_) => Kind::Quota,
             Self::Stale => Kind::Stale,
-            Self::Invite(error) => error.kind(),
             Self::Exports(_) => Kind::Internal,
             Self::Jobs(error) => error.kind(),
+            Self::Invite(error) => error.kind(),
             Self::Spine(error) => error.kind(),
         }
     }
@@ -188,8 +188,8 @@ impl PublicError for Error {
 
     fn public_text(&self) -> String {
         match self {
-            Self::Invite(error) => error.public_text(),
             Self::Jobs(error) => error.public_text(),
+            Self::Invite(error) => error.public_text(),
             Self::Spine(error) => error.public_text(),
             other => other.to_string(),
         }
@@ -205,9 +205,9 @@ impl PublicError for Error {
 
     fn retry_after(&self) -> Option<u32> {
         match self {
-            Self::Invite(error) => error.retry_after(),
             Self::Jobs(error) => error.retry_after(),
             Self::ExportNoSpace => Some(60),
+            Self::Invite(error) => error.retry_after(),
             Self::Spine(error) => error.retry_after(),
             _ => None,
         }
