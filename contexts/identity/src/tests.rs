@@ -3,6 +3,7 @@
 mod acceptance;
 mod activation;
 mod api_tokens;
+mod belongings;
 mod bounds;
 mod claim;
 mod credential;
