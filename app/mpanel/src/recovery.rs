@@ -10,6 +10,7 @@ mod losses;
 mod place;
 mod progress;
 mod restore;
+mod rotation;
 mod seal;
 mod unpack;
 mod verify;

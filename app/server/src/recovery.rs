@@ -28,6 +28,8 @@ pub use crate::contexts::sealed;
 
 /// A backup of the installation itself was made.
 pub const BACKED_UP: &str = "recovery.backup.made.v1";
+/// A backup that was due was not made.
+pub const BACKUP_FAILED: &str = "recovery.backup.failed.v1";
 /// The installation was restored from an archive.
 pub const RESTORED: &str = "recovery.restore.finished.v1";
 /// The master key was replaced; what it seals stays.
@@ -42,18 +44,37 @@ static LAST_AT: LazyLock<Gauge> = LazyLock::new(|| {
 static LAST_BYTES: LazyLock<Gauge> =
     LazyLock::new(|| metrics::register("backup_last_bytes", "Size of that backup's archive", Gauge::default()));
 
-/// What a backup leaves in the data folder for whoever watches that there are any.
-#[derive(Serialize, Deserialize)]
-struct Noted {
-    at: i64,
-    bytes: i64,
+static FAILED_AT: LazyLock<Gauge> = LazyLock::new(|| {
+    let help = "When a backup that was due failed last and none was made since, in seconds since 1970; else 0";
+    metrics::register("backup_failed_timestamp_seconds", help, Gauge::default())
+});
+
+/// What backups leave in the data folder for whoever watches that there are any. Times are seconds since 1970, or 0.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noted {
+    /// The moment that the newest one shows.
+    pub at: i64,
+    pub bytes: i64,
+    /// When one that was due failed, if none was made since.
+    #[serde(default)]
+    pub failed_at: i64,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
 }
 
 fn note_file(data: &Path) -> PathBuf {
     data.join("run/backup.json")
 }
 
-/// Notes that a backup was made, for the metrics of the server.
+/// What is noted of backups; nothing where none was made.
+#[must_use]
+pub fn noted(data: &Path) -> Noted {
+    let read = || serde_json::from_slice(&std::fs::read(note_file(data)).ok()?).ok();
+    read().unwrap_or_default()
+}
+
+/// Notes that a backup was made, for the metrics of the server and for who makes the next one.
 ///
 /// # Errors
 /// When the folder cannot be written to.
@@ -61,22 +82,40 @@ pub fn note(data: &Path, at: Timestamp, bytes: u64) -> std::io::Result<()> {
     let noted = Noted {
         at: at.as_second(),
         bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
+        ..Noted::default()
     };
+    write(data, &noted)
+}
+
+/// Notes that a backup that was due was not made.
+///
+/// # Errors
+/// When the folder cannot be written to.
+pub fn note_failure(data: &Path, at: Timestamp, reason: &str) -> std::io::Result<()> {
+    let noted = Noted {
+        failed_at: at.as_second(),
+        reason: reason.to_owned(),
+        ..noted(data)
+    };
+    write(data, &noted)
+}
+
+fn write(data: &Path, noted: &Noted) -> std::io::Result<()> {
     let (path, fresh) = (note_file(data), data.join("run/backup.json.new"));
     // The server's user may put files here as well: what it left is neither followed nor written to.
     let _absent = std::fs::remove_file(&fresh);
     let mut file = File::options().write(true).create_new(true).mode(0o644).open(&fresh)?;
-    file.write_all(&serde_json::to_vec(&noted)?)?;
+    file.write_all(&serde_json::to_vec(noted)?)?;
     file.set_permissions(Permissions::from_mode(0o644))?;
     std::fs::rename(fresh, path)
 }
 
 /// Brings the metrics up to date.
 pub(crate) fn observe(data: &Path) {
-    let read = || serde_json::from_slice::<Noted>(&std::fs::read(note_file(data)).ok()?).ok();
-    let Noted { at, bytes } = read().unwrap_or(Noted { at: 0, bytes: 0 });
-    LAST_AT.set(at);
-    LAST_BYTES.set(bytes);
+    let noted = noted(data);
+    LAST_AT.set(noted.at);
+    LAST_BYTES.set(noted.bytes);
+    FAILED_AT.set(noted.failed_at);
 }
 
 /// The migrations that this version has, by schema.

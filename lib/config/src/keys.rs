@@ -195,6 +195,36 @@ pub(crate) static KEYS: &[Key] = &[
         "Seconds within which a new version must serve, read and write; otherwise the version before it is started again.",
     ),
     key(
+        "backup.self.folder",
+        Kind::Text,
+        "Folder that gets a backup of the installation every day; without it none is made by itself.",
+    ),
+    key(
+        "backup.self.hour",
+        Kind::Number,
+        "Hour of the day, 0 to 23, at which it begins. One that was missed is made at the next start.",
+    ),
+    key(
+        "backup.self.time_zone",
+        Kind::Text,
+        "Time zone of that hour, such as `Europe/Berlin`.",
+    ),
+    key(
+        "backup.self.keep",
+        Kind::Number,
+        "Archives of this installation that stay in the folder; older ones are deleted after each backup.",
+    ),
+    key(
+        "backup.self.passphrase_file",
+        Kind::Text,
+        "File with the passphrase that seals them. Without it and without recipients they are without the master key.",
+    ),
+    key(
+        "backup.self.recipients",
+        Kind::List,
+        "age keys (`age1…`) for whose holders they are sealed instead.",
+    ),
+    key(
         "tenants.grace_days",
         Kind::Number,
         "Days in which a tenant that is to end can be restored. Resellers give no fewer.",
@@ -223,6 +253,21 @@ pub(crate) static KEYS: &[Key] = &[
         "mail.from",
         Kind::Text,
         "Sender of all mail, such as `Example Hosting <panel@example.com>`; `smtp` takes one.",
+    ),
+    key(
+        "mail.invitations_per_tenant_day",
+        Kind::Number,
+        "Invitations that a tenant, with everybody below it, may have mailed in 24 hours. The platform may have any number.",
+    ),
+    key(
+        "mail.invitations_per_address_day",
+        Kind::Number,
+        "Invitations that are mailed to one address in 24 hours, from all tenants together.",
+    ),
+    key(
+        "mail.invitations_waiting",
+        Kind::Number,
+        "Invitations of one tenant that may wait for an answer at a time.",
     ),
     key("mail.smtp.host", Kind::Text, "Mail server that takes what is sent."),
     key(

@@ -46,6 +46,7 @@ pub struct Config {
     pub tenants: Tenants,
     pub exports: Exports,
     pub upgrade: Upgrade,
+    pub backup: Backup,
     #[serde(default)]
     pub identity: Identity,
     pub mail: Mail,
@@ -113,6 +114,27 @@ pub struct Rate {
     pub uploads_per_credential: u32,
 }
 
+/// Backups.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backup {
+    #[serde(rename = "self")]
+    pub own: OwnBackup,
+}
+
+/// Backups of the installation itself, made by itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnBackup {
+    /// None are made without one.
+    pub folder: Option<PathBuf>,
+    pub hour: u32,
+    pub time_zone: String,
+    pub keep: u32,
+    pub passphrase_file: Option<PathBuf>,
+    pub recipients: Vec<String>,
+}
+
 /// How long a proof of who one is counts, and what is kept of it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -156,6 +178,9 @@ pub struct Identity {
 pub struct Mail {
     pub transport: MailTransport,
     pub from: Option<String>,
+    pub invitations_per_tenant_day: u32,
+    pub invitations_per_address_day: u32,
+    pub invitations_waiting: u32,
     pub smtp: Smtp,
 }
 

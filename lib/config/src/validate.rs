@@ -1,6 +1,8 @@
 //! Checks that no type makes.
 
-use crate::{Config, Mail, MailTransport, Problem};
+use jiff::tz::TimeZone;
+
+use crate::{Config, Mail, MailTransport, OwnBackup, Problem};
 
 /// Every value that cannot work, each with where it came from.
 pub(crate) fn problems(config: &Config) -> Vec<Problem> {
@@ -64,6 +66,7 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
         complain("metrics_token", "must have at least 16 characters".to_owned());
     }
     mail(&config.mail, &mut complain);
+    own_backup(&config.backup.own, &mut complain);
     for (key, value) in [
         ("uploads.max_bytes", config.uploads.max_bytes),
         ("uploads.expire_hours", config.uploads.expire_hours.into()),
@@ -97,7 +100,17 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
         ("rate.uploads_per_credential", config.rate.uploads_per_credential.into()),
         ("sign_in.step_up_minutes", config.sign_in.step_up_minutes.into()),
         ("sign_in.history_days", config.sign_in.history_days.into()),
+        (
+            "mail.invitations_per_tenant_day",
+            config.mail.invitations_per_tenant_day.into(),
+        ),
+        (
+            "mail.invitations_per_address_day",
+            config.mail.invitations_per_address_day.into(),
+        ),
+        ("mail.invitations_waiting", config.mail.invitations_waiting.into()),
         ("upgrade.gate_seconds", config.upgrade.gate_seconds.into()),
+        ("backup.self.keep", config.backup.own.keep.into()),
     ] {
         if value == 0 {
             complain(key, "must be at least 1".to_owned());
@@ -108,6 +121,27 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
         complain("exports.expire_hours", "must be at most 2160 (90 days)".to_owned());
     }
     found
+}
+
+fn own_backup(backup: &OwnBackup, complain: &mut impl FnMut(&str, String)) {
+    if backup.hour > 23 {
+        complain("backup.self.hour", "must be an hour from 0 to 23".to_owned());
+    }
+    if TimeZone::get(&backup.time_zone).is_err() {
+        let zone = &backup.time_zone;
+        complain(
+            "backup.self.time_zone",
+            format!("`{zone}` is no time zone that this machine knows, such as `Europe/Berlin` (install tzdata?)"),
+        );
+    }
+    for (key, path) in [
+        ("backup.self.folder", &backup.folder),
+        ("backup.self.passphrase_file", &backup.passphrase_file),
+    ] {
+        if path.as_ref().is_some_and(|path| !path.is_absolute()) {
+            complain(key, "must be an absolute path".to_owned());
+        }
+    }
 }
 
 /// A server takes more than a folder does.

@@ -4,4 +4,5 @@ mod elsewhere;
 mod keys;
 mod kills;
 mod refused;
+mod scheduled;
 mod world;

@@ -123,6 +123,13 @@ fn work_is_judged_by_the_servers_own_figures() {
             .any(|check| check.detail.contains("node_1/dns-1") && !check.detail.contains("edge"))
     );
     assert_eq!(state(&checks, "backup"), State::Warning);
+    let failed = format!("{text}mpanel_backup_failed_timestamp_seconds 1500000\n");
+    let checks = judge(&Figures::read(&failed), 1_500_100.0);
+    let backup = checks.iter().find(|check| check.id == "backup").unwrap();
+    assert!(
+        backup.detail.contains("failed; the newest is 5.8 days old"),
+        "{backup:?}"
+    );
     let well = text.replace("} 2", "} 0").replace("dns-1\"} 0", "dns-1\"} 1");
     let checks = judge(&Figures::read(&well), 1_000_100.0);
     assert!(checks.iter().all(|check| check.state == State::Ok), "{checks:?}");

@@ -150,9 +150,23 @@ fn process(labels: &str) -> String {
 /// Older servers do not tell.
 fn backup(figures: &Figures, now: f64) -> Option<Check> {
     let (id, title) = ("backup", "backup");
-    let how = "make one with `mpanel backup self`, and keep it on another machine";
+    let how =
+        "name a folder by `backup.self.folder`, at best another machine's, or let a timer start `mpanel backup self`";
     let (_, at) = figures.of("mpanel_backup_last_timestamp_seconds").next()?;
+    let failed_at = figures.of("mpanel_backup_failed_timestamp_seconds").next();
     let days = (now - at) / DAY;
+    if failed_at.is_some_and(|(_, failed_at)| failed_at > at) {
+        let newest = match at == 0.0 {
+            true => "there is none".to_owned(),
+            false => format!("the newest is {days:.1} days old"),
+        };
+        return Some(Check::warning(
+            id,
+            title,
+            format!("the last one failed; {newest}"),
+            "logs/backup.log in the data folder says why, and so does the audit log (recovery.backup.failed); it is tried every hour",
+        ));
+    }
     Some(match at == 0.0 {
         true => Check::warning(id, title, "this installation was never backed up", how),
         false if days > OLD_BACKUP_DAYS => Check::warning(id, title, format!("the newest is {days:.0} days old"), how),

@@ -23,6 +23,12 @@ pub struct Own {
     /// The file to write, or a folder that gets a file with a name of its own
     #[arg(long, value_name = "FILE|DIR")]
     pub to: PathBuf,
+    /// Delete older archives of this installation from the folder once this one is made, but for so many in all
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep: Option<u32>,
+    /// Nobody sees how it ends: the audit log says also that it failed
+    #[arg(long, hide = true)]
+    pub unattended: bool,
     /// Leave the master key out: whoever restores needs a copy of it, or loses what it seals
     #[arg(long)]
     pub without_keys: bool,

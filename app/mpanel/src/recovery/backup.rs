@@ -28,7 +28,7 @@ use super::farm::Farm;
 use super::layout::{CONFIG, DATABASE, KEY, SITES, UPLOADS};
 use super::place::Place;
 use super::progress::{Progress, size};
-use super::seal;
+use super::{rotation, seal};
 
 /// How often a moment is looked for at which all files are held.
 const ATTEMPTS: u32 = 8;
@@ -39,6 +39,12 @@ pub async fn run(args: &Own) -> anyhow::Result<()> {
     let protection = seal::protection(&args.seal)?;
     let place = Place::open(&args.installation, args.config.clone(), false).await?;
     let made = make(args, &place, &protection).await;
+    if args.unattended
+        && let Err(failure) = &made
+        && let Err(error) = tell_failure(&place, failure).await
+    {
+        eprintln!("mpanel: that it failed is not in the audit log: {error:#}");
+    }
     place.close().await?;
     let made = made?;
     if args.installation.json {
@@ -49,6 +55,11 @@ pub async fn run(args: &Own) -> anyhow::Result<()> {
 
 async fn make(args: &Own, place: &Place, protection: &Protection) -> anyhow::Result<Value> {
     let begin = Instant::now();
+    ensure!(
+        args.keep.is_none() || args.to.is_dir(),
+        "{} is no folder from which --keep could delete: make it, or name another",
+        args.to.display()
+    );
     let key = match args.without_keys {
         true => None,
         false => Some(read_key(place)?),
@@ -105,10 +116,18 @@ async fn make(args: &Own, place: &Place, protection: &Protection) -> anyhow::Res
     drop(progress);
     let (file, bytes, sum) = output.publish(&name)?;
     let seconds = begin.elapsed().as_secs_f64();
+    let deleted = match (args.keep, file.parent()) {
+        // The archive is made, and stays so when an old one stays as well.
+        (Some(keep), Some(folder)) => rotation::delete_old(folder, installation, keep).unwrap_or_else(|error| {
+            eprintln!("mpanel: {error:#}");
+            0
+        }),
+        _ => 0,
+    };
     let facts = json!({
         "file": file.file_name().map(|name| name.to_string_lossy()),
         "bytes": bytes, "sha256": sum, "files": files, "content_bytes": content,
-        "sealed": !matches!(protection, Protection::None), "keys": key.is_some(), "by_uid": caller(),
+        "sealed": !matches!(protection, Protection::None), "keys": key.is_some(), "by_uid": caller(), "deleted": deleted,
     });
     eprintln!(
         "backed up {} in {files} files and the database in {seconds:.1} s: {}",
@@ -142,8 +161,22 @@ fn caller() -> u32 {
 }
 
 async fn note(place: &Place, installation: TenantId, facts: Value) -> anyhow::Result<()> {
+    record(place, installation, recovery::BACKED_UP, facts).await
+}
+
+async fn tell_failure(place: &Place, failure: &anyhow::Error) -> anyhow::Result<()> {
+    let mut snapshot = Snapshot::open(place.target.options()).await?;
+    let Some(installation) = recovery::installation(&mut snapshot).await? else {
+        return Ok(());
+    };
+    drop(snapshot);
+    let facts = json!({"reason": format!("{failure:#}")});
+    record(place, installation, recovery::BACKUP_FAILED, facts).await
+}
+
+async fn record(place: &Place, installation: TenantId, event: &'static str, facts: Value) -> anyhow::Result<()> {
     let db = recovery::connect(place.target.options()).await?;
-    recovery::record(&db, &place.key(), installation, recovery::BACKED_UP, facts).await?;
+    recovery::record(&db, &place.key(), installation, event, facts).await?;
     db.close().await;
     Ok(())
 }
@@ -328,7 +361,7 @@ impl Output {
     /// Says also the name under which it is to stand.
     fn create(to: &Path, head: &Head, protection: &Protection) -> anyhow::Result<(Self, PathBuf)> {
         let name = match to.is_dir() {
-            true => to.join(name(head, protection)),
+            true => to.join(rotation::name(head, protection)),
             false => to.to_owned(),
         };
         ensure!(!name.exists(), "{} is there already", name.display());
@@ -401,20 +434,6 @@ impl Drop for Output {
         // Gone when it was renamed.
         let _gone = std::fs::remove_file(&self.partial);
     }
-}
-
-/// `mpanel-20261123T091500Z-1a2b3c4d.tar.zst`
-fn name(head: &Head, protection: &Protection) -> String {
-    let id = &head.origin.installation;
-    let suffix = match protection {
-        Protection::None => "",
-        _ => ".age",
-    };
-    format!(
-        "mpanel-{}-{}.tar.zst{suffix}",
-        head.created_at.strftime("%Y%m%dT%H%M%SZ"),
-        &id[id.len().saturating_sub(8)..]
-    )
 }
 
 /// Removes what killed backups left in the folder: what nobody has locked any more.

@@ -2,3 +2,4 @@ mod decisions;
 mod files;
 mod forged;
 mod inventory;
+mod rotation;

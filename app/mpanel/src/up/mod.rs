@@ -4,6 +4,7 @@
 pub mod accounts;
 mod adopt;
 pub mod announce;
+mod backups;
 mod bequest;
 mod children;
 mod demo;
@@ -83,6 +84,10 @@ pub struct Args {
 /// A text for the operator: what is wrong and what to set.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let (bin_dir, demo, check) = (args.bin_dir.clone(), args.demo, args.check);
+    let told = backups::Told {
+        config: args.config.clone(),
+        database_url: args.database_url.is_some(),
+    };
     // Asked now: once the file is replaced, the kernel names it by what it was.
     let own = std::env::current_exe()?;
     let config = Config::load(&args.sources())?;
@@ -104,6 +109,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             installed: installed.into(),
             programs: folder(&own)?,
             is_kept: true,
+            told,
         },
         None => Start {
             programs: match bin_dir {
@@ -112,6 +118,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             },
             installed: own,
             is_kept: false,
+            told,
         },
     };
     tokio::runtime::Builder::new_current_thread()
@@ -129,6 +136,7 @@ struct Start {
     programs: PathBuf,
     /// Whether it is a kept one, in the place of an installed one that does not work.
     is_kept: bool,
+    told: backups::Told,
 }
 
 impl Start {
@@ -222,6 +230,7 @@ impl Start {
         });
         supervisor::Supervisor::new(data.to_owned(), slots, sockets, postgres, announcer)
             .and_then(seeder)
+            .backing_up(backups::Backups::of(config, data, &launch.programs, &self.told)?)
             .trying(attempt)
             .succeeded_by(Self::again(&self.installed))
             .run()

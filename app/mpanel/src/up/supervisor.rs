@@ -1,6 +1,7 @@
 //! Carries out what [`super::machine`] decides, and tells it what happens.
 
 mod attempt;
+mod backups;
 mod hand_over;
 
 use std::collections::VecDeque;
@@ -17,22 +18,23 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::announce::{Announcer, print};
+use super::backups::Backups;
 use super::children::Child;
 use super::demo::Seeder;
 use super::machine::{Action, Input, Machine, Plan};
 use super::orphans::Orphans;
+use super::ready;
 use super::sockets::Sockets;
 use super::state::{self, State};
 use super::upgrade::trial;
-use super::{logs, ready};
 
 pub use attempt::Attempt;
 use attempt::{Ended, Underway};
 
 /// How often the files that `serve` leaves for us are looked at.
 const GLANCE: Duration = Duration::from_secs(1);
-/// Glances between looks at the sizes of logs, for orphans, and whether there is something left to tell.
-const ROTATE_EVERY: u32 = 10;
+/// Glances between looks at what changes slowly.
+const LOOK_EVERY: u32 = 10;
 /// PostgreSQL's own escalation (fast, immediate, killed) ends well before this.
 const POSTGRES_LIMIT: Duration = Duration::from_secs(90);
 
@@ -64,6 +66,7 @@ enum Event {
     Once(Ended),
     /// The program that is installed was asked whether it starts.
     Checked(Result<(), String>),
+    BackupEnded(Result<(), String>),
 }
 
 /// Everything that runs.
@@ -85,6 +88,7 @@ pub struct Supervisor {
     once: Option<(u32, u64)>,
     /// The audit log did not take the outcome of an upgrade.
     untold: bool,
+    backups: Option<Backups>,
     tasks: JoinSet<Event>,
     begin: Instant,
     finished: bool,
@@ -136,6 +140,7 @@ impl Supervisor {
             afterwards: None,
             once: None,
             untold: false,
+            backups: None,
             tasks: JoinSet::new(),
             begin: Instant::now(),
             finished: false,
@@ -191,9 +196,8 @@ impl Supervisor {
                 _ = glance.tick() => {
                     print(&self.announcer.refresh());
                     glances = glances.wrapping_add(1);
-                    if glances.is_multiple_of(ROTATE_EVERY) {
-                        logs::rotate(&self.data);
-                        self.tell_again();
+                    if glances.is_multiple_of(LOOK_EVERY) {
+                        self.look_around();
                         if std::process::id() == 1 {
                             orphans.look(1);
                         }
@@ -373,6 +377,7 @@ impl Supervisor {
             Ok(Event::PanelReady) => {
                 print(&self.announcer.ready());
                 self.tell_outcome();
+                self.allow_backups();
                 if let Some(seeder) = self.seeder.take() {
                     self.tasks.spawn(async move {
                         seeder.run().await;
@@ -387,6 +392,7 @@ impl Supervisor {
             }
             Ok(Event::Once(ended)) => self.once_ended(ended),
             Ok(Event::Checked(checked)) => self.hand_over(checked),
+            Ok(Event::BackupEnded(result)) => self.backup_ended(result),
             // Cut short by a stop, which reports itself.
             Err(error) if error.is_cancelled() => {}
             Err(error) => {
@@ -425,6 +431,7 @@ impl Supervisor {
 
     fn stop(&mut self) {
         self.afterwards = None;
+        self.end_backup();
         if self.machine.is_stopping() {
             tracing::warn!("stopping at once");
             self.feed(Input::Hurry);

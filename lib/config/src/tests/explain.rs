@@ -70,6 +70,8 @@ fn the_table_and_the_fields_agree() {
             "traces.endpoint" => "http://h".into(),
             "outbound.allow" => "10.0.0.0/8".into(),
             "log.format" => "text".into(),
+            "backup.self.time_zone" => "Etc/UTC".into(),
+            "backup.self.folder" | "backup.self.passphrase_file" => "/backups".into(),
             "mail.transport" => "file".into(),
             "mail.smtp.encryption" => "none".into(),
             "mail.from" => "panel@example.com".into(),
@@ -92,8 +94,8 @@ fn the_table_and_the_fields_agree() {
     let fields = format!("{config:?}");
     let fields = fields.split("explained").next().unwrap().matches(": ").count();
     let tables = [
-        "log", "traces", "uploads", "releases", "rate", "sign_in", "upgrade", "tenants", "identity", "mail", "smtp",
-        "outbound",
+        "log", "traces", "uploads", "releases", "rate", "sign_in", "upgrade", "backup", "self", "tenants", "identity",
+        "mail", "smtp", "outbound",
     ]
     .len();
     assert_eq!(fields, KEYS.len() + tables);

@@ -87,6 +87,11 @@ impl System {
         }
     }
 
+    /// Sets a setting (`MPANEL_*`) for the next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.insert(name.to_owned(), value.to_owned());
+    }
+
     /// Lets another user start it, with a data folder of their own.
     pub fn run_as(&mut self, user: Account) {
         self.programs = binaries::linked(&self.folder);

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Seek as _};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -149,6 +150,7 @@ impl Supervisor {
             self.feed(Input::Stop);
             return;
         }
+        self.end_backup();
         self.bequeath(&mut back);
         pretence::hold("back");
         let error = back.exec();
@@ -176,15 +178,11 @@ impl Supervisor {
         let log = logs::path(&self.data, LOG);
         let begin = std::fs::metadata(&log).map_or(0, |file| file.len());
         match self.start_once(once) {
-            Ok(mut process) => {
+            Ok(process) => {
                 self.once = Some((process.pid(), process.start()));
                 self.tasks.spawn(async move {
-                    let exit = process.wait().await;
-                    let good = exit
-                        .as_ref()
-                        .is_ok_and(|exit| exit.status.is_some_and(|status| status.success()));
-                    let said = || last_line(&log, begin).unwrap_or_else(|| format!("{exit:?}"));
-                    ended(good.then_some(()).ok_or_else(|| format!("{}: {}", once.name(), said())))
+                    let result = watched(process, &log, begin).await;
+                    ended(result.map_err(|said| format!("{}: {said}", once.name())))
                 });
             }
             Err(error) => {
@@ -206,12 +204,8 @@ impl Supervisor {
     }
 
     fn end_once(&mut self) {
-        let Some((pid, start)) = self.once.take() else { return };
-        // It may have ended already.
-        if let Ok(Some(process)) = Process::adopt(pid, start)
-            && let Err(error) = process.signal(Signal::KILL)
-        {
-            tracing::warn!(%error, "cannot end what ran for the upgrade");
+        if let Some(once) = self.once.take() {
+            end_process(once);
         }
     }
 
@@ -239,8 +233,27 @@ impl Supervisor {
     }
 }
 
+/// Waits until it ends, and gives the last that it said when that is not well.
+pub(super) async fn watched(mut process: Process, log: &Path, begin: u64) -> Result<(), String> {
+    let exit = process.wait().await;
+    let good = exit
+        .as_ref()
+        .is_ok_and(|exit| exit.status.is_some_and(|status| status.success()));
+    let said = || last_line(log, begin).unwrap_or_else(|| format!("{exit:?}"));
+    good.then_some(()).ok_or_else(said)
+}
+
+/// Ends a process at once; it may have ended already.
+pub(super) fn end_process((pid, start): (u32, u64)) {
+    if let Ok(Some(process)) = Process::adopt(pid, start)
+        && let Err(error) = process.signal(Signal::KILL)
+    {
+        tracing::warn!(pid, %error, "cannot end a process");
+    }
+}
+
 /// The last line written to a log since it had this length.
-fn last_line(log: &std::path::Path, since: u64) -> Option<String> {
+fn last_line(log: &Path, since: u64) -> Option<String> {
     let mut file = std::fs::File::open(log).ok()?;
     file.seek(std::io::SeekFrom::Start(since)).ok()?;
     let mut text = String::new();

@@ -55,6 +55,7 @@ impl Supervisor {
             return;
         };
         tracing::info!("handing over to the program and the settings on disk");
+        self.end_backup();
         self.bequeath(&mut successor);
         let error = successor.exec();
         tracing::error!(%error, program = %successor.get_program().display(), "cannot hand over, going on");

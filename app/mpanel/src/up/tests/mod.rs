@@ -1,3 +1,4 @@
+mod backups;
 mod machine;
 mod pure;
 mod sockets;
