@@ -64,6 +64,10 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0010_invite", include_str!("../migrations/0010_invite.sql")),
         ("0011_belongings", include_str!("../migrations/0011_belongings.sql")),
         ("0012_mail_limits", include_str!("../migrations/0012_mail_limits.sql")),
+        (
+            "0013_realm_of_host",
+            include_str!("../migrations/0013_realm_of_host.sql"),
+        ),
     ],
 };
 
