@@ -155,10 +155,7 @@ impl Export {
         let there = there.expect("the role of a step reaches down");
         let export = cx.operation_id();
         let mut change = self.tenancy.spine.begin(&there).await.map_err(Error::from)?;
-        if store::assumptions::wants_consent(change.tx())
-            .await
-            .map_err(Error::from)?
-        {
+        if store::assumptions::wants_consent(change.tx()).await? {
             return Ok(false);
         }
         let action = events::EXPORT_INCLUDED.trim_end_matches(".v1");
