@@ -1,7 +1,7 @@
 //! What must not come of an archive.
 
 use std::os::unix::fs::symlink;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use mpanel_testkit::root;
 use serde_json::json;
@@ -96,8 +96,8 @@ async fn an_archive_is_gone_when_its_time_is_over_and_with_its_tenant() {
             .join(tenant)
             .join(format!("{id}.tar.zst"))
     };
-    let old = SystemTime::now() - Duration::from_secs(8 * 24 * 3600);
     let theirs = file(&own, &platform.tenant);
+    let old = theirs.metadata().unwrap().modified().unwrap() - Duration::from_secs(8 * 24 * 3600);
     std::fs::File::options()
         .append(true)
         .open(&theirs)
