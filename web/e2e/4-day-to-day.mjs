@@ -1,5 +1,6 @@
 // The provider edits a zone, makes an API token, ends a session, finds it all in the audit log, changes the password and sets up a
 // second factor.
+import { readFileSync } from 'node:fs';
 import { OWNER, check, env, journey, logIn, readState, totp } from './lib.mjs';
 
 const NEXT_PASSWORD = 'marble orchard telegraph 9';
@@ -55,6 +56,8 @@ await journey('day-to-day', async ({ page, shot }) => {
   await shot('audit');
   await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
 
+  await takesEverythingAway(page, shot);
+
   await page.getByRole('link', { name: 'Profile' }).click();
   await page.getByLabel('Current password', { exact: true }).fill('not this one at all');
   await page.getByLabel('New password', { exact: true }).fill(NEXT_PASSWORD);
@@ -70,6 +73,25 @@ await journey('day-to-day', async ({ page, shot }) => {
   await logIn(page, { ...OWNER, password: NEXT_PASSWORD });
   await secondFactor(page, shot);
 });
+
+/** Makes an archive of everything, downloads it and removes it again. */
+async function takesEverythingAway(page, shot) {
+  await page.getByRole('link', { name: 'Take your data away' }).click();
+  await page.getByText('No archives yet').waitFor();
+  await shot('exports-empty');
+  await page.getByLabel(/Also what the accounts below have/).check();
+  check(await page.getByRole('button', { name: 'Make an archive' }).isDisabled(), 'no reason is asked for');
+  await page.getByLabel('Why').fill('a copy for the safe');
+  await page.getByRole('button', { name: 'Make an archive' }).click();
+  const download = page.getByRole('button', { name: 'Download' });
+  await download.waitFor();
+  await shot('exports');
+  const [archive] = await Promise.all([page.waitForEvent('download'), download.click()]);
+  check(archive.suggestedFilename().endsWith('.tar.zst'), `it is called ${archive.suggestedFilename()}`);
+  check(readFileSync(await archive.path()).readUInt32LE(0) === 0xfd2fb528, 'it is not compressed by Zstandard');
+  await page.getByRole('button', { name: 'Remove' }).click();
+  await page.getByText('Removed').waitFor();
+}
 
 /** Sets one up, unless the first journey had to, and logs in with it. */
 async function secondFactor(page, shot) {

@@ -206,6 +206,11 @@ async fn open_identity(
         guesses_burst: config.rate.requests_burst,
         step_up: SignedDuration::from_mins(config.sign_in.step_up_minutes.into()),
         history_days: config.sign_in.history_days,
+        invitations: mpanel_identity::InvitationLimits {
+            per_tenant_day: config.mail.invitations_per_tenant_day,
+            per_address_day: config.mail.invitations_per_address_day,
+            waiting: config.mail.invitations_waiting,
+        },
         breached_passwords_file: config.identity.breached_passwords_file.clone(),
     };
     let ports = mpanel_identity::Ports {

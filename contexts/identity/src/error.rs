@@ -1,5 +1,6 @@
 use mpanel_authz::{Denied, ScopeError};
 use mpanel_crypto::WeakPassword;
+use mpanel_identity_contract::InviteError;
 use mpanel_kernel::error::{FieldError, Kind, PublicError};
 
 /// What can go wrong in identity.
@@ -27,6 +28,8 @@ pub enum Error {
     InvitationAbove,
     #[error("whoever invited you is suspended by the provider; the link works again when that ends")]
     InviterSuspended,
+    #[error(transparent)]
+    Invite(#[from] InviteError),
     #[error("address or password is wrong")]
     InvalidCredentials,
     #[error("enter the code of your authenticator app, or one of your backup codes")]
@@ -159,6 +162,7 @@ impl PublicError for Error {
             Self::TooMany { .. } => Kind::RateLimited,
             Self::Credential(error) => error.kind(),
             Self::Crypto(_) | Self::ClaimFile(_) | Self::LeakedPasswords(_) | Self::Job(_) => Kind::Internal,
+            Self::Invite(error) => error.kind(),
             Self::Spine(error) => error.kind(),
         }
     }
@@ -197,12 +201,14 @@ impl PublicError for Error {
             Self::HostTaken => "identity.realm.host_taken",
             Self::Credential(error) => error.code(),
             Self::Crypto(_) | Self::ClaimFile(_) | Self::LeakedPasswords(_) | Self::Job(_) => "identity.internal",
+            Self::Invite(error) => error.code(),
             Self::Spine(error) => error.code(),
         }
     }
 
     fn public_text(&self) -> String {
         match self {
+            Self::Invite(error) => error.public_text(),
             Self::Spine(error) => error.public_text(),
             Self::Crypto(_) | Self::ClaimFile(_) | Self::LeakedPasswords(_) | Self::Job(_) => {
                 "something went wrong on our side; nothing was changed".into()
@@ -223,6 +229,7 @@ impl PublicError for Error {
     fn retry_after(&self) -> Option<u32> {
         match self {
             Self::TooMany { retry_after } => Some(*retry_after),
+            Self::Invite(error) => error.retry_after(),
             Self::Spine(error) => error.retry_after(),
             _ => None,
         }

@@ -23,6 +23,17 @@ fn page(brand: &Brand, path: &str, token: &Token) -> String {
     format!("{}/{path}#{}", brand.panel, token.reveal())
 }
 
+/// A name that somebody chose, as it stands in a letter to somebody else: on one line, and nothing that a mailbox would make a link
+/// of, but for a bare domain, which tenants are called by.
+pub(crate) fn harmless(name: &str) -> String {
+    let word = |word: &str| {
+        let lower = word.to_lowercase();
+        let link = lower.contains("://") || lower.contains("www.") || (lower.contains('.') && lower.contains('/'));
+        if link { "…".to_owned() } else { word.to_owned() }
+    };
+    name.split_whitespace().map(word).collect::<Vec<_>>().join(" ")
+}
+
 /// An account whose password may be set, as its owner knows it.
 pub struct Way {
     pub tenants: Vec<String>,
@@ -41,7 +52,7 @@ pub fn password_reset(brand: &Brand, ways: &[Way], asked_from: Option<IpAddr>, u
     for way in ways {
         let label = match way.tenants.as_slice() {
             [] => "Set a new password".to_owned(),
-            tenants => format!("Set a new password for {}", tenants.join(", ")),
+            tenants => format!("Set a new password for {}", harmless(&tenants.join(", "))),
         };
         letter = letter.link(label, page(brand, "reset", &way.token));
     }
@@ -54,6 +65,7 @@ pub fn password_reset(brand: &Brand, ways: &[Way], asked_from: Option<IpAddr>, u
 }
 
 pub fn invitation(brand: &Brand, (name, tenant): (&str, &str), token: &Token, until: Timestamp) -> Letter {
+    let (name, tenant) = (harmless(name), harmless(tenant));
     Letter::new(&format!("You are invited to {tenant}"))
         .text(format!("Hello {name},"))
         .text(format!("you are invited to work on “{tenant}” at {}.", brand.name))

@@ -63,6 +63,11 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0009_realm_links", include_str!("../migrations/0009_realm_links.sql")),
         ("0010_invite", include_str!("../migrations/0010_invite.sql")),
         ("0011_belongings", include_str!("../migrations/0011_belongings.sql")),
+        ("0012_mail_limits", include_str!("../migrations/0012_mail_limits.sql")),
+        (
+            "0013_realm_of_host",
+            include_str!("../migrations/0013_realm_of_host.sql"),
+        ),
     ],
 };
 
@@ -90,8 +95,21 @@ pub struct Settings {
     pub step_up: SignedDuration,
     /// How long attempts to sign in are kept: `sign_in.history_days`.
     pub history_days: u32,
+    /// How many invitations are mailed: `mail.invitations_*`.
+    pub invitations: InvitationLimits,
     /// Hashes of leaked passwords, sorted: `identity.breached_passwords_file`.
     pub breached_passwords_file: Option<PathBuf>,
+}
+
+/// How many invitations may be mailed to people who need not want them.
+#[derive(Debug, Clone, Copy)]
+pub struct InvitationLimits {
+    /// In a day, of a tenant with everybody below it; the platform has none.
+    pub per_tenant_day: u32,
+    /// In a day, to one address, of all tenants.
+    pub per_address_day: u32,
+    /// Of a tenant, at a time, that nobody has accepted and that still could be.
+    pub waiting: u32,
 }
 
 /// What the context asks of others.

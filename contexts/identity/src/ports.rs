@@ -3,16 +3,42 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use mpanel_crypto::Token;
-use mpanel_identity_contract::{Accounts, Activation, Invited, Profile};
+use mpanel_identity_contract::{Accounts, Activation, InviteError, Invited, Profile};
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_kernel::names::EmailAddress;
 use mpanel_pg::TenantTx;
 
-use crate::store::{activations, realm_hosts, users};
+use crate::store::mail_limits::{self, Counted};
+use crate::store::{activations, realm_hosts, realm_links, users};
 use crate::{Identity, letters, service};
 
 /// How long an invitation can be accepted.
 pub(crate) const ACTIVATION_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+impl Identity {
+    /// Whether another invitation may be mailed, which counts it.
+    ///
+    /// # Errors
+    /// When too many were, or the database is away.
+    pub(crate) async fn count_invitation(
+        &self,
+        tx: &mut TenantTx,
+        home: TenantId,
+        to: &EmailAddress,
+        now: Timestamp,
+    ) -> Result<(), InviteError> {
+        let limits = self.0.settings.invitations;
+        match mail_limits::count(tx, home, to, limits, now).await? {
+            Counted::Done => Ok(()),
+            Counted::Waiting => Err(InviteError::TooManyWait { most: limits.waiting }),
+            Counted::Full(until) => {
+                let seconds = until.duration_since(now).as_secs().max(1);
+                let retry_after = u32::try_from(seconds).unwrap_or(u32::MAX);
+                Err(InviteError::TooMany { retry_after })
+            }
+        }
+    }
+}
 
 #[async_trait]
 impl Accounts for Identity {
@@ -23,7 +49,7 @@ impl Accounts for Identity {
         email: &EmailAddress,
         name: &str,
         now: Timestamp,
-    ) -> Result<Invited, mpanel_events::Error> {
+    ) -> Result<Invited, InviteError> {
         let token = Token::generate(service::ACTIVATION_PREFIX);
         let mailed = Token::generate(service::ACTIVATION_PREFIX);
         let expires_at = service::after(now, ACTIVATION_LIFE);
@@ -31,8 +57,9 @@ impl Accounts for Identity {
         let links = (&token.hash(), &mailed.hash(), expires_at);
         let (user, active) = activations::invite(tx, realm, home, (email, name), links, now).await?;
         if !active {
+            self.count_invitation(tx, home, email, now).await?;
             let tenant = self.0.roster.tenant_name(tx, home).await?.unwrap_or_default();
-            let mail = self.mail_of_realm(realm).await?;
+            let mail = self.mail_at(realm_links::host_of_home(tx, home).await?);
             let letter = letters::invitation(mail.brand(), (name, &tenant), &mailed, expires_at);
             mail.enqueue(tx, email, &letter).await?;
         }

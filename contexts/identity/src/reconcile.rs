@@ -1,4 +1,5 @@
-//! Removes what is kept for a while only: sessions long expired, also of people who never come back, and old history.
+//! Removes what is kept for a while only: sessions long expired, also of people who never come back, old history, and who was
+//! invited.
 
 use std::time::Duration;
 
@@ -10,9 +11,11 @@ use mpanel_pg::{PlatformTx, Reason};
 use crate::Identity;
 use crate::error::Error;
 use crate::service::FORGET_AFTER;
-use crate::store::{sessions, sign_ins};
+use crate::store::{mail_limits, sessions, sign_ins};
 
 const NAME: &str = "identity.retention";
+/// So long mailed invitations count.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// Rows of one transaction: a backlog must not hold locks for long.
 const BATCH: i64 = 1000;
 
@@ -39,7 +42,8 @@ impl Reconciler for Retention {
         let mut deleted = 0;
         loop {
             let mut tx = identity.spine.db().platform(Reason::Reconcile(NAME)).await?;
-            let gone = forget(&mut tx, before(FORGET_AFTER), before(history)).await?;
+            let gone = forget(&mut tx, before(FORGET_AFTER), before(history)).await?
+                + mail_limits::forget(&mut tx, before(DAY), BATCH).await?;
             tx.commit().await?;
             deleted += gone;
             if gone < BATCH.unsigned_abs() {

@@ -8,6 +8,7 @@ pub mod emails;
 pub mod erasure;
 pub mod homes;
 pub mod invitations;
+pub mod mail_limits;
 pub mod realm_hosts;
 pub mod realm_links;
 pub mod realms;

@@ -15,6 +15,7 @@ mod http;
 mod invitations;
 mod leaked;
 mod lost;
+mod mail_limits;
 mod mailbox;
 mod password;
 mod realms;

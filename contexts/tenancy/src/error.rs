@@ -1,4 +1,5 @@
 use mpanel_authz::Denied;
+use mpanel_identity_contract::InviteError;
 use mpanel_kernel::error::{FieldError, Kind, PublicError};
 use mpanel_tenancy_contract::EntitlementKey;
 
@@ -78,6 +79,8 @@ pub enum Error {
     #[error(transparent)]
     Jobs(#[from] mpanel_jobs::Error),
     #[error(transparent)]
+    Invite(#[from] InviteError),
+    #[error(transparent)]
     Spine(#[from] mpanel_events::Error),
 }
 
@@ -135,6 +138,7 @@ impl PublicError for Error {
             Self::Stale => Kind::Stale,
             Self::Exports(_) => Kind::Internal,
             Self::Jobs(error) => error.kind(),
+            Self::Invite(error) => error.kind(),
             Self::Spine(error) => error.kind(),
         }
     }
@@ -161,6 +165,7 @@ impl PublicError for Error {
             Self::ConsentRequired => "tenancy.assumption.consent_required",
             Self::NotWaiting => "tenancy.assumption.not_waiting",
             Self::Stale => "request.stale",
+            Self::Invite(error) => error.code(),
             Self::OwnState => "tenancy.tenant.own_state",
             Self::OwnPlace => "tenancy.tenant.own_place",
             Self::OwnMerge => "tenancy.tenant.own_merge",
@@ -184,6 +189,7 @@ impl PublicError for Error {
     fn public_text(&self) -> String {
         match self {
             Self::Jobs(error) => error.public_text(),
+            Self::Invite(error) => error.public_text(),
             Self::Spine(error) => error.public_text(),
             other => other.to_string(),
         }
@@ -201,6 +207,7 @@ impl PublicError for Error {
         match self {
             Self::Jobs(error) => error.retry_after(),
             Self::ExportNoSpace => Some(60),
+            Self::Invite(error) => error.retry_after(),
             Self::Spine(error) => error.retry_after(),
             _ => None,
         }

@@ -254,6 +254,21 @@ pub(crate) static KEYS: &[Key] = &[
         Kind::Text,
         "Sender of all mail, such as `Example Hosting <panel@example.com>`; `smtp` takes one.",
     ),
+    key(
+        "mail.invitations_per_tenant_day",
+        Kind::Number,
+        "Invitations that a tenant, with everybody below it, may have mailed in 24 hours. The platform may have any number.",
+    ),
+    key(
+        "mail.invitations_per_address_day",
+        Kind::Number,
+        "Invitations that are mailed to one address in 24 hours, from all tenants together.",
+    ),
+    key(
+        "mail.invitations_waiting",
+        Kind::Number,
+        "Invitations of one tenant that may wait for an answer at a time.",
+    ),
     key("mail.smtp.host", Kind::Text, "Mail server that takes what is sent."),
     key(
         "mail.smtp.port",

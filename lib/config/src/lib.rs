@@ -178,6 +178,9 @@ pub struct Identity {
 pub struct Mail {
     pub transport: MailTransport,
     pub from: Option<String>,
+    pub invitations_per_tenant_day: u32,
+    pub invitations_per_address_day: u32,
+    pub invitations_waiting: u32,
     pub smtp: Smtp,
 }
 

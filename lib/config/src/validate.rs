@@ -100,6 +100,15 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
         ("rate.uploads_per_credential", config.rate.uploads_per_credential.into()),
         ("sign_in.step_up_minutes", config.sign_in.step_up_minutes.into()),
         ("sign_in.history_days", config.sign_in.history_days.into()),
+        (
+            "mail.invitations_per_tenant_day",
+            config.mail.invitations_per_tenant_day.into(),
+        ),
+        (
+            "mail.invitations_per_address_day",
+            config.mail.invitations_per_address_day.into(),
+        ),
+        ("mail.invitations_waiting", config.mail.invitations_waiting.into()),
         ("upgrade.gate_seconds", config.upgrade.gate_seconds.into()),
         ("backup.self.keep", config.backup.own.keep.into()),
     ] {

@@ -3,16 +3,24 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 
-use sqlx::{PgPool, Postgres, SqlSafeStr, Transaction};
+use sqlx::{Postgres, SqlSafeStr, Transaction};
+
+use crate::Db;
+use crate::one::Held;
 
 type Beginning = Pin<Box<dyn Future<Output = Result<Transaction<'static, Postgres>, sqlx::Error>> + Send>>;
 
 /// Takes a connection and sends `statement`, which begins a transaction and takes on its role.
-pub async fn begin(pool: &PgPool, statement: impl SqlSafeStr) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    let connection = pool.acquire().await?;
+pub async fn begin(
+    db: &Db,
+    what: &'static str,
+    statement: impl SqlSafeStr,
+) -> Result<(Transaction<'static, Postgres>, Held), sqlx::Error> {
+    let held = if db.is_watched { Held::watched(what) } else { Held::UNWATCHED };
+    let connection = db.pool.acquire().await?;
     let beginning = Transaction::begin(connection, Some(statement.into_sql_str()));
     let mut beginning = ToItsEnd(Some(beginning));
-    poll_fn(|cx| {
+    let tx = poll_fn(|cx| {
         let Some(future) = beginning.0.as_mut() else {
             unreachable!("polled after its end")
         };
@@ -22,7 +30,8 @@ pub async fn begin(pool: &PgPool, statement: impl SqlSafeStr) -> Result<Transact
         }
         outcome
     })
-    .await
+    .await?;
+    Ok((tx, held))
 }
 
 /// sqlx rolls a transaction back once it knows that it has begun. Dropped between the question and the answer, it would

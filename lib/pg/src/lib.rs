@@ -9,6 +9,7 @@ mod error;
 mod health;
 mod metrics;
 mod migrate;
+mod one;
 pub mod server;
 mod ts;
 mod tx;

@@ -5,10 +5,13 @@
 use std::fmt::Write as _;
 
 use mpanel_kernel::ids::TenantId;
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
 
-use crate::Error;
 use crate::begin::begin;
+use crate::one::Held;
+use crate::{Db, Error};
+
+const SPINE: &str = "a transaction of the spine";
 
 /// Why a transaction looks across tenants. It is counted (`platform_transactions`), and no more than that: what is done
 /// because somebody asked for it has its audit entry in the change that does it.
@@ -61,16 +64,17 @@ pub trait Tx: Send {
 #[derive(Debug)]
 pub struct TenantTx {
     tx: Transaction<'static, Postgres>,
+    _held: Held,
     tenant: TenantId,
 }
 
 impl TenantTx {
-    pub(crate) async fn begin(pool: &PgPool, tenant: TenantId) -> Result<Self, Error> {
+    pub(crate) async fn begin(db: &Db, tenant: TenantId) -> Result<Self, Error> {
         let mut statement = String::from("begin; set local role mpanel_app; set local mpanel.tenant = '");
         // A uuid's digits and hyphens cannot end the quotation.
         write!(statement, "{}'", tenant.uuid()).expect("writing to a String does not fail");
-        let tx = begin(pool, AssertSqlSafe(statement)).await?;
-        Ok(Self { tx, tenant })
+        let (tx, _held) = begin(db, "a tenant's transaction", AssertSqlSafe(statement)).await?;
+        Ok(Self { tx, _held, tenant })
     }
 
     /// The tenant it acts for.
@@ -113,14 +117,14 @@ impl Tx for TenantTx {
 #[derive(Debug)]
 pub struct PlatformTx {
     tx: Transaction<'static, Postgres>,
+    _held: Held,
 }
 
 impl PlatformTx {
-    pub(crate) async fn begin(pool: &PgPool, reason: Reason) -> Result<Self, Error> {
+    pub(crate) async fn begin(db: &Db, reason: Reason) -> Result<Self, Error> {
         crate::metrics::platform_transaction(reason);
-        Ok(Self {
-            tx: begin(pool, "begin; set local role mpanel_platform").await?,
-        })
+        let (tx, _held) = begin(db, reason.name(), "begin; set local role mpanel_platform").await?;
+        Ok(Self { tx, _held })
     }
 
     /// # Errors
@@ -141,21 +145,20 @@ impl Tx for PlatformTx {
 #[derive(Debug)]
 pub struct SpineTx {
     tx: Transaction<'static, Postgres>,
+    _held: Held,
 }
 
 impl SpineTx {
-    pub(crate) async fn begin(pool: &PgPool) -> Result<Self, Error> {
-        Ok(Self {
-            tx: begin(pool, "begin; set local role mpanel_spine").await?,
-        })
+    pub(crate) async fn begin(db: &Db) -> Result<Self, Error> {
+        let (tx, _held) = begin(db, SPINE, "begin; set local role mpanel_spine").await?;
+        Ok(Self { tx, _held })
     }
 
-    pub(crate) async fn begin_in_order(pool: &PgPool) -> Result<Self, Error> {
+    pub(crate) async fn begin_in_order(db: &Db) -> Result<Self, Error> {
         let statement =
             "begin; set local role mpanel_spine; set local enable_sort = off; set local enable_bitmapscan = off";
-        Ok(Self {
-            tx: begin(pool, statement).await?,
-        })
+        let (tx, _held) = begin(db, SPINE, statement).await?;
+        Ok(Self { tx, _held })
     }
 
     /// # Errors

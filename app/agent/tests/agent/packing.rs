@@ -92,7 +92,7 @@ async fn links_are_packed_as_links_and_nothing_outside_the_release_is_read() {
     fs::write(dir.join(bell), "odd").unwrap();
     rustix::fs::mknodat(
         rustix::fs::CWD,
-        &dir.join("pipe"),
+        dir.join("pipe"),
         rustix::fs::FileType::Fifo,
         rustix::fs::Mode::RWXU,
         0,

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use mpanel_crypto::Token;
+use mpanel_kernel::error::{Kind, PublicError};
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_kernel::names::EmailAddress;
 use mpanel_pg::{Error, TenantTx};
@@ -66,6 +67,59 @@ pub struct Invited {
     pub activation: Option<Activation>,
 }
 
+/// Why somebody is not invited.
+#[derive(Debug, thiserror::Error)]
+pub enum InviteError {
+    /// Each is a mail to somebody who need not want it. Whether it is the address that has enough of them is not told.
+    #[error(
+        "too many invitations were mailed in a day, from here or to this address; try again later, or ask your provider"
+    )]
+    TooMany { retry_after: u32 },
+    #[error("{most} invitations wait for an answer here; take some back, or wait until somebody has accepted")]
+    TooManyWait { most: u32 },
+    #[error(transparent)]
+    Spine(#[from] mpanel_events::Error),
+}
+
+impl From<Error> for InviteError {
+    fn from(error: Error) -> Self {
+        Self::Spine(error.into())
+    }
+}
+
+impl PublicError for InviteError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::TooMany { .. } => Kind::RateLimited,
+            Self::TooManyWait { .. } => Kind::Conflict,
+            Self::Spine(error) => error.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::TooMany { .. } => "identity.invitation.too_many",
+            Self::TooManyWait { .. } => "identity.invitation.too_many_wait",
+            Self::Spine(error) => error.code(),
+        }
+    }
+
+    fn public_text(&self) -> String {
+        match self {
+            Self::Spine(error) => error.public_text(),
+            other => other.to_string(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::TooMany { retry_after } => Some(*retry_after),
+            Self::TooManyWait { .. } => None,
+            Self::Spine(error) => error.retry_after(),
+        }
+    }
+}
+
 /// Lets the owner of an account set its password; single use.
 #[derive(Debug)]
 pub struct Activation {
@@ -85,7 +139,7 @@ pub trait Accounts: Send + Sync + 'static {
     /// answer; earlier ones no longer work. The one by mail alone shows that the address is its holder's.
     ///
     /// # Errors
-    /// When the database is away.
+    /// When too many are invited, or the database is away: the transaction is to be given up.
     async fn invite(
         &self,
         tx: &mut TenantTx,
@@ -93,7 +147,7 @@ pub trait Accounts: Send + Sync + 'static {
         email: &EmailAddress,
         name: &str,
         now: Timestamp,
-    ) -> Result<Invited, mpanel_events::Error>;
+    ) -> Result<Invited, InviteError>;
 
     /// Names and addresses of users; ones that do not exist are absent.
     ///

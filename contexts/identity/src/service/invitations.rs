@@ -60,6 +60,8 @@ impl Identity {
         change
             .record(Record::new(events::INVITATION_RESENT, user, facts.clone()).after(facts))
             .await?;
+        self.count_invitation(change.tx(), cx.tenant(), &waiting.email, now)
+            .await?;
         let tenant = self
             .0
             .roster

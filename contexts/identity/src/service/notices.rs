@@ -12,7 +12,7 @@ use crate::store::{devices, realm_links};
 
 impl Identity {
     /// Where letters with links are posted for people of a realm, whose panel may have a name of its own.
-    pub(crate) async fn mail_of_realm(&self, realm: RealmId) -> Result<Post, mpanel_pg::Error> {
+    pub(super) async fn mail_of_realm(&self, realm: RealmId) -> Result<Post, mpanel_pg::Error> {
         let mut tx = self.0.spine.db().spine().await?;
         let host = realm_links::host_of(&mut tx, realm).await?;
         tx.end_read();
@@ -32,7 +32,7 @@ impl Identity {
         Ok(self.mail_at(realm_links::host_of_own(tx, user).await?))
     }
 
-    fn mail_at(&self, host: Option<String>) -> Post {
+    pub(crate) fn mail_at(&self, host: Option<String>) -> Post {
         let mail = &self.0.mail;
         host.map_or_else(|| mail.clone(), |host| mail.branded(mail.brand().at(&host)))
     }

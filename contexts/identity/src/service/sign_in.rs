@@ -259,7 +259,7 @@ impl Identity {
         let new = sessions::NewSession {
             id: SessionId::generate(),
             user,
-            realm: self.realm_at(&who.host).await?,
+            realm: realm_hosts::of_host(change.tx(), &who.host, self.0.realm).await?,
             token: &token.hash(),
             now,
             idle_expires_at: after(now, IDLE_LIFE),

@@ -18,6 +18,14 @@ pub async fn at(tx: &mut SpineTx, host: &str, otherwise: RealmId) -> Result<Real
     Ok(found.map_or(otherwise, RealmId::from_uuid))
 }
 
+/// The same within the change of a tenant.
+pub async fn of_host(tx: &mut TenantTx, host: &str, otherwise: RealmId) -> Result<RealmId, Error> {
+    let found = sqlx::query_scalar!("select identity.realm_of_host($1)", host)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(found.map_or(otherwise, RealmId::from_uuid))
+}
+
 /// The realm of people at home in the transaction's tenant or one below it.
 pub async fn of_tenant(tx: &mut TenantTx, home: TenantId) -> Result<RealmId, mpanel_pg::Error> {
     let id = sqlx::query_scalar!(r#"select identity.realm_of($1) as "id!""#, home.uuid())

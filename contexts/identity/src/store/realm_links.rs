@@ -1,6 +1,6 @@
 //! Where links in letters lead: to the first name of a brand's realm, since its people sign in nowhere else.
 
-use mpanel_kernel::ids::UserId;
+use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_pg::{Error, SpineTx, TenantTx, Tx};
 
 use crate::domain::RealmId;
@@ -29,6 +29,12 @@ pub async fn host_of_user(tx: &mut SpineTx, user: UserId) -> Result<Option<Strin
     .fetch_optional(tx.conn())
     .await?;
     Ok(host)
+}
+
+/// The same of the realm of people at home in the transaction's tenant or one below it.
+pub async fn host_of_home(tx: &mut TenantTx, home: TenantId) -> Result<Option<String>, Error> {
+    let host = sqlx::query_scalar!("select identity.brand_host($1)", home.uuid());
+    Ok(host.fetch_one(tx.conn()).await?)
 }
 
 /// The same of an account that is at home in the transaction's tenant.

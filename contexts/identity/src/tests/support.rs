@@ -20,7 +20,7 @@ use super::mailbox::Mailbox;
 use super::store::memberships::TestMemberships;
 use crate::domain::Presence;
 use crate::service::{Activate, Claim, SignIn, SignedIn};
-use crate::{Authenticated, Circumstances, Error, Identity, Ports, Presented, Settings};
+use crate::{Authenticated, Circumstances, Error, Identity, InvitationLimits, Ports, Presented, Settings};
 
 /// A context must not depend on another; its tables it needs all the same.
 const TENANCY: Migrations = Migrations {
@@ -40,6 +40,13 @@ const TENANCY: Migrations = Migrations {
 pub const PASSWORD: &str = "correct horse battery staple";
 pub const OWNER: &str = "olga@example.com";
 pub const HOST: &str = "panel.example.com";
+
+/// Few enough to be met by a test.
+pub const LIMITS: InvitationLimits = InvitationLimits {
+    per_tenant_day: 16,
+    per_address_day: 12,
+    waiting: 10,
+};
 
 /// An installation of its own.
 pub struct World {
@@ -88,6 +95,7 @@ impl World {
             guesses_burst: 1000,
             step_up: SignedDuration::from_mins(10),
             history_days: 90,
+            invitations: LIMITS,
             breached_passwords_file: leaked,
         };
         let shared: SharedClock = clock.clone();

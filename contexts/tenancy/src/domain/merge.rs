@@ -120,7 +120,8 @@ pub fn is_mightier(table: &Permissions, kind: TenantKind, one: &Rights, other: &
     }
     let (more, less) = (all_of(table, kind, one), all_of(table, kind, other));
     let (reaches, reached) = (one.reaches_descendants(), other.reaches_descendants());
-    less.is_subset(&more) && reaches >= reached && (more.len() > less.len() || (reaches && !reached))
+    let wider = reaches && !reached;
+    less.is_subset(&more) && (reaches || !reached) && (more.len() > less.len() || wider)
 }
 
 fn all_of<'a>(table: &'a Permissions, kind: TenantKind, rights: &'a Rights) -> BTreeSet<(&'a str, &'static str)> {

@@ -55,7 +55,8 @@ impl Sides {
 impl Service {
     /// What would become of what, and what stands in the way. Changes nothing and keeps nobody waiting.
     pub async fn outlook(&self, cx: &OpCx, id: TenantId, wanted: Outlook) -> Result<Merge, Error> {
-        let sides = self.sides(cx, id, ("?into", wanted.into)).await?;
+        let from = self.taken_over(cx, id).await?;
+        let sides = self.sides(cx, from, ("?into", wanted.into)).await?;
         let known = self.known(sides.ids()).await?;
         let mut tx = self.tenancy.spine.db().tenant(cx.tenant()).await?;
         let merge = self.look(&sides, &mut tx, &known, wanted.members).await?;
@@ -65,7 +66,9 @@ impl Service {
 
     /// Merges a tenant into another one; answers with what is left of it. Who does so stands above both, and may decide for both.
     pub async fn merge_tenant(&self, cx: &OpCx, id: TenantId, how: Merging) -> Result<Tenant, Error> {
-        let sides = self.sides(cx, id, ("/into", Some(how.into))).await?;
+        let from = self.taken_over(cx, id).await?;
+        is_named(&self.get_tenant(cx, id).await?, &how)?;
+        let sides = self.sides(cx, from, ("/into", Some(how.into))).await?;
         let (moves, ends) = (
             cx.authorize::<authz::Tenant, _>(actions::ManageAccess)?,
             cx.authorize::<authz::Tenant, _>(actions::Delete)?,
@@ -125,15 +128,21 @@ impl Service {
         Ok(after)
     }
 
+    /// The actor in the tenant that is to be taken over, which ends by that.
+    async fn taken_over(&self, cx: &OpCx, id: TenantId) -> Result<OpCx, Error> {
+        let (from, _) = self.reach::<authz::Tenant, _>(cx, id, actions::ManageAccess).await?;
+        from.authorize::<authz::Tenant, _>(actions::Delete)?;
+        Ok(from)
+    }
+
     /// Where the actor has to be able to decide: for both tenants, of which none is the acting one, unless that takes over.
     async fn sides(
         &self,
         cx: &OpCx,
-        id: TenantId,
+        from: OpCx,
         (pointer, into): (&'static str, Option<TenantId>),
     ) -> Result<Sides, Error> {
-        let (from, _) = self.reach::<authz::Tenant, _>(cx, id, actions::ManageAccess).await?;
-        from.authorize::<authz::Tenant, _>(actions::Delete)?;
+        let id = from.tenant();
         let unknown = || Error::field(pointer, "tenancy.tenant.unknown", "there is no such tenant here");
         let into = into.ok_or_else(unknown)?;
         let found = self.reach::<authz::Tenant, _>(cx, into, actions::ManageAccess).await;
@@ -187,12 +196,18 @@ impl Sides {
     }
 }
 
+/// Whether whoever does it has named the one that is taken over.
+fn is_named(from: &Tenant, how: &Merging) -> Result<(), Error> {
+    if how.name == from.name {
+        return Ok(());
+    }
+    let text = "this is not the name of the tenant that would be taken over; give its name to go on";
+    Err(Error::field("/name", "tenancy.tenant.name_differs", text))
+}
+
 /// Whether whoever does it has said what is taken over, as it is.
 fn agreed(merge: &Merge, how: &Merging) -> Result<(), Error> {
-    if how.name != merge.from.name {
-        let text = "this is not the name of the tenant that would be taken over; give its name to go on";
-        return Err(Error::field("/name", "tenancy.tenant.name_differs", text));
-    }
+    is_named(&merge.from, how)?;
     if how.tenants_below.unwrap_or(0) != merge.below {
         let text = format!(
             "tenants below it go along, and they are {}: say so to go on",

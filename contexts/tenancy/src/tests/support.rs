@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{Actor, IdempotencyKey, OpCx, OpCxParts, Permissions, Role, RoleRef, Scopes, TenantKind};
 use mpanel_crypto::{MasterKey, Token};
 use mpanel_events::{AuditEntry, AuditFilter, Spine, Vault, list_audit};
-use mpanel_identity_contract::{Accounts, Activation, Invited, Profile};
+use mpanel_identity_contract::{Accounts, Activation, InviteError, Invited, Profile};
 use mpanel_kernel::clock::{Clock as _, ManualClock};
 use mpanel_kernel::ids::{PlanId, RequestId, TenantId, UserId};
 use mpanel_kernel::names::{DomainName, EmailAddress};
@@ -48,7 +48,7 @@ impl Accounts for FakeAccounts {
         email: &EmailAddress,
         name: &str,
         now: Timestamp,
-    ) -> Result<Invited, mpanel_events::Error> {
+    ) -> Result<Invited, InviteError> {
         let mut accounts = self.0.lock().unwrap();
         let entry = accounts
             .entry(email.normalised())

@@ -91,6 +91,11 @@ impl World {
             guesses_burst: BURST,
             step_up: SignedDuration::from_mins(10),
             history_days: 90,
+            invitations: mpanel_identity::InvitationLimits {
+                per_tenant_day: 1000,
+                per_address_day: 1000,
+                waiting: 1000,
+            },
             breached_passwords_file: None,
         };
         let from = Sender::parse("panel@example.com").unwrap();

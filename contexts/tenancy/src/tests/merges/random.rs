@@ -92,11 +92,13 @@ async fn grow(world: &World, random: &mut Random) -> Vec<Tenant> {
             0 => root.clone(),
             _ => world.owner(&above),
         };
-        if !plans.contains_key(&cx.tenant()) {
-            plans.insert(cx.tenant(), world.plan(&cx, "Same name", unlimited(), true).await);
-        }
+        let sold = match plans.get(&cx.tenant()).copied() {
+            Some(plan) => plan,
+            None => world.plan(&cx, "Same name", unlimited(), true).await,
+        };
+        plans.insert(cx.tenant(), sold);
         let seller = world
-            .child(&cx, TenantKind::Reseller, &format!("R{n}"), Some(plans[&cx.tenant()]))
+            .child(&cx, TenantKind::Reseller, &format!("R{n}"), Some(sold))
             .await;
         let own = world.owner(&seller);
         let sold = world.plan(&own, "Same name", unlimited(), true).await;

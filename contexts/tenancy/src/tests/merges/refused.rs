@@ -19,8 +19,7 @@ impl Scene {
             .service
             .merge_tenant(cx, from.id, how)
             .await
-            .err()
-            .expect("it is refused");
+            .expect_err("it is refused");
         let field = error.fields().into_iter().next();
         let pointer = field
             .as_ref()
