@@ -8,7 +8,7 @@ import { defineConfig } from 'vitest/config';
 const upstream = (process.env['MPANEL_URL'] ?? 'http://127.0.0.1:7080').replace(/\/$/, '');
 
 /** What a first visit loads at most: compressed bytes of scripts and of styles, and how many files they are. */
-const BUDGET = { script: 190_000, style: 25_000, files: 36 };
+const BUDGET = { script: 190_000, style: 25_000, files: 40 };
 const FIRST_VISITS = [['LoginPage'], ['Shell', 'OverviewPage']];
 
 /** Fails the build when a first visit, the pages of `FIRST_VISITS` with all that they import, outgrows the budget. */
