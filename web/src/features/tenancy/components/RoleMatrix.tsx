@@ -39,7 +39,9 @@ export function RoleMatrix({ table, chosen, name, onChange }: Props) {
             <Fragment key={resource}>
               <tr>
                 <th scope="colgroup" colSpan={BUILT_IN.length + (chosen ? 2 : 1)} className={classes.matrixGroup}>
-                  <span>{title}</span> <small className="mp-dim">{description}</small>
+                  <span>
+                    {title} <small className="mp-dim">{description}</small>
+                  </span>
                 </th>
               </tr>
               {actions.map(({ action, permission, roles, held }) => {
