@@ -30,7 +30,8 @@ impl Schedule {
         let (due, now) = (self.last(now).as_second(), now.as_second());
         // What claims to be of later comes from a clock that was wrong.
         let since = |at: i64| (due..=now).contains(&at);
-        !since(noted.at) && !(since(noted.failed_at) && now - noted.failed_at < RETRY.as_secs())
+        let has_just_failed = since(noted.failed_at) && now - noted.failed_at < RETRY.as_secs();
+        !since(noted.at) && !has_just_failed
     }
 
     /// When it was this hour last. On a day without it, since the clocks go forward, it comes as much later.
