@@ -16,7 +16,11 @@ pub async fn begin(
     what: &'static str,
     statement: impl SqlSafeStr,
 ) -> Result<(Transaction<'static, Postgres>, Held), sqlx::Error> {
-    let held = if db.is_watched { Held::watched(what) } else { Held::UNWATCHED };
+    let held = if db.is_watched {
+        Held::watched(what)
+    } else {
+        Held::UNWATCHED
+    };
     let connection = db.pool.acquire().await?;
     let beginning = Transaction::begin(connection, Some(statement.into_sql_str()));
     let mut beginning = ToItsEnd(Some(beginning));
