@@ -1,12 +1,57 @@
 import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, constants } from 'node:zlib';
 import react from '@vitejs/plugin-react';
+import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 // The dev server passes the API to a running panel, which takes requests only from its own origin.
 const upstream = (process.env['MPANEL_URL'] ?? 'http://127.0.0.1:7080').replace(/\/$/, '');
 
+/** What a first visit loads at most: compressed bytes of scripts and of styles, and how many files they are. */
+const BUDGET = { script: 190_000, style: 25_000, files: 40 };
+const FIRST_VISITS = [['LoginPage'], ['Shell', 'OverviewPage']];
+
+/** Fails the build when a first visit, the pages of `FIRST_VISITS` with all that they import, outgrows the budget. */
+function firstLoad(): Plugin {
+  return {
+    name: 'first-load',
+    apply: 'build',
+    generateBundle(_, bundle) {
+      // As the panel serves it.
+      const size = (name: string) => {
+        const file = bundle[name];
+        return brotliCompressSync(file?.type === 'chunk' ? file.code : (file?.source ?? ''), { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }).length;
+      };
+      const chunks = Object.values(bundle).filter((file) => file.type === 'chunk');
+      for (const pages of FIRST_VISITS) {
+        const loaded = new Set<string>();
+        const visit = (name: string): void => {
+          if (loaded.has(name)) return;
+          loaded.add(name);
+          const file = bundle[name];
+          if (file?.type !== 'chunk') return;
+          for (const next of [...file.imports, ...(file.viteMetadata?.importedCss ?? [])]) visit(next);
+        };
+        for (const chunk of chunks) if (chunk.isEntry) visit(chunk.fileName);
+        for (const page of pages) {
+          const chunk = chunks.find(({ facadeModuleId }) => facadeModuleId?.endsWith(`/${page}.tsx`));
+          if (!chunk) this.error(`first load: no file is made of ${page}`);
+          visit(chunk.fileName);
+        }
+        const sum = (kind: string) => [...loaded].filter((name) => name.endsWith(kind)).reduce((bytes, name) => bytes + size(name), 0);
+        const found = { script: sum('.js'), style: sum('.css'), files: loaded.size };
+        const told = `first load of ${pages.join(' and ')}: ${found.script} bytes of script, ${found.style} of styles, ${found.files} files`;
+        this.info(told);
+        if (found.script > BUDGET.script || found.style > BUDGET.style || found.files > BUDGET.files) {
+          this.error(`${told}; at most ${BUDGET.script}, ${BUDGET.style} and ${BUDGET.files}. Load what it does not need later, or say why it needs more.`);
+        }
+      }
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), firstLoad()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   server: { proxy: { '/api': { target: upstream, changeOrigin: true, headers: { origin: upstream } } } },
   build: {

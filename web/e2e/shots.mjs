@@ -50,6 +50,7 @@ async function places(page) {
     return null;
   };
   const [site, zone, plan] = [await firstOf('sites'), await firstOf('zones'), (await read('plans', own)).items?.[0]];
+  const [role, account] = [(await read('roles', own)).items?.find(({ kind, builtin, built_in }) => !(builtin || built_in || kind === 'builtin')), (await read('service-accounts', own)).items?.[0]];
   const home = `/t/${own}`;
   const theirs = `/t/${owners[0]}`;
   return [
@@ -61,6 +62,11 @@ async function places(page) {
     ['plan-new', `${home}/plans/new`],
     ['plan', plan && `${home}/plans/${plan.id}`],
     ['members', `${theirs}/members`],
+    ['roles', `${home}/roles`],
+    ['role-new', `${home}/roles/new`],
+    ['role', role && `${home}/roles/${role.id}`],
+    ['support', `${home}/support`],
+    ['customer-support', `${theirs}/support`],
     ['customer-overview', theirs],
     ['sites', `${theirs}/sites`],
     ['site-new', `${theirs}/sites/new`],
@@ -73,14 +79,22 @@ async function places(page) {
     ['zone', zone],
     ['certificates', `${theirs}/certificates`],
     ['audit', `${home}/audit`],
+    ['background', `${home}/background`],
     ['tokens', `${home}/tokens`],
     ['token-new', `${home}/tokens/new`],
+    ['service-accounts', `${home}/service-accounts`],
+    ['service-account-new', `${home}/service-accounts/new`],
+    ['service-account', account && `${home}/service-accounts/${account.id}`],
     ['nodes', `${home}/nodes`],
     ['sessions', `${home}/sessions`],
+    ['sign-ins', `${home}/sign-ins`],
     ['profile', `${home}/profile`],
     ['not-found', '/t/tnt_01h2xcejqtf2nbrexx3vqjhp41'],
     ['claim', '/claim'],
     ['activate', '/activate'],
+    ['forgot', '/forgot'],
+    ['reset', '/reset'],
+    ['confirm-email', '/confirm-email'],
     ['login', '/login'],
   ].filter(([, path]) => path);
 }

@@ -8,6 +8,7 @@ use jiff::ToSpan;
 use mpanel_authz::OpCx;
 use mpanel_events::Record;
 use mpanel_jobs::{BoxError, PassReport, Reconciler};
+use mpanel_kernel::error::{Kind, PublicError as _};
 use mpanel_kernel::ids::{SiteId, TenantId};
 use mpanel_pg::Reason;
 use mpanel_sites_contract::events;
@@ -135,15 +136,27 @@ impl Reconciler for Pauses {
         let old = today(now).saturating_sub(KEPT_DAYS.days());
         let deleted = store::traffic::forget_before(&mut tx, old).await?;
         tx.commit().await?;
-        for (tenant, pause) in &differing {
-            self.set(*tenant, *pause).await?;
-            tracing::info!(%tenant, paused = ?pause.shown(), "sites are paused or shown again");
-        }
-        Ok(PassReport {
-            changed: differing.len() as u64,
+        let mut failed = None;
+        let mut report = PassReport {
             deleted,
             // Whoever has used up the traffic is shown again as soon as the month is over.
             again: Duration::try_from(month.end().duration_since(now)).ok(),
-        })
+            ..PassReport::default()
+        };
+        for (tenant, pause) in &differing {
+            match self.set(*tenant, *pause).await {
+                Ok(()) => {
+                    tracing::info!(%tenant, paused = ?pause.shown(), "sites are paused or shown again");
+                    report.changed += 1;
+                }
+                Err(error) if error.kind() == Kind::Unavailable => return Err(error.into()),
+                // One whose sites cannot be published keeps nobody else on the web, or off it.
+                Err(error) => {
+                    tracing::error!(%tenant, %error, "the sites of a tenant cannot be paused or shown again");
+                    failed = Some(error);
+                }
+            }
+        }
+        failed.map_or(Ok(report), |error| Err(error.into()))
     }
 }

@@ -32,7 +32,8 @@ export const theme = createTheme({
   focusRing: 'auto',
   components: {
     PasswordInput: { defaultProps: { visibilityToggleButtonProps: { 'aria-label': t('ui.action.showPassword') } } },
-    Button: { defaultProps: { size: 'sm' } },
+    // What destroys is red also where it is not the main thing on the page.
+    Button: { defaultProps: { size: 'sm' }, vars: (_: unknown, { variant, color }: { variant?: string; color?: string }) => ({ root: variant === 'default' && color === 'red' ? { '--button-color': 'var(--mp-bad)' } : {} }) },
     Modal: { defaultProps: { centered: true, radius: 12, padding: 20, overlayProps }, styles: { title: titleStyle } },
     Drawer: { defaultProps: { overlayProps }, styles: { title: titleStyle } },
     InputWrapper: { styles: { label: { fontSize: 14, fontWeight: 550 }, description: { fontSize: 13 }, error: { fontSize: 13 } } },

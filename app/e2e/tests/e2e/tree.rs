@@ -207,6 +207,11 @@ async fn a_seller_is_taken_over_with_its_customers_whose_sites_never_go_dark() {
     })
     .await;
 
+    // Somebody who has not come yet.
+    let waits = format!("waits{}@member.example", unique());
+    let invited = json!({"email": waits, "name": "Waits", "role": "viewer"});
+    let members = format!("/tenants/{}/members", old.tenant);
+    old.api.post(&members, invited).await.expect(201);
     for wrong in [&old, &new, &customer] {
         let refused = wrong.api.post(&path, body.clone()).await;
         assert!([404, 422].contains(&refused.status), "{refused}");
@@ -240,6 +245,13 @@ async fn a_seller_is_taken_over_with_its_customers_whose_sites_never_go_dark() {
     // Who sold before is a member of the new seller, and may do there what the role gives.
     let there = old.api.acting_for(&new.tenant);
     there.get("/plans").await.expect(200);
+    let invitations = new.api.list("/invitations").await;
+    assert!(
+        invitations
+            .iter()
+            .any(|one| one["email"] == waits.as_str() && one["role"] == "viewer"),
+        "{invitations:?}"
+    );
     let restored = owner
         .api
         .request("POST", &format!("/tenants/{}/restore", old.tenant))

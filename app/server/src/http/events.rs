@@ -26,8 +26,15 @@ use super::{Event, SpineState, State};
 /// Events a stream that resumes is sent from the past.
 const BACKLOG: i64 = 1000;
 
-/// Events that tell how well somebody's account is guarded; the subject is the person.
-const OF_AN_ACCOUNT: [&str; 3] = ["identity.totp.", "identity.password.", "identity.email."];
+/// Events that tell how well somebody's account is guarded, when they work, and what their tokens may do. They are about
+/// the subject or about the `user` in their data.
+const OF_AN_ACCOUNT: [&str; 5] = [
+    "identity.totp.",
+    "identity.password.",
+    "identity.email.",
+    "identity.session.",
+    "identity.api_token.",
+];
 
 /// Streams the tenant's events as they happen (server-sent events).
 ///
@@ -214,11 +221,15 @@ impl Stream {
     }
 
     /// Whether the actor may read or list what the event is about: `sites.site` of
-    /// `sites.site.created.v1`, and what belongs to it. Who gives up a second factor, or asks for another password, is
-    /// known to that person and to those who may read it in the log.
+    /// `sites.site.created.v1`, and what belongs to it. Who gives up a second factor, asks for another password, signs
+    /// in or makes a token is known to that person and to those who may read it in the log.
     fn may_see(&self, event: &FeedRow) -> bool {
         if OF_AN_ACCOUNT.iter().any(|kind| event.topic.starts_with(kind)) {
-            let own = self.cx.actor().user().is_some_and(|user| user.to_string() == event.key);
+            let about = event.value.as_ref().and_then(|value| value["data"]["user"].as_str());
+            let own = self.cx.actor().user().is_some_and(|user| {
+                let user = user.to_string();
+                user == event.key || about == Some(&user)
+            });
             return own || self.cx.may(Audit::NAME, Action::Read) || self.cx.may(Audit::NAME, Action::List);
         }
         let mut parts = event.topic.split('.');

@@ -1,7 +1,7 @@
 use mpanel_authz::{OpCx, Role, TenantKind};
 use mpanel_kernel::ids::TenantId;
 use mpanel_kernel::paging::PageRequest;
-use mpanel_tenancy_contract::Memberships as _;
+use mpanel_tenancy_contract::{Belongings as _, Memberships as _};
 
 use super::store::memberships::audited;
 use super::support::{HOST, OWNER, PASSWORD, World, activate, code, presence, sign_in};
@@ -285,4 +285,18 @@ async fn people_of_a_brand_are_told_at_its_address_what_was_done_to_their_accoun
     let mail = world.mail().await;
     assert!(mail.text.contains("https://panel.brand.example"), "{}", mail.text);
     assert!(!mail.text.contains("https://panel.example.com"), "{}", mail.text);
+}
+
+#[tokio::test]
+async fn a_sign_in_page_keeps_its_tenant_from_becoming_one_with_another() {
+    let scene = Branded::new().await;
+    let own = async |tenant: TenantId| {
+        let mut tx = scene.world.db.tenant(tenant).await.unwrap();
+        let found = scene.world.identity.of(&mut tx).await.unwrap();
+        found.iter().map(|one| (one.code, one.count)).collect::<Vec<_>>()
+    };
+    assert_eq!(own(scene.brand).await, []);
+    scene.realm(scene.brand, &[BRAND]).await.unwrap();
+    assert_eq!(own(scene.brand).await, [("identity.realm.own", 1)]);
+    assert_eq!(own(scene.customer).await, [], "it is not the page of those below");
 }

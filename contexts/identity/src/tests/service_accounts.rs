@@ -3,6 +3,7 @@ use mpanel_authz::{Actor, OpCx, Role, TenantKind};
 use mpanel_crypto::Token;
 use mpanel_kernel::ids::{ServiceAccountId, TenantId};
 use mpanel_kernel::paging::PageRequest;
+use mpanel_tenancy_contract::Belongings as _;
 
 use super::store::memberships::{audited, everything, number};
 use super::support::{HOST, OWNER, PASSWORD, World, code, presence, sign_in};
@@ -486,4 +487,23 @@ async fn asvs_8_4_1_programs_of_another_tenant_are_not_there() {
         code(identity.delete_api_token(&shop.owner, made.token.id).await),
         "request.not_found"
     );
+}
+
+#[tokio::test]
+async fn programs_keep_their_tenant_from_becoming_one_with_another() {
+    let shop = Shop::new().await;
+    let account = shop.account("deploy", Role::Developer, &[]).await.unwrap();
+    let mut tx = shop.world.db.tenant(shop.tenant).await.unwrap();
+    let found = shop.world.identity.of(&mut tx).await.unwrap();
+    drop(tx);
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].code, found[0].count), ("identity.service_account.own", 1));
+    assert_eq!(found[0].some, [account.name]);
+    shop.world
+        .identity
+        .delete_service_account(&shop.owner, account.id)
+        .await
+        .unwrap();
+    let mut tx = shop.world.db.tenant(shop.tenant).await.unwrap();
+    assert_eq!(shop.world.identity.of(&mut tx).await.unwrap(), []);
 }

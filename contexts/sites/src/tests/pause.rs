@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use mpanel_authz::Role;
 use mpanel_jobs::Reconciler as _;
 use mpanel_kernel::clock::Clock as _;
 use mpanel_kernel::ids::TenantId;
@@ -10,12 +11,12 @@ use mpanel_pg::PlatformTx;
 use mpanel_tenancy_contract::{Month, Suspensions};
 use serde_json::{Value, json};
 
-use super::store::{audited, plant, published};
+use super::store::{audited, break_site, plant, published};
 use super::support::World;
 use crate::domain::{DomainKind, Pause, Paused};
 use crate::pause::Pauses;
 use crate::reconcile::Converge;
-use crate::service::AddDomain;
+use crate::service::{AddDomain, CreateSite};
 use crate::store;
 use crate::store::pauses::Said;
 
@@ -181,6 +182,37 @@ async fn a_pass_that_was_broken_off_is_gone_on_with() {
     }
     assert_eq!(world.paused(world.tenant).await, None);
     assert_eq!(world.pause().await, 0);
+}
+
+#[tokio::test]
+async fn sites_that_cannot_be_published_keep_nobody_else_on_the_web() {
+    let world = World::new().await;
+    let mut tenants = vec![world.tenant];
+    for _ in 0..2 {
+        tenants.push(plant(&world.db, "customer", [None; 3]).await);
+    }
+    let mut sites = Vec::new();
+    for tenant in &tenants {
+        let new = CreateSite {
+            name: format!("Of {tenant}"),
+            slug: None,
+            domain: None,
+        };
+        let cx = world.cx_of(*tenant, Role::Owner);
+        sites.push(world.sites.create_site(&cx, new).await.unwrap());
+    }
+    // Whoever comes first has two behind.
+    break_site(&world.db, sites[1].id).await;
+    world.suspend(&tenants);
+    let pauses = Pauses::new(world.sites.clone());
+    assert!(pauses.pass().await.is_err(), "nobody is told");
+    tenants.remove(1);
+    for tenant in tenants {
+        assert_eq!(world.paused(tenant).await, Some(Paused::Suspended));
+    }
+    for host in [&sites[0].preview_host, &sites[2].preview_host] {
+        assert_eq!(world.target(host).await["status"], 503, "{host}");
+    }
 }
 
 #[tokio::test]

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use super::archive::Archive;
 use super::{At, ExportFiles, metrics};
-use crate::Tenancy;
 use crate::error::Error;
+use crate::{Tenancy, store};
 
 pub static EXPORT: Kind = Kind {
     name: "tenancy.tenant.export",
@@ -70,10 +70,11 @@ impl Export {
     }
 
     async fn write(&self, cx: &StepCx, input: ExportInput) -> Result<Value, StepError> {
-        let tenants = match input.below {
+        let mut tenants = match input.below {
             true => self.tenancy.open_to(cx.tenant()).await.map_err(Error::from)?,
             false => vec![cx.tenant()],
         };
+        tenants.sort_unstable_by_key(|tenant| (*tenant != cx.tenant(), *tenant));
         let mut total = 0;
         for tenant in &tenants {
             for exporter in &*self.exporters {
@@ -82,11 +83,12 @@ impl Export {
         }
         let part = self.files.begin(at(cx)).await.map_err(disk)?;
         let mut archive = Archive::begin(part).await.map_err(archived)?;
-        let mut done = 0;
+        let (mut done, mut included) = (0, Vec::new());
         for tenant in &tenants {
-            if *tenant != cx.tenant() {
-                self.tell(cx, *tenant, &input).await?;
+            if *tenant != cx.tenant() && !self.tell(cx, *tenant, &input).await? {
+                continue;
             }
+            included.push(tenant);
             for exporter in &*self.exporters {
                 for path in self.list(&**exporter, *tenant, &input).await? {
                     // More may have come since they were counted.
@@ -98,7 +100,7 @@ impl Export {
         }
         let manifest = json!({
             "format": FORMAT, "version": env!("CARGO_PKG_VERSION"), "installation": self.installation,
-            "export": cx.operation_id(), "created_at": cx.clock().now(), "tenant": cx.tenant(), "tenants": tenants,
+            "export": cx.operation_id(), "created_at": cx.clock().now(), "tenant": cx.tenant(), "tenants": included,
             "with_tenants_below": input.below, "with_all_releases": input.all_releases, "files": archive.files,
         });
         let files = archive.files;
@@ -139,12 +141,23 @@ impl Export {
         }
     }
 
-    /// Writes into the log of a tenant below, once, that somebody above takes what it has.
-    async fn tell(&self, cx: &StepCx, tenant: TenantId, input: &ExportInput) -> Result<(), StepError> {
+    /// Writes into the log of a tenant below, once, that somebody above takes what it has; `false` when it has moved away
+    /// meanwhile, or wants to be asked first by now.
+    async fn tell(&self, cx: &StepCx, tenant: TenantId, input: &ExportInput) -> Result<bool, StepError> {
+        let above = self.tenancy.spine.db().tenant(cx.tenant()).await;
+        let mut above = above.map_err(Error::from)?;
+        let stands_below = store::tenants::get(&mut above, tenant).await?.is_some();
+        above.end_read();
+        if !stands_below {
+            return Ok(false);
+        }
         let there = cx.op_cx().for_descendant(tenant, TenantKind::Customer);
         let there = there.expect("the role of a step reaches down");
         let export = cx.operation_id();
         let mut change = self.tenancy.spine.begin(&there).await.map_err(Error::from)?;
+        if store::assumptions::wants_consent(change.tx()).await? {
+            return Ok(false);
+        }
         let action = events::EXPORT_INCLUDED.trim_end_matches(".v1");
         let told = AuditFilter {
             subject: Some(export.to_string()),
@@ -154,13 +167,13 @@ impl Export {
         let one = PageRequest { limit: 1, after: None };
         let told = list_audit(change.tx(), &told, one).await.map_err(Error::from)?;
         if !told.items.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let facts = json!({"tenant": cx.tenant(), "with_all_releases": input.all_releases, "reason": input.reason});
         let record = Record::new(events::EXPORT_INCLUDED, export, json!({"tenant": cx.tenant()}));
         change.record(record.after(facts)).await.map_err(Error::from)?;
         change.commit().await.map_err(Error::from)?;
-        Ok(())
+        Ok(true)
     }
 }
 

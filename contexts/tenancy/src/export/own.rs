@@ -33,8 +33,10 @@ impl Own {
         store::tenants::get(tx, id).await
     }
 
-    async fn members(&self, tx: &mut TenantTx) -> Result<Value, Error> {
-        let rows = store::members::list(tx).await?;
+    /// Who they are is looked up when the connection has gone back: that takes one of its own.
+    async fn members(&self, mut tx: TenantTx) -> Result<Value, Error> {
+        let rows = store::members::list(&mut tx).await?;
+        tx.end_read();
         let users: Vec<UserId> = rows.iter().map(|row| row.user).collect();
         let profiles = self.accounts.profiles(&users).await?;
         let members = rows.iter().map(|row| {
@@ -141,19 +143,25 @@ impl Exporter for Own {
         Ok(found.map(|_| paths.into()).unwrap_or_default())
     }
 
-    async fn write(&self, tenant: TenantId, path: &str, mut into: File, _most: u64) -> Result<(), ExportError> {
+    async fn write(&self, tenant: TenantId, path: &str, into: File, _most: u64) -> Result<(), ExportError> {
         let tx = self.tenancy.spine.db().tenant(tenant).await;
         let mut tx = tx.map_err(ExportError::other)?;
+        if path == MEMBERS {
+            let members = self.members(tx).await.map_err(ExportError::other)?;
+            return put(into, &members);
+        }
         let value = match path {
             TENANT => self.tenant(&mut tx).await.map(|tenant| tenant.as_ref().map(about)),
-            MEMBERS => self.members(&mut tx).await.map(Some),
             ROLES => self.roles(&mut tx).await.map(Some),
             PLANS => self.plans(&mut tx).await.map(Some),
             USAGE => self.usage(&mut tx).await.map(Some),
             _ => Ok(None),
         };
         tx.end_read();
-        let value = value.map_err(ExportError::other)?.ok_or(ExportError::Gone)?;
-        Ok(into.write_all(format!("{value:#}\n").as_bytes())?)
+        put(into, &value.map_err(ExportError::other)?.ok_or(ExportError::Gone)?)
     }
+}
+
+fn put(mut into: File, value: &Value) -> Result<(), ExportError> {
+    Ok(into.write_all(format!("{value:#}\n").as_bytes())?)
 }

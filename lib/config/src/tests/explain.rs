@@ -94,8 +94,8 @@ fn the_table_and_the_fields_agree() {
     let fields = format!("{config:?}");
     let fields = fields.split("explained").next().unwrap().matches(": ").count();
     let tables = [
-        "log", "traces", "uploads", "releases", "rate", "sign_in", "upgrade", "backup", "self", "tenants", "identity",
-        "mail", "smtp", "outbound",
+        "log", "traces", "uploads", "releases", "rate", "sign_in", "upgrade", "backup", "self", "tenants", "exports",
+        "identity", "mail", "smtp", "outbound",
     ]
     .len();
     assert_eq!(fields, KEYS.len() + tables);

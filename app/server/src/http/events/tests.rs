@@ -256,9 +256,12 @@ async fn how_an_account_is_guarded_is_told_to_its_person_and_to_readers_of_the_l
             tenant: Some(tenant),
             is_state: false,
             topic: topic.to_owned(),
-            key: person.to_string(),
+            key: match topic.starts_with("identity.session.") {
+                true => "ses_of_hers".to_owned(),
+                false => person.to_string(),
+            },
             generation: 0,
-            value: Some(json!({})),
+            value: Some(json!({"data": {"user": person}})),
         };
         assert!(open(state, cx, sender).send(&row, "e").await);
         sent.try_recv().is_ok()
@@ -267,6 +270,8 @@ async fn how_an_account_is_guarded_is_told_to_its_person_and_to_readers_of_the_l
         "identity.totp.disabled.v1",
         "identity.password.reset_requested.v1",
         "identity.email.changed.v1",
+        "identity.session.started.v1",
+        "identity.api_token.created.v1",
     ] {
         assert!(!seen(other, Role::Viewer, topic).await, "{topic}");
         assert!(!seen(other, Role::Developer, topic).await, "{topic}");

@@ -1,13 +1,23 @@
 //! Who may have an archive.
 
-use mpanel_authz::{Actor, CustomRole, OpCx, OpCxParts, Rights, Role, Scopes, TenantKind};
-use mpanel_kernel::error::PublicError as _;
-use mpanel_kernel::ids::UserId;
-use mpanel_kernel::paging::PageRequest;
+use std::fs::File;
+use std::sync::Arc;
 
-use super::{Setting, because, on_disk};
+use async_trait::async_trait;
+use mpanel_authz::{Actor, CustomRole, OpCx, OpCxParts, Rights, Role, Scopes, TenantKind};
+use mpanel_jobs::{Operation as _, StepCx};
+use mpanel_kernel::error::PublicError as _;
+use mpanel_kernel::ids::{TenantId, UserId};
+use mpanel_kernel::paging::PageRequest;
+use mpanel_tenancy_contract::{ExportError, ExportScope, Exporter};
+use serde_json::json;
+
+use super::{Setting, because, export_with, on_disk, parsed, unpacked};
+use crate::domain::Limits;
 use crate::error::Error;
-use crate::service::{AskedExport, CreateRole};
+use crate::export::EXPORT;
+use crate::service::{AskedExport, CreateRole, Move, Service};
+use crate::tests::support::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_is_there_for_those_who_may_have_it_and_as_good_as_not_there_for_others() {
@@ -151,7 +161,7 @@ async fn what_is_of_tenants_below_is_for_those_who_reach_there() {
 
 #[tokio::test]
 async fn of_a_tenant_that_wants_to_be_asked_first_nobody_above_has_an_archive() {
-    let world = crate::tests::support::World::new().await;
+    let world = World::new().await;
     let customer = world.customer("Shy").await;
     let own = world.owner(&customer);
     let service = &world.service;
@@ -165,4 +175,72 @@ async fn of_a_tenant_that_wants_to_be_asked_first_nobody_above_has_an_archive() 
     let at = (customer.id, begun.unwrap().operation.id);
     let refused = service.open_export(&world.root(), at).await;
     assert!(matches!(refused, Err(Error::ConsentRequired)), "{refused:?}");
+}
+
+/// Has a file of each tenant; while the first is written, two of those below are no longer to be had.
+struct Meanwhile {
+    service: Arc<Service>,
+    root: OpCx,
+    leaving: TenantId,
+    shy: OpCx,
+}
+
+#[async_trait]
+impl Exporter for Meanwhile {
+    fn name(&self) -> &'static str {
+        "meanwhile"
+    }
+
+    async fn list(&self, _tenant: TenantId, _scope: ExportScope) -> Result<Vec<String>, ExportError> {
+        Ok(vec!["meanwhile/file".to_owned()])
+    }
+
+    async fn write(&self, tenant: TenantId, _path: &str, _into: File, _most: u64) -> Result<(), ExportError> {
+        if tenant == self.leaving || tenant == self.shy.tenant() {
+            return Err(ExportError::other("it is asked for what it may not give"));
+        }
+        let to = Move {
+            parent: self.root.tenant(),
+            plan: None,
+            overrides: Limits::default(),
+        };
+        self.service.move_tenant(&self.root, self.leaving, to).await.unwrap();
+        let shy = self.shy.tenant();
+        self.service
+            .set_support_settings(&self.shy, shy, true, None)
+            .await
+            .unwrap();
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn who_moves_away_or_wants_to_be_asked_while_the_archive_is_made_is_left_out() {
+    let world = World::new().await;
+    let reseller = world.reseller("Reseller").await;
+    let cx = world.owner(&reseller);
+    let leaving = world.child(&cx, TenantKind::Customer, "Leaving", None).await;
+    let shy = world.child(&cx, TenantKind::Customer, "Shy", None).await;
+    let meanwhile = Meanwhile {
+        service: world.service.clone(),
+        root: world.root(),
+        leaving: leaving.id,
+        shy: world.owner(&shy),
+    };
+    let export = export_with(&world, Arc::new(meanwhile));
+    let input = json!({"below": true, "all_releases": false, "reason": "a copy"});
+    let (spine, clock) = (world.spine.clone(), world.clock.clone());
+    let step = StepCx::detached(spine, clock, reseller.id, &EXPORT, reseller.id, input);
+    export.run("write", &step).await.unwrap();
+    export.run("publish", &step).await.unwrap();
+    let at = (reseller.id, step.operation_id());
+    let found = unpacked(world.service.exports.files.open(at).await.unwrap().unwrap().file);
+    let manifest = parsed(&found["manifest.json"]);
+    assert_eq!(manifest["tenants"], json!([reseller.id]));
+    for gone in [&leaving, &shy] {
+        let folder = format!("tenants/{}", gone.id);
+        assert!(!found.keys().any(|path| path.starts_with(&folder)), "{}", gone.name);
+        let log = world.audit(gone.id).await;
+        assert!(!log.iter().any(|entry| entry.action == "tenancy.export.included"));
+    }
 }

@@ -50,7 +50,7 @@ export function ZonePage() {
       back={back}
       actions={
         can('zones:write') && (
-          <Button variant="default" onClick={deleteControl.open}>
+          <Button variant="default" color="red" onClick={deleteControl.open}>
             {t('dns.zone.delete')}
           </Button>
         )

@@ -32,7 +32,7 @@ export function ChangeEmail() {
       <form onSubmit={form.send} noValidate>
         <Stack gap="sm" maw={420}>
           <Group gap="sm" wrap="nowrap">
-            {proven ? <MailCheck size={20} color="var(--mp-ok)" aria-hidden /> : <MailQuestion size={20} color="var(--mp-warn)" aria-hidden />}
+            {proven ? <MailCheck size={20} color="var(--mp-ok)" className="mp-icon" aria-hidden /> : <MailQuestion size={20} color="var(--mp-warn)" className="mp-icon" aria-hidden />}
             <Text size="md" className="mp-break">
               {t(proven ? 'identity.email.proven' : 'identity.email.unproven', { email: me.user.email })}
             </Text>

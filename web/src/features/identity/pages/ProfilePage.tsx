@@ -51,7 +51,7 @@ function Totp({ enabled }: { enabled: boolean }) {
   return (
     <Section title={t('identity.totp.title')} hint={t('identity.totp.hint')}>
       <Group gap="sm">
-        {enabled ? <ShieldCheck size={20} color="var(--mp-ok)" aria-hidden /> : <ShieldOff size={20} color="var(--mp-warn)" aria-hidden />}
+        {enabled ? <ShieldCheck size={20} color="var(--mp-ok)" className="mp-icon" aria-hidden /> : <ShieldOff size={20} color="var(--mp-warn)" className="mp-icon" aria-hidden />}
         <Text size="md" style={{ flex: 1 }}>
           {t(enabled ? 'identity.totp.isOn' : 'identity.totp.isOff')}
         </Text>

@@ -48,7 +48,7 @@ export function ServiceAccountPage() {
       >
         {t(disabled ? 'identity.services.enable' : 'identity.services.disable')}
       </Button>
-      <Button variant="default" onClick={deleteControl.open}>
+      <Button variant="default" color="red" onClick={deleteControl.open}>
         {t('identity.services.delete')}
       </Button>
     </Group>

@@ -75,7 +75,9 @@ export function SessionsPage() {
           ]}
         />
       </Section>
-      <TextLink to={paths.signIns}>{t('identity.sessions.history')}</TextLink>
+      <p className="mp-plain">
+        <TextLink to={paths.signIns}>{t('identity.sessions.history')}</TextLink>
+      </p>
       <ApiPanel tenant={tenant} example={{ method: 'GET', path: '/api/v1/sessions', cli: ['session', 'list'] }} />
     </Page>
   );

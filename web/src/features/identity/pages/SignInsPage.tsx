@@ -38,7 +38,7 @@ export function SignInsPage() {
           columns={[
             { key: 'time', header: t('identity.signIns.time'), main: true, cell: ({ at }) => <Time iso={at} /> },
             { key: 'what', header: t('identity.signIns.what'), cell: ({ kind }) => tOr(`identity.signIns.kind.${kind}`, kind) },
-            { key: 'result', header: t('identity.sessions.title'), hiddenHeader: true, cell: (entry) => <Result entry={entry} /> },
+            { key: 'result', header: t('identity.signIns.how'), cell: (entry) => <Result entry={entry} /> },
             { key: 'device', header: t('identity.sessions.device'), cell: (entry) => device(entry.device) },
             { key: 'address', header: t('identity.sessions.address'), cell: ({ address }) => <span className="mp-mono">{address ?? t('ui.none')}</span> },
           ]}

@@ -113,7 +113,7 @@ function DeleteSite({ site }: { site: Site }) {
   };
   return (
     <Section title={t('sites.delete.title')} hint={t('sites.delete.hint')}>
-      <Button variant="default" c="var(--mp-bad)" onClick={open}>
+      <Button variant="default" color="red" onClick={open}>
         {t('sites.delete.action')}
       </Button>
       <ConfirmDelete opened={opened} close={close} title={t('sites.delete.confirm', { name: site.name })} name={site.name} action={t('sites.delete.action')} run={run}>

@@ -13,6 +13,7 @@ import { sentence } from '@/ui/format';
 import { Time } from '@/ui/state';
 import { toast } from '@/ui/toast';
 import { useBackground } from '../queries';
+import { OfTenant } from './OfTenant';
 import classes from './background.module.css';
 
 export const jobTitle = (kind: string) => tOr(`spine.job.${kind.replaceAll('.', '_')}`, kind);
@@ -69,7 +70,7 @@ export function DeadJobs({ everybody }: { everybody: boolean }) {
       ),
     },
   ];
-  if (everybody) columns.splice(1, 0, { key: 'tenant', header: t('spine.background.tenant'), wideOnly: true, cell: ({ tenant_id }) => <span className="mp-mono mp-break">{tenant_id ?? t('spine.background.platform')}</span> });
+  if (everybody) columns.splice(1, 0, { key: 'tenant', header: t('spine.background.tenant'), cell: ({ tenant_id }) => <OfTenant id={tenant_id} /> });
   const again = kinds.length === 1 && (jobs.items?.length ?? 0) > 1 ? kinds[0] : undefined;
   return (
     <Section

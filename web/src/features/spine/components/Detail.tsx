@@ -36,7 +36,7 @@ export function Detail({ entry, directory, narrow }: Props) {
           [t('spine.audit.about'), path ? <TextLink to={path}>{what}</TextLink> : what],
         ]}
       />
-      <FromWhere entry={entry} who={whoOf(entry, directory)} />
+      <FromWhere entry={entry} who={whoOf(entry, directory)} directory={directory} />
       <Changes entry={entry} directory={directory} />
       <Group gap="xs">
         <Button size="compact-sm" variant="default" onClick={() => narrow('subject', entry.subject)}>

@@ -7,7 +7,7 @@ import { getQuery, useWrite } from '@/api/query';
 import type { AuditEntry } from '@/api/types';
 import { t } from '@/i18n';
 import { ConfirmDelete } from '@/ui/ConfirmDelete';
-import { facts } from '@/ui/directory';
+import { facts, type Directory } from '@/ui/directory';
 import { ErrorNotice } from '@/ui/feedback';
 import { toast } from '@/ui/toast';
 import { Facts } from './Facts';
@@ -15,7 +15,7 @@ import classes from './audit.module.css';
 import { fieldName } from './changes';
 
 /** What an entry tells of people beside their ids; and the way to have it forgotten. */
-export function FromWhere({ entry, who }: { entry: AuditEntry; who: string }) {
+export function FromWhere({ entry, who, directory }: { entry: AuditEntry; who: string; directory: Directory }) {
   const { id, can } = useActing();
   const here = entry.tenant_id === id;
   const details = useQuery({ ...getQuery(id, '/api/v1/audit/{audit_id}/details', { path: { audit_id: entry.id } }), enabled: here && entry.has_details });
@@ -31,7 +31,7 @@ export function FromWhere({ entry, who }: { entry: AuditEntry; who: string }) {
         facts={[
           [t('spine.audit.address'), origin?.address],
           [t('spine.audit.device'), origin?.user_agent],
-          [t('spine.audit.credential'), origin?.credential],
+          [t('spine.audit.credential'), origin?.credential && <Credential key="credential" id={origin.credential} name={directory.name(origin.credential)} />],
           [t('spine.audit.personal'), personal?.erased ? t('spine.audit.erased') : null],
           ...Object.entries(facts(personal?.values)).map(([field, value]): [string, string] => [fieldName(field), String(value)]),
         ]}
@@ -39,6 +39,12 @@ export function FromWhere({ entry, who }: { entry: AuditEntry; who: string }) {
       {here && entry.user_id && !origin?.erased && can('audit:erase') && <Erase person={entry.user_id} name={who} />}
     </section>
   );
+}
+
+/** What was shown, in words; its id, which other entries share, is for those who point at it. */
+function Credential({ id, name }: { id: string; name?: string | undefined }) {
+  if (id.startsWith('ses_')) return <span title={id}>{t('spine.audit.bySession')}</span>;
+  return <span title={id}>{name === undefined ? t('spine.audit.byToken') : t('ui.story.token', { name })}</span>;
 }
 
 function Erase({ person, name }: { person: string; name: string }) {

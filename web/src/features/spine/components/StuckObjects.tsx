@@ -11,6 +11,7 @@ import { sentence } from '@/ui/format';
 import { TextLink } from '@/ui/links';
 import { Time } from '@/ui/state';
 import { useBackground } from '../queries';
+import { OfTenant } from './OfTenant';
 import classes from './background.module.css';
 
 /** What cannot be brought to what is wanted and is tried again by itself, later and later. */
@@ -47,7 +48,7 @@ export function StuckObjects({ everybody }: { everybody: boolean }) {
         ),
     },
   ];
-  if (everybody) columns.splice(1, 0, { key: 'tenant', header: t('spine.background.tenant'), wideOnly: true, cell: ({ tenant_id }) => <span className="mp-mono mp-break">{tenant_id}</span> });
+  if (everybody) columns.splice(1, 0, { key: 'tenant', header: t('spine.background.tenant'), cell: ({ tenant_id }) => <OfTenant id={tenant_id} /> });
   return (
     <Section
       flush

@@ -1,4 +1,5 @@
 import { Checkbox } from '@mantine/core';
+import { Check } from 'lucide-react';
 import { Fragment } from 'react';
 import { BUILT_IN } from '@/api/access';
 import { t } from '@/i18n';
@@ -20,7 +21,7 @@ export function RoleMatrix({ table, chosen, name, onChange }: Props) {
   const toggle = (permission: string) => onChange?.(has.has(permission) ? [...has].filter((one) => one !== permission) : [...has, permission]);
   const resources = table.resources.map((resource) => ({ ...resource, actions: resource.actions.filter(({ personal }) => !personal) })).filter(({ actions }) => actions.length > 0);
   return (
-    <div className={classes.matrix}>
+    <div className={classes.matrix} role="region" aria-label={t('tenancy.role.matrix')} tabIndex={0}>
       <table aria-label={t('tenancy.role.matrix')}>
         <thead>
           <tr>
@@ -38,7 +39,9 @@ export function RoleMatrix({ table, chosen, name, onChange }: Props) {
             <Fragment key={resource}>
               <tr>
                 <th scope="colgroup" colSpan={BUILT_IN.length + (chosen ? 2 : 1)} className={classes.matrixGroup}>
-                  <span>{title}</span> <small className="mp-dim">{description}</small>
+                  <span>
+                    {title} <small className="mp-dim">{description}</small>
+                  </span>
                 </th>
               </tr>
               {actions.map(({ action, permission, roles, held }) => {
@@ -62,7 +65,7 @@ export function RoleMatrix({ table, chosen, name, onChange }: Props) {
                     )}
                     {BUILT_IN.map((role) => (
                       <td key={role}>
-                        <Checkbox readOnly disabled checked={roles.includes(role)} aria-label={`${roleName({ role })}: ${what}`} />
+                        <Held yes={roles.includes(role)} what={`${roleName({ role })}: ${what}`} />
                       </td>
                     ))}
                   </tr>
@@ -73,5 +76,15 @@ export function RoleMatrix({ table, chosen, name, onChange }: Props) {
         </tbody>
       </table>
     </div>
+  );
+}
+
+/** What cannot be changed here is no box to tick. */
+function Held({ yes, what }: { yes: boolean; what: string }) {
+  return (
+    <>
+      {yes ? <Check size={16} color="var(--mp-ok)" aria-hidden /> : <span className="mp-dim" aria-hidden>{t('ui.none')}</span>}
+      <span className="mp-sr">{`${what}: ${t(yes ? 'ui.yes' : 'ui.no')}`}</span>
+    </>
   );
 }
