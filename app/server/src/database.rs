@@ -16,8 +16,7 @@ const BASELINE: &str = include_str!("../../../deploy/baseline/migrations.txt");
 pub async fn open(options: PgConnectOptions) -> anyhow::Result<Db> {
     // A migration may take long, and its schema does not yet exist when the pool's settings would name it.
     migrate(&options).await?;
-    let db = retry("connect to the database", || Db::connect(options.clone(), CONNECTIONS)).await?;
-    Ok(db.watched())
+    retry("connect to the database", || Db::connect(options.clone(), CONNECTIONS)).await
 }
 
 /// Brings the schema up to date, all of it or nothing, and leaves word of which versions may still work on it.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
-use axum::middleware;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use jiff::SignedDuration;
 use mpanel_config::Config;
 use mpanel_events::{FeedServer, ServedBoard, Spine, Tail, Vault, consume, run_leader};
@@ -184,7 +186,7 @@ fn app(
     let addresses = Arc::new(Policy::new("address", "from your address", quota, clock.clone()));
     // The last layer is the first to see a request: strangers learn nothing of what an operation takes.
     let crowd = |places| middleware::from_fn_with_state(places, mpanel_http::limit_crowd);
-    Ok(routes
+    let routes = routes
         .layer(parameters.clone())
         .layer(crowd(Crowd::known()))
         .layer(middleware::from_fn_with_state(uploads, mpanel_http::limit_uploads))
@@ -200,7 +202,15 @@ fn app(
         .fallback_service(pages)
         .layer(middleware::from_fn_with_state(addresses, mpanel_http::limit_addresses))
         .layer(middleware::from_fn_with_state(clock.clone(), caller::identify))
-        .layer(middleware::from_fn(mpanel_http::read_leftover)))
+        .layer(middleware::from_fn(mpanel_http::read_leftover));
+    Ok(match cfg!(debug_assertions) {
+        true => routes.layer(middleware::from_fn(hold_one_connection)),
+        false => routes,
+    })
+}
+
+async fn hold_one_connection(request: Request, next: Next) -> Response {
+    mpanel_pg::one_connection(next.run(request)).await
 }
 
 /// Everything that works in the background.

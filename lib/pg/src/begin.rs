@@ -3,25 +3,20 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 
-use sqlx::{Postgres, SqlSafeStr, Transaction};
+use sqlx::{PgPool, Postgres, SqlSafeStr, Transaction};
 
-use crate::Db;
 use crate::one::Held;
 
 type Beginning = Pin<Box<dyn Future<Output = Result<Transaction<'static, Postgres>, sqlx::Error>> + Send>>;
 
 /// Takes a connection and sends `statement`, which begins a transaction and takes on its role.
 pub async fn begin(
-    db: &Db,
+    pool: &PgPool,
     what: &'static str,
     statement: impl SqlSafeStr,
 ) -> Result<(Transaction<'static, Postgres>, Held), sqlx::Error> {
-    let held = if db.is_watched {
-        Held::watched(what)
-    } else {
-        Held::UNWATCHED
-    };
-    let connection = db.pool.acquire().await?;
+    let held = Held::take(what);
+    let connection = pool.acquire().await?;
     let beginning = Transaction::begin(connection, Some(statement.into_sql_str()));
     let mut beginning = ToItsEnd(Some(beginning));
     let tx = poll_fn(|cx| {

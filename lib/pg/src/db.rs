@@ -12,9 +12,7 @@ const FRESH: Duration = Duration::from_secs(1);
 /// The pool. It hands out transactions, never bare connections.
 #[derive(Debug, Clone)]
 pub struct Db {
-    pub(crate) pool: PgPool,
-    /// Whether a task may not take a second connection; see [`crate::one`].
-    pub(crate) is_watched: bool,
+    pool: PgPool,
 }
 
 impl Db {
@@ -45,20 +43,7 @@ impl Db {
                 ("idle_in_transaction_session_timeout", "30s"),
             ]))
             .await?;
-        Ok(Self {
-            pool,
-            is_watched: false,
-        })
-    }
-
-    /// Has debug builds panic where a task takes a connection while it holds one. Tests do so on purpose; a server never
-    /// may.
-    #[must_use]
-    pub fn watched(self) -> Self {
-        Self {
-            is_watched: cfg!(debug_assertions),
-            ..self
-        }
+        Ok(Self { pool })
     }
 
     /// A transaction that sees and changes one tenant's rows.
@@ -66,7 +51,7 @@ impl Db {
     /// # Errors
     /// When the database is away.
     pub async fn tenant(&self, tenant: TenantId) -> Result<TenantTx, Error> {
-        TenantTx::begin(self, tenant).await
+        TenantTx::begin(&self.pool, tenant).await
     }
 
     /// A transaction over all tenants; `reason` is counted.
@@ -74,7 +59,7 @@ impl Db {
     /// # Errors
     /// When the database is away.
     pub async fn platform(&self, reason: Reason) -> Result<PlatformTx, Error> {
-        PlatformTx::begin(self, reason).await
+        PlatformTx::begin(&self.pool, reason).await
     }
 
     /// A transaction on the queue, the outbox and identity look-ups.
@@ -82,7 +67,7 @@ impl Db {
     /// # Errors
     /// When the database is away.
     pub async fn spine(&self) -> Result<SpineTx, Error> {
-        SpineTx::begin(self).await
+        SpineTx::begin(&self.pool).await
     }
 
     /// As [`Db::spine`], for the one query that takes the next piece of work: it walks an index in its order to the first
@@ -91,7 +76,7 @@ impl Db {
     /// # Errors
     /// When the database is away.
     pub async fn queue(&self) -> Result<SpineTx, Error> {
-        SpineTx::begin_in_order(self).await
+        SpineTx::begin_in_order(&self.pool).await
     }
 
     /// The pool itself, for listeners and advisory locks of `lib/events` and `lib/jobs`.

@@ -1,50 +1,41 @@
-//! A task that waits for a second connection while it holds one can wait for ever: once enough of them have taken all of the
-//! pool, each waits for another. Debug builds of the server find out, so that tests do.
+//! A request that waits for a second connection while it holds one can wait for ever: once enough of them have taken all of
+//! the pool, each waits for another. Debug builds of the server find out, so that tests do.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::task;
+tokio::task_local! {
+    static OPEN: Open;
+}
 
-/// The transaction that each task has open.
-static OPEN: LazyLock<Mutex<HashMap<task::Id, &'static str>>> = LazyLock::new(Mutex::default);
+/// The transaction that a request has open.
+type Open = Arc<Mutex<Option<&'static str>>>;
 
-/// Stands for a task's one connection.
+/// Runs what one request does, which panics where it begins a transaction while it has another one open.
+pub async fn one_connection<F: Future>(request: F) -> F::Output {
+    OPEN.scope(Open::default(), request).await
+}
+
+/// Stands for a request's one connection; for nothing outside of requests.
 #[derive(Debug)]
-pub struct Held(Option<task::Id>);
+pub struct Held(Option<Open>);
 
 impl Held {
-    /// Nobody looks.
-    pub const UNWATCHED: Self = Self(None);
-
     /// # Panics
-    /// When the task has a connection already.
-    pub fn watched(what: &'static str) -> Self {
-        // What runs outside of tasks is no server's.
-        let Some(task) = task::try_id() else {
-            return Self::UNWATCHED;
+    /// When the request has a connection already.
+    pub fn take(what: &'static str) -> Self {
+        let Ok(open) = OPEN.try_with(Arc::clone) else {
+            return Self(None);
         };
-        let other = match open().entry(task) {
-            Entry::Vacant(place) => {
-                place.insert(what);
-                None
-            }
-            Entry::Occupied(other) => Some(*other.get()),
-        };
-        assert!(other.is_none(), "a task begins {what} while it has {other:?} open");
-        Self(Some(task))
+        let before = open.lock().unwrap_or_else(PoisonError::into_inner).replace(what);
+        assert!(before.is_none(), "a request begins {what} while it has {before:?} open");
+        Self(Some(open))
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(task) = self.0 {
-            open().remove(&task);
+        if let Some(open) = &self.0 {
+            *open.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
-}
-
-fn open() -> MutexGuard<'static, HashMap<task::Id, &'static str>> {
-    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }

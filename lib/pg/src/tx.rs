@@ -5,11 +5,11 @@
 use std::fmt::Write as _;
 
 use mpanel_kernel::ids::TenantId;
-use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
 
+use crate::Error;
 use crate::begin::begin;
 use crate::one::Held;
-use crate::{Db, Error};
 
 const SPINE: &str = "a transaction of the spine";
 
@@ -69,11 +69,11 @@ pub struct TenantTx {
 }
 
 impl TenantTx {
-    pub(crate) async fn begin(db: &Db, tenant: TenantId) -> Result<Self, Error> {
+    pub(crate) async fn begin(pool: &PgPool, tenant: TenantId) -> Result<Self, Error> {
         let mut statement = String::from("begin; set local role mpanel_app; set local mpanel.tenant = '");
         // A uuid's digits and hyphens cannot end the quotation.
         write!(statement, "{}'", tenant.uuid()).expect("writing to a String does not fail");
-        let (tx, _held) = begin(db, "a tenant's transaction", AssertSqlSafe(statement)).await?;
+        let (tx, _held) = begin(pool, "a tenant's transaction", AssertSqlSafe(statement)).await?;
         Ok(Self { tx, _held, tenant })
     }
 
@@ -121,9 +121,9 @@ pub struct PlatformTx {
 }
 
 impl PlatformTx {
-    pub(crate) async fn begin(db: &Db, reason: Reason) -> Result<Self, Error> {
+    pub(crate) async fn begin(pool: &PgPool, reason: Reason) -> Result<Self, Error> {
         crate::metrics::platform_transaction(reason);
-        let (tx, _held) = begin(db, reason.name(), "begin; set local role mpanel_platform").await?;
+        let (tx, _held) = begin(pool, reason.name(), "begin; set local role mpanel_platform").await?;
         Ok(Self { tx, _held })
     }
 
@@ -149,15 +149,15 @@ pub struct SpineTx {
 }
 
 impl SpineTx {
-    pub(crate) async fn begin(db: &Db) -> Result<Self, Error> {
-        let (tx, _held) = begin(db, SPINE, "begin; set local role mpanel_spine").await?;
+    pub(crate) async fn begin(pool: &PgPool) -> Result<Self, Error> {
+        let (tx, _held) = begin(pool, SPINE, "begin; set local role mpanel_spine").await?;
         Ok(Self { tx, _held })
     }
 
-    pub(crate) async fn begin_in_order(db: &Db) -> Result<Self, Error> {
+    pub(crate) async fn begin_in_order(pool: &PgPool) -> Result<Self, Error> {
         let statement =
             "begin; set local role mpanel_spine; set local enable_sort = off; set local enable_bitmapscan = off";
-        let (tx, _held) = begin(db, SPINE, statement).await?;
+        let (tx, _held) = begin(pool, SPINE, statement).await?;
         Ok(Self { tx, _held })
     }
 
