@@ -54,11 +54,11 @@ impl Identity {
     /// ends with its membership. An owner's are for owners to end.
     pub async fn end_sessions_of(&self, cx: &OpCx, user: UserId) -> Result<u64, Error> {
         let allowed = cx.authorize::<authz::Person, _>(actions::ManageAccess)?;
+        let memberships = self.0.memberships.of_user(user).await?;
         let mut change = self.0.spine.begin(cx).await?;
         if !users::is_at_home(change.tx(), user).await? {
             return Err(Error::NotFound);
         }
-        let memberships = self.0.memberships.of_user(user).await?;
         let owns = memberships
             .iter()
             .any(|m| m.tenant.id == cx.tenant() && m.role == Role::Owner);
