@@ -26,6 +26,8 @@ pub enum Error {
     OwnersInvitation,
     #[error("this invitation offers more than you may do; whoever may do as much invites again")]
     InvitationAbove,
+    #[error("this tenant wants to be asked first: act for it, which asks it, and try again")]
+    ConsentRequired,
     #[error("whoever invited you is suspended by the provider; the link works again when that ends")]
     InviterSuspended,
     #[error(transparent)]
@@ -148,6 +150,7 @@ impl PublicError for Error {
             | Self::ApiTokenFromAbove
             | Self::OwnersInvitation
             | Self::InvitationAbove
+            | Self::ConsentRequired
             | Self::InviterSuspended => Kind::Forbidden,
             Self::NotFound => Kind::NotFound,
             Self::Invalid(_) | Self::TotpWrong => Kind::Invalid,
@@ -179,6 +182,7 @@ impl PublicError for Error {
             Self::EmailTaken => "identity.email.taken",
             Self::OwnersInvitation => "identity.invitation.owners",
             Self::InvitationAbove => "identity.invitation.above",
+            Self::ConsentRequired => "tenancy.assumption.consent_required",
             Self::InviterSuspended => "identity.invitation.suspended",
             Self::InvalidCredentials => "identity.session.invalid_credentials",
             Self::TotpRequired => "identity.session.totp_required",

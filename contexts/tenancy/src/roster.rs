@@ -5,7 +5,7 @@ use mpanel_pg::{Error, TenantTx};
 use mpanel_tenancy_contract::Roster;
 
 use crate::Tenancy;
-use crate::service::grants;
+use crate::service::{grants, has_consent};
 use crate::store::{members, tenants};
 
 #[async_trait]
@@ -20,5 +20,9 @@ impl Roster for Tenancy {
 
     async fn could_give(&self, tx: &mut TenantTx, cx: &OpCx, role: RoleRef) -> Result<bool, Error> {
         grants::could_give(cx, tx, role).await
+    }
+
+    async fn has_consent(&self, tx: &mut TenantTx, cx: &OpCx) -> Result<bool, Error> {
+        has_consent(cx, tx).await
     }
 }

@@ -22,7 +22,7 @@ use mpanel_tenancy_contract::Belongings;
 pub use assumptions::{Assume, Shown};
 pub use ending::End;
 pub use exports::{AskedExport, ExportShown};
-pub use members::{Activation, AddMember, Member};
+pub use members::{Activation, AddMember, Member, has_consent};
 pub use merge::{Merging, Outlook};
 pub use plans::{CreatePlan, PlanPatch, Terms};
 pub use roles::{CreateRole, RolePatch};

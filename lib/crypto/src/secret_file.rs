@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::Path;
 
 use base64::Engine;
@@ -91,6 +91,7 @@ pub(crate) fn store(path: &Path, key: &KeyBytes) -> Result<(), Error> {
 }
 
 /// Writes a temporary file and links it to its name, which fails when the name exists: readers never see half a key.
+/// What root makes belongs to whoever the folder belongs to, before it has its name: they could not read it otherwise.
 /// Returns whether this call won the race.
 fn create(path: &Path, key: &KeyBytes) -> io::Result<bool> {
     let folder = path
@@ -108,6 +109,10 @@ fn create(path: &Path, key: &KeyBytes) -> io::Result<bool> {
             .open(&temporary)?;
         let text = Zeroizing::new(STANDARD.encode(key.as_slice()) + "\n");
         file.write_all(text.as_bytes())?;
+        if rustix::process::geteuid().is_root() {
+            let owner = fs::metadata(folder)?;
+            fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+        }
         file.sync_all()?;
         match fs::hard_link(&temporary, path) {
             Ok(()) => Ok(true),

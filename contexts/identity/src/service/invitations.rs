@@ -103,6 +103,10 @@ impl Identity {
     async fn invited(&self, change: &mut Change, cx: &OpCx, user: UserId) -> Result<(Waiting, RoleRef), Error> {
         let roles = self.0.roster.roles(change.tx()).await?;
         let role = role_of(&roles, user).ok_or(Error::NotFound)?;
+        // Whoever holds the link is a member soon, who would not have to ask any more.
+        if !self.0.roster.has_consent(change.tx(), cx).await? {
+            return Err(Error::ConsentRequired);
+        }
         let waiting = invitations::waiting(change.tx(), Some(user), 1)
             .await?
             .pop()

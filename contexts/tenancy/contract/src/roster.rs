@@ -24,4 +24,11 @@ pub trait Roster: Send + Sync + 'static {
     /// # Errors
     /// When the database is away.
     async fn could_give(&self, tx: &mut TenantTx, cx: &OpCx, role: RoleRef) -> Result<bool, Error>;
+
+    /// Whether the actor may change who belongs to the transaction's tenant: from above only with its consent, where it
+    /// demands that.
+    ///
+    /// # Errors
+    /// When the database is away.
+    async fn has_consent(&self, tx: &mut TenantTx, cx: &OpCx) -> Result<bool, Error>;
 }

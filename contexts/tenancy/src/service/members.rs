@@ -201,18 +201,24 @@ fn role_of(rows: &[(UserId, RoleRef)], user: UserId) -> Option<RoleRef> {
     rows.iter().find(|(member, _)| *member == user).map(|(_, role)| *role)
 }
 
+pub(super) async fn may_change_people(cx: &OpCx, tx: &mut TenantTx) -> Result<(), Error> {
+    match has_consent(cx, tx).await? {
+        true => Ok(()),
+        false => Err(Error::ConsentRequired),
+    }
+}
+
 /// Whether the people of the transaction's tenant may be changed by the actor: from above only where the tenant does not
 /// want to be asked first, or has agreed to this; whoever is made a member would not have to ask. Suspending it changes
 /// nothing about that: for looking into it one needs no members there.
-pub(super) async fn may_change_people(cx: &OpCx, tx: &mut TenantTx) -> Result<(), Error> {
+pub async fn has_consent(cx: &OpCx, tx: &mut TenantTx) -> Result<bool, mpanel_pg::Error> {
     if cx.assumed_from().is_none() || !store::assumptions::settings(tx).await?.0 {
-        return Ok(());
+        return Ok(true);
     }
-    let agreed = match cx.assumption() {
-        Some(open) => store::assumptions::agreed(tx, open.id).await?,
-        None => false,
-    };
-    if agreed { Ok(()) } else { Err(Error::ConsentRequired) }
+    match cx.assumption() {
+        Some(open) => store::assumptions::agreed(tx, open.id).await,
+        None => Ok(false),
+    }
 }
 
 /// Whether one of the owners may become something less, or leave.

@@ -129,7 +129,7 @@ async fn select(tx: &mut TenantTx, only: Option<AssumptionId>, page: PageRequest
 }
 
 /// Whether the transaction's tenant was asked, and has agreed.
-pub async fn agreed(tx: &mut TenantTx, id: AssumptionId) -> Result<bool, Error> {
+pub async fn agreed(tx: &mut TenantTx, id: AssumptionId) -> Result<bool, mpanel_pg::Error> {
     let agreed = sqlx::query_scalar!(
         r#"select exists (select from tenancy.assumptions where tenant_id = $1 and id = $2 and agreed) as "agreed!""#,
         tx.tenant().uuid(),
@@ -172,7 +172,7 @@ pub async fn wants_consent(tx: &mut TenantTx) -> Result<bool, Error> {
 }
 
 /// What the transaction's tenant has chosen, and the version of that; nothing was chosen at version 0.
-pub async fn settings(tx: &mut TenantTx) -> Result<(bool, i64), Error> {
+pub async fn settings(tx: &mut TenantTx) -> Result<(bool, i64), mpanel_pg::Error> {
     let row = sqlx::query!(
         "select consent, version from tenancy.support_settings where tenant_id = $1",
         tx.tenant().uuid(),

@@ -1,5 +1,5 @@
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
 use crate::{Error, MasterKey, NodeKeyPair, Place, Scope};
 
@@ -68,6 +68,19 @@ fn symlinks_folders_and_other_content_are_no_key_files() {
         fs::write(&real, content).unwrap();
         assert_eq!(reason(MasterKey::load_or_create(&real).unwrap_err()), expected);
     }
+}
+
+#[test]
+fn what_root_makes_belongs_to_whoever_the_folder_belongs_to() {
+    let dir = folder();
+    // Nobody else may give files away.
+    if chown(dir.path(), Some(54_321), Some(54_322)).is_err() {
+        return;
+    }
+    let path = dir.path().join("master.key");
+    MasterKey::load_or_create(&path).unwrap();
+    let made = fs::metadata(&path).unwrap();
+    assert_eq!((made.uid(), made.gid()), (54_321, 54_322));
 }
 
 #[test]

@@ -136,6 +136,37 @@ async fn who_wants_to_be_asked_is_asked_by_programs_too() {
     assert_eq!(world.look_with(&below, one).await.status, StatusCode::OK);
 }
 
+/// The link of an invitation makes a member: it is not handed to those above who were not agreed to, also not while the
+/// tenant is suspended, when they may look in unasked.
+#[tokio::test]
+async fn an_invitation_is_no_way_round_consent() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    let one = world.customer(&owner, "one").await;
+    let ada = world.member(&owner, one, "ada@example.com", Role::Owner).await;
+    let path = format!("/tenants/{one}/members");
+    let body = json!({"email": "bob@example.com", "name": "Bob", "role": "admin"});
+    let request = world.request(Method::POST, &path).session(&ada).same_origin();
+    let invited = request.json(body).send().await;
+    assert_eq!(invited.status, StatusCode::CREATED, "{}", invited.body);
+    let bob = invited.body["user_id"].as_str().unwrap().to_owned();
+    world.demand_consent(&ada, one).await;
+    let request = world.request(Method::PATCH, &format!("/tenants/{one}"));
+    let request = request.session(&owner).same_origin();
+    let suspended = request.json(json!({"state": "suspended"})).send().await;
+    assert_eq!(suspended.status, StatusCode::OK, "{}", suspended.body);
+    world.assume(&owner, one).await;
+    let resend = format!("/invitations/{bob}/resend");
+    for (method, path) in [
+        (Method::POST, resend.clone()),
+        (Method::DELETE, format!("/invitations/{bob}")),
+    ] {
+        let request = world.request(method, &path).session(&owner).same_origin();
+        let answer = request.tenant(&one.to_string()).json(json!({})).send().await;
+        assert_refused(&answer, CONSENT);
+    }
+}
+
 /// A role that a tenant has defined: what it gives is admitted, and changes with the next request.
 #[tokio::test]
 async fn v8_2_1_a_defined_role_admits_what_it_lists_from_the_next_request_on() {

@@ -172,6 +172,10 @@ impl Roster for TestMemberships {
         let has_all = |role| gives(role).all(|(resource, action)| cx.may(resource, action));
         Ok(role.built_in().is_some_and(has_all))
     }
+
+    async fn has_consent(&self, _tx: &mut TenantTx, _cx: &OpCx) -> Result<bool, mpanel_pg::Error> {
+        Ok(true)
+    }
 }
 
 /// Suspends a tenant, or ends that.
