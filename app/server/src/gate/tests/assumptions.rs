@@ -149,7 +149,7 @@ async fn an_invitation_is_no_way_round_consent() {
     let request = world.request(Method::POST, &path).session(&ada).same_origin();
     let invited = request.json(body).send().await;
     assert_eq!(invited.status, StatusCode::CREATED, "{}", invited.body);
-    let bob = invited.body["user_id"].as_str().unwrap().to_owned();
+    let bob = invited.body["member"]["user_id"].as_str().unwrap().to_owned();
     world.demand_consent(&ada, one).await;
     let request = world.request(Method::PATCH, &format!("/tenants/{one}"));
     let request = request.session(&owner).same_origin();

@@ -157,6 +157,7 @@ async fn some_cannot_take_over_others() {
     );
     let mut platform = scene.how();
     platform.into = scene.buyer.id;
+    platform.name = world.service.get_tenant(&root, root.tenant()).await.unwrap().name;
     let own = world.service.merge_tenant(&root, root.tenant(), platform).await;
     assert!(matches!(own, Err(Error::OwnMerge)), "the platform is nobody's");
     let suspended = TenantPatch {
