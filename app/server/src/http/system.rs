@@ -69,7 +69,7 @@ pub fn routes(system: Arc<System>) -> Router {
         .with_state(system)
 }
 
-/// Ready means that a change can be made now.
+/// Ready means that the database answers; whether it takes changes, the gate of an upgrade tries.
 async fn ready(State(system): State<Arc<System>>) -> Response {
     if system.is_up().await {
         Json(json!({"status": "ready"})).into_response()
