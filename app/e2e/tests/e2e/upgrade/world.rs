@@ -95,6 +95,15 @@ impl World {
         })
     }
 
+    /// What resolvers are told. One that hears its own question, when its port happens to be the server's, asks again.
+    fn answered(&self) -> String {
+        let answer = dig(&self.system, DOMAIN, "A");
+        match answer.starts_with(";;") {
+            true => dig(&self.system, DOMAIN, "A"),
+            false => answer,
+        }
+    }
+
     /// Visits and writes until the work is done: each visit and each question is answered, and a writer is refused only by a 503
     /// that says when to come again, and not for long.
     pub async fn under_load<T>(&self, work: impl Future<Output = T>) -> (T, Load) {
@@ -110,7 +119,7 @@ impl World {
                 let answer = self.browser.get(DOMAIN, "/").await;
                 let answer = answer.unwrap_or_else(|error| panic!("the site is away: {error}\n{}", self.system.logs()));
                 assert_eq!(answer.status, 200, "{answer}");
-                assert_eq!(dig(&self.system, DOMAIN, "A"), "127.0.0.1");
+                assert_eq!(self.answered(), "127.0.0.1");
                 visits.set(visits.get() + 1);
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }

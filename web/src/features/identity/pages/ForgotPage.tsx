@@ -34,9 +34,10 @@ export function ForgotPage() {
       </Gate>
     );
   }
+  // What is said above the form would move it under the pointer.
   return (
     <Gate title={t('identity.forgot.title')} text={t('identity.forgot.text')}>
-      <form onSubmit={form.send} noValidate>
+      <form onSubmit={form.send} noValidate hidden={setup.isPending}>
         <Stack gap="sm">
           {setup.data?.mail === false && (
             <Notice tone="warn" title={t('identity.forgot.noMailTitle')}>
