@@ -34,24 +34,26 @@ export function ForgotPage() {
       </Gate>
     );
   }
-  // What is said above the form would move it under the pointer.
+  // What is said above the form must not come later: it would move it under the pointer.
   return (
     <Gate title={t('identity.forgot.title')} text={t('identity.forgot.text')}>
-      <form onSubmit={form.send} noValidate hidden={setup.isPending}>
-        <Stack gap="sm">
-          {setup.data?.mail === false && (
-            <Notice tone="warn" title={t('identity.forgot.noMailTitle')}>
-              {t('identity.forgot.noMailText')}
-            </Notice>
-          )}
-          <FormProblem messages={form.problem} />
-          <TextInput label={t('identity.field.email')} type="email" autoComplete="username" autoFocus error={form.error('email')} {...form.register('email')} />
-          <FormButtons label={t('identity.forgot.submit')} busy={form.formState.isSubmitting} />
-          <ButtonLink to="/login" variant="subtle">
-            {t('identity.forgot.back')}
-          </ButtonLink>
-        </Stack>
-      </form>
+      {!setup.isPending && (
+        <form onSubmit={form.send} noValidate>
+          <Stack gap="sm">
+            {setup.data?.mail === false && (
+              <Notice tone="warn" title={t('identity.forgot.noMailTitle')}>
+                {t('identity.forgot.noMailText')}
+              </Notice>
+            )}
+            <FormProblem messages={form.problem} />
+            <TextInput label={t('identity.field.email')} type="email" autoComplete="username" autoFocus error={form.error('email')} {...form.register('email')} />
+            <FormButtons label={t('identity.forgot.submit')} busy={form.formState.isSubmitting} />
+            <ButtonLink to="/login" variant="subtle">
+              {t('identity.forgot.back')}
+            </ButtonLink>
+          </Stack>
+        </form>
+      )}
     </Gate>
   );
 }
