@@ -121,7 +121,8 @@ pub fn manual(args: &Manual, root: clap::Command) -> anyhow::Result<()> {
 /// # Errors
 /// When it cannot be written as JSON, which is a bug.
 pub fn openapi() -> anyhow::Result<()> {
-    print(&serde_json::to_string_pretty(&mpanel_server::document())?)
+    let document = mpanel_server::ordered(&mpanel_server::document())?;
+    print(&serde_json::to_string_pretty(&document)?)
 }
 
 /// A text on standard output, and a line feed.

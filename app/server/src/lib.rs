@@ -19,5 +19,5 @@ mod run;
 pub mod upgrade;
 
 pub use contexts::{MIGRATIONS, permissions};
-pub use openapi::document;
+pub use openapi::{document, ordered};
 pub use run::{Listeners, Options, run};

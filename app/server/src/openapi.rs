@@ -1,11 +1,14 @@
 //! The one OpenAPI document: what the contexts say, completed with what is the same everywhere.
 
 mod fields;
+mod ordered;
 
 use mpanel_http::ProblemDocument;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, ResponseBuilder, SecurityRequirement};
 use utoipa::{OpenApi as _, PartialSchema, ToSchema};
+
+pub use ordered::ordered;
 
 /// Where all operations stand.
 pub const PREFIX: &str = "/api/v1";

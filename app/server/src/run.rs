@@ -164,7 +164,7 @@ fn app(
     let (routes, _) = nest(routes).split_for_parts();
     let (public, _) = nest(public).split_for_parts();
     let document = openapi::document();
-    let openapi = serde_json::to_vec(&document)?.into();
+    let openapi = serde_json::to_vec(&openapi::ordered(&document)?)?.into();
     let system = System::new(
         spine.db().clone(),
         config.metrics_token.clone(),

@@ -125,7 +125,7 @@ pub async fn list(
 /// files, zones, certificates without keys, and the audit log. It is kept for `exports.expire_hours`. One is made at a time,
 /// and three are kept. An account that is suspended or ending may make one as well.
 #[utoipa::path(post, path = "/tenants/{tenant_id}/exports", operation_id = "exports_create", tag = "tenancy",
-    extensions(("x-step-up" = json!(true))),
+    extensions(("x-step-up" = json!(true)), ("x-rate-class" = json!("costly"))),
     params(("tenant_id" = String, Path)), request_body = CreateExportDto,
     responses((status = 202, body = ExportDto), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument),
         (status = 409, body = ProblemDocument), (status = 503, description = "The disk is full", body = ProblemDocument)))]
@@ -174,7 +174,7 @@ pub struct Output {
 ///
 /// Each download stands in the log. From above it is given to whoever asked for it; others act for the account.
 #[utoipa::path(get, path = "/tenants/{tenant_id}/exports/{export_id}/download", operation_id = "exports_download", tag = "tenancy",
-    extensions(("x-step-up" = json!(true))),
+    extensions(("x-step-up" = json!(true)), ("x-rate-class" = json!("costly"))),
     params(("tenant_id" = String, Path), ("export_id" = String, Path), Output),
     responses(
         (status = 200, description = "The archive", content((Vec<u8> = "application/zstd"))),

@@ -216,7 +216,7 @@ pub async fn preview(
 /// tenant ends: until `ends_at` it can be restored, with nobody below it. It must have nothing of its own, such as sites, zones
 /// or service accounts: those belong to it by more than a row.
 #[utoipa::path(post, path = "/tenants/{tenant_id}/merge", operation_id = "tenants_merge", tag = "tenancy",
-    extensions(("x-step-up" = json!(true))),
+    extensions(("x-step-up" = json!(true)), ("x-rate-class" = json!("costly"))),
     params(("tenant_id" = String, Path)), request_body = MergeDto,
     responses((status = 200, body = TenantDto), (status = 404, body = ProblemDocument),
         (status = 409, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
