@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::{HeaderMap, Method, Uri};
-use mpanel_authz::{Device, OpCx, OpCxParts, Permissions, Role, Scopes, TenantKind};
+use mpanel_authz::{Actor, Device, OpCx, OpCxParts, Permissions, Role, Scopes, TenantKind};
 use mpanel_config::Rate;
 use mpanel_http::{Admission, Gate, Policy, Problem, Quota};
 use mpanel_identity::{Authenticated, Circumstances, Identity, Presented, is_same_site_for_sure};
@@ -210,14 +210,15 @@ impl SessionGate {
                 "set up a second factor first: yours was lost with the key of this installation",
             ));
         }
-        if admission.caller.loopback {
+        // Programs have no second factor; nor have they a role by which anybody runs the platform.
+        if admission.caller.loopback || matches!(who.actor, Actor::Service { .. }) {
             return Ok(());
         }
         let platform = self.memberships.platform();
         let runs_it = if tenant == platform {
             mpanel_identity::runs(&acting.role)
         } else {
-            self.identity.runs_platform(who.user).await?
+            acting.of_platform && self.identity.runs_platform(who.user).await?
         };
         if runs_it {
             return Err(Problem::new(

@@ -13,4 +13,11 @@ impl Below for Tenancy {
         tx.commit().await?;
         Ok(found)
     }
+
+    async fn is_open_to(&self, tenant: TenantId, one: TenantId) -> Result<bool, Error> {
+        let mut tx = self.spine.db().platform(Reason::Administer("tenancy.below")).await?;
+        let found = store::below::is_open_to(&mut tx, tenant, one).await?;
+        tx.commit().await?;
+        Ok(found)
+    }
 }

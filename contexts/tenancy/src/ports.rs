@@ -65,7 +65,7 @@ impl Memberships for Tenancy {
         via: Option<TenantId>,
         now: Timestamp,
     ) -> Result<Option<Acting>, mpanel_pg::Error> {
-        members::acting(tx, user, tenant, via, now).await
+        members::acting(tx, user, (tenant, self.platform), via, now).await
     }
 
     async fn of_user(&self, user: UserId) -> Result<Vec<Membership>, mpanel_pg::Error> {

@@ -18,7 +18,7 @@ pub use db::{Db, bootstrap};
 pub use error::{Error, constraint};
 pub use health::{Health, health};
 pub use migrate::{FOUNDATION, Migrations, Promise, migrate, migrate_promising};
-pub use one::one_connection;
+pub use one::{counted, one_connection};
 pub use sqlx::PgConnection;
 pub use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 pub use ts::Ts;

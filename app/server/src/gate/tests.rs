@@ -3,6 +3,7 @@
 mod assumptions;
 mod claim;
 mod guesses;
+mod looks;
 mod refusals;
 mod step_up;
 mod support;

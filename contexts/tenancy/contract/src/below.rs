@@ -10,4 +10,10 @@ pub trait Below: Send + Sync + 'static {
     /// # Errors
     /// When the database is away.
     async fn open_to(&self, tenant: TenantId) -> Result<Vec<TenantId>, Error>;
+
+    /// Whether `one` is among these.
+    ///
+    /// # Errors
+    /// When the database is away.
+    async fn is_open_to(&self, tenant: TenantId, one: TenantId) -> Result<bool, Error>;
 }

@@ -36,6 +36,8 @@ pub struct Acting {
     /// Whether the tenant of that membership is suspended or stands below one that is: then it is good for looking
     /// only.
     pub suspended: bool,
+    /// Whether the user is a member of the platform as well, whatever tenant is acted for.
+    pub of_platform: bool,
 }
 
 /// Who belongs where.

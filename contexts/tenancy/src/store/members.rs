@@ -178,7 +178,7 @@ pub async fn lock(tx: &mut TenantTx) -> Result<Vec<(UserId, RoleRef)>, mpanel_pg
 pub async fn acting(
     tx: &mut SpineTx,
     user: UserId,
-    tenant: TenantId,
+    (tenant, platform): (TenantId, TenantId),
     via: Option<TenantId>,
     now: Timestamp,
 ) -> Result<Option<Acting>, mpanel_pg::Error> {
@@ -189,13 +189,15 @@ pub async fn acting(
         .collect();
     let row = sqlx::query!(
         r#"select kind as "kind!", role as "role!", role_id, permissions, reaches, holder as "holder!",
-                  suspended as "suspended!", consent as "consent!", assumption, reason
+                  suspended as "suspended!", consent as "consent!", assumption, reason,
+                  tenancy.is_member($1, $6) as "of_platform!"
            from tenancy.acting($1, $2, $3, $4, $5)"#,
         user.uuid(),
         tenant.uuid(),
         via.map(TenantId::uuid) as _,
         &reaching,
         Ts(now) as _,
+        platform.uuid(),
     )
     .fetch_optional(tx.conn())
     .await?;
@@ -218,6 +220,7 @@ pub async fn acting(
             }),
             demands_consent: row.consent,
             suspended: row.suspended,
+            of_platform: row.of_platform,
         })
     }))
 }

@@ -378,6 +378,7 @@ async fn a_right_to_act_is_ones_own_or_reaches_down_from_the_nearest() {
             assumption: None,
             suspended: false,
             demands_consent: false,
+            of_platform: false,
         })
     };
 

@@ -1,4 +1,4 @@
-use super::{Held, one_connection};
+use super::{Held, counted, one_connection};
 
 #[tokio::test]
 async fn a_request_takes_one_connection_after_another() {
@@ -29,4 +29,14 @@ async fn two_requests_hold_one_each_and_what_is_no_request_holds_what_it_likes()
     };
     tokio::join!(request(), request());
     let _both = (Held::take("one"), Held::take("another"));
+}
+
+#[tokio::test]
+async fn what_a_request_begins_is_counted() {
+    let ((), transactions) = counted(async {
+        drop(Held::take("the first"));
+        drop(Held::take("the second"));
+    })
+    .await;
+    assert_eq!(transactions, 2);
 }

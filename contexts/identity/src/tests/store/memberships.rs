@@ -87,6 +87,7 @@ impl Memberships for TestMemberships {
                 assumption: None,
                 demands_consent: false,
                 suspended: row.get("suspended"),
+                of_platform: holder == self.platform,
             }
         }))
     }

@@ -70,6 +70,10 @@ impl Below for Tree {
         let below = if tenant == self.0 { self.1.clone() } else { Vec::new() };
         Ok([vec![tenant], below].concat())
     }
+
+    async fn is_open_to(&self, tenant: TenantId, one: TenantId) -> Result<bool, Error> {
+        Ok(self.open_to(tenant).await?.contains(&one))
+    }
 }
 
 #[derive(Debug)]
