@@ -18,6 +18,7 @@ use mpanel_kernel::ids::TenantId;
 use mpanel_kernel::network::Network;
 use mpanel_kernel::throttle::{Left, Throttle};
 use mpanel_telemetry::metrics::{self, Counter, Family};
+use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
 use crate::Problem;
@@ -29,7 +30,7 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// What an operation that costs much more than others says in the OpenAPI document: `"x-rate-class": "costly"`.
 pub const RATE_CLASS: &str = "x-rate-class";
 const COSTLY: &str = "costly";
-/// What an operation that costs much with a query parameter alone says: that parameter's name.
+/// What an operation that costs much with certain query parameters alone says: their names, in a list.
 pub const COSTLY_WITH: &str = "x-costly-with";
 
 static REFUSED: LazyLock<Family<[(&'static str, &'static str); 1], Counter>> = LazyLock::new(|| {
@@ -39,6 +40,11 @@ static REFUSED: LazyLock<Family<[(&'static str, &'static str); 1], Counter>> = L
         Family::default(),
     )
 });
+
+/// Counts a request that met a limit.
+pub(crate) fn count_refused(limit: &'static str) {
+    REFUSED.get_or_create(&[("limit", limit)]).inc();
+}
 
 /// So many requests at once, and so long until there is room for as many again.
 #[derive(Debug, Clone, Copy)]
@@ -114,7 +120,7 @@ impl<K: Hash + Eq + Clone> Policy<K> {
             left,
         });
         taken.map(drop).map_err(|left| {
-            REFUSED.get_or_create(&[("limit", self.name)]).inc();
+            count_refused(self.name);
             let detail = format!(
                 "too many requests {}; slow down, and look at the RateLimit fields",
                 self.whose
@@ -195,10 +201,14 @@ impl Rates {
     pub fn new(document: &OpenApi, tenant: Quota, changes: Quota, costly: Quota, clock: &SharedClock) -> Self {
         let mut dear: HashMap<String, Vec<(Method, Option<String>)>> = HashMap::new();
         for (method, path, operation) in operations(document) {
-            let said = |name| operation.extensions.as_ref().and_then(|all| all.get(name)?.as_str());
-            let with = said(COSTLY_WITH).map(str::to_owned);
-            if with.is_some() || said(RATE_CLASS) == Some(COSTLY) {
-                dear.entry(path.to_owned()).or_default().push((method, with));
+            let said = |name| operation.extensions.as_ref().and_then(|all| all.get(name));
+            let names = said(COSTLY_WITH).and_then(Value::as_array);
+            let names = names.into_iter().flatten().filter_map(Value::as_str);
+            let always = said(RATE_CLASS).and_then(Value::as_str) == Some(COSTLY);
+            let with = names.map(|name| Some(name.to_owned())).chain(always.then_some(None));
+            let with: Vec<_> = with.map(|with| (method.clone(), with)).collect();
+            if !with.is_empty() {
+                dear.entry(path.to_owned()).or_default().extend(with);
             }
         }
         Self {

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use mpanel_authz::OpCx;
 use mpanel_kernel::error::Kind;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::Problem;
 use crate::body::is_json;
@@ -25,20 +26,35 @@ const RETRY_AFTER: u32 = 5;
 /// A number of places for each key. Kept in memory: `serve` is one process, and what holds a place ends with it.
 pub struct Slots<K: Hash + Eq + Clone> {
     most: usize,
-    taken: Mutex<HashMap<K, usize>>,
+    at_once: usize,
+    taken: Mutex<HashMap<K, Taken>>,
+}
+
+/// What a key has.
+struct Taken {
+    places: usize,
+    turns: Arc<Semaphore>,
 }
 
 /// A place that is taken until this is dropped.
 pub struct Slot<K: Hash + Eq + Clone> {
     of: Arc<Slots<K>>,
     key: K,
+    turns: Arc<Semaphore>,
 }
 
 impl<K: Hash + Eq + Clone> Slots<K> {
     #[must_use]
     pub fn new(most: u32) -> Arc<Self> {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        Self::in_turns(most, most)
+    }
+
+    /// So many places, and of these so many that [`Slot::turn`] lets go on at once.
+    pub(crate) fn in_turns(most: usize, at_once: usize) -> Arc<Self> {
         Arc::new(Self {
-            most: usize::try_from(most).unwrap_or(usize::MAX),
+            most,
+            at_once: at_once.min(Semaphore::MAX_PERMITS),
             taken: Mutex::default(),
         })
     }
@@ -47,13 +63,28 @@ impl<K: Hash + Eq + Clone> Slots<K> {
     #[must_use]
     pub fn take(self: &Arc<Self>, key: K) -> Option<Slot<K>> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = taken.get(&key).copied().unwrap_or_default();
-        if count >= self.most {
+        let places = taken.get(&key).map_or(0, |taken| taken.places);
+        if places >= self.most {
             return None;
         }
-        taken.insert(key.clone(), count + 1);
+        let entry = taken.entry(key.clone()).or_insert_with(|| Taken {
+            places: 0,
+            turns: Arc::new(Semaphore::new(self.at_once)),
+        });
+        entry.places += 1;
+        let turns = entry.turns.clone();
         drop(taken);
-        Some(Slot { of: self.clone(), key })
+        let of = self.clone();
+        Some(Slot { of, key, turns })
+    }
+}
+
+impl<K: Hash + Eq + Clone> Slot<K> {
+    /// Waits until it is this one's turn among the places of its key, in the order in which they ask; for as long as what is
+    /// answered is kept.
+    pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        self.turns.clone().acquire_owned().await.ok()
     }
 }
 
@@ -61,7 +92,7 @@ impl<K: Hash + Eq + Clone> Drop for Slot<K> {
     fn drop(&mut self) {
         let mut taken = self.of.taken.lock().unwrap_or_else(PoisonError::into_inner);
         match taken.get_mut(&self.key) {
-            Some(count) if *count > 1 => *count -= 1,
+            Some(entry) if entry.places > 1 => entry.places -= 1,
             // Nothing is remembered of those who have nothing at work.
             _ => drop(taken.remove(&self.key)),
         }

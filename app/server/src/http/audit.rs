@@ -54,7 +54,7 @@ type State = axum::extract::State<Arc<AuditState>>;
 /// Whose logs are searched.
 enum Reach {
     Own,
-    /// The acting tenant's and those below.
+    /// The acting tenant's and those below; sorted.
     Several(Vec<TenantId>),
 }
 
@@ -73,12 +73,16 @@ impl AuditState {
         if !cx.rights().reaches_descendants() {
             return Err(Problem::not_found());
         }
-        let tenants = self.below.open_to(cx.tenant()).await;
-        let tenants = tenants.map_err(mpanel_events::Error::from)?;
-        match wanted {
-            Some(wanted) if tenants.contains(&wanted) => Ok(Reach::Several(vec![wanted])),
-            Some(_) => Err(Problem::not_found()),
-            None => Ok(Reach::Several(tenants)),
+        let Some(wanted) = wanted else {
+            let tenants = self.below.open_to(cx.tenant()).await;
+            let mut tenants = tenants.map_err(mpanel_events::Error::from)?;
+            tenants.sort_unstable();
+            return Ok(Reach::Several(tenants));
+        };
+        let is_open = self.below.is_open_to(cx.tenant(), wanted).await;
+        match is_open.map_err(mpanel_events::Error::from)? {
+            true => Ok(Reach::Several(vec![wanted])),
+            false => Err(Problem::not_found()),
         }
     }
 
@@ -122,7 +126,7 @@ impl AuditState {
 ///
 /// It is the acting tenant's, and with `scope=subtree` also the logs of all tenants below it, which needs a role that
 /// reaches there.
-#[utoipa::path(get, path = "/audit", operation_id = "audit_list", tag = "spine", extensions(("x-costly-with" = json!("scope"))),
+#[utoipa::path(get, path = "/audit", operation_id = "audit_list", tag = "spine", extensions(("x-costly-with" = json!(["scope", "filter[text]"]))),
     params(
         ("limit" = Option<u32>, Query, description = "1 to 200; 50 when absent"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),

@@ -5,7 +5,9 @@ use axum::routing::get;
 use axum::{Router, middleware};
 use futures_util::stream;
 use http::{Request, StatusCode, header};
-use mpanel_kernel::ids::RequestId;
+use mpanel_authz::OpCx;
+use mpanel_kernel::clock::SystemClock;
+use mpanel_kernel::ids::{RequestId, TenantId};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
@@ -14,6 +16,10 @@ use crate::{Caller, limit_crowd};
 
 /// Two places; who has one keeps it until `go` lets them.
 fn app() -> (Router, Arc<Semaphore>) {
+    app_with(Crowd::of_strangers(2, 8))
+}
+
+fn app_with(crowd: Crowd) -> (Router, Arc<Semaphore>) {
     let go = Arc::new(Semaphore::new(0));
     let waits = go.clone();
     let work = async move || {
@@ -22,7 +28,7 @@ fn app() -> (Router, Arc<Semaphore>) {
     };
     let app = Router::new()
         .route("/", get(work).post(async |_: Bytes| "taken"))
-        .layer(middleware::from_fn_with_state(Crowd::of(2, Some(8)), limit_crowd));
+        .layer(middleware::from_fn_with_state(crowd, limit_crowd));
     (app, go)
 }
 
@@ -92,4 +98,67 @@ async fn one_network_has_only_so_much_under_way() {
     drop(asked);
     go.add_permits(1);
     assert_eq!(other.await.unwrap().status(), StatusCode::OK);
+}
+
+fn known(cx: &OpCx) -> Request<Body> {
+    Request::get("/").extension(cx.clone()).body(Body::empty()).unwrap()
+}
+
+fn cx(program: &'static str, tenant: TenantId) -> OpCx {
+    OpCx::system(program, tenant, Arc::new(SystemClock))
+}
+
+#[tokio::test]
+async fn one_tenant_leaves_others_their_places_and_waits_for_its_own() {
+    // Four places, of which one tenant or actor has two at once and five under way.
+    let (app, go) = app_with(Crowd::of_known(4, 2, (5, 5)));
+    let (busy, calm) = (TenantId::generate(), TenantId::generate());
+    let ask = |program, tenant| Box::pin(app.clone().oneshot(known(&cx(program, tenant))));
+    let mut asked: Vec<_> = ["a", "b", "c", "d", "e"].map(|program| ask(program, busy)).into();
+    for one in &mut asked {
+        assert!(futures_util::poll!(one).is_pending());
+    }
+    let refused = ask("f", busy).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.headers().contains_key(header::RETRY_AFTER));
+    // The busy one has two places and waits three times; of the other two somebody else gets one at once.
+    go.add_permits(1);
+    let mut other = ask("a", calm);
+    assert!(
+        futures_util::poll!(&mut other).is_pending(),
+        "the one that goes on stood in line before"
+    );
+    assert!(futures_util::poll!(&mut asked[0]).is_ready());
+    go.add_permits(1);
+    assert!(
+        futures_util::poll!(&mut asked[2]).is_pending(),
+        "has its turn, and stands behind the other"
+    );
+    let done = [
+        futures_util::poll!(&mut asked[1]).is_ready(),
+        futures_util::poll!(&mut other).is_ready(),
+    ];
+    assert_eq!(done, [true, false]);
+}
+
+#[tokio::test]
+async fn one_actor_has_only_so_much_under_way_in_all_tenants_together() {
+    let (app, go) = app_with(Crowd::of_known(8, 2, (3, 8)));
+    let ask = |program| Box::pin(app.clone().oneshot(known(&cx(program, TenantId::generate()))));
+    let mut asked: Vec<_> = (0..3).map(|_| ask("script")).collect();
+    for one in &mut asked {
+        assert!(futures_util::poll!(one).is_pending());
+    }
+    let refused = ask("script").await.unwrap();
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    go.add_permits(3);
+    assert!(futures_util::poll!(&mut asked[2]).is_pending(), "two at once");
+    assert_eq!(ask("another").await.unwrap().status(), StatusCode::OK);
+    drop(asked);
+    go.add_permits(1);
+    assert_eq!(
+        ask("script").await.unwrap().status(),
+        StatusCode::OK,
+        "nothing of it is left"
+    );
 }

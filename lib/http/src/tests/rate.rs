@@ -31,8 +31,11 @@ impl World {
         let mut document = OpenApi::default();
         let item = PathItem::new(HttpMethod::Get, dear.build());
         document.paths.paths.insert("/export".into(), item);
-        let below =
-            OperationBuilder::new().extensions(Some(ExtensionsBuilder::new().add(COSTLY_WITH, json!("scope")).build()));
+        let below = OperationBuilder::new().extensions(Some(
+            ExtensionsBuilder::new()
+                .add(COSTLY_WITH, json!(["scope", "filter[text]"]))
+                .build(),
+        ));
         let item = PathItem::new(HttpMethod::Get, below.build());
         document.paths.paths.insert("/list".into(), item);
         let quota = |burst| Quota {

@@ -149,7 +149,10 @@ async fn a_text_is_looked_for_in_many_logs_within_a_month() {
 }
 
 #[test]
-fn many_logs_count_as_costly() {
+fn many_logs_and_a_text_that_no_index_finds_count_as_costly() {
     let api = serde_json::to_value(crate::http::audit::api().operations).unwrap();
-    assert_eq!(api["paths"]["/audit"]["get"][COSTLY_WITH], "scope");
+    assert_eq!(
+        api["paths"]["/audit"]["get"][COSTLY_WITH],
+        json!(["scope", "filter[text]"])
+    );
 }
