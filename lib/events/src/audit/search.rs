@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use mpanel_kernel::ids::{RequestId, TenantId, UserId};
+use mpanel_kernel::ids::{AuditId, RequestId, TenantId, UserId};
 use mpanel_kernel::paging::{Page, PageRequest};
 use mpanel_pg::{PlatformTx, TenantTx, Ts, Tx};
 use sqlx::{Postgres, QueryBuilder};
@@ -171,6 +171,39 @@ pub async fn list_audit_of(
     let mut query = QueryBuilder::default();
     push_several(&mut query, tenants, filter, page);
     fetch(tx, query, page).await
+}
+
+/// The log of one tenant among those that the caller has checked, newest first: as [`list_audit`].
+///
+/// # Errors
+/// When the database is away.
+pub async fn list_audit_at(
+    tx: &mut PlatformTx,
+    tenant: TenantId,
+    filter: &AuditFilter,
+    page: PageRequest,
+) -> Result<Page<AuditEntry>, Error> {
+    let mut query = QueryBuilder::default();
+    push_one(&mut query, tenant, filter, page);
+    fetch(tx, query, page).await
+}
+
+/// In whose log a line stands, if it is one of these tenants'; a look into the index of each.
+///
+/// # Errors
+/// When the database is away.
+pub async fn tenant_of_line(tx: &mut PlatformTx, tenants: &[TenantId], id: AuditId) -> Result<Option<TenantId>, Error> {
+    let all: Vec<Uuid> = tenants.iter().map(|tenant| tenant.uuid()).collect();
+    let found = sqlx::query_scalar!(
+        r#"select one.tenant_id as "tenant_id!" from unnest($1::uuid[]) as one (tenant_id)
+           cross join lateral (select from spine.audit a where a.tenant_id = one.tenant_id and a.id = $2 limit 1) line
+           limit 1"#,
+        &all,
+        id.uuid(),
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(found.map(TenantId::from_uuid))
 }
 
 async fn fetch(

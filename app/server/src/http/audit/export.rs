@@ -9,10 +9,12 @@ use futures_util::stream;
 use http::header;
 use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{OpCx, actions};
-use mpanel_events::{AuditEntry, AuditFilter, Record};
-use mpanel_http::{Caller, Cx, ProblemDocument, Query, Result};
-use mpanel_kernel::ids::AuditId;
-use mpanel_kernel::paging::PageRequest;
+use mpanel_events::{AuditEntry, AuditFilter, Record, list_audit, list_audit_at, tenant_of_line};
+use mpanel_http::{Caller, Cx, Problem, ProblemDocument, Query, Result};
+use mpanel_kernel::error::FieldError;
+use mpanel_kernel::ids::{AuditId, TenantId};
+use mpanel_kernel::paging::{Page, PageRequest};
+use mpanel_pg::Reason;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -26,6 +28,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 const EXPORTED: &str = "spine.audit.exported.v1";
 /// Lines read at once.
 const PAGE: u32 = 500;
+/// Logs looked into by one transaction: where few of many tenants have lines, it ends soon all the same.
+const LOGS: usize = 100;
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -71,6 +75,8 @@ pub struct Output {
 
 /// Exports the audit log as a file, newest first; takes the filters of `GET /audit`.
 ///
+/// With `scope=subtree` it is one log after the other, in the order of the tenants' ids, each newest first.
+///
 /// What was sealed of people stays sealed. An export that is cut short ends without the end of its transfer: go on with
 /// `after`, the id of the last line that came whole. It is cut short when whoever asked may no longer have it: the right
 /// to it is looked at every ten seconds. That there was an export is written to the log before it begins.
@@ -94,6 +100,7 @@ pub async fn export(
     let reach = state.reach(&cx, &filter).await?;
     let wanted = filter.wanted(cx.clock().now())?;
     let format = output.format.unwrap_or_default();
+    let at = Place::first(&state, &cx, &reach, output.after).await?;
     let mut change = state.spine.begin(&cx).await?;
     let facts = json!({"format": format.name(), "filter": filter.facts()});
     let record = Record::new(EXPORTED, cx.tenant(), json!({"format": format.name()}));
@@ -109,7 +116,7 @@ pub async fn export(
         reach,
         wanted,
         format,
-        at: Some(output.after),
+        at: Some(at),
         begun: output.after.is_some(),
     };
     let lines = stream::try_unfold(export, |mut export| async move {
@@ -139,9 +146,56 @@ struct Export {
     reach: Reach,
     wanted: AuditFilter,
     format: Format,
-    /// The line behind which the next page begins; `None` behind the last.
-    at: Option<Option<AuditId>>,
+    /// `None` behind the last line.
+    at: Option<Place>,
     begun: bool,
+}
+
+/// Where the next page begins.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// In this log, or the next where it is not read any more.
+    tenant: TenantId,
+    /// Behind this line of it.
+    after: Option<AuditId>,
+}
+
+impl Place {
+    /// # Errors
+    /// When several logs are read, and `after` stands in none of them.
+    async fn first(state: &AuditState, cx: &OpCx, reach: &Reach, after: Option<AuditId>) -> Result<Self> {
+        let tenant = match (reach, after) {
+            (Reach::Own, _) => cx.tenant(),
+            (Reach::Several(tenants), None) => tenants.first().copied().unwrap_or(cx.tenant()),
+            (Reach::Several(tenants), Some(line)) => {
+                let tx = state.spine.db().platform(Reason::Administer("audit.export")).await;
+                let mut tx = tx.map_err(mpanel_events::Error::from)?;
+                let found = tenant_of_line(&mut tx, tenants, line).await?;
+                tx.commit().await.map_err(mpanel_events::Error::from)?;
+                found.ok_or_else(|| {
+                    let message = "there is no such line in these logs, or not any more";
+                    Problem::field(FieldError::new("?after", "spine.audit.unknown_line", message))
+                })?
+            }
+        };
+        Ok(Self { tenant, after })
+    }
+
+    fn page(self, limit: u32) -> PageRequest {
+        PageRequest {
+            limit,
+            after: self.after.map(AuditId::uuid),
+        }
+    }
+
+    /// Behind what was read from here.
+    fn behind(self, found: &Page<AuditEntry>) -> Option<Self> {
+        let last = found.items.last().filter(|_| found.next_cursor.is_some())?;
+        Some(Self {
+            after: Some(last.id),
+            ..self
+        })
+    }
 }
 
 impl Export {
@@ -161,33 +215,66 @@ impl Export {
         Ok(())
     }
 
-    /// The next page's bytes; `None` at the end. No transaction is open in between.
+    /// The next bytes; `None` at the end. No transaction is open in between.
     async fn next(&mut self) -> std::result::Result<Option<Vec<u8>>, BoxError> {
-        let Some(after) = self.at else { return Ok(None) };
-        self.still_admitted().await?;
-        let page = PageRequest {
-            limit: PAGE,
-            after: after.map(AuditId::uuid),
-        };
-        let found = self.state.search(&self.cx, &self.reach, &self.wanted, page).await?;
-        self.at = match (&found.next_cursor, found.items.last()) {
-            (Some(_), Some(last)) => Some(Some(last.id)),
-            _ => None,
-        };
         let mut bytes = Vec::new();
         if self.format == Format::Csv && !std::mem::replace(&mut self.begun, true) {
             csv_line(&mut bytes, COLUMNS.iter().map(|column| (*column).to_owned()));
         }
-        for entry in &found.items {
-            match self.format {
-                Format::Ndjson => {
-                    bytes.extend_from_slice(&entry.bytes);
-                    bytes.push(b'\n');
+        while let Some(at) = self.at
+            && bytes.is_empty()
+        {
+            self.still_admitted().await?;
+            for entry in self.page(at).await? {
+                match self.format {
+                    Format::Ndjson => {
+                        bytes.extend_from_slice(&entry.bytes);
+                        bytes.push(b'\n');
+                    }
+                    Format::Csv => csv_line(&mut bytes, columns(&entry)),
                 }
-                Format::Csv => csv_line(&mut bytes, columns(entry)),
             }
         }
-        Ok(Some(bytes))
+        Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))
+    }
+
+    /// The lines from there on, at most a page of them, and fewer where many logs have none. Every log is read once from
+    /// its newest line to its oldest, whatever stands in the others.
+    async fn page(&mut self, at: Place) -> std::result::Result<Vec<AuditEntry>, mpanel_events::Error> {
+        let db = self.state.spine.db();
+        let tenants = match &self.reach {
+            Reach::Own => {
+                let mut tx = db.tenant(at.tenant).await?;
+                let found = list_audit(&mut tx, &self.wanted, at.page(PAGE)).await?;
+                tx.end_read();
+                self.at = at.behind(&found);
+                return Ok(found.items);
+            }
+            Reach::Several(tenants) => &tenants[tenants.partition_point(|tenant| *tenant < at.tenant)..],
+        };
+        let mut lines = Vec::new();
+        let mut next = None;
+        let mut tx = db.platform(Reason::Administer("audit.export")).await?;
+        for (looked, tenant) in tenants.iter().copied().enumerate() {
+            let here = Place {
+                tenant,
+                after: at.after.filter(|_| tenant == at.tenant),
+            };
+            let room = PAGE.saturating_sub(u32::try_from(lines.len()).unwrap_or(PAGE));
+            if room == 0 || looked == LOGS {
+                next = Some(here);
+                break;
+            }
+            let found = list_audit_at(&mut tx, tenant, &self.wanted, here.page(room)).await?;
+            next = here.behind(&found);
+            lines.extend(found.items);
+            if next.is_some() {
+                break;
+            }
+        }
+        tx.commit().await?;
+        self.at = next;
+        Ok(lines)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use mpanel_authz::{OpCx, Role};
 use mpanel_kernel::paging::PageRequest;
+use mpanel_tenancy_contract::Below as _;
 
 use super::Scene;
 use crate::domain::{AssumptionState, Tenant, TenantState};
@@ -74,4 +75,32 @@ async fn what_the_tenant_has_agreed_to_outlasts_a_suspension() {
         .add_member(&scene.inside().await, customer, new())
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_tenant_that_wants_to_be_asked_is_not_looked_into_from_above_while_it_does() {
+    let scene = Scene::new().await;
+    let tenancy = &scene.world.tenancy;
+    let (above, below) = (scene.reseller.id, scene.customer.id);
+    let other = scene.world.customer("Other").await.id;
+    let open = async || {
+        let all = tenancy.open_to(above).await.unwrap();
+        let alone = tenancy.is_open_to(above, below).await.unwrap();
+        assert_eq!(all.contains(&below), alone, "both ways say the same");
+        assert!(all.contains(&above) && !all.contains(&other));
+        alone
+    };
+    assert!(open().await);
+    scene.demand(true).await;
+    assert!(!open().await);
+    assert!(tenancy.is_open_to(below, below).await.unwrap(), "its own log is its own");
+    assert!(!tenancy.is_open_to(above, other).await.unwrap());
+    // Nobody there could agree.
+    let reseller = scene.world.owner(&scene.reseller);
+    scene.set(&scene.customer, &reseller, TenantState::Suspended).await;
+    assert!(open().await);
+    scene.set(&scene.customer, &reseller, TenantState::Active).await;
+    assert!(!open().await);
+    scene.demand(false).await;
+    assert!(open().await);
 }

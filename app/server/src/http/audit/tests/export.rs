@@ -2,6 +2,7 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt as _;
 use jiff::SignedDuration;
 use mpanel_authz::Role;
+use mpanel_kernel::ids::AuditId;
 use serde_json::{Value, json};
 
 use super::super::export::csv_line;
@@ -113,4 +114,47 @@ fn cells_that_begin_a_formula_begin_with_an_apostrophe_instead() {
     for plain in ["", "a=1", "2026-01-01", "{\"a\":\"=1\"}"] {
         assert_eq!(line(plain), format!("\"{}\"\r\n", plain.replace('"', "\"\"")));
     }
+}
+
+#[tokio::test]
+async fn an_export_of_many_logs_reads_one_after_the_other_and_goes_on_where_it_was_cut() {
+    let world = World::new().await;
+    // More than a page in the first, so that the second begins in the middle of one.
+    for n in 0..505 {
+        world.happens(world.one, &format!("one_{n}"), json!({})).await;
+        if n < 3 {
+            world.happens(world.two, &format!("two_{n}"), json!({})).await;
+        }
+    }
+    let path = "/audit/export?scope=subtree&filter[action]=test";
+    let text = world.get(world.platform, path).await.text();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let subjects: Vec<&str> = lines.iter().filter_map(|line| line["subject"].as_str()).collect();
+    let newest_first = |name: &str, count: usize| (0..count).rev().map(|n| format!("{name}_{n}")).collect::<Vec<_>>();
+    let mut logs = [
+        (world.one, newest_first("one", 505)),
+        (world.two, newest_first("two", 3)),
+    ];
+    logs.sort_unstable();
+    assert_eq!(subjects, logs.map(|(_, lines)| lines).concat());
+
+    for cut in [3, 506] {
+        let last = lines[cut - 1]["id"].as_str().unwrap();
+        let rest = world.get(world.platform, &format!("{path}&after={last}")).await.text();
+        let whole: Vec<&str> = text.lines().skip(cut).collect();
+        assert_eq!(rest.lines().collect::<Vec<_>>(), whole, "{cut}");
+    }
+    let unknown = AuditId::generate();
+    let refused = world.get(world.platform, &format!("{path}&after={unknown}")).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(refused.json()["errors"][0]["pointer"], "?after");
+}
+
+#[tokio::test]
+async fn an_export_of_nothing_is_an_empty_file_or_a_header() {
+    let world = World::new().await;
+    let path = "/audit/export?scope=subtree&filter[subject]=nobody";
+    assert_eq!(world.get(world.platform, path).await.text(), "");
+    let table = world.get(world.platform, &format!("{path}&format=csv")).await.text();
+    assert_eq!(table.lines().count(), 1, "{table}");
 }
