@@ -85,7 +85,7 @@ pub async fn resend(identity: State, Cx(cx): Cx, Ids(user): Ids<UserId>) -> Resu
 }
 
 /// Takes an invitation back: its links open nothing any more.
-#[utoipa::path(delete, path = "/invitations/{invitation_id}", operation_id = "invitations_revoke", tag = "identity",
+#[utoipa::path(delete, path = "/invitations/{invitation_id}", operation_id = "invitations_revoke", tag = "identity", extensions(("x-step-up" = json!(true))),
     params(("invitation_id" = String, Path, description = "the `user_id` of the account that waits")),
     responses((status = 204), (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument)))]
 pub async fn revoke(identity: State, Cx(cx): Cx, Ids(user): Ids<UserId>) -> Result<StatusCode> {

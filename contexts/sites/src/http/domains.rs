@@ -106,7 +106,7 @@ pub async fn create(
 }
 
 /// Removes a domain from a site, with the records and the certificate that were made for it.
-#[utoipa::path(delete, path = "/sites/{site_id}/domains/{name}", operation_id = "domains_delete", tag = "sites",
+#[utoipa::path(delete, path = "/sites/{site_id}/domains/{name}", operation_id = "domains_delete", tag = "sites", extensions(("x-step-up" = json!(true))),
     params(("site_id" = String, Path), ("name" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemDocument)))]
 pub async fn delete(sites: State, Cx(cx): Cx, Ids((site, name)): Ids<(SiteId, DomainName)>) -> Result<StatusCode> {

@@ -242,7 +242,7 @@ pub async fn get(sites: State, Cx(cx): Cx, Ids((site, id)): Ids<(SiteId, Release
 }
 
 /// Begins to remove a release that is not served.
-#[utoipa::path(delete, path = "/sites/{site_id}/releases/{release_id}", operation_id = "releases_delete", tag = "sites",
+#[utoipa::path(delete, path = "/sites/{site_id}/releases/{release_id}", operation_id = "releases_delete", tag = "sites", extensions(("x-step-up" = json!(true))),
     params(("site_id" = String, Path), ("release_id" = String, Path)),
     responses((status = 202, body = StartedDto), (status = 404, body = ProblemDocument), (status = 409, body = ProblemDocument)))]
 pub async fn delete(

@@ -264,7 +264,7 @@ pub async fn get(service: State, Cx(cx): Cx, Ids(id): Ids<TenantId>) -> Result<i
 /// Renames, suspends or resumes a tenant.
 ///
 /// The sites of who is suspended, and of everybody below, are not shown, and their members may look and change nothing.
-#[utoipa::path(patch, path = "/tenants/{tenant_id}", operation_id = "tenants_update", tag = "tenancy",
+#[utoipa::path(patch, path = "/tenants/{tenant_id}", operation_id = "tenants_update", tag = "tenancy", extensions(("x-step-up" = json!(true))),
     params(("tenant_id" = String, Path)), request_body = TenantPatchDto,
     responses((status = 200, body = TenantDto), (status = 404, body = ProblemDocument), (status = 412, body = ProblemDocument)))]
 pub async fn update(
@@ -314,7 +314,7 @@ pub async fn usage(service: State, Cx(cx): Cx, Ids(id): Ids<TenantId>) -> Result
 }
 
 /// Puts a child of the acting tenant on the latest version of a plan.
-#[utoipa::path(put, path = "/tenants/{tenant_id}/subscription", operation_id = "tenants_subscribe", tag = "tenancy",
+#[utoipa::path(put, path = "/tenants/{tenant_id}/subscription", operation_id = "tenants_subscribe", tag = "tenancy", extensions(("x-step-up" = json!(true))),
     params(("tenant_id" = String, Path)), request_body = SubscribeDto,
     responses((status = 200, body = TenantDto), (status = 404, body = ProblemDocument), (status = 422, body = ProblemDocument)))]
 pub async fn subscribe(

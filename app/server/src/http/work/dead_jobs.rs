@@ -196,7 +196,7 @@ pub async fn retry(state: State, Cx(cx): Cx, Ids(id): Ids<JobId>) -> Result<Stat
 }
 
 /// Removes a dead job for good: what it was to do is not done.
-#[utoipa::path(delete, path = "/dead-jobs/{job_id}", operation_id = "dead_jobs_discard", tag = "spine",
+#[utoipa::path(delete, path = "/dead-jobs/{job_id}", operation_id = "dead_jobs_discard", tag = "spine", extensions(("x-step-up" = json!(true))),
     params(("job_id" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemDocument)))]
 pub async fn discard(state: State, Cx(cx): Cx, Ids(id): Ids<JobId>) -> Result<StatusCode> {
