@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use mpanel_authz::{Role, TenantKind};
+use mpanel_authz::{Role, RoleRef, TenantKind};
 use mpanel_crypto::{MIN_OWNER_PASSWORD_CHARS, MIN_PASSWORD_CHARS};
 use mpanel_kernel::error::FieldError;
 use mpanel_kernel::ids::{ApiTokenId, SessionId, TenantId, UserId};
@@ -77,13 +77,14 @@ pub struct NewApiToken {
     pub allowed_networks: Vec<String>,
 }
 
-/// The least characters of a password: more for those who own a platform or a reseller, and for those with a
-/// role that one of these has defined: what that gives may grow when the password is set.
+/// The least characters of a password: more for those whose role in a platform or a reseller reaches the tenants below, and for
+/// those with a role that one of these has defined: what that gives may grow when the password is set.
 #[must_use]
 pub fn password_minimum(memberships: &[Membership]) -> usize {
+    let is_mighty = |role: RoleRef| role.built_in().is_none_or(Role::reaches_descendants);
     let sells = memberships
         .iter()
-        .any(|m| (m.role == Role::Owner || m.role.custom().is_some()) && TenantKind::SELLERS.contains(&m.tenant.kind));
+        .any(|m| is_mighty(m.role) && TenantKind::SELLERS.contains(&m.tenant.kind));
     if sells {
         MIN_OWNER_PASSWORD_CHARS
     } else {

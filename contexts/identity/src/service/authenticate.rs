@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
-use mpanel_authz::{Actor, Rights, Role, Scopes};
+use mpanel_authz::{Actor, Rights, Scopes};
 use mpanel_kernel::ids::{SessionId, TenantId, UserId};
 use mpanel_pg::SpineTx;
 
@@ -121,13 +121,14 @@ impl Identity {
     }
 }
 
-/// Whether who has these rights on the platform runs it, and needs more than a password over the network: an owner, and who has
-/// a role that the platform has defined itself once that changes anything, or reaches those below.
+/// Whether who has these rights on the platform runs it, and needs more than a password over the network: whose role reaches
+/// those below, as an owner's and an admin's do, and who has a role that the platform has defined itself once that changes
+/// anything.
 #[must_use]
 pub fn runs(rights: &Rights) -> bool {
     let sees = |permission: &String| permission.ends_with(":list") || permission.ends_with(":read");
     match rights {
-        Rights::BuiltIn(role) => *role == Role::Owner,
+        Rights::BuiltIn(role) => role.reaches_descendants(),
         Rights::Custom(role) => role.reaches_descendants || !role.permissions.iter().all(sees),
     }
 }

@@ -198,7 +198,7 @@ async fn v8_2_1_a_program_is_as_mighty_as_its_membership() {
 
 /// What a role that a seller has defined gives may grow when the password is set.
 #[test]
-fn v6_2_1_a_defined_role_of_a_seller_asks_for_as_long_a_password_as_an_owners() {
+fn v6_2_1_a_role_of_a_seller_that_reaches_below_or_may_grow_asks_for_a_longer_password() {
     let minimum = |kind, role: RoleRef| {
         password_minimum(&[Membership {
             tenant: TenantSummary {
@@ -214,8 +214,11 @@ fn v6_2_1_a_defined_role_of_a_seller_asks_for_as_long_a_password_as_an_owners() 
     let defined = RoleRef::Custom(RoleId::generate());
     for kind in [TenantKind::Platform, TenantKind::Reseller] {
         assert_eq!(minimum(kind, Role::Owner.into()), 12);
+        assert_eq!(minimum(kind, Role::Admin.into()), 12);
+        assert_eq!(minimum(kind, Role::Developer.into()), 8);
         assert_eq!(minimum(kind, defined), 12);
         assert_eq!(minimum(kind, Role::Viewer.into()), 8);
     }
     assert_eq!(minimum(TenantKind::Customer, defined), 8);
+    assert_eq!(minimum(TenantKind::Customer, Role::Owner.into()), 8);
 }
