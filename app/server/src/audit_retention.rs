@@ -1,9 +1,9 @@
-//! Removes lines of the audit log that are older than their tenants keep them.
+//! Removes lines of the audit log that are older than their tenants keep them, and erases what a legal hold kept from being erased.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mpanel_events::{Spine, remove_expired};
+use mpanel_events::{Spine, erase_released, remove_expired};
 use mpanel_jobs::{BoxError, PassReport, Reconciler};
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::ids::TenantId;
@@ -30,6 +30,8 @@ impl Reconciler for AuditRetention {
     }
 
     async fn pass(&self) -> Result<PassReport, BoxError> {
+        // First: what somebody has asked for waits for no line that is too old.
+        erase_released(&self.spine, &self.clock).await?;
         let deleted = remove_expired(&self.spine, self.platform, &self.clock).await?;
         Ok(PassReport {
             deleted,

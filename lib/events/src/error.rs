@@ -15,6 +15,10 @@ pub enum Error {
     Crypto(#[from] mpanel_crypto::Error),
     #[error("stored value is no longer understood: {0}")]
     Json(#[from] serde_json::Error),
+    #[error(
+        "this log is under a legal hold: release it first (`release_hold` at /audit/retention, or `mpanel audit retention --release`)"
+    )]
+    Held,
     #[error("a change was to be committed without an event and audit entry")]
     Unrecorded,
 }
@@ -28,7 +32,7 @@ impl From<sqlx::Error> for Error {
 impl PublicError for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::StillRunning => Kind::Conflict,
+            Self::StillRunning | Self::Held => Kind::Conflict,
             Self::KeyReused => Kind::Invalid,
             Self::Db(error) if error.is_unavailable() => Kind::Unavailable,
             Self::Db(_) | Self::Crypto(_) | Self::Json(_) | Self::Unrecorded => Kind::Internal,
@@ -39,6 +43,7 @@ impl PublicError for Error {
         match self {
             Self::StillRunning => "spine.idempotency.running",
             Self::KeyReused => "spine.idempotency.key_reused",
+            Self::Held => "spine.audit.held",
             Self::Db(error) if error.is_unavailable() => "spine.database.unavailable",
             Self::Db(_) | Self::Crypto(_) | Self::Json(_) | Self::Unrecorded => "spine.internal",
         }

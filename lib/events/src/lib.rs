@@ -24,12 +24,12 @@ mod vault;
 
 pub use aside::ATTEMPTS;
 pub use audit::details::{AuditDetails, Opened, Origin};
-pub use audit::erasure::{Extent, erase_person, tenants_that_know};
+pub use audit::erasure::{Erasure, Extent, erase_person, erase_released, tenants_that_know};
 pub use audit::retention::{
     AuditRetention, DEFAULT_DAYS, DEFAULT_LEAST_DAYS, audit_retention, audit_retention_of, remove_expired,
     set_audit_retention,
 };
-pub use audit::search::{AuditFilter, list_audit, list_audit_of};
+pub use audit::search::{AuditFilter, list_audit, list_audit_at, list_audit_of, tenant_of_line};
 pub use audit::{AuditAssumption, AuditEntry, AuditStep, Outcome, audit_entry};
 pub use change::{Begin, Change, Record, Spine};
 pub use consume::{Consumer, consume, consume_available};
@@ -56,6 +56,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0003_erasure", include_str!("../migrations/0003_erasure.sql")),
         ("0004_rebuilds", include_str!("../migrations/0004_rebuilds.sql")),
         ("0005_record_each", include_str!("../migrations/0005_record_each.sql")),
+        ("0007_held_erasures", include_str!("../migrations/0007_held_erasures.sql")),
     ],
 };
 

@@ -19,7 +19,7 @@ pub const DEFAULT_LEAST_DAYS: i32 = 90;
 const BATCH: i64 = 1000;
 const EXPIRED: &str = "spine.audit.expired.v1";
 /// Who removes.
-const REMOVER: &str = "spine.audit_retention";
+pub(super) const REMOVER: &str = "spine.audit_retention";
 
 /// What a tenant says about its log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

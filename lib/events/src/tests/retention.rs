@@ -3,12 +3,17 @@
 use jiff::SignedDuration;
 use mpanel_authz::OpCx;
 use mpanel_kernel::clock::{Clock as _, SharedClock};
-use mpanel_kernel::ids::TenantId;
+use mpanel_kernel::error::{Kind, PublicError as _};
+use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_kernel::paging::PageRequest;
+use mpanel_pg::{Reason, Tx as _};
 use serde_json::json;
 
 use super::support::Fixture;
-use crate::{AuditEntry, AuditFilter, AuditRetention, Record, list_audit, remove_expired, set_audit_retention};
+use crate::{
+    AuditEntry, AuditFilter, AuditRetention, Erasure, Error, Extent, Record, erase_person, erase_released, list_audit,
+    remove_expired, set_audit_retention,
+};
 
 struct World {
     fixture: Fixture,
@@ -139,6 +144,96 @@ async fn under_a_legal_hold_nothing_goes() {
     assert_eq!(world.subjects(tenant).await, ["evidence"]);
     world.says(tenant, days(1)).await;
     assert_eq!(world.remove().await, 1);
+}
+
+impl World {
+    /// Somebody does something, of which the log knows from where.
+    async fn acts(&self, tenant: TenantId, person: UserId) {
+        let mut tx = self.fixture.db().tenant(tenant).await.unwrap();
+        self.fixture.spine.vault().person(&mut tx, person).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn knows(&self, tenant: TenantId, person: UserId) -> bool {
+        let mut tx = self.fixture.db().tenant(tenant).await.unwrap();
+        let known = self.fixture.spine.vault().known_person(&mut tx, person).await;
+        known.unwrap().is_some()
+    }
+
+    async fn erase(&self, tenant: TenantId, person: UserId, extent: Extent<'_>) -> Result<Erasure, Error> {
+        let cx = OpCx::system("test", tenant, self.clock());
+        let mut change = self.fixture.spine.begin(&cx).await.unwrap();
+        let done = erase_person(&mut change, person, extent).await?;
+        change.commit().await?;
+        Ok(done)
+    }
+
+    async fn erase_released(&self) -> u64 {
+        erase_released(&self.fixture.spine, &self.clock()).await.unwrap()
+    }
+}
+
+fn held() -> AuditRetention {
+    AuditRetention {
+        held_for: Some("case 12".to_owned()),
+        ..AuditRetention::default()
+    }
+}
+
+#[tokio::test]
+async fn under_a_legal_hold_nobody_is_erased_and_whoever_was_to_be_is_when_it_ends() {
+    let world = World::new().await;
+    let (one, other) = (TenantId::generate(), TenantId::generate());
+    let person = UserId::generate();
+    for tenant in [one, other, world.platform] {
+        world.acts(tenant, person).await;
+    }
+    world.says(one, held()).await;
+    let refused = world.erase(one, person, Extent::Tenant).await.unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (Kind::Conflict, "spine.audit.held"));
+    assert!(refused.public_text().contains("--release"), "{refused}");
+
+    let all = [one, other, world.platform];
+    let done = world.erase(world.platform, person, Extent::Everywhere(&all)).await;
+    let done = done.unwrap();
+    assert_eq!((done.keys, done.held), (2, 1));
+    assert!(world.knows(one, person).await);
+    assert!(!world.knows(other, person).await);
+
+    assert_eq!(world.erase_released().await, 0, "the hold is still there");
+    assert!(world.knows(one, person).await);
+    world.says(one, AuditRetention::default()).await;
+    assert_eq!(world.erase_released().await, 1);
+    assert!(!world.knows(one, person).await);
+    assert_eq!(world.log(one).await[0].action, "spine.person.erased");
+    assert_eq!(world.erase_released().await, 0, "and that is all");
+}
+
+#[tokio::test]
+async fn an_account_that_ends_leaves_what_is_held_until_it_is_released() {
+    let world = World::new().await;
+    let (held_log, other) = (TenantId::generate(), TenantId::generate());
+    let people: Vec<UserId> = (0..120).map(|_| UserId::generate()).collect();
+    world.says(held_log, held()).await;
+    for person in &people {
+        world.acts(held_log, *person).await;
+    }
+    world.acts(other, people[0]).await;
+    let mut tx = world.fixture.db().platform(Reason::Administer("test")).await.unwrap();
+    for person in &people {
+        // As `identity.erase_tenant` does.
+        sqlx::query("select spine.erase_person($1, true)")
+            .bind(person.uuid())
+            .execute(tx.conn())
+            .await
+            .unwrap();
+    }
+    tx.commit().await.unwrap();
+    assert!(!world.knows(other, people[0]).await);
+    assert!(world.knows(held_log, people[0]).await);
+    world.says(held_log, AuditRetention::default()).await;
+    assert_eq!(world.erase_released().await, 120);
+    assert!(!world.knows(held_log, people[119]).await);
 }
 
 #[tokio::test]

@@ -12,12 +12,14 @@ use super::{Audit, AuditState, by_its_own};
 ///
 /// The keys are destroyed under which addresses, devices and names were sealed; there is no way back. Lines, and the ids
 /// in them, stay. A tenant erases in its own log, the platform in everybody's; nobody who acts for a tenant from above
-/// does it there. Copies of the database that were made
+/// does it there. While the log is under a legal hold nothing is erased in it (409 `spine.audit.held`); where the platform erases, logs of
+/// others that are under one follow when it is released. Copies of the database that were made
 /// before end when they are thrown away. The account itself is not touched, and what it does afterwards is recorded
 /// anew.
 #[utoipa::path(delete, path = "/audit/people/{user_id}", operation_id = "audit_erase", tag = "spine", extensions(("x-step-up" = json!(true))),
     params(("user_id" = String, Path)),
-    responses((status = 204, description = "Erased"), (status = 403, body = ProblemDocument), (status = 404, description = "Nothing is known of such a person", body = ProblemDocument)))]
+    responses((status = 204, description = "Erased"), (status = 403, body = ProblemDocument), (status = 404, description = "Nothing is known of such a person", body = ProblemDocument),
+        (status = 409, description = "The log is under a legal hold", body = ProblemDocument)))]
 pub async fn erase(state: State<Arc<AuditState>>, Cx(cx): Cx, Ids(person): Ids<UserId>) -> Result<StatusCode> {
     cx.authorize::<Audit, _>(actions::Delete)?;
     by_its_own(&cx)?;
@@ -30,7 +32,7 @@ pub async fn erase(state: State<Arc<AuditState>>, Cx(cx): Cx, Ids(person): Ids<U
         TenantKind::Reseller | TenantKind::Customer => Extent::Tenant,
     };
     let mut change = state.spine.begin(&cx).await?;
-    if erase_person(&mut change, person, extent).await? == 0 {
+    if erase_person(&mut change, person, extent).await?.is_nothing() {
         return Err(Problem::not_found());
     }
     change.commit().await?;

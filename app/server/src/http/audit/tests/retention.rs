@@ -13,6 +13,14 @@ async fn set(world: &World, tenant: TenantId, body: Value) -> Answer {
     world.ask(owner, Method::PUT, "/audit/retention", Some(body)).await
 }
 
+fn reconciler(world: &World) -> AuditRetention {
+    AuditRetention {
+        spine: world.spine.clone(),
+        clock: world.clock.clone(),
+        platform: world.platform,
+    }
+}
+
 #[tokio::test]
 async fn a_tenant_says_how_long_and_the_platform_how_long_at_least() {
     let world = World::new().await;
@@ -69,11 +77,7 @@ async fn wrong_terms_are_refused_by_name() {
 #[tokio::test]
 async fn what_is_too_old_is_removed_by_the_reconciler_unless_it_is_held() {
     let world = World::new().await;
-    let reconciler = AuditRetention {
-        spine: world.spine.clone(),
-        clock: world.clock.clone(),
-        platform: world.platform,
-    };
+    let reconciler = reconciler(&world);
     world.happens(world.one, "old", json!({})).await;
     world.happens(world.two, "evidence", json!({})).await;
     set(&world, world.two, json!({"held_for": "case 12"})).await;
@@ -142,4 +146,40 @@ async fn nobody_who_acts_from_above_shortens_a_log_lifts_a_hold_or_erases() {
         .remove(0);
     let details = world.get(world.one, &format!("/audit/{evidence}/details")).await.json();
     assert_eq!(details["origin"]["erased"], false);
+}
+
+#[tokio::test]
+async fn nobody_is_erased_under_a_legal_hold_and_the_refusal_says_what_to_do() {
+    let world = World::new().await;
+    world.happens(world.one, "thing_1", json!({})).await;
+    set(&world, world.one, json!({"held_for": "case 12"})).await;
+    let person = UserId::from_uuid(world.one.uuid());
+    let erase = async |tenant| {
+        let path = format!("/audit/people/{person}");
+        world
+            .ask(world.cx(tenant, Role::Owner), Method::DELETE, &path, None)
+            .await
+    };
+    let refused = erase(world.one).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert_eq!(refused.json()["code"], "spine.audit.held");
+    assert!(refused.json()["detail"].as_str().unwrap().contains("release_hold"));
+    assert_eq!(
+        erase(world.platform).await.status,
+        StatusCode::NO_CONTENT,
+        "the platform's follows there when the hold is released"
+    );
+    let line = world
+        .get(world.one, "/audit?filter[subject]=thing_1")
+        .await
+        .all("id")
+        .remove(0);
+    let erased = async || {
+        let details = world.get(world.one, &format!("/audit/{line}/details")).await.json();
+        details["origin"]["erased"].clone()
+    };
+    assert_eq!(erased().await, false);
+    set(&world, world.one, json!({"release_hold": true})).await;
+    reconciler(&world).pass().await.unwrap();
+    assert_eq!(erased().await, true);
 }
