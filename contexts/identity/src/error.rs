@@ -40,6 +40,8 @@ pub enum Error {
     TotpWrong,
     #[error("too many attempts; wait a moment and try again")]
     TooMany { retry_after: u32 },
+    #[error("too much was mailed to this address within a day; try again later")]
+    TooManyMails { retry_after: u32 },
     #[error("your account is not a member of any tenant any more; ask your provider")]
     NoMembership,
     #[error("this is only done over HTTPS, or on the machine itself")]
@@ -162,7 +164,7 @@ impl PublicError for Error {
             | Self::RealmExists
             | Self::HostTaken => Kind::Conflict,
             Self::InvalidCredentials | Self::TotpRequired => Kind::Unauthenticated,
-            Self::TooMany { .. } => Kind::RateLimited,
+            Self::TooMany { .. } | Self::TooManyMails { .. } => Kind::RateLimited,
             Self::Credential(error) => error.kind(),
             Self::Crypto(_) | Self::ClaimFile(_) | Self::LeakedPasswords(_) | Self::Job(_) => Kind::Internal,
             Self::Invite(error) => error.kind(),
@@ -188,6 +190,7 @@ impl PublicError for Error {
             Self::TotpRequired => "identity.session.totp_required",
             Self::TotpWrong => "identity.totp.wrong_code",
             Self::TooMany { .. } => "identity.session.too_many_attempts",
+            Self::TooManyMails { .. } => "identity.email.too_many",
             Self::NoMembership => "identity.session.no_membership",
             Self::Insecure => "identity.session.insecure",
             Self::CrossSite => "identity.session.cross_site",
@@ -232,7 +235,7 @@ impl PublicError for Error {
 
     fn retry_after(&self) -> Option<u32> {
         match self {
-            Self::TooMany { retry_after } => Some(*retry_after),
+            Self::TooMany { retry_after } | Self::TooManyMails { retry_after } => Some(*retry_after),
             Self::Invite(error) => error.retry_after(),
             Self::Spine(error) => error.retry_after(),
             _ => None,

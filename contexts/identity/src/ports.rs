@@ -31,11 +31,7 @@ impl Identity {
         match mail_limits::count(tx, home, to, limits, now).await? {
             Counted::Done => Ok(()),
             Counted::Waiting => Err(InviteError::TooManyWait { most: limits.waiting }),
-            Counted::Full(until) => {
-                let seconds = until.duration_since(now).as_secs().max(1);
-                let retry_after = u32::try_from(seconds).unwrap_or(u32::MAX);
-                Err(InviteError::TooMany { retry_after })
-            }
+            Counted::Full { retry_after } => Err(InviteError::TooMany { retry_after }),
         }
     }
 }

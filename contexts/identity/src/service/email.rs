@@ -4,11 +4,13 @@ use mpanel_crypto::Token;
 use mpanel_events::Record;
 use mpanel_identity_contract::events;
 use mpanel_kernel::names::EmailAddress;
+use mpanel_pg::TenantTx;
 use serde_json::json;
 
 use super::after;
 use crate::error::Error;
 use crate::letters::{self, Notice};
+use crate::store::mail_limits::{self, Counted};
 use crate::store::{emails, resets};
 use crate::{Identity, authz};
 
@@ -38,6 +40,7 @@ impl Identity {
         let token = Token::generate(PREFIX);
         let until = after(self.0.clock.now(), LIFE);
         let mut change = self.confirmed(cx, &person, None).await?;
+        self.may_prove(change.tx(), &given.email).await?;
         emails::wish(change.tx(), &allowed, account.id, &given.email, (&token.hash(), until)).await?;
         change
             .record(Record::new(
@@ -50,6 +53,15 @@ impl Identity {
         mail.enqueue(change.tx(), &given.email, &letter).await?;
         change.commit().await?;
         Ok(())
+    }
+
+    /// Counts a link to an address that may be a stranger's: nobody's mailbox is filled by asking for it again and again.
+    async fn may_prove(&self, tx: &mut TenantTx, to: &EmailAddress) -> Result<(), Error> {
+        let limits = self.0.settings.invitations;
+        match mail_limits::count_proof(tx, to, limits, self.0.clock.now()).await? {
+            Counted::Full { retry_after } => Err(Error::TooManyMails { retry_after }),
+            Counted::Done | Counted::Waiting => Ok(()),
+        }
     }
 
     /// Makes the address the account's by the token that was mailed to it. Only the account itself may, so that nobody

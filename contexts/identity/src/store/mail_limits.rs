@@ -1,4 +1,4 @@
-//! How many invitations were mailed, by whom and to whom.
+//! How much was mailed to people who need not want it, by whom and to whom: invitations, and links that prove an address.
 
 use jiff::Timestamp;
 use mpanel_kernel::ids::{TenantId, Uuid};
@@ -10,8 +10,8 @@ use crate::InvitationLimits;
 /// Whether there was room for one more.
 pub enum Counted {
     Done,
-    /// Not before this moment.
-    Full(Timestamp),
+    /// Not before so many seconds have passed.
+    Full { retry_after: u32 },
     /// Too many wait for an answer.
     Waiting,
 }
@@ -38,9 +38,33 @@ pub async fn count(
     .await?;
     Ok(match (row.outcome.as_str(), row.free_at) {
         ("ok", _) => Counted::Done,
-        ("full", Some(free)) => Counted::Full(free.into()),
+        ("full", Some(free)) => Counted::Full {
+            retry_after: seconds_until(free.into(), now),
+        },
         _ => Counted::Waiting,
     })
+}
+
+/// Counts a link to an address that somebody of the transaction's tenant wants to have: as an invitation to it, and bounded by what
+/// one address gets alone.
+pub async fn count_proof(
+    tx: &mut TenantTx,
+    to: &EmailAddress,
+    limits: InvitationLimits,
+    now: Timestamp,
+) -> Result<Counted, Error> {
+    let home = tx.tenant();
+    let limits = InvitationLimits {
+        per_tenant_day: u32::MAX,
+        waiting: u32::MAX,
+        ..limits
+    };
+    count(tx, home, to, limits, now).await
+}
+
+fn seconds_until(free: Timestamp, now: Timestamp) -> u32 {
+    let seconds = free.duration_since(now).as_secs().max(1);
+    u32::try_from(seconds).unwrap_or(u32::MAX)
 }
 
 /// Forgets what was mailed before a moment, at most so many rows; says how many.

@@ -5,7 +5,7 @@ use mpanel_authz::{OpCx, Role};
 
 use super::mailbox::link;
 use super::store::memberships::{audited, everything};
-use super::support::{PASSWORD, World, code, presence, sign_in};
+use super::support::{LIMITS, PASSWORD, World, code, presence, sign_in};
 use crate::domain::Presence;
 use crate::service::{ChangeEmail, SignedIn};
 
@@ -145,4 +145,22 @@ async fn v6_3_5_a_device_that_was_not_used_before_is_told_of_once() {
         sign_in(&firefox.replace("140", "141")).await.is_empty(),
         "another version is no other device"
     );
+}
+
+#[tokio::test]
+async fn an_address_gets_so_many_links_a_day_whoever_wants_to_have_it() {
+    let world = World::claimed().await;
+    let (_, cx) = world.somebody().await;
+    for _ in 0..LIMITS.per_address_day {
+        assert_eq!(world.wish(&cx, NEW, PASSWORD).await, "ok");
+    }
+    let customer = world.customer().await;
+    let bob = world.member("bob@example.com", customer, Role::Viewer).await;
+    let bob = world.cx(bob.me.account.id, customer);
+    world.mails().await;
+    assert_eq!(world.wish(&bob, NEW, PASSWORD).await, "identity.email.too_many");
+    assert!(world.mails().await.is_empty());
+    assert_eq!(world.wish(&bob, "bob@lovelace.example", PASSWORD).await, "ok");
+    world.clock.advance(SignedDuration::from_hours(24));
+    assert_eq!(world.wish(&bob, NEW, PASSWORD).await, "ok");
 }
