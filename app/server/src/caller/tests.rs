@@ -181,6 +181,26 @@ async fn v3_2_1_v3_4_3_v14_3_2_answers_are_neither_kept_nor_framed_nor_guessed_a
 }
 
 #[tokio::test]
+async fn v3_4_2_no_answer_is_for_pages_of_other_origins() {
+    let from = [
+        ("origin", "https://elsewhere.example"),
+        ("access-control-request-method", "POST"),
+        ("access-control-request-headers", "mpanel-csrf"),
+    ];
+    for (method, path) in [
+        (Method::GET, "/api/v1/problem"),
+        (Method::POST, "/api/v1/things/1"),
+        (Method::OPTIONS, "/api/v1/things/1"),
+        (Method::GET, "/"),
+    ] {
+        let (response, _) = call(method.clone(), path, &from).await;
+        let allows = response.headers().keys().filter(|name| name.as_str().starts_with("access-control-"));
+        assert_eq!(allows.count(), 0, "{method} {path}");
+        assert_eq!(response.headers()["cross-origin-resource-policy"], "same-origin");
+    }
+}
+
+#[tokio::test]
 async fn requests_are_counted_by_pattern_and_status() {
     for id in ["1", "2"] {
         call(Method::POST, &format!("/api/v1/things/{id}"), &[]).await;

@@ -74,7 +74,7 @@ async fn v6_4_3_a_link_that_is_mailed_sets_a_password_once_and_ends_every_sessio
 }
 
 #[tokio::test]
-async fn v6_4_1_a_link_ends_after_half_an_hour_and_with_the_next_one() {
+async fn v6_4_3_a_link_ends_after_half_an_hour_and_with_the_next_one() {
     let world = World::claimed().await;
     world.ada().await;
     world.ask(ADA).await;

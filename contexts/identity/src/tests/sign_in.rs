@@ -220,7 +220,7 @@ async fn who_left_the_home_tenant_belongs_where_a_membership_is_left() {
 }
 
 #[tokio::test]
-async fn v6_3_4_passwords_do_not_travel_in_clear() {
+async fn v12_2_1_passwords_do_not_travel_in_clear() {
     let world = World::claimed().await;
     let mut who = presence();
     who.secure = false;

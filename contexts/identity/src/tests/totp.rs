@@ -132,7 +132,7 @@ async fn v6_5_1_v6_5_2_backup_codes_are_hashed_and_work_once() {
 }
 
 #[tokio::test]
-async fn v6_6_3_codes_are_not_guessed() {
+async fn v6_3_1_codes_of_the_second_factor_are_not_guessed() {
     let enrolled = Enrolled::new().await;
     for _ in 0..5 {
         assert_eq!(
