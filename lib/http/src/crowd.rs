@@ -6,6 +6,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http::Extensions;
 use mpanel_authz::OpCx;
 use mpanel_kernel::ids::TenantId;
 use mpanel_kernel::network::Network;
@@ -47,16 +48,6 @@ enum Shares {
     Strangers(Arc<Slots<Network>>),
 }
 
-/// The part that a request has.
-enum Share {
-    Known(Slot<String>, Slot<TenantId>),
-    Stranger {
-        _slot: Slot<Network>,
-    },
-    /// Of a process of this machine, which has no address.
-    Unbounded,
-}
-
 impl Crowd {
     /// Of those who were admitted.
     #[must_use]
@@ -87,54 +78,61 @@ impl Crowd {
         }
     }
 
+    /// What a stranger's network has of it, waiting or not; nothing of a process of this machine, which has no address.
+    ///
     /// # Errors
-    /// 429 when whoever asks has as much under way as they may.
-    fn share(&self, request: &Request) -> Result<Share, Problem> {
-        let refuse = |limit, detail| {
-            count_refused(limit);
-            too_many("request.too_many_at_once", detail)
+    /// 429 when it has as much under way as it may.
+    fn of_network(&self, request: &Request) -> Result<Option<Slot<Network>>, Problem> {
+        let address = request.extensions().get::<Caller>().and_then(|caller| caller.address);
+        let (Shares::Strangers(networks), Some(address)) = (&self.shares, address) else {
+            return Ok(None);
         };
-        match &self.shares {
-            Shares::Strangers(networks) => {
-                let address = request.extensions().get::<Caller>().and_then(|caller| caller.address);
-                let Some(address) = address else {
-                    return Ok(Share::Unbounded);
-                };
-                let detail = "your network has too many requests under way; wait for their answers";
-                let slot = networks.take(Network::of(address));
-                let slot = slot.ok_or_else(|| refuse("network_at_once", detail))?;
-                Ok(Share::Stranger { _slot: slot })
-            }
-            Shares::Known { actors, tenants } => {
-                let cx = request.extensions().get::<OpCx>().ok_or_else(|| missing("OpCx"))?;
-                let detail = "this person or token has too many requests under way; wait for their answers";
-                let actor = actors.take(cx.actor().reference());
-                let actor = actor.ok_or_else(|| refuse("actor_at_once", detail))?;
-                let detail = "too many requests for this tenant are under way; wait for their answers";
-                let tenant = tenants.take(cx.tenant());
-                let tenant = tenant.ok_or_else(|| refuse("tenant_at_once", detail))?;
-                Ok(Share::Known(actor, tenant))
-            }
-        }
+        let slot = networks.take(Network::of(address));
+        let detail = "your network has too many requests under way; wait for their answers";
+        Ok(Some(slot.ok_or_else(|| refused("network_at_once", detail))?))
+    }
+
+    /// What the actor and the tenant have of it, whose turn it is when this answers.
+    ///
+    /// # Errors
+    /// 429 when one of them has as much under way as they may.
+    async fn turn(&self, extensions: &Extensions) -> Result<Option<Turn>, Problem> {
+        let Shares::Known { actors, tenants } = &self.shares else {
+            return Ok(None);
+        };
+        let cx = extensions.get::<OpCx>().ok_or_else(|| missing("OpCx"))?;
+        let detail = "this person or token has too many requests under way; wait for their answers";
+        let actor = actors.take(cx.actor().reference());
+        let actor = actor.ok_or_else(|| refused("actor_at_once", detail))?;
+        let detail = "too many requests for this tenant are under way; wait for their answers";
+        let tenant = tenants.take(cx.tenant());
+        let tenant = tenant.ok_or_else(|| refused("tenant_at_once", detail))?;
+        // Always in this order: nobody who has the tenant's turn waits for an actor's.
+        let turns = [actor.turn().await, tenant.turn().await];
+        Ok(Some(Turn {
+            _turns: turns,
+            _slots: (actor, tenant),
+        }))
     }
 }
 
-impl Share {
-    /// Waits until it is the request's turn among those of the same actor, and then of the same tenant: always in this order.
-    async fn turn(&self) -> Option<[OwnedSemaphorePermit; 2]> {
-        match self {
-            Self::Known(actor, tenant) => Some([actor.turn().await?, tenant.turn().await?]),
-            Self::Stranger { .. } | Self::Unbounded => None,
-        }
-    }
+/// Somebody's turn, until this is dropped.
+struct Turn {
+    _turns: [Option<OwnedSemaphorePermit>; 2],
+    _slots: (Slot<String>, Slot<TenantId>),
+}
+
+fn refused(limit: &'static str, detail: &'static str) -> Problem {
+    count_refused(limit);
+    too_many("request.too_many_at_once", detail)
 }
 
 /// The layer behind [`admit`](crate::admit), or around what strangers may ask: bounds what many requests at once hold in
 /// memory. A place is taken when a body of JSON has arrived, or those who send slowly would keep all others out; uploads
 /// take none, since they have places of their own.
 pub async fn limit_crowd(State(crowd): State<Crowd>, request: Request, next: Next) -> Response {
-    let share = match crowd.share(&request) {
-        Ok(share) => share,
+    let _slot = match crowd.of_network(&request) {
+        Ok(slot) => slot,
         Err(problem) => return problem.into_response(),
     };
     let request = match (request.body().is_end_stream(), is_json(request.headers())) {
@@ -149,7 +147,10 @@ pub async fn limit_crowd(State(crowd): State<Crowd>, request: Request, next: Nex
         }
     };
     // Only who has a turn waits for a place: those who wait for their own keep nobody else out.
-    let _turn = share.turn().await;
+    let _turn = match crowd.turn(request.extensions()).await {
+        Ok(turn) => turn,
+        Err(problem) => return problem.into_response(),
+    };
     // It is never closed.
     let _place = crowd.places.acquire().await;
     next.run(request).await

@@ -52,11 +52,19 @@ async fn more_than_there_are_places_for_wait_their_turn() {
 
 #[tokio::test]
 async fn those_who_send_slowly_and_uploads_keep_nobody_out() {
-    let (app, go) = app();
+    let cx = cx("one", TenantId::generate());
+    for crowd in [Crowd::of_strangers(2, 8), Crowd::of_known(2, 2, (3, 3))] {
+        slow_ones_keep_nobody_out(crowd, &cx).await;
+    }
+}
+
+async fn slow_ones_keep_nobody_out(crowd: Crowd, cx: &OpCx) {
+    let (app, go) = app_with(crowd);
     go.add_permits(1);
     let post = |kind: &str| {
         let body = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
         Request::post("/")
+            .extension(cx.clone())
             .header(header::CONTENT_TYPE, kind)
             .body(body)
             .unwrap()
@@ -69,7 +77,7 @@ async fn those_who_send_slowly_and_uploads_keep_nobody_out() {
     for one in &mut slow {
         assert!(futures_util::poll!(one).is_pending());
     }
-    assert_eq!(app.oneshot(get_request()).await.unwrap().status(), StatusCode::OK);
+    assert_eq!(app.oneshot(known(cx)).await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
