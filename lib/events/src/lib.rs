@@ -56,7 +56,10 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0003_erasure", include_str!("../migrations/0003_erasure.sql")),
         ("0004_rebuilds", include_str!("../migrations/0004_rebuilds.sql")),
         ("0005_record_each", include_str!("../migrations/0005_record_each.sql")),
-        ("0007_held_erasures", include_str!("../migrations/0007_held_erasures.sql")),
+        (
+            "0007_held_erasures",
+            include_str!("../migrations/0007_held_erasures.sql"),
+        ),
     ],
 };
 

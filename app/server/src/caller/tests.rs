@@ -194,7 +194,10 @@ async fn v3_4_2_no_answer_is_for_pages_of_other_origins() {
         (Method::GET, "/"),
     ] {
         let (response, _) = call(method.clone(), path, &from).await;
-        let allows = response.headers().keys().filter(|name| name.as_str().starts_with("access-control-"));
+        let allows = response
+            .headers()
+            .keys()
+            .filter(|name| name.as_str().starts_with("access-control-"));
         assert_eq!(allows.count(), 0, "{method} {path}");
         assert_eq!(response.headers()["cross-origin-resource-policy"], "same-origin");
     }

@@ -8,15 +8,12 @@ use axum::routing::any;
 use http::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::OpCx;
-use mpanel_crypto::MasterKey;
-use mpanel_events::{AuditEntry, AuditFilter, Outcome, Spine, Vault, list_audit};
-use mpanel_http::Problem;
+use mpanel_events::{AuditEntry, AuditFilter, Outcome, Spine, list_audit};
+use mpanel_http::{Problem, testing};
 use mpanel_kernel::clock::{ManualClock, SharedClock};
 use mpanel_kernel::error::Kind;
 use mpanel_kernel::ids::{SiteId, TenantId};
 use mpanel_kernel::paging::PageRequest;
-use mpanel_pg::Db;
-use mpanel_testkit::database::migrated;
 use tower::ServiceExt;
 
 use super::{Refusals, watch};
@@ -34,11 +31,7 @@ async fn answer(kind: Kind) -> axum::response::Response {
 
 impl World {
     async fn new() -> Self {
-        let modules = [mpanel_pg::FOUNDATION, mpanel_events::MIGRATIONS];
-        let db = Db::connect(migrated(&modules).await.panel, 4).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
-        let spine = Spine::new(db, Arc::new(Vault::new(master)));
+        let spine = testing::spine(&[mpanel_pg::FOUNDATION, mpanel_events::MIGRATIONS]).await;
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let shared: SharedClock = clock.clone();
         let tenant = TenantId::generate();

@@ -4,11 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mpanel_config::{Config, Sources};
-use mpanel_crypto::MasterKey;
-use mpanel_events::{ServedBoard, Spine, Tail, Vault};
+use mpanel_events::{ServedBoard, Tail};
+use mpanel_http::testing;
 use mpanel_kernel::clock::{SharedClock, SystemClock};
-use mpanel_pg::Db;
-use mpanel_testkit::database::migrated;
 
 use super::background;
 use crate::MIGRATIONS;
@@ -38,9 +36,7 @@ async fn everything_that_works_in_the_background_is_tried_with_everything_that_c
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config::load(&Sources::default()).unwrap();
     config.data = folder.path().to_owned();
-    let db = Db::connect(migrated(&MIGRATIONS).await.panel, 4).await.unwrap();
-    let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
-    let spine = Spine::new(db, Arc::new(Vault::new(master)));
+    let spine = testing::spine(&MIGRATIONS).await;
     let clock: SharedClock = Arc::new(SystemClock);
     let (board, tail) = (ServedBoard::default(), Tail::default());
     let contexts = Contexts::open(&config, true, &spine, &clock, (&board, &tail))

@@ -11,7 +11,9 @@ use crate::InvitationLimits;
 pub enum Counted {
     Done,
     /// Not before so many seconds have passed.
-    Full { retry_after: u32 },
+    Full {
+        retry_after: u32,
+    },
     /// Too many wait for an answer.
     Waiting,
 }

@@ -3,9 +3,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use mpanel_authz::{Actor, CustomRole, OpCx, OpCxParts, Permissions, Rights, Role, Scopes, TenantKind};
-use mpanel_crypto::{MasterKey, Token};
-use mpanel_events::{Spine, Vault};
+use mpanel_authz::{Actor, CustomRole, OpCx, OpCxParts, Rights, Role, Scopes, TenantKind};
+use mpanel_crypto::Token;
+use mpanel_http::testing;
 use mpanel_identity_contract::{Accounts, Invited};
 use mpanel_kernel::clock::{Clock as _, ManualClock, SharedClock};
 use mpanel_kernel::error::PublicError;
@@ -13,7 +13,6 @@ use mpanel_kernel::ids::{RequestId, RoleId, TenantId, UserId};
 use mpanel_kernel::names::EmailAddress;
 use mpanel_pg::{Db, Migrations};
 use mpanel_tenancy_contract::Memberships as _;
-use mpanel_testkit::database::migrated;
 use tempfile::TempDir;
 
 use super::mailbox::Mailbox;
@@ -81,12 +80,10 @@ impl World {
             TENANCY,
             crate::MIGRATIONS,
         ];
-        let database = migrated(&modules).await;
-        let db = Db::connect(database.panel, 8).await.unwrap();
+        let spine = testing::spine(&modules).await;
+        let db = spine.db().clone();
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let folder = tempfile::tempdir().unwrap();
-        let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
-        let spine = Spine::new(db.clone(), Arc::new(Vault::new(master)));
         let memberships = Arc::new(TestMemberships::plant(db.clone(), clock.now()).await);
         let settings = Settings {
             rootless: true,
@@ -270,17 +267,9 @@ impl World {
     ) -> OpCx {
         OpCx::new(OpCxParts {
             actor,
-            tenant,
-            tenant_kind: kind,
             role: role.into(),
             scopes: scopes.map(|list| Scopes::stored(list.iter().map(ToString::to_string).collect())),
-            assumed_from: None,
-            assumption: None,
-            request_id: RequestId::generate(),
-            address: None,
-            idempotency: None,
-            clock: self.clock.clone(),
-            permissions: Arc::new(Permissions::new(crate::authz::ROLES.iter().copied()).unwrap()),
+            ..testing::person((tenant, kind), Role::Owner, crate::authz::ROLES, self.clock.clone())
         })
     }
 }

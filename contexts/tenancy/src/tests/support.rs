@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use mpanel_authz::{Actor, IdempotencyKey, OpCx, OpCxParts, Permissions, Role, RoleRef, Scopes, TenantKind};
-use mpanel_crypto::{MasterKey, Token};
-use mpanel_events::{AuditEntry, AuditFilter, Spine, Vault, list_audit};
+use mpanel_authz::{Actor, IdempotencyKey, OpCx, OpCxParts, Role, RoleRef, Scopes, TenantKind};
+use mpanel_crypto::Token;
+use mpanel_events::{AuditEntry, AuditFilter, Spine, list_audit};
+use mpanel_http::testing;
 use mpanel_identity_contract::{Accounts, Activation, InviteError, Invited, Profile};
 use mpanel_kernel::clock::{Clock as _, ManualClock};
-use mpanel_kernel::ids::{PlanId, RequestId, TenantId, UserId};
+use mpanel_kernel::ids::{PlanId, TenantId, UserId};
 use mpanel_kernel::names::{DomainName, EmailAddress};
 use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::{Db, Reason, TenantTx, Tx};
@@ -106,7 +107,6 @@ pub(crate) struct World {
     /// The folder of archives.
     pub(crate) exports: PathBuf,
     _folder: TempDir,
-    permissions: Arc<Permissions>,
 }
 
 impl World {
@@ -125,18 +125,15 @@ impl World {
     }
 
     pub(crate) async fn with_reserved(reserved: &[&str]) -> Self {
-        let database = mpanel_testkit::database::migrated(&[
+        let spine = testing::spine(&[
             mpanel_pg::FOUNDATION,
             mpanel_events::MIGRATIONS,
             mpanel_jobs::MIGRATIONS,
             MIGRATIONS,
         ])
         .await;
-        let db = Db::connect(database.panel, 12).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
         let exports = folder.path().join("exports");
-        let spine = Spine::new(db, Arc::new(Vault::new(master)));
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let reserved: Vec<DomainName> = reserved.iter().map(|name| name.parse().unwrap()).collect();
         let tenancy = Tenancy::open(spine.clone(), &*clock, &reserved).await.unwrap();
@@ -163,7 +160,6 @@ impl World {
             spine,
             exports,
             _folder: folder,
-            permissions: Arc::new(Permissions::new(ROLES.to_vec()).unwrap()),
         }
     }
 
@@ -172,20 +168,7 @@ impl World {
     }
 
     pub(crate) fn parts(&self, tenant: TenantId, kind: TenantKind, role: Role) -> OpCxParts {
-        OpCxParts {
-            actor: Actor::User(UserId::from_uuid(tenant.uuid())),
-            tenant,
-            tenant_kind: kind,
-            role: role.into(),
-            scopes: None,
-            assumed_from: None,
-            assumption: None,
-            request_id: RequestId::generate(),
-            address: None,
-            idempotency: None,
-            clock: self.clock.clone(),
-            permissions: self.permissions.clone(),
-        }
+        testing::person((tenant, kind), role, ROLES, self.clock.clone())
     }
 
     pub(crate) fn cx(&self, tenant: TenantId, kind: TenantKind, role: Role) -> OpCx {

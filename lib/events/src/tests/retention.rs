@@ -220,8 +220,13 @@ async fn an_account_that_ends_leaves_what_is_held_until_it_is_released() {
     }
     world.acts(other, people[0]).await;
     let mut tx = world.fixture.db().platform(Reason::Administer("test")).await.unwrap();
+    // As `identity.erase_tenant` does, which acts for the tenant that goes.
+    sqlx::query("select set_config('mpanel.tenant', $1, true)")
+        .bind(other.uuid().to_string())
+        .execute(tx.conn())
+        .await
+        .unwrap();
     for person in &people {
-        // As `identity.erase_tenant` does.
         sqlx::query("select spine.erase_person($1, true)")
             .bind(person.uuid())
             .execute(tx.conn())

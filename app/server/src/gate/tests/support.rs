@@ -10,15 +10,12 @@ use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{Permissions, Role, TenantKind};
 use mpanel_client_mailer::{Brand, FileMailer, Post, Sender};
 use mpanel_config::Rate;
-use mpanel_crypto::MasterKey;
-use mpanel_events::{Spine, Vault};
-use mpanel_http::{Cx, Gate};
+use mpanel_events::Spine;
+use mpanel_http::{Cx, Gate, testing};
 use mpanel_identity::{Identity, Ports, Settings};
 use mpanel_kernel::clock::{ManualClock, SharedClock};
 use mpanel_kernel::ids::TenantId;
-use mpanel_pg::Db;
 use mpanel_tenancy::Tenancy;
-use mpanel_testkit::database::migrated;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
@@ -77,10 +74,8 @@ impl World {
             mpanel_tenancy::MIGRATIONS,
             mpanel_identity::MIGRATIONS,
         ];
-        let db = Db::connect(migrated(&modules).await.panel, 6).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
-        let spine = Spine::new(db.clone(), Arc::new(Vault::new(master)));
+        let spine = testing::spine(&modules).await;
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let shared: SharedClock = clock.clone();
         let tenancy = Tenancy::open(spine.clone(), &*clock, &[]).await.unwrap();
@@ -124,7 +119,7 @@ impl World {
             uploads_per_credential: 1,
         };
         let gate: Arc<dyn Gate> = Arc::new(SessionGate::new(
-            db,
+            spine.db().clone(),
             identity.clone(),
             Arc::new(tenancy.clone()),
             Arc::new(Permissions::new(roles).unwrap().described(described)),

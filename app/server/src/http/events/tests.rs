@@ -12,16 +12,13 @@ use axum::response::Response;
 use axum::response::sse::Event as SseEvent;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use mpanel_authz::{Actor, OpCx, OpCxParts, Permissions, Role, TenantKind};
+use mpanel_authz::{Actor, OpCx, OpCxParts, Role, TenantKind};
 use mpanel_config::Rate;
-use mpanel_crypto::MasterKey;
-use mpanel_events::{FeedRow, Spine, Tail, Vault};
-use mpanel_http::{Admission, Caller, Gate, Problem};
+use mpanel_events::{FeedRow, Tail};
+use mpanel_http::{Admission, Caller, Gate, Problem, testing};
 use mpanel_kernel::clock::SystemClock;
 use mpanel_kernel::error::Kind;
 use mpanel_kernel::ids::{RequestId, TenantId, UserId};
-use mpanel_pg::Db;
-use mpanel_testkit::database::migrated;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tower::ServiceExt;
@@ -67,12 +64,9 @@ async fn state(gate: Arc<dyn Gate>) -> (SpineState, watch::Sender<bool>) {
         mpanel_events::MIGRATIONS,
         mpanel_jobs::MIGRATIONS,
     ];
-    let db = Db::connect(migrated(&modules).await.panel, 2).await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
     let (end, stopping) = watch::channel(false);
     let state = SpineState {
-        spine: Spine::new(db, Arc::new(Vault::new(master))),
+        spine: testing::spine(&modules).await,
         tail: Tail::default(),
         gate,
         streams: StreamLimits::new(&RATE),
@@ -238,17 +232,7 @@ async fn how_an_account_is_guarded_is_told_to_its_person_and_to_readers_of_the_l
         let (state, _end) = state(Arc::new(Two)).await;
         let cx = OpCx::new(OpCxParts {
             actor: Actor::User(by),
-            tenant,
-            tenant_kind: TenantKind::Customer,
-            role: role.into(),
-            scopes: None,
-            assumed_from: None,
-            assumption: None,
-            request_id: RequestId::generate(),
-            address: None,
-            idempotency: None,
-            clock: Arc::new(SystemClock),
-            permissions: Arc::new(Permissions::new(ROLES.to_vec()).unwrap()),
+            ..testing::person((tenant, TenantKind::Customer), role, ROLES, Arc::new(SystemClock))
         });
         let (sender, mut sent) = mpsc::channel(1);
         let row = FeedRow {

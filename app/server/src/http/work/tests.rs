@@ -12,16 +12,15 @@ use axum::body::Body;
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
-use mpanel_authz::{Actor, OpCx, OpCxParts, Permissions, Role, TenantKind};
-use mpanel_crypto::MasterKey;
-use mpanel_events::{AuditFilter, Spine, Tail, Vault, list_audit};
+use mpanel_authz::{OpCx, Role, TenantKind};
+use mpanel_events::{AuditFilter, Spine, Tail, list_audit};
+use mpanel_http::testing;
 use mpanel_jobs::{BoxError, DeadFilter, Job, JobCx, JobError, PassReport, Reach, Reconciler, Runtime, Stuck, Tuning};
 use mpanel_kernel::clock::{SharedClock, SystemClock};
-use mpanel_kernel::ids::{RequestId, TenantId, UserId};
+use mpanel_kernel::ids::TenantId;
 use mpanel_kernel::paging::PageRequest;
-use mpanel_pg::{Db, Reason};
+use mpanel_pg::Reason;
 use mpanel_telemetry::spawn_named;
-use mpanel_testkit::database::migrated;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -107,10 +106,7 @@ impl World {
             mpanel_events::MIGRATIONS,
             mpanel_jobs::MIGRATIONS,
         ];
-        let db = Db::connect(migrated(&modules).await.panel, 8).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
-        let spine = Spine::new(db, Arc::new(Vault::new(master)));
+        let spine = testing::spine(&modules).await;
         let [platform, one, two] = [(); 3].map(|()| TenantId::generate());
         let failing = Arc::new(Failing::default());
         let work = Work {
@@ -172,20 +168,7 @@ impl World {
         } else {
             TenantKind::Customer
         };
-        OpCx::new(OpCxParts {
-            actor: Actor::User(UserId::from_uuid(tenant.uuid())),
-            tenant,
-            tenant_kind: kind,
-            role: role.into(),
-            scopes: None,
-            assumed_from: None,
-            assumption: None,
-            request_id: RequestId::generate(),
-            address: None,
-            idempotency: None,
-            clock: self.clock.clone(),
-            permissions: Arc::new(Permissions::new(ROLES.to_vec()).unwrap()),
-        })
+        OpCx::new(testing::person((tenant, kind), role, ROLES, self.clock.clone()))
     }
 
     async fn ask(

@@ -93,7 +93,10 @@ async fn a_tenant_that_wants_to_be_asked_is_not_looked_into_from_above_while_it_
     assert!(open().await);
     scene.demand(true).await;
     assert!(!open().await);
-    assert!(tenancy.is_open_to(below, below).await.unwrap(), "its own log is its own");
+    assert!(
+        tenancy.is_open_to(below, below).await.unwrap(),
+        "its own log is its own"
+    );
     assert!(!tenancy.is_open_to(above, other).await.unwrap());
     // Nobody there could agree.
     let reseller = scene.world.owner(&scene.reseller);

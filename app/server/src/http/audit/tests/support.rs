@@ -11,16 +11,14 @@ use axum::response::Response;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
-use mpanel_authz::{Actor, Device, OpCx, OpCxParts, Permissions, Role, TenantKind};
-use mpanel_crypto::MasterKey;
-use mpanel_events::{Record, Spine, Vault};
-use mpanel_http::{Admission, Caller, Gate, Problem};
+use mpanel_authz::{Device, OpCx, OpCxParts, Role, TenantKind};
+use mpanel_events::{Record, Spine};
+use mpanel_http::{Admission, Caller, Gate, Problem, testing};
 use mpanel_kernel::clock::ManualClock;
 use mpanel_kernel::error::Kind;
-use mpanel_kernel::ids::{RequestId, TenantId, UserId};
-use mpanel_pg::{Db, Error};
+use mpanel_kernel::ids::{TenantId, UserId};
+use mpanel_pg::Error;
 use mpanel_tenancy_contract::Below;
-use mpanel_testkit::database::migrated;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -105,11 +103,7 @@ impl Answer {
 
 impl World {
     pub async fn new() -> Self {
-        let modules = [mpanel_pg::FOUNDATION, mpanel_events::MIGRATIONS];
-        let db = Db::connect(migrated(&modules).await.panel, 4).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let (master, _) = MasterKey::load_or_create(&folder.path().join("master.key")).unwrap();
-        let spine = Spine::new(db, Arc::new(Vault::new(master)));
+        let spine = testing::spine(&[mpanel_pg::FOUNDATION, mpanel_events::MIGRATIONS]).await;
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let [platform, one, two] = [(); 3].map(|()| TenantId::generate());
         let known = Arc::new(Known::default());
@@ -151,18 +145,9 @@ impl World {
             TenantKind::Customer
         };
         let cx = OpCx::new(OpCxParts {
-            actor: Actor::User(UserId::from_uuid(tenant.uuid())),
-            tenant,
-            tenant_kind: kind,
-            role: role.into(),
-            scopes: None,
             assumed_from,
-            assumption: None,
-            request_id: RequestId::generate(),
             address: Some(ADDRESS.parse().unwrap()),
-            idempotency: None,
-            clock: self.clock.clone(),
-            permissions: Arc::new(Permissions::new(crate::http::ROLES.to_vec()).unwrap()),
+            ..testing::person((tenant, kind), role, crate::http::ROLES, self.clock.clone())
         });
         cx.by_device(Device {
             user_agent: "Firefox".to_owned(),
