@@ -124,7 +124,9 @@ export interface paths {
         };
         /**
          * Exports the audit log as a file, newest first; takes the filters of `GET /audit`.
-         * @description What was sealed of people stays sealed. An export that is cut short ends without the end of its transfer: go on with
+         * @description With `scope=subtree` it is one log after the other, in the order of the tenants' ids, each newest first.
+         *
+         *     What was sealed of people stays sealed. An export that is cut short ends without the end of its transfer: go on with
          *     `after`, the id of the last line that came whole. It is cut short when whoever asked may no longer have it: the right
          *     to it is looked at every ten seconds. That there was an export is written to the log before it begins.
          */
@@ -151,7 +153,8 @@ export interface paths {
          * Erases what the audit log tells of a person beside the id.
          * @description The keys are destroyed under which addresses, devices and names were sealed; there is no way back. Lines, and the ids
          *     in them, stay. A tenant erases in its own log, the platform in everybody's; nobody who acts for a tenant from above
-         *     does it there. Copies of the database that were made
+         *     does it there. While the log is under a legal hold nothing is erased in it (409 `spine.audit.held`); where the platform erases, logs of
+         *     others that are under one follow when it is released. Copies of the database that were made
          *     before end when they are thrown away. The account itself is not touched, and what it does afterwards is recorded
          *     anew.
          */
@@ -4071,6 +4074,15 @@ export interface operations {
             };
             /** @description A problem; `code` tells which */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
