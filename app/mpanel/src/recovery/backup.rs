@@ -99,14 +99,14 @@ async fn make(args: &Own, place: &Place, protection: &Protection) -> anyhow::Res
     let mut files = 0;
     add(
         &mut writer,
-        &farm.root().join("uploads"),
+        &farm.uploads(),
         UPLOADS,
         &mut files,
         &mut progress,
     )?;
     add(
         &mut writer,
-        &farm.root().join("sites"),
+        &farm.sites(),
         SITES,
         &mut files,
         &mut progress,
