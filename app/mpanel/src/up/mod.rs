@@ -32,11 +32,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use mpanel_config::{Config, Sources};
+use mpanel_kernel::clock::{Clock as _, SystemClock};
 use mpanel_pg::server;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use accounts::Accounts;
+use upgrade::trial;
 
 use crate::pretence;
 
@@ -223,11 +225,18 @@ impl Start {
             https_port: https_port.unwrap_or(bound_https),
         });
         let back = launch.trial.as_ref().and_then(|version| upgrade::kept(data, version));
+        let limits = trial::Limits {
+            step: Duration::from_secs(config.upgrade.gate_seconds.into()),
+            data: Duration::from_secs(config.upgrade.migrate_seconds.into()),
+        };
         let attempt = launch.trial.clone().map(|version| supervisor::Attempt {
             version,
             back: back.map(|program| self.back(&program)),
-            limit: Duration::from_secs(config.upgrade.gate_seconds.into()),
+            limits,
         });
+        if attempt.is_some() {
+            upgrade::limit(data, SystemClock.now() + limits.whole(children::PLANES));
+        }
         supervisor::Supervisor::new(data.to_owned(), slots, sockets, postgres, announcer)
             .and_then(seeder)
             .backing_up(backups::Backups::of(config, data, &launch.programs, &self.told)?)
