@@ -10,7 +10,7 @@ use http::header;
 use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{OpCx, actions};
 use mpanel_events::{AuditEntry, AuditFilter, Record};
-use mpanel_http::{Caller, Cx, ProblemDocument, Query, Result};
+use mpanel_http::{Caller, Cx, ProblemDocument, Query, RECHECK, Result, Standing};
 use mpanel_kernel::ids::AuditId;
 use mpanel_kernel::paging::PageRequest;
 use serde::Deserialize;
@@ -19,7 +19,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::filter::Filter;
 use super::{Audit, AuditState, Reach};
-use crate::http::standing::{RECHECK, Standing};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -16,7 +16,7 @@ use mpanel_authz::{Actor, OpCx, OpCxParts, Permissions, Role, TenantKind};
 use mpanel_config::Rate;
 use mpanel_crypto::MasterKey;
 use mpanel_events::{FeedRow, Spine, Tail, Vault};
-use mpanel_http::{Admission, Caller, Gate, Problem};
+use mpanel_http::{Admission, Caller, Gate, Problem, Standing};
 use mpanel_kernel::clock::SystemClock;
 use mpanel_kernel::error::Kind;
 use mpanel_kernel::ids::{RequestId, TenantId, UserId};
@@ -27,7 +27,6 @@ use tokio::sync::{mpsc, watch};
 use tower::ServiceExt;
 
 use super::{Stream, StreamLimits};
-use crate::http::standing::Standing;
 use crate::http::{ROLES, SpineState, spine_routes};
 
 /// Two streams of one credential, three of one address.
