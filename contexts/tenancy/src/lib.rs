@@ -45,6 +45,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0006_tree_locks", include_str!("../migrations/0006_tree_locks.sql")),
         ("0007_consent", include_str!("../migrations/0007_consent.sql")),
         ("0008_merge", include_str!("../migrations/0008_merge.sql")),
+        ("0010_selling", include_str!("../migrations/0010_selling.sql")),
     ],
 };
 

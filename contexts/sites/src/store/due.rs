@@ -98,6 +98,18 @@ pub async fn now(tx: &mut TenantTx, id: SiteId, now: Timestamp) -> Result<(), Er
     Ok(())
 }
 
+/// Has the reconciler look at all sites of the tenant now.
+pub async fn all_now(tx: &mut TenantTx, now: Timestamp) -> Result<(), Error> {
+    sqlx::query!(
+        "update sites.sites set due_at = $2 where tenant_id = $1 and due_at > $2",
+        tx.tenant().uuid(),
+        Ts(now) as _,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Has the reconciler look again no sooner than this, after so many failures in a row.
 pub async fn postpone(tx: &mut TenantTx, id: SiteId, failures: i32, at: Timestamp) -> Result<(), Error> {
     sqlx::query!(
