@@ -9,7 +9,7 @@ use mpanel_kernel::clock::{Clock as _, SystemClock};
 use mpanel_process::{Process, Signal, procfs};
 use serde_json::json;
 
-use crate::operator::{Installation, print};
+use crate::installation::{Installation, print};
 use crate::up::programs::Version;
 use crate::up::ready;
 use crate::up::upgrade::Record;
@@ -85,7 +85,10 @@ fn back(args: &Args, data: &Path) -> anyhow::Result<()> {
         record.trial.is_none(),
         "another version is being tried: wait until that is decided"
     );
-    let left = record.go_back("somebody went back from it by `mpanel upgrade --back`", SystemClock.now());
+    let left = record.go_back(
+        "somebody went back from it by `mpanel upgrade --back`",
+        SystemClock.now(),
+    );
     let (left, before) = left.context("no version is known that ran before this one")?;
     ensure!(
         before.is_kept(data),
@@ -101,7 +104,7 @@ fn back(args: &Args, data: &Path) -> anyhow::Result<()> {
     );
     record.save(data)?;
     ask(&supervisor)?;
-    let (begin, folder) = (Instant::now(), before.folder(data));
+    let (begin, folder) = (Instant::now(), before.folder(&data.canonicalize()?));
     let is_back = || {
         let program = std::fs::read_link(format!("/proc/{}/exe", supervisor.pid()));
         program.is_ok_and(|program| program.starts_with(&folder))
@@ -168,7 +171,9 @@ fn wait(data: &Path, version: &Version, supervisor: &Process) -> anyhow::Result<
             "the supervisor does not take the version that is installed; its messages say why (journalctl -u mpanel)"
         );
         ensure!(
-            until.is_none_or(|until| SystemClock.now() < until + SignedDuration::from_secs(BEGINS.as_secs().cast_signed())),
+            until.is_none_or(
+                |until| SystemClock.now() < until + SignedDuration::from_secs(BEGINS.as_secs().cast_signed())
+            ),
             "it should have been decided by now, and is not; `mpanel doctor` says what runs"
         );
         // As a successor it has the same pid. One that was killed is started again by systemd, and goes on with it.

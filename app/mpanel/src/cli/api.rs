@@ -225,7 +225,8 @@ impl Api {
     /// As [`Api::get`].
     pub async fn put_seen(&self, path: &[&str], version: i64, body: &impl Serialize) -> Result<Answer, Failure> {
         let request = self.request(Method::PUT, path, &[])?;
-        self.send(request.header("if-match", format!("\"{version}\"")).json(body)).await
+        self.send(request.header("if-match", format!("\"{version}\"")).json(body))
+            .await
     }
 
     /// # Errors

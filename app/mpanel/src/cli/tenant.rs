@@ -145,18 +145,6 @@ fn word(value: impl ValueEnum) -> String {
         .unwrap_or_default()
 }
 
-pub const FIELDS: [view::Field; 9] = [
-    ("Id", "/id"),
-    ("Name", "/name"),
-    ("Short name", "/slug"),
-    ("Kind", "/kind"),
-    ("State", "/state"),
-    ("Ends", "/ends_at"),
-    ("Plan", "/plan/name"),
-    ("Plan version", "/plan/version"),
-    ("Created", "/created_at"),
-];
-
 /// # Errors
 /// The server's problem.
 pub async fn run(cx: &Cx, command: Command) -> Result<(), Failure> {
@@ -175,7 +163,7 @@ pub async fn run(cx: &Cx, command: Command) -> Result<(), Failure> {
         }
         Command::Show { tenant } => {
             let id = find::id(cx, find::TENANT, &tenant).await?;
-            cx.show(&cx.api.get(&["tenants", &id]).await?, &FIELDS)
+            cx.show(&cx.api.get(&["tenants", &id]).await?, &tree::FIELDS)
         }
         Command::Create {
             name,
@@ -238,7 +226,7 @@ pub async fn run(cx: &Cx, command: Command) -> Result<(), Failure> {
 
 async fn patch(cx: &Cx, tenant: &str, body: &Value) -> Result<(), Failure> {
     let id = find::id(cx, find::TENANT, tenant).await?;
-    cx.show(&cx.api.patch(&["tenants", &id], body).await?, &FIELDS)
+    cx.show(&cx.api.patch(&["tenants", &id], body).await?, &tree::FIELDS)
 }
 
 /// The link to hand to a person who has no password yet.

@@ -14,6 +14,7 @@ pub mod lock;
 mod logs;
 mod machine;
 mod orphans;
+pub mod postgres;
 pub mod programs;
 pub mod ready;
 pub mod settings;
@@ -193,7 +194,7 @@ impl Start {
         if launch.trial.is_some() && pretence::failure() == Some(pretence::Failure::Supervisor) {
             std::process::abort();
         }
-        let postgres = config.database_url.is_none().then(|| postgres_options(data, accounts));
+        let postgres = config.database_url.is_none().then(|| postgres::options(data, accounts));
         let private_url = postgres.as_ref().map(server::Options::panel_url);
         let parts = children::Parts {
             config,
@@ -245,26 +246,6 @@ impl Start {
             .run()
             .await
     }
-}
-
-/// The private server, which `serve`'s account may use as the panel's role.
-pub fn postgres_options(data: &Path, accounts: Option<&Accounts>) -> server::Options {
-    let run = data.join("run");
-    let mut options = server::Options::new(
-        data.join("postgres"),
-        run.join("pg"),
-        run.join("pg-conf"),
-        logs::path(data, "postgres"),
-    );
-    if let Some(all) = accounts {
-        options.account = Some(all.postgres.clone());
-        options.socket_group = Some(all.panel.gid);
-        options.access.push(server::Access {
-            os_user: all.panel.name.clone(),
-            role: server::PANEL.to_owned(),
-        });
-    }
-    options
 }
 
 impl Args {

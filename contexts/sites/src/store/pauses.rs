@@ -95,7 +95,9 @@ pub async fn differing(
 ) -> Result<Vec<(TenantId, Pause, Option<ProviderPage>)>, Error> {
     let used_up: Vec<_> = used_up.iter().map(|tenant| tenant.uuid()).collect();
     let ids: Vec<_> = suspended.iter().map(|one| one.tenant.uuid()).collect();
-    let pages = suspended.iter().map(|one| one.page.as_ref().map(serde_json::to_string).transpose());
+    let pages = suspended
+        .iter()
+        .map(|one| one.page.as_ref().map(serde_json::to_string).transpose());
     let pages = pages.collect::<Result<Vec<Option<String>>, _>>()?;
     let rows = sqlx::query!(
         r#"with wanted as (

@@ -43,7 +43,8 @@ pub fn page(given: ProviderPage) -> Result<ProviderPage, Vec<FieldError>> {
     }
     let contact = given.contact.map(|contact| contact.trim().to_owned());
     if contact.as_deref().is_some_and(|contact| !is_contact(contact)) {
-        let text = "give an address that begins with https:// or mailto:, of at most 200 characters without spaces and quotes";
+        let text =
+            "give an address that begins with https:// or mailto:, of at most 200 characters without spaces and quotes";
         complain("/page/contact", text);
     }
     match wrong.is_empty() {
@@ -58,7 +59,9 @@ fn is_contact(text: &str) -> bool {
     if text.len() > CONTACT_MAX || !text.chars().all(plain) {
         return false;
     }
-    let host = text.strip_prefix("https://").map(|rest| rest.split(['/', '?', '#']).next());
+    let host = text
+        .strip_prefix("https://")
+        .map(|rest| rest.split(['/', '?', '#']).next());
     let mail = text.strip_prefix("mailto:").and_then(|address| address.split_once('@'));
     match (host, mail) {
         // A name before an `@` would look like the host and be none.

@@ -54,7 +54,10 @@ impl Service {
             TenantKind::Platform => 0,
             TenantKind::Reseller | TenantKind::Customer => self.grace_of(change.tx(), id).await?,
         };
-        if wanted.grace_days.is_some_and(|days| !(least..=LONGEST_GRACE).contains(&days)) {
+        if wanted
+            .grace_days
+            .is_some_and(|days| !(least..=LONGEST_GRACE).contains(&days))
+        {
             let text = format!("those below have {least} to {LONGEST_GRACE} days: no fewer than those above give");
             return Err(Error::field("/grace_days", "tenancy.tenant.grace_out_of_range", text));
         }

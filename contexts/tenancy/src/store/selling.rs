@@ -20,9 +20,15 @@ pub async fn get(tx: &mut TenantTx) -> Result<(Selling, i64), Error> {
     )
     .fetch_optional(tx.conn())
     .await?;
-    let Some(row) = row else { return Ok((Selling::default(), 0)) };
+    let Some(row) = row else {
+        return Ok((Selling::default(), 0));
+    };
     let selling = Selling {
-        page: row.page.map(serde_json::from_value).transpose().map_err(mpanel_events::Error::from)?,
+        page: row
+            .page
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(mpanel_events::Error::from)?,
         grace_days: days(row.grace_days),
     };
     Ok((selling, row.version))

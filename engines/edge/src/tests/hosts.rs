@@ -37,8 +37,14 @@ fn a_page_has_a_link_only_to_a_page_or_a_letter_and_no_markup_of_its_own() {
         rig.get("a.example", "/").text()
     };
     let page = show("https://help.example/a?b&c\"d");
-    assert!(page.contains("href=\"https://help.example/a?b&amp;c&quot;d\""), "{page}");
-    assert!(page.contains("<p>One\n&lt;b&gt;two&lt;/b&gt;</p>") && !page.contains("<i>"), "{page}");
+    assert!(
+        page.contains("href=\"https://help.example/a?b&amp;c&quot;d\""),
+        "{page}"
+    );
+    assert!(
+        page.contains("<p>One\n&lt;b&gt;two&lt;/b&gt;</p>") && !page.contains("<i>"),
+        "{page}"
+    );
     assert!(show("mailto:help@a.example").contains(">help@a.example</a>"));
     for wrong in ["javascript:alert(1)", "http://help.example", ""] {
         let page = show(wrong);

@@ -94,10 +94,7 @@ fn one_backup_at_a_time_and_what_a_killed_one_left_is_cleared() {
     farm.gather().unwrap();
     assert!(Farm::new(data.path()).is_err());
     clear(data.path()).unwrap();
-    assert!(
-        farm.uploads().join(UPLOAD).exists(),
-        "one at work is left alone"
-    );
+    assert!(farm.uploads().join(UPLOAD).exists(), "one at work is left alone");
     drop(farm);
     let left = ["sites/.backup/some", "blobs/.backup/some", "backup/links/some"].map(|path| data.path().join(path));
     for folder in &left {

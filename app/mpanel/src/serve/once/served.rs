@@ -83,7 +83,10 @@ pub(super) async fn ask(config: &Config, database: &PgConnectOptions) -> anyhow:
     let version = tried(&config.data)?;
     let noted = load(&config.data).filter(|noted| noted.version == version);
     let noted = noted.context("nobody has noted what the data planes are to answer")?;
-    let (begin, patience) = (Instant::now(), Duration::from_secs(config.upgrade.gate_seconds.into()) / 2);
+    let (begin, patience) = (
+        Instant::now(),
+        Duration::from_secs(config.upgrade.gate_seconds.into()) / 2,
+    );
     loop {
         let current = upgrade::served(database).await?;
         let Err(wrong) = noted.unchanged(&current).asked(config).await else {

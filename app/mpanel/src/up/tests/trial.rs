@@ -95,7 +95,10 @@ fn every_phase_has_its_time_and_says_which_one_was_over() {
         let mut trial = reached(inputs);
         assert_eq!(trial.deadline(), Some(seconds(limit)), "{said}");
         assert_eq!(trial.step(seconds(limit - 1), Input::Tick), []);
-        assert!(reason(&trial.step(seconds(limit), Input::Tick)).contains(said), "{said}");
+        assert!(
+            reason(&trial.step(seconds(limit), Input::Tick)).contains(said),
+            "{said}"
+        );
         assert_eq!(trial.deadline(), None);
     }
     let mut asking = reached(&asked);
@@ -123,7 +126,14 @@ fn a_step_that_fails_leads_back_with_its_reason_whichever_it_is() {
 #[test]
 fn what_ends_or_does_not_start_three_times_leads_back_in_every_phase() {
     let mut inputs = Vec::new();
-    for next in [Input::DatabaseUp, well(), well(), Input::Started(0), Input::Started(1), well()] {
+    for next in [
+        Input::DatabaseUp,
+        well(),
+        well(),
+        Input::Started(0),
+        Input::Started(1),
+        well(),
+    ] {
         let mut trial = reached(&inputs);
         assert_eq!(trial.step(seconds(1), failed("serve")), []);
         assert_eq!(trial.step(seconds(1), failed("postgres")), []);

@@ -7,7 +7,6 @@ use crate::up::programs::{FOLDER, Version, forget_others, keep};
 use crate::up::upgrade::Record;
 use crate::up::upgrade::launch::{Decision, decide};
 
-
 fn version(name: &str) -> Version {
     Version {
         name: name.to_owned(),

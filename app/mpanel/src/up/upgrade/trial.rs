@@ -74,14 +74,9 @@ enum Is {
     Waiting,
     Migrating,
     Noting,
-    Panel {
-        left: Vec<usize>,
-    },
+    Panel { left: Vec<usize> },
     Gate,
-    Plane {
-        index: usize,
-        settled_at: Option<Duration>,
-    },
+    Plane { index: usize, settled_at: Option<Duration> },
     Asking,
     Over,
 }
@@ -117,9 +112,7 @@ impl Trial {
             (Input::Failed { name, how }, _) => self.failed(name, &how),
             (Input::DatabaseUp, Is::Waiting) => self.enter(Is::Migrating, now + self.limits.data, Action::Migrate),
             (Input::StepEnded(Err(reason)), _) => self.give_up(reason),
-            (Input::StepEnded(Ok(())), Is::Migrating) => {
-                self.enter(Is::Noting, now + self.limits.step, Action::Note)
-            }
+            (Input::StepEnded(Ok(())), Is::Migrating) => self.enter(Is::Noting, now + self.limits.step, Action::Note),
             (Input::StepEnded(Ok(())), Is::Noting) => {
                 let left = std::mem::take(&mut self.panel);
                 let replace = left.iter().map(|index| Action::Replace(*index)).collect();
@@ -140,7 +133,12 @@ impl Trial {
                 *settled_at = Some(now + SETTLED);
                 Vec::new()
             }
-            (Input::Tick, Is::Plane { settled_at: Some(at), .. }) if *at <= now => self.ask(now),
+            (
+                Input::Tick,
+                Is::Plane {
+                    settled_at: Some(at), ..
+                },
+            ) if *at <= now => self.ask(now),
             (Input::Tick, _) if self.phase.until <= now => self.late(),
             _ => Vec::new(),
         }
@@ -149,7 +147,9 @@ impl Trial {
     /// When [`Input::Tick`] is due next.
     pub fn deadline(&self) -> Option<Duration> {
         match &self.phase.is {
-            Is::Plane { settled_at: Some(at), .. } => Some(self.phase.until.min(*at)),
+            Is::Plane {
+                settled_at: Some(at), ..
+            } => Some(self.phase.until.min(*at)),
             Is::Over => None,
             _ => Some(self.phase.until),
         }

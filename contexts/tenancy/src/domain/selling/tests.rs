@@ -12,8 +12,16 @@ fn given(title: &str, text: &str, contact: Option<&str>) -> ProviderPage {
 
 #[test]
 fn a_page_is_short_plain_text_with_a_link_that_leads_to_a_page_or_a_letter() {
-    let fine = page(given(" Away ", "One\r\n<b>two</b>\n", Some("https://help.example/a?b=c"))).unwrap();
-    assert_eq!(fine, given("Away", "One\n<b>two</b>", Some("https://help.example/a?b=c")));
+    let fine = page(given(
+        " Away ",
+        "One\r\n<b>two</b>\n",
+        Some("https://help.example/a?b=c"),
+    ))
+    .unwrap();
+    assert_eq!(
+        fine,
+        given("Away", "One\n<b>two</b>", Some("https://help.example/a?b=c"))
+    );
     assert!(page(given("Away", "Text", Some("mailto:help@seller.example"))).is_ok());
     let long = "x".repeat(601);
     for (wrong, pointer) in [
@@ -26,10 +34,19 @@ fn a_page_is_short_plain_text_with_a_link_that_leads_to_a_page_or_a_letter() {
         (given("Away", "Text", Some("javascript:alert(1)")), "/page/contact"),
         (given("Away", "Text", Some("http://help.example")), "/page/contact"),
         (given("Away", "Text", Some("https://")), "/page/contact"),
-        (given("Away", "Text", Some("https://bank.example@evil.example/")), "/page/contact"),
-        (given("Away", "Text", Some("https://help.example/\"onclick=")), "/page/contact"),
+        (
+            given("Away", "Text", Some("https://bank.example@evil.example/")),
+            "/page/contact",
+        ),
+        (
+            given("Away", "Text", Some("https://help.example/\"onclick=")),
+            "/page/contact",
+        ),
         (given("Away", "Text", Some("mailto:nobody")), "/page/contact"),
-        (given("Away", "Text", Some("mailto:a@b.example?bcc=c@d.example")), "/page/contact"),
+        (
+            given("Away", "Text", Some("mailto:a@b.example?bcc=c@d.example")),
+            "/page/contact",
+        ),
     ] {
         let errors = page(wrong.clone()).unwrap_err();
         assert_eq!(errors[0].pointer, pointer, "{wrong:?}");

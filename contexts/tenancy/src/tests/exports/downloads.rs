@@ -21,14 +21,17 @@ async fn a_download_ends_when_whoever_has_it_may_no_longer_have_it() {
         assert_eq!(answer.status(), 200);
         answer.into_body()
     };
-    let [short, allowed, refused, removed] =
-        [download().await, download().await, download().await, download().await];
+    let [short, allowed, refused, removed] = [download().await, download().await, download().await, download().await];
     gate.close();
     assert!(to_bytes(short, usize::MAX).await.is_ok(), "it was looked at just now");
     world.clock.advance(SignedDuration::from_secs(10));
     assert!(to_bytes(refused, usize::MAX).await.is_err());
     gate.open(&own);
     assert!(to_bytes(allowed, usize::MAX).await.is_ok());
-    world.service.delete_export(&own, (customer.id, export.operation.id)).await.unwrap();
+    world
+        .service
+        .delete_export(&own, (customer.id, export.operation.id))
+        .await
+        .unwrap();
     assert!(to_bytes(removed, usize::MAX).await.is_err());
 }

@@ -75,7 +75,10 @@ pub(super) fn question(id: u16, apex: &str) -> Vec<u8> {
 
 /// An authoritative answer to this question with something in it.
 pub(super) fn check(question: &[u8], answer: &[u8]) -> anyhow::Result<()> {
-    ensure!(answer.len() >= 12 && answer[..2] == question[..2], "it answers something else");
+    ensure!(
+        answer.len() >= 12 && answer[..2] == question[..2],
+        "it answers something else"
+    );
     let (flags, code) = (answer[2], answer[3] & 0x0f);
     ensure!(flags & 0x80 != 0, "it answers by a question");
     ensure!(code == 0, "it answers with code {code}");
