@@ -3,7 +3,6 @@
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::api::Answer;
 use super::connection::{Cx, Page};
 use super::failure::Failure;
 use super::{deploy, find, operation, prompt, view};
