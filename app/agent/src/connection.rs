@@ -5,17 +5,17 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use mpanel_agent_protocol::protocol::{
-    Failure, FrameError, Hello, LIST_CHUNK, PROTOCOL, PackRelease, Request, Response, SiteUid, UnpackRelease, Usage,
-    write_frame,
+    Failure, FrameError, Hello, PROTOCOL, PackRelease, Request, Response, SiteUid, UnpackRelease, Usage, write_frame,
 };
 use mpanel_kernel::ids::SiteId;
 use rustix::net::sockopt::socket_peercred;
 use serde_json::Value;
 
+use crate::agent::Agent;
+use crate::answer::{Stop, chunks};
 use crate::audit;
 use crate::blob::{self, Received, Use};
 use crate::helper::{Identity, Task};
-use crate::server::Agent;
 use crate::spawn::{self, Errand};
 
 /// For a frame that has begun, and for a peer to take an answer.
@@ -148,19 +148,6 @@ fn handle(agent: &Agent, stream: &UnixStream, peer: &Peer, received: Received<Re
         Stop::Gone => Vec::new(),
     });
     responses.iter().all(|response| answer(stream, response).is_ok())
-}
-
-/// Why there is no answer.
-pub(crate) enum Stop {
-    Failed(Failure),
-    /// The peer closed the connection: nobody waits for one.
-    Gone,
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
 }
 
 fn perform(
@@ -323,17 +310,4 @@ fn identity(agent: &Agent, uid: SiteUid, gid: Option<u32>) -> Option<Identity> {
         uid,
         gid: gid.unwrap_or(NOGROUP),
     })
-}
-
-/// A list as frames, at least one.
-pub(crate) fn chunks<T: Clone>(items: Vec<T>, frame: impl Fn(Vec<T>, bool) -> Response) -> Vec<Response> {
-    if items.is_empty() {
-        return vec![frame(items, true)];
-    }
-    let count = items.len().div_ceil(LIST_CHUNK);
-    items
-        .chunks(LIST_CHUNK)
-        .enumerate()
-        .map(|(at, chunk)| frame(chunk.to_vec(), at + 1 == count))
-        .collect()
 }

@@ -24,8 +24,8 @@ use mpanel_agent_protocol::protocol::{ArchiveFormat, Failure, Response, SiteUid,
 use mpanel_kernel::ids::ReleaseId;
 use serde::{Deserialize, Serialize};
 
+use crate::answer::chunks;
 use crate::audit;
-use crate::connection::chunks;
 use crate::inherit;
 
 /// What a helper is started with, as its one argument.

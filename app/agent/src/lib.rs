@@ -4,6 +4,8 @@
 //! it removes that folder once it is empty. Everything below is done by a helper, this same binary run again,
 //! which gives up root before it opens anything ([`helper`]).
 
+mod agent;
+mod answer;
 mod args;
 mod audit;
 mod blob;

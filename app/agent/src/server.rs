@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use mpanel_agent_protocol::protocol::{AgentInfo, Failure, PROTOCOL, Response, write_frame};
+use mpanel_agent_protocol::protocol::{Failure, Response, write_frame};
 use rustix::process::geteuid;
 
+use crate::agent::Agent;
 use crate::args::Options;
 use crate::audit;
 use crate::connection;
@@ -21,24 +22,6 @@ use crate::site_dirs::SiteDirs;
 const MAX_CONNECTIONS: usize = 32;
 /// A connection's thread reads frames and starts helpers; it needs little.
 const STACK: usize = 256 << 10;
-
-/// What all connections share.
-pub(crate) struct Agent {
-    pub(crate) allowed: Vec<u32>,
-    pub(crate) rootless: bool,
-    pub(crate) dirs: SiteDirs,
-    connections: AtomicUsize,
-}
-
-impl Agent {
-    pub(crate) fn info(&self) -> AgentInfo {
-        AgentInfo {
-            protocol: PROTOCOL,
-            version: crate::VERSION.to_owned(),
-            rootless: self.rootless,
-        }
-    }
-}
 
 /// Serves until it fails.
 ///

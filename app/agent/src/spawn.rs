@@ -12,8 +12,8 @@ use mpanel_agent_protocol::protocol::{Failure, MAX_FRAME, Response, decode};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{FdFlags, fcntl_setfd};
 
+use crate::answer::Stop;
 use crate::audit;
-use crate::connection::Stop;
 use crate::helper::{Identity, Job, Task};
 
 /// A helper that takes longer is stuck.

@@ -22,7 +22,7 @@ use mpanel_kernel::clock::{Clock as _, SystemClock};
 use serde_json::json;
 
 use crate::checks::{self, Check, Machine, State};
-use crate::operator::{Installation, print};
+use crate::installation::{Installation, print};
 
 /// Say what is wrong with this installation, and what to do about it; ends with 1 when something is
 #[derive(Debug, clap::Args)]

@@ -9,6 +9,7 @@ mod demo;
 mod dns;
 mod doctor;
 mod edge;
+mod installation;
 mod operator;
 mod pretence;
 mod recovery;

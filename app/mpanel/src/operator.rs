@@ -3,33 +3,10 @@
 mod isolation;
 mod keys;
 
-use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::installation::{Installation, print};
 use clap::Subcommand;
-use mpanel_config::{Config, Sources};
-
-/// The data folder of the installation, and how to answer.
-#[derive(Debug, clap::Args)]
-#[group(skip)]
-pub struct Installation {
-    /// Folder of everything mPanel keeps [env: MPANEL_DATA]
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
-    /// One JSON document on standard output
-    #[arg(long)]
-    pub json: bool,
-}
-
-impl Installation {
-    pub fn path(&self) -> anyhow::Result<PathBuf> {
-        let named = self
-            .data
-            .as_ref()
-            .map(|data| ("data", data.to_string_lossy().into_owned()));
-        Ok(Config::load(&Sources::from_process(None, named.into_iter().collect()))?.data)
-    }
-}
 
 /// The master key, without which a backup of the database cannot be read
 #[derive(Debug, Subcommand)]
@@ -123,16 +100,4 @@ pub fn manual(args: &Manual, root: clap::Command) -> anyhow::Result<()> {
 pub fn openapi() -> anyhow::Result<()> {
     let document = mpanel_server::ordered(&mpanel_server::document())?;
     print(&serde_json::to_string_pretty(&document)?)
-}
-
-/// A text on standard output, and a line feed.
-///
-/// # Errors
-/// When it cannot be written, unless its reader has gone.
-pub fn print(text: &str) -> anyhow::Result<()> {
-    match writeln!(std::io::stdout(), "{text}") {
-        // Whoever read has seen enough.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => Ok(written?),
-    }
 }

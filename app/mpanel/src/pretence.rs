@@ -18,8 +18,14 @@ pub enum Failure {
     Migration,
     /// The supervisor ends at once.
     Supervisor,
+    /// Its migrations never end.
+    Endless,
     /// The edge ends at once.
     Edge,
+    /// The edge does nothing.
+    EdgeHang,
+    /// The name servers do nothing.
+    DnsHang,
 }
 
 #[cfg(debug_assertions)]
@@ -55,8 +61,18 @@ pub fn failure() -> Option<Failure> {
         "hang" => Some(Failure::Hang),
         "migration" => Some(Failure::Migration),
         "supervisor" => Some(Failure::Supervisor),
+        "endless" => Some(Failure::Endless),
         "edge" => Some(Failure::Edge),
+        "edge-hang" => Some(Failure::EdgeHang),
+        "dns-hang" => Some(Failure::DnsHang),
         _ => None,
+    }
+}
+
+/// Does nothing for good where this version is to fail so.
+pub fn hang(how: Failure) {
+    while failure() == Some(how) {
+        std::thread::park();
     }
 }
 

@@ -40,13 +40,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(once) = args.once {
         return once::run(once, &config, &database);
     }
-    match pretence::failure() {
-        Some(pretence::Failure::Crash) => anyhow::bail!("this is a test of a panel that ends"),
-        Some(pretence::Failure::Hang) => loop {
-            std::thread::park();
-        },
-        _ => {}
-    }
+    anyhow::ensure!(
+        pretence::failure() != Some(pretence::Failure::Crash),
+        "this is a test of a panel that ends"
+    );
+    pretence::hang(pretence::Failure::Hang);
     let listeners = Listeners {
         serve: listener(&mut inherited, "serve")?,
         feed: listener(&mut inherited, "feed")?,

@@ -4,16 +4,21 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
+use jiff::SignedDuration;
+use mpanel_kernel::clock::{Clock as _, SystemClock};
 use mpanel_process::{Process, Signal, procfs};
 use serde_json::json;
 
-use crate::operator::{Installation, print};
+use crate::installation::{Installation, print};
 use crate::up::programs::Version;
+use crate::up::ready;
 use crate::up::upgrade::Record;
 
 const GLANCE: Duration = Duration::from_millis(100);
 /// Within this the supervisor has begun, or it will not.
 const BEGINS: Duration = Duration::from_secs(60);
+/// Within this the version before runs again, which has nothing to prove.
+const RETURNS: Duration = Duration::from_secs(180);
 
 /// Change over to the version that is installed now; the one before is started again when it does not work, and this ends with 1
 #[derive(Debug, clap::Args)]
@@ -23,6 +28,9 @@ pub struct Args {
     /// Also when this version was tried before and did not work
     #[arg(long)]
     again: bool,
+    /// Change back to the version that ran before the present one, though that one works
+    #[arg(long, conflicts_with = "again")]
+    back: bool,
 }
 
 /// # Errors
@@ -36,6 +44,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         data.display()
     );
     crate::up::layout::check_owner(&data, &lock)?;
+    if args.back {
+        return back(args, &data);
+    }
     let program = std::env::current_exe()?;
     let version = Version::of(program.parent().context("the program has a folder")?)?;
     let mut record = Record::load(&data);
@@ -53,16 +64,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         // What kept it from working may be gone.
         record.save(&data)?;
     }
-    let mut supervisor = supervisor(&data)?;
-    let begin = Instant::now();
-    // One that has just become another does not listen yet, and would end.
-    while !listens(supervisor.pid()) {
-        ensure!(begin.elapsed() < BEGINS, "the supervisor does not take signals");
-        std::thread::sleep(GLANCE);
-    }
-    supervisor.signal(Signal::USR2)?;
+    let supervisor = supervisor(&data)?;
+    ask(&supervisor)?;
     let before = record.running.map(|running| running.name);
-    match wait(&data, &version, &mut supervisor)? {
+    match wait(&data, &version, &supervisor)? {
         None => tell(args, &version.name, &format!("version {} runs", version.name)),
         Some(reason) => bail!(
             "version {} does not work, and {} runs as before: {reason}",
@@ -70,6 +75,60 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             before.as_deref().unwrap_or("the one before")
         ),
     }
+}
+
+/// Has the supervisor become the one of the version before. What is noted makes it go there, also when it is killed on the way.
+fn back(args: &Args, data: &Path) -> anyhow::Result<()> {
+    let supervisor = supervisor(data)?;
+    let mut record = Record::load(data);
+    ensure!(
+        record.trial.is_none(),
+        "another version is being tried: wait until that is decided"
+    );
+    let left = record.go_back(
+        "somebody went back from it by `mpanel upgrade --back`",
+        SystemClock.now(),
+    );
+    let (left, before) = left.context("no version is known that ran before this one")?;
+    ensure!(
+        before.is_kept(data),
+        "the programs of version {}, which ran before, are not there any more",
+        before.name
+    );
+    let installed = Version::of(std::env::current_exe()?.parent().context("the program has a folder")?)?;
+    ensure!(
+        installed == left,
+        "version {} is installed, and {} runs: `mpanel upgrade` first, or install what runs",
+        installed.name,
+        left.name
+    );
+    record.save(data)?;
+    ask(&supervisor)?;
+    let (begin, folder) = (Instant::now(), before.folder(&data.canonicalize()?));
+    let is_back = || {
+        let program = std::fs::read_link(format!("/proc/{}/exe", supervisor.pid()));
+        program.is_ok_and(|program| program.starts_with(&folder))
+    };
+    while !(is_back() && ready::once(&data.join("run/serve.sock"))?) {
+        ensure!(
+            begin.elapsed() < RETURNS,
+            "version {} does not answer yet; its messages say why (journalctl -u mpanel)",
+            before.name
+        );
+        std::thread::sleep(GLANCE);
+    }
+    tell(args, &before.name, &format!("version {} runs", before.name))
+}
+
+/// Has it become what is installed, or what was noted.
+fn ask(supervisor: &Process) -> anyhow::Result<()> {
+    let begin = Instant::now();
+    // One that has just become another does not listen yet, and would end.
+    while !listens(supervisor.pid()) {
+        ensure!(begin.elapsed() < BEGINS, "the supervisor does not take signals");
+        std::thread::sleep(GLANCE);
+    }
+    Ok(supervisor.signal(Signal::USR2)?)
 }
 
 fn supervisor(data: &Path) -> anyhow::Result<Process> {
@@ -94,9 +153,9 @@ fn listens(pid: u32) -> bool {
 }
 
 /// Why it was given up; `None` when it stays.
-fn wait(data: &Path, version: &Version, supervisor: &mut Process) -> anyhow::Result<Option<String>> {
+fn wait(data: &Path, version: &Version, supervisor: &Process) -> anyhow::Result<Option<String>> {
     let begin = Instant::now();
-    let mut begun = false;
+    let mut until = None;
     loop {
         let record = Record::load(data);
         if record.running.as_ref() == Some(version) {
@@ -105,10 +164,17 @@ fn wait(data: &Path, version: &Version, supervisor: &mut Process) -> anyhow::Res
         if let Some(refused) = record.refused.filter(|refused| refused.version == *version) {
             return Ok(Some(refused.reason));
         }
-        begun |= record.trial.is_some();
+        // Each start of the supervisor has a time of its own, and there are few of them.
+        until = record.trial.and_then(|tried| tried.until).or(until);
         ensure!(
-            begun || begin.elapsed() < BEGINS,
+            until.is_some() || begin.elapsed() < BEGINS,
             "the supervisor does not take the version that is installed; its messages say why (journalctl -u mpanel)"
+        );
+        ensure!(
+            until.is_none_or(
+                |until| SystemClock.now() < until + SignedDuration::from_secs(BEGINS.as_secs().cast_signed())
+            ),
+            "it should have been decided by now, and is not; `mpanel doctor` says what runs"
         );
         // As a successor it has the same pid. One that was killed is started again by systemd, and goes on with it.
         let lives = procfs::stat(supervisor.pid()).is_some_and(|stat| stat.is_alive());

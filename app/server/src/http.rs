@@ -3,7 +3,6 @@
 pub mod audit;
 pub mod events;
 pub mod operations;
-mod standing;
 pub mod system;
 pub mod work;
 

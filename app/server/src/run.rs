@@ -1,3 +1,4 @@
+mod leave;
 mod listen;
 
 use std::net::IpAddr;
@@ -33,6 +34,7 @@ use crate::http::work::{self, Work};
 use crate::http::{SpineState, spine_routes};
 use crate::refusals::{self, Refusals};
 use crate::{caller, data_plane, database, openapi, panel, recovery};
+use leave::Leaving;
 
 /// The sockets on which the server listens, opened by whoever started it.
 pub struct Listeners {
@@ -122,9 +124,12 @@ pub async fn run(options: Options, stop: impl Future<Output = ()> + Send + 'stat
     listeners.serve.set_nonblocking(true)?;
     let listener = UnixListener::from_std(listeners.serve)?;
     tracing::info!("ready");
+    let leaving = Leaving::default();
+    let app = app.layer(middleware::map_response_with_state(leaving.clone(), leave::tell));
     // Streams would never end by themselves, and the server waits for all requests.
     let stop = async move {
         stop.await;
+        leaving.begin().await;
         stopping.send_replace(true);
     };
     listen::serve(listener, app, stop).await;

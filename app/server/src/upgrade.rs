@@ -56,6 +56,28 @@ pub async fn record(options: &PgConnectOptions, data: &Path, event: &'static str
     Ok(())
 }
 
+/// Something that data planes serve, an apex or a host name, with the number of its newest state.
+pub type Named = (String, i64);
+
+/// Some zones, and some host names of sites: those that have not changed for longest, the same ones whenever it is asked.
+///
+/// # Errors
+/// When the database is away.
+pub async fn served(options: &PgConnectOptions) -> anyhow::Result<(Vec<Named>, Vec<Named>)> {
+    let mut snapshot = Snapshot::open(options).await?;
+    let zones = snapshot
+        .fetch("select key, seq from spine.feed_state where topic = 'dns.zone' and value is not null order by seq limit 20")
+        .await?;
+    let hosts = snapshot
+        .fetch(
+            "select key, seq from spine.feed_state
+             where topic = 'edge.host' and value -> 'target' ->> 'kind' = 'site' and key not like '*%'
+             order by seq limit 20",
+        )
+        .await?;
+    Ok((zones, hosts))
+}
+
 async fn platform(options: &PgConnectOptions) -> anyhow::Result<TenantId> {
     let mut snapshot = Snapshot::open(options).await?;
     let found = recovery::installation(&mut snapshot).await?;

@@ -40,6 +40,7 @@ pub const MIGRATIONS: Migrations = Migrations {
     files: &[
         ("0001_sites", include_str!("../migrations/0001_sites.sql")),
         ("0002_traffic", include_str!("../migrations/0002_traffic.sql")),
+        ("0003_pages", include_str!("../migrations/0003_pages.sql")),
     ],
 };
 

@@ -51,7 +51,7 @@ impl Sites {
             dns.push((name.to_string(), self.ports.records.status(&mut tx, name).await?));
         }
         let certificates = self.ports.certificates.status(&mut tx, &hosts).await?;
-        let paused = store::pauses::paused(&mut tx).await?;
+        let paused = store::pauses::paused(&mut tx).await?.map(|(paused, _)| paused);
         tx.commit().await?;
 
         let names: Vec<String> = hosts.iter().map(ToString::to_string).collect();

@@ -12,11 +12,12 @@ use mpanel_kernel::error::{Kind, PublicError as _};
 use mpanel_kernel::ids::{SiteId, TenantId};
 use mpanel_pg::Reason;
 use mpanel_sites_contract::events;
-use mpanel_tenancy_contract::{EntitlementKey, Month};
+use mpanel_tenancy_contract::{EntitlementKey, Month, ProviderPage};
 use serde_json::json;
 
 use crate::domain::{KEPT_DAYS, Pause, Paused, today};
 use crate::error::Error;
+use crate::store::due;
 use crate::store::pauses::Said;
 use crate::{Sites, store};
 
@@ -40,15 +41,19 @@ impl Pauses {
     /// Pauses all sites of a tenant, or shows them again. What is to be is said first, so that whatever is published from
     /// then on is so; then the sites are gone through in parts, and how far is said with each. A pass that is broken
     /// off is gone on with by the next one.
-    async fn set(&self, tenant: TenantId, pause: Pause) -> Result<(), Error> {
+    async fn set(&self, tenant: TenantId, pause: Pause, page: Option<ProviderPage>) -> Result<(), Error> {
         let mut tx = self.sites.spine.db().tenant(tenant).await?;
         let before = store::pauses::lock(&mut tx).await?;
         let goes_on = before.through.is_some();
         if before.pause != pause {
             // Where nothing changes that anybody could see, the sites stay as they are.
-            let same = before.pause.shown() == pause.shown() && !goes_on;
+            let same = before.pause.shown() == pause.shown() && before.page == page && !goes_on;
             let through = (!same).then_some(FIRST);
-            store::pauses::set(&mut tx, Said { pause, through }).await?;
+            store::pauses::set(&mut tx, &Said { pause, page, through }).await?;
+        } else if before.page != page {
+            // The sites are suspended as before, and say something else: they are published anew, and that is all.
+            store::pauses::set(&mut tx, &Said { page, ..before }).await?;
+            due::all_now(&mut tx, self.sites.clock.now()).await?;
         }
         tx.commit().await?;
         while self.part(tenant, pause).await? {}
@@ -68,14 +73,14 @@ impl Pauses {
             drop(change);
             let mut tx = self.sites.spine.db().tenant(tenant).await?;
             if store::pauses::lock(&mut tx).await? == said {
-                store::pauses::set(&mut tx, Said { through: None, ..said }).await?;
+                store::pauses::set(&mut tx, &Said { through: None, ..said }).await?;
             }
             tx.commit().await?;
             return Ok(false);
         };
         store::pauses::set(
             change.tx(),
-            Said {
+            &Said {
                 through: Some(last),
                 ..said
             },
@@ -106,6 +111,7 @@ impl Reconciler for Pauses {
     fn wakes_on(&self, event: &str) -> bool {
         use mpanel_tenancy_contract::events::{
             ENTITLEMENT_EXCEEDED, SUBSCRIPTION_CHANGED, TENANT_CHANGED, TENANT_ENDING, TENANT_MOVED, TENANT_RESTORED,
+            TENANT_SELLING_CHANGED,
         };
         [
             ENTITLEMENT_EXCEEDED,
@@ -114,6 +120,7 @@ impl Reconciler for Pauses {
             TENANT_ENDING,
             TENANT_MOVED,
             TENANT_RESTORED,
+            TENANT_SELLING_CHANGED,
         ]
         .contains(&event)
     }
@@ -143,8 +150,8 @@ impl Reconciler for Pauses {
             again: Duration::try_from(month.end().duration_since(now)).ok(),
             ..PassReport::default()
         };
-        for (tenant, pause) in &differing {
-            match self.set(*tenant, *pause).await {
+        for (tenant, pause, page) in differing {
+            match self.set(tenant, pause, page).await {
                 Ok(()) => {
                     tracing::info!(%tenant, paused = ?pause.shown(), "sites are paused or shown again");
                     report.changed += 1;

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::OpCx;
 use mpanel_jobs::{BoxError, PassReport, Reconciler, Stuck};
 use mpanel_kernel::error::PublicError as _;
-use mpanel_kernel::ids::{SiteId, TenantId};
+use mpanel_kernel::ids::{SiteId, TenantId, Uuid};
 use mpanel_pg::Reason;
 use mpanel_sites_contract::events;
 
@@ -28,17 +28,35 @@ const LONGEST: Duration = Duration::from_secs(60);
 const WELL: SignedDuration = SignedDuration::from_hours(6);
 /// Files that were seen no longer ago than this are not looked at again for no reason.
 const FRESH: SignedDuration = SignedDuration::from_hours(5);
-/// Seconds from one site to the next when a server that has just started looks at all of them.
-const APART: f64 = 0.05;
+/// A server that has just started looks at all sites, so many at a time and so often: everything else goes on meanwhile.
+const STEP: i64 = 20;
+const STEP_EVERY: SignedDuration = SignedDuration::from_secs(1);
 
 /// Makes what is published, answered, certified and on disk equal to what the rows say, and writes
 /// down how sites do.
 pub struct Converge {
     sites: Sites,
-    /// When this process has made every site due: what it publishes may be new.
-    began: When,
+    /// How far this process has looked at all sites: what it publishes, and what it is set up with, may be new.
+    walk: Mutex<Walk>,
     /// When the folder of uploads was last compared with the rows.
     swept: When,
+}
+
+#[derive(Clone, Copy)]
+struct Walk {
+    /// The last one looked at; `None` once all are.
+    after: Option<(TenantId, SiteId)>,
+    /// When it goes on.
+    at: Timestamp,
+}
+
+/// What a pass looks at.
+struct Turn {
+    sites: Vec<Due>,
+    /// There are more whose time has come.
+    more: bool,
+    /// Where the walk is then.
+    walk: Walk,
 }
 
 /// A moment that has come, or not yet.
@@ -63,7 +81,10 @@ impl Converge {
     pub fn new(sites: Sites) -> Self {
         Self {
             sites,
-            began: When::default(),
+            walk: Mutex::new(Walk {
+                after: Some((TenantId::from_uuid(Uuid::nil()), SiteId::from_uuid(Uuid::nil()))),
+                at: Timestamp::MIN,
+            }),
             swept: When::default(),
         }
     }
@@ -72,17 +93,26 @@ impl Converge {
         OpCx::system("sites.edge", tenant, self.sites.clock.clone())
     }
 
-    /// Sites whose turn it is.
-    async fn due(&self, now: Timestamp) -> Result<Vec<Due>, Error> {
+    fn walk(&self) -> std::sync::MutexGuard<'_, Walk> {
+        self.walk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sites whose turn it is: those that are due, and the next ones of the walk. Nothing is written for that: rewriting all rows
+    /// at each start would keep everybody waiting who changes one.
+    async fn due(&self, now: Timestamp) -> Result<Turn, Error> {
+        let mut walk = *self.walk();
         let mut tx = self.sites.spine.db().platform(Reason::Reconcile("sites.edge")).await?;
-        if self.began.load().is_none() {
-            due::all(&mut tx, now, APART).await?;
-        }
         let stale = now.saturating_sub(FRESH).unwrap_or(Timestamp::MIN);
-        let sites = due::sites(&mut tx, now, stale, BATCH).await?;
+        let mut sites = due::sites(&mut tx, now, stale, BATCH).await?;
+        let more = sites.len() >= BATCH as usize;
+        if let Some(after) = walk.after.filter(|_| walk.at <= now) {
+            let next = due::after(&mut tx, after, (now, stale), STEP).await?;
+            walk.after = next.last().map(|(due, _)| (due.tenant, due.site));
+            walk.at = later(now, STEP_EVERY);
+            sites.extend(next.into_iter().filter(|(_, is_due)| !is_due).map(|(due, _)| due));
+        }
         tx.commit().await?;
-        self.began.store(now);
-        Ok(sites)
+        Ok(Turn { sites, more, walk })
     }
 
     /// Sees to a site. One that cannot be seen to waits longer each time, and keeps nobody else waiting.
@@ -110,8 +140,10 @@ impl Converge {
     /// When to look again.
     async fn again(&self) -> Result<Option<Duration>, Error> {
         let mut tx = self.sites.spine.db().platform(Reason::Reconcile("sites.edge")).await?;
-        let next = due::next(&mut tx).await?;
+        let due = due::next(&mut tx).await?;
         tx.commit().await?;
+        let walk = *self.walk();
+        let next = due.into_iter().chain(walk.after.map(|_| walk.at)).min();
         let now = self.sites.clock.now();
         Ok(next.map(|next| Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO)))
     }
@@ -140,14 +172,18 @@ impl Reconciler for Converge {
         if let Err(error) = self.sweep(&mut report).await {
             tracing::warn!(%error, "folder of uploads cannot be looked at");
         }
-        let sites = self.due(self.sites.clock.now()).await?;
-        let more_sites = sites.len() >= BATCH as usize;
+        let Turn {
+            sites,
+            more: more_sites,
+            walk,
+        } = self.due(self.sites.clock.now()).await?;
         let mut seen = stream::iter(sites.into_iter().map(|due| self.one(due))).buffer_unordered(AT_ONCE);
         while let Some(one) = seen.next().await {
             let one = one?;
             report.changed += one.changed;
             report.deleted += one.deleted;
         }
+        *self.walk() = walk;
         report.again = if more_uploads || more_sites {
             Some(Duration::ZERO)
         } else {

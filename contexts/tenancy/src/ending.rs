@@ -76,6 +76,7 @@ impl Ending {
         if !tree::bury(change.tx(), now).await? {
             return Ok(false);
         }
+        store::selling::remove(change.tx()).await?;
         let facts = gone.map(|gone| json!({"name": gone.name, "slug": gone.slug, "kind": gone.kind}));
         let record = || {
             let record = Record::new(events::TENANT_ENDED, tenant, json!({}));

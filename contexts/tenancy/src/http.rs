@@ -9,6 +9,7 @@ mod permissions;
 mod plans;
 mod resources;
 mod roles;
+mod selling;
 mod tenants;
 mod tree;
 
@@ -42,6 +43,7 @@ fn router() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(assumptions::end))
         .routes(routes!(assumptions::agree))
         .routes(routes!(assumptions::settings, assumptions::set_settings))
+        .routes(routes!(selling::get, selling::set))
         .routes(routes!(permissions::list))
         .routes(routes!(roles::list, roles::create))
         .routes(routes!(roles::get, roles::update, roles::delete))

@@ -46,6 +46,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0007_consent", include_str!("../migrations/0007_consent.sql")),
         ("0008_merge", include_str!("../migrations/0008_merge.sql")),
         ("0009_is_member", include_str!("../migrations/0009_is_member.sql")),
+        ("0010_selling", include_str!("../migrations/0010_selling.sql")),
     ],
 };
 

@@ -6,7 +6,7 @@ use mpanel_kernel::names::DomainName;
 use mpanel_pg::{PlatformTx, SpineTx, TenantTx};
 use mpanel_tenancy_contract::{
     Acting, ClaimKind, EntitlementError, EntitlementKey, Entitlements, Membership, Memberships, NameClaims, NameError,
-    Suspensions,
+    Suspended, Suspensions,
 };
 
 use crate::Tenancy;
@@ -97,7 +97,7 @@ impl Memberships for Tenancy {
 
 #[async_trait]
 impl Suspensions for Tenancy {
-    async fn suspended(&self, tx: &mut PlatformTx) -> Result<Vec<TenantId>, mpanel_pg::Error> {
+    async fn suspended(&self, tx: &mut PlatformTx) -> Result<Vec<Suspended>, mpanel_pg::Error> {
         tenants::suspended(tx).await
     }
 }

@@ -9,6 +9,7 @@ mod merge;
 mod plans;
 mod resources;
 mod roles;
+mod selling;
 mod tenants;
 mod tree;
 
@@ -26,6 +27,7 @@ pub use members::{Activation, AddMember, Member, has_consent};
 pub use merge::{Merging, Outlook};
 pub use plans::{CreatePlan, PlanPatch, Terms};
 pub use roles::{CreateRole, RolePatch};
+pub use selling::SellingShown;
 pub use tenants::{CreateTenant, Owner, TenantPatch};
 pub use tree::Move;
 
@@ -39,7 +41,7 @@ pub struct Service {
     pub accounts: Arc<dyn Accounts>,
     pub exports: Exports,
     pub belongings: Vec<Arc<dyn Belongings>>,
-    /// Days in which a tenant that is to end can be restored, unless somebody says otherwise.
+    /// Days in which a tenant that is to end can be restored, unless somebody above it says otherwise.
     pub grace_days: u32,
 }
 

@@ -10,5 +10,6 @@ pub mod names;
 pub mod plans;
 pub mod resources;
 pub mod roles;
+pub mod selling;
 pub mod tenants;
 pub mod tree;

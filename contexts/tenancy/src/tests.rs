@@ -15,6 +15,7 @@ mod requests;
 mod resources;
 mod restored;
 mod roles;
+mod selling;
 mod storm;
 mod subscriptions;
 mod support;

@@ -69,7 +69,7 @@ pub enum Target {
         site: String,
         /// Heading, plain text.
         title: String,
-        /// Sentence below it, plain text.
+        /// What stands below it, plain text; also on several lines.
         text: String,
         /// 200, or an error's status; then it is the answer to every method.
         #[serde(default = "ok")]
@@ -77,6 +77,9 @@ pub enum Target {
         /// When it is worth asking again: the `Retry-After` of the answer.
         #[serde(default)]
         retry_at: Option<jiff::Timestamp>,
+        /// An `https://` or `mailto:` address for a link below the text.
+        #[serde(default)]
+        contact: Option<String>,
     },
 }
 

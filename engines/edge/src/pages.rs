@@ -18,12 +18,18 @@ pub(crate) const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 const STYLE: &str = "html{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}\
 body{margin:0;min-height:100vh;display:grid;place-items:center;background:Canvas;color:CanvasText}\
-main{max-width:32rem;padding:2rem}h1{font-size:1.5rem;font-weight:600;margin:0 0 .5rem}p{margin:0;opacity:.8}\
+main{max-width:32rem;padding:2rem}h1{font-size:1.5rem;font-weight:600;margin:0 0 .5rem}p{margin:0 0 1rem;opacity:.8;white-space:pre-line;overflow-wrap:anywhere}a{color:inherit}\
 footer{margin-top:2rem;font-size:.875rem;opacity:.6}";
 
 /// A whole page around plain text.
 pub(crate) fn page(title: &str, text: &str, provider: Option<&str>) -> Bytes {
+    notice(title, text, None, provider)
+}
+
+/// The same with a link to whom visitors may turn.
+pub(crate) fn notice(title: &str, text: &str, contact: Option<&str>, provider: Option<&str>) -> Bytes {
     let (title, text) = (escape(title), escape(text));
+    let contact = contact.and_then(link).unwrap_or_default();
     let footer = provider
         .map(|name| format!("<footer>{}</footer>", escape(name)))
         .unwrap_or_default();
@@ -31,8 +37,15 @@ pub(crate) fn page(title: &str, text: &str, provider: Option<&str>) -> Bytes {
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
          <meta name=\"robots\" content=\"noindex\"><title>{title}</title><style>{STYLE}</style></head>\
-         <body><main><h1>{title}</h1><p>{text}</p>{footer}</main></body></html>\n"
+         <body><main><h1>{title}</h1><p>{text}</p>{contact}{footer}</main></body></html>\n"
     ))
+}
+
+/// Only what leads to a page or to a letter becomes a link.
+fn link(address: &str) -> Option<String> {
+    let shown = address.strip_prefix("https://").or(address.strip_prefix("mailto:"))?;
+    let (address, shown) = (escape(address), escape(shown));
+    Some(format!("<p><a rel=\"nofollow\" href=\"{address}\">{shown}</a></p>"))
 }
 
 fn escape(text: &str) -> String {

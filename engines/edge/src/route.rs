@@ -21,13 +21,14 @@ use crate::table::{Entry, Notice, Route};
 pub(crate) async fn handle(worker: &Rc<Worker>, conn: &ConnInfo, request: Request<Incoming>) -> Response<EdgeBody> {
     let started = Instant::now();
     let shared = &*worker.shared;
-    let open = conn.watch.open_request(request.version() >= Version::HTTP_2);
+    let is_http2 = request.version() >= Version::HTTP_2;
+    let open = conn.watch.open_request(is_http2);
     let (parts, body) = request.into_parts();
 
     let (entry, verdict) = admit(shared, conn, &parts);
     open.charge(&entry.counters);
     let logged = logged(shared, conn, &parts, &entry, started);
-    let response = match verdict {
+    let mut response = match verdict {
         Err(response) => *response,
         Ok(authority) => {
             let now = || shared.options.clock.now();
@@ -51,6 +52,10 @@ pub(crate) async fn handle(worker: &Rc<Worker>, conn: &ConnInfo, request: Reques
             }
         }
     };
+    // HTTP/2 says so to the connection, and knows no such field.
+    if worker.is_leaving() && !is_http2 {
+        response.headers_mut().insert(header::CONNECTION, pages::CLOSE);
+    }
     finish(response, &entry, logged, started, open)
 }
 

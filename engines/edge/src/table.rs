@@ -90,9 +90,10 @@ impl Entry {
                 text,
                 status,
                 retry_at,
+                contact,
             } => {
                 let notice = Notice {
-                    page: pages::page(title, text, provider),
+                    page: pages::notice(title, text, contact.as_deref(), provider),
                     status: notice_status(*status)?,
                     retry_after: retry_at.map(retry_after).transpose()?,
                 };

@@ -192,7 +192,12 @@ pub(crate) static KEYS: &[Key] = &[
     key(
         "upgrade.gate_seconds",
         Kind::Number,
-        "Seconds within which a new version must serve, read and write; otherwise the version before it is started again.",
+        "Seconds within which a new version must serve, read and write, and each data plane answer; otherwise the version before it is started again.",
+    ),
+    key(
+        "upgrade.migrate_seconds",
+        Kind::Number,
+        "Seconds that the database's start, and a new version's migrations, may take, while the version before serves.",
     ),
     key(
         "backup.self.folder",

@@ -148,6 +148,7 @@ pub struct SignIn {
 #[serde(deny_unknown_fields)]
 pub struct Upgrade {
     pub gate_seconds: u32,
+    pub migrate_seconds: u32,
 }
 
 /// What becomes of tenants.

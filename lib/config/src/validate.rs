@@ -110,6 +110,7 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
         ),
         ("mail.invitations_waiting", config.mail.invitations_waiting.into()),
         ("upgrade.gate_seconds", config.upgrade.gate_seconds.into()),
+        ("upgrade.migrate_seconds", config.upgrade.migrate_seconds.into()),
         ("backup.self.keep", config.backup.own.keep.into()),
     ] {
         if value == 0 {

@@ -65,6 +65,9 @@ pub enum EdgeTarget {
         /// RFC 3339: when it is worth asking again.
         #[serde(default)]
         retry_at: Option<String>,
+        /// An `https://` or `mailto:` address for a link below the text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        contact: Option<String>,
     },
 }
 

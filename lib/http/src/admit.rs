@@ -8,6 +8,7 @@ use http::{HeaderMap, Method, Uri};
 use mpanel_authz::OpCx;
 
 use crate::caller::missing;
+use crate::standing::AdmittedBy;
 use crate::{Caller, Problem, Standings, idempotency};
 
 /// What the gate may look at.
@@ -34,13 +35,13 @@ pub trait Gate: Send + Sync + 'static {
 
 /// The layer in front of every operation that needs an actor.
 pub async fn admit(State(gate): State<Arc<dyn Gate>>, request: Request, next: Next) -> Response {
-    match admitted(&*gate, request).await {
+    match admitted(&gate, request).await {
         Ok(request) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn admitted(gate: &dyn Gate, request: Request) -> Result<Request, Problem> {
+async fn admitted(gate: &Arc<dyn Gate>, request: Request) -> Result<Request, Problem> {
     let extensions = request.extensions();
     let caller = extensions.get::<Caller>().ok_or_else(|| missing("Caller"))?;
     let standings = &*Standings::of(extensions);
@@ -61,5 +62,6 @@ async fn admitted(gate: &dyn Gate, request: Request) -> Result<Request, Problem>
         None => cx,
     };
     request.extensions_mut().insert(cx);
+    request.extensions_mut().insert(AdmittedBy(gate.clone()));
     Ok(request)
 }

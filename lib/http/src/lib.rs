@@ -18,6 +18,7 @@ mod problem;
 mod query;
 mod rate;
 mod slots;
+mod standing;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
@@ -36,6 +37,7 @@ pub use problem::{Problem, ProblemDocument, ProblemField, Result};
 pub use query::{KnownParameters, Paging, Query, known_parameters};
 pub use rate::{COSTLY_WITH, Policy, Quota, RATE_CLASS, Rates, Standings, limit_addresses, limit_requests};
 pub use slots::{Slot, Slots, limit_uploads, too_many};
+pub use standing::{RECHECK, Standing};
 pub use time::{LONGEST_ANSWER, limit_time};
 pub use utoipa;
 pub use utoipa_axum;

@@ -1,20 +1,23 @@
 //! For tests of contexts: a database below them, somebody who acts, and one request to their routes with no server around.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
-use axum::{Extension, Router};
+use axum::response::Response;
+use axum::{Extension, Router, middleware};
 use http::{Request, StatusCode, header};
 use mpanel_authz::{Actor, OpCx, OpCxParts, Permissions, Role, RoleRow, TenantKind};
 use mpanel_crypto::MasterKey;
 use mpanel_events::{Spine, Vault};
 use mpanel_kernel::clock::SharedClock;
+use mpanel_kernel::error::Kind;
 use mpanel_kernel::ids::{RequestId, TenantId, UserId};
 use mpanel_pg::{Db, Migrations};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use crate::Routes;
+use crate::{Admission, Caller, Gate, Problem, Routes};
 
 /// The most bytes of an answer.
 const MOST: usize = 1 << 20;
@@ -74,6 +77,63 @@ pub struct Answer {
     pub body: Value,
 }
 
+/// Admits whoever it was told of, for as long as that is in it.
+pub struct Doorman(pub Mutex<Option<OpCx>>);
+
+impl Doorman {
+    #[must_use]
+    pub fn of(cx: &OpCx) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Some(cx.clone()))))
+    }
+
+    /// From now on this one is admitted.
+    ///
+    /// # Panics
+    /// When a test that held it has failed.
+    pub fn open(&self, cx: &OpCx) {
+        *self.0.lock().expect("no test fails while it holds it") = Some(cx.clone());
+    }
+
+    /// From now on nobody is admitted.
+    ///
+    /// # Panics
+    /// When a test that held it has failed.
+    pub fn close(&self) {
+        self.0.lock().expect("no test fails while it holds it").take();
+    }
+}
+
+#[async_trait]
+impl Gate for Doorman {
+    async fn admit(&self, _admission: Admission<'_>) -> Result<OpCx, Problem> {
+        let admitted = self.0.lock().expect("no test fails while it holds it").clone();
+        admitted.ok_or_else(|| Problem::new(Kind::Unauthenticated, "auth.required", "nobody is admitted"))
+    }
+}
+
+/// A context's routes behind a gate, with a caller on this machine.
+pub fn behind(routes: Routes, gate: Arc<dyn Gate>) -> Router {
+    let caller = Caller {
+        address: None,
+        secure: false,
+        loopback: true,
+        user_agent: String::new(),
+        request_id: RequestId::generate(),
+    };
+    let admit = middleware::from_fn_with_state(gate, crate::admit);
+    routes.split_for_parts().0.layer(admit).layer(Extension(caller))
+}
+
+/// Asks for something, and leaves the body to be read.
+///
+/// # Panics
+/// When `path` is none.
+pub async fn get(app: Router, path: &str) -> Response {
+    let request = Request::get(path).body(Body::empty());
+    let Ok(response) = app.oneshot(request.expect("the test writes a path")).await;
+    response
+}
+
 /// Sends a request.
 ///
 /// # Panics
@@ -95,7 +155,7 @@ pub async fn call(
             .body(Body::from(body.to_string())),
         None => request.body(Body::empty()),
     };
-    let app: Router = routes.split_for_parts().0.layer(Extension(cx.clone()));
+    let app = behind(routes, Doorman::of(cx));
     let Ok(response) = app.oneshot(request.expect("the test writes a method and a path")).await;
     let status = response.status();
     let etag = response.headers().get(header::ETAG);

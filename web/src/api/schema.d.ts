@@ -1415,7 +1415,8 @@ export interface paths {
         };
         /**
          * Downloads an archive, or with `Range` a part of it.
-         * @description Each download stands in the log. From above it is given to whoever asked for it; others act for the account.
+         * @description Each download stands in the log. From above it is given to whoever asked for it; others act for the account. It is cut short
+         *     when whoever downloads it may no longer have it: the right to it is looked at every ten seconds. `Range` goes on with one.
          */
         get: operations["exports_download"];
         put?: never;
@@ -1540,6 +1541,28 @@ export interface paths {
         put?: never;
         /** Calls off the end of a tenant: it is again what it was. */
         post: operations["tenants_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenants/{tenant_id}/selling": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how a seller treats the tenants below it. */
+        get: operations["selling_get"];
+        /**
+         * Says what visitors read in place of sites that are not shown, and how long a tenant that is to end can be restored.
+         * @description It holds for everybody below who has no seller in between that says otherwise; time is only ever added to. What is left out is
+         *     as those above have it.
+         */
+        put: operations["selling_set"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3429,6 +3452,21 @@ export interface components {
             archived?: boolean | null;
             name?: string | null;
         };
+        /** @description What visitors read in place of the sites of a tenant that is suspended or ending. Plain text. */
+        "tenancy.ProviderPage": {
+            /**
+             * @description Where visitors may turn to: an `https://` or `mailto:` address of at most 200 characters.
+             * @example mailto:help@provider.example
+             */
+            contact?: string | null;
+            /** @description 1 to 600 characters, also on several lines. */
+            text: string;
+            /**
+             * @description 1 to 80 characters on one line.
+             * @example This website is resting
+             */
+            title: string;
+        };
         /** @enum {string} */
         "tenancy.Role": "owner" | "admin" | "developer" | "viewer";
         "tenancy.RolePatch": {
@@ -3436,6 +3474,33 @@ export interface components {
             name?: string | null;
             permissions?: string[] | null;
             reaches_descendants?: boolean | null;
+        };
+        /** @description How a seller treats the tenants below it. */
+        "tenancy.Selling": {
+            /**
+             * Format: int32
+             * @description The days that hold for those below, whoever has set them.
+             */
+            effective_grace_days: number;
+            /**
+             * Format: int32
+             * @description Days in which a tenant that is to end can be restored; `null` for what those above have set.
+             */
+            grace_days: number | null;
+            page: components["schemas"]["tenancy.ProviderPage"] | null;
+            /**
+             * Format: int64
+             * @description Grows with each change; also the `ETag`.
+             */
+            version: number;
+        };
+        "tenancy.SetSelling": {
+            /**
+             * Format: int32
+             * @description 0 to 3650, and no fewer than those above have set.
+             */
+            grace_days?: number | null;
+            page?: components["schemas"]["tenancy.ProviderPage"] | null;
         };
         "tenancy.SetSupportAccess": {
             consent_required: boolean;
@@ -9809,6 +9874,130 @@ export interface operations {
             };
             /** @description A problem; `code` tells which */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    selling_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.Selling"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    selling_set: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["tenancy.SetSelling"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["tenancy.Selling"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

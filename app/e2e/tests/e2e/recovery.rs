@@ -3,6 +3,7 @@
 mod elsewhere;
 mod keys;
 mod kills;
+mod mounted;
 mod refused;
 mod scheduled;
 mod world;

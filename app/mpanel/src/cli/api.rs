@@ -219,6 +219,16 @@ impl Api {
         self.send(self.request(Method::PUT, path, &[])?.json(body)).await
     }
 
+    /// A PUT of what was seen in this version: the server refuses it when somebody has changed that meanwhile.
+    ///
+    /// # Errors
+    /// As [`Api::get`].
+    pub async fn put_seen(&self, path: &[&str], version: i64, body: &impl Serialize) -> Result<Answer, Failure> {
+        let request = self.request(Method::PUT, path, &[])?;
+        self.send(request.header("if-match", format!("\"{version}\"")).json(body))
+            .await
+    }
+
     /// # Errors
     /// As [`Api::get`].
     pub async fn delete(&self, path: &[&str]) -> Result<Answer, Failure> {

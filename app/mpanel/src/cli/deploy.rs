@@ -3,16 +3,34 @@
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use super::api::Answer;
 use super::connection::Cx;
 use super::failure::Failure;
-use super::site::{Deploy, finish};
 use super::upload::Upload;
-use super::{find, pack, view};
+use super::{find, operation, pack, view};
+
+/// Arguments of `site deploy`.
+#[derive(Debug, clap::Args)]
+pub struct Deploy {
+    /// The website's id or name
+    pub site: String,
+    /// The archive, or a folder to pack
+    #[arg(value_name = "FILE|DIR")]
+    pub source: PathBuf,
+    /// What is new in it
+    #[arg(long)]
+    pub note: Option<String>,
+    /// Unpack it but keep publishing what is published now
+    #[arg(long)]
+    pub no_activate: bool,
+    /// Do not wait for the end
+    #[arg(long)]
+    pub no_wait: bool,
+}
 
 /// # Errors
 /// When the archive is none, the server refuses, or the operation fails.
@@ -39,7 +57,7 @@ pub async fn run(cx: &Cx, args: Deploy) -> Result<(), Failure> {
             ),
         );
     }
-    finish(cx, accepted, false).await?;
+    operation::finish(cx, accepted, false).await?;
     let release = cx.api.get(&["sites", &site, "releases", &release]).await?;
     let number = view::at(&release.value, "/number");
     let sentence = if args.no_activate {

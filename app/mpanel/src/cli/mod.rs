@@ -25,6 +25,7 @@ pub mod prompt;
 mod realm;
 mod role;
 mod search;
+mod selling;
 mod service_account;
 mod site;
 mod stores;

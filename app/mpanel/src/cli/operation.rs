@@ -114,6 +114,21 @@ pub async fn run(cx: &Cx, command: Command) -> Result<(), Failure> {
     }
 }
 
+/// Follows the operation that an answer names, unless nobody wants to wait.
+///
+/// # Errors
+/// When it fails.
+pub async fn finish(cx: &Cx, answer: Answer, no_wait: bool) -> Result<Answer, Failure> {
+    let id = ["/operation_id", "/id"]
+        .iter()
+        .map(|pointer| answer.text(pointer))
+        .find(|id| id.starts_with("op_"));
+    match id {
+        Some(id) if !no_wait => follow(cx, id).await,
+        _ => Ok(answer),
+    }
+}
+
 /// Waits for the end; steps are told on standard error as they happen.
 ///
 /// # Errors

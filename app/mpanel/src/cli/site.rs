@@ -1,11 +1,8 @@
 //! `mpanel site`: websites, their domains and releases.
 
-use std::path::PathBuf;
-
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::api::Answer;
 use super::connection::{Cx, Page};
 use super::failure::Failure;
 use super::{deploy, find, operation, prompt, view};
@@ -36,7 +33,7 @@ pub enum Command {
         domain: Option<String>,
     },
     /// Publish a website: a .zip or .tar.gz, or a folder
-    Deploy(Deploy),
+    Deploy(deploy::Deploy),
     /// Rename a website or change how it is served
     Update(update::Update),
     /// Delete a website with all its releases
@@ -76,25 +73,6 @@ pub enum Command {
     /// Domains of a website
     #[command(subcommand)]
     Domain(Domain),
-}
-
-/// Arguments of `site deploy`.
-#[derive(Debug, clap::Args)]
-pub struct Deploy {
-    /// The website's id or name
-    pub site: String,
-    /// The archive, or a folder to pack
-    #[arg(value_name = "FILE|DIR")]
-    pub source: PathBuf,
-    /// What is new in it
-    #[arg(long)]
-    pub note: Option<String>,
-    /// Unpack it but keep publishing what is published now
-    #[arg(long)]
-    pub no_activate: bool,
-    /// Do not wait for the end
-    #[arg(long)]
-    pub no_wait: bool,
 }
 
 /// Commands of `site domain`.
@@ -209,24 +187,9 @@ async fn delete(cx: &Cx, site: &str, yes: bool, no_wait: bool) -> Result<(), Fai
     let name = view::clean(found.text("/name"));
     prompt::name_to_delete(&format!("the website {name} with all its releases"), &name, yes)?;
     let answer = cx.api.delete(&["sites", &id]).await?;
-    let answer = finish(cx, answer, no_wait).await?;
+    let answer = operation::finish(cx, answer, no_wait).await?;
     let sentence = if no_wait { "is being deleted" } else { "is deleted" };
     cx.done(&answer, &format!("{name} {sentence}"))
-}
-
-/// Follows the operation that an answer names, unless nobody wants to wait.
-///
-/// # Errors
-/// When it fails.
-pub async fn finish(cx: &Cx, answer: Answer, no_wait: bool) -> Result<Answer, Failure> {
-    let id = ["/operation_id", "/id"]
-        .iter()
-        .map(|pointer| answer.text(pointer))
-        .find(|id| id.starts_with("op_"));
-    match id {
-        Some(id) if !no_wait => operation::follow(cx, id).await,
-        _ => Ok(answer),
-    }
 }
 
 async fn domains(cx: &Cx, domain: Domain) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::api::Answer;
 use super::connection::{Cx, Page};
 use super::failure::Failure;
-use super::{export, find, merge, plan, role, tree, view};
+use super::{export, find, merge, plan, role, selling, tree, view};
 
 /// Commands of `tenant`.
 #[derive(Debug, Subcommand)]
@@ -73,6 +73,7 @@ pub enum Command {
     Move(tree::Move),
     /// Let one tenant take over another, with everybody below it, its plans and its people
     Merge(merge::Merge),
+    Selling(selling::Selling),
     /// Let a tenant end: its sites go offline now, and everything goes after a time
     End(tree::End),
     /// Call off the end of a tenant
@@ -144,18 +145,6 @@ fn word(value: impl ValueEnum) -> String {
         .unwrap_or_default()
 }
 
-pub const FIELDS: [view::Field; 9] = [
-    ("Id", "/id"),
-    ("Name", "/name"),
-    ("Short name", "/slug"),
-    ("Kind", "/kind"),
-    ("State", "/state"),
-    ("Ends", "/ends_at"),
-    ("Plan", "/plan/name"),
-    ("Plan version", "/plan/version"),
-    ("Created", "/created_at"),
-];
-
 /// # Errors
 /// The server's problem.
 pub async fn run(cx: &Cx, command: Command) -> Result<(), Failure> {
@@ -174,7 +163,7 @@ pub async fn run(cx: &Cx, command: Command) -> Result<(), Failure> {
         }
         Command::Show { tenant } => {
             let id = find::id(cx, find::TENANT, &tenant).await?;
-            cx.show(&cx.api.get(&["tenants", &id]).await?, &FIELDS)
+            cx.show(&cx.api.get(&["tenants", &id]).await?, &tree::FIELDS)
         }
         Command::Create {
             name,
@@ -226,6 +215,7 @@ pub async fn run(cx: &Cx, command: Command) -> Result<(), Failure> {
         }
         Command::Move(place) => tree::place(cx, place).await,
         Command::Merge(merge) => merge::run(cx, merge).await,
+        Command::Selling(wanted) => selling::run(cx, wanted).await,
         Command::End(end) => tree::end(cx, end).await,
         Command::Restore { tenant } => tree::restore(cx, &tenant).await,
         Command::Export(wanted) => export::export(cx, wanted).await,
@@ -236,7 +226,7 @@ pub async fn run(cx: &Cx, command: Command) -> Result<(), Failure> {
 
 async fn patch(cx: &Cx, tenant: &str, body: &Value) -> Result<(), Failure> {
     let id = find::id(cx, find::TENANT, tenant).await?;
-    cx.show(&cx.api.patch(&["tenants", &id], body).await?, &FIELDS)
+    cx.show(&cx.api.patch(&["tenants", &id], body).await?, &tree::FIELDS)
 }
 
 /// The link to hand to a person who has no password yet.

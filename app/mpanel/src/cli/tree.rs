@@ -4,7 +4,20 @@ use serde_json::{Map, Value, json};
 
 use super::connection::Cx;
 use super::failure::Failure;
-use super::{find, plan, prompt, tenant, view};
+use super::{find, plan, prompt, view};
+
+/// What is shown of a tenant.
+pub const FIELDS: [view::Field; 9] = [
+    ("Id", "/id"),
+    ("Name", "/name"),
+    ("Short name", "/slug"),
+    ("Kind", "/kind"),
+    ("State", "/state"),
+    ("Ends", "/ends_at"),
+    ("Plan", "/plan/name"),
+    ("Plan version", "/plan/version"),
+    ("Created", "/created_at"),
+];
 
 /// Where a tenant goes.
 #[derive(Debug, clap::Args)]
@@ -58,7 +71,7 @@ pub async fn place(cx: &Cx, args: Move) -> Result<(), Failure> {
         body["overrides"] = Value::Object(args.limits.into_iter().collect::<Map<_, _>>());
     }
     let answer = cx.api.put(&["tenants", &id, "place"], &body).await?;
-    cx.show(&answer, &tenant::FIELDS)
+    cx.show(&answer, &FIELDS)
 }
 
 /// A seller is one of those below, or the tenant that one acts for.
@@ -103,5 +116,5 @@ pub async fn end(cx: &Cx, args: End) -> Result<(), Failure> {
 pub async fn restore(cx: &Cx, wanted: &str) -> Result<(), Failure> {
     let id = find::id(cx, find::TENANT, wanted).await?;
     let answer = cx.api.post(&["tenants", &id, "restore"], &json!({})).await?;
-    cx.show(&answer, &tenant::FIELDS)
+    cx.show(&answer, &FIELDS)
 }

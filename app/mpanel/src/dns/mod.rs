@@ -20,6 +20,7 @@ use mpanel_feed::{Subscription, follow, frame, topics};
 use mpanel_process::inherited::Inherited;
 
 use crate::child::{self, Stop};
+use crate::pretence;
 use feed::Feed;
 
 /// How often the engine's threads are looked at.
@@ -66,6 +67,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Command::Serve { listen, zone_file } => return alone::serve(*listen, zone_file),
         Command::CheckZone { origin, file } => return alone::check(origin, file),
     };
+    pretence::hang(pretence::Failure::DnsHang);
     let config = args.config()?;
     let _log = child::log("mpanel-dns", &config, None)?;
     let listeners = Listeners {

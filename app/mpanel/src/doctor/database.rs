@@ -21,7 +21,7 @@ const TITLE: &str = "database";
 pub async fn health(data: &Path, config: &Config) -> Check {
     let options = match &config.database_url {
         Some(url) => PgConnectOptions::from_str(url.expose()).map_err(|error| error.to_string()),
-        None => Ok(crate::up::postgres_options(data, None).panel_options()),
+        None => Ok(crate::up::postgres::options(data, None).panel_options()),
     };
     let asked = match &options {
         Ok(options) => tokio::time::timeout(PATIENCE, mpanel_pg::health(options)).await,

@@ -195,6 +195,7 @@ fn host(value: serde_json::Value) -> Result<Host, Unusable> {
             text,
             status,
             retry_at,
+            contact,
         } => Target::Placeholder {
             site: usage::label(&tenant, &site),
             title,
@@ -202,6 +203,7 @@ fn host(value: serde_json::Value) -> Result<Host, Unusable> {
             status,
             // A date that is not understood is no reason not to say the rest.
             retry_at: retry_at.and_then(|at| at.parse().ok()),
+            contact,
         },
     };
     Ok(Host { target })

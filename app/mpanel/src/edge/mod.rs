@@ -65,6 +65,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         pretence::failure() != Some(pretence::Failure::Edge),
         "this is a test of an edge that ends"
     );
+    pretence::hang(pretence::Failure::EdgeHang);
     let config = args.child.config()?;
     let _log = child::log("mpanel-edge", &config, None)?;
     let listeners = listeners(&mut inherited)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use crate::operator::Installation;
+use crate::installation::Installation;
 
 /// Backups of the installation itself
 #[derive(Debug, Subcommand)]

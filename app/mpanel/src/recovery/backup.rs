@@ -48,9 +48,9 @@ pub async fn run(args: &Own) -> anyhow::Result<()> {
     place.close().await?;
     let made = made?;
     if args.installation.json {
-        return crate::operator::print(&made.to_string());
+        return crate::installation::print(&made.to_string());
     }
-    crate::operator::print(made["file"].as_str().unwrap_or_default())
+    crate::installation::print(made["file"].as_str().unwrap_or_default())
 }
 
 async fn make(args: &Own, place: &Place, protection: &Protection) -> anyhow::Result<Value> {
@@ -97,20 +97,8 @@ async fn make(args: &Own, place: &Place, protection: &Protection) -> anyhow::Res
         writer.bytes(CONFIG, OWNERS_ALONE, text.as_bytes())?;
     }
     let mut files = 0;
-    add(
-        &mut writer,
-        &farm.root().join("uploads"),
-        UPLOADS,
-        &mut files,
-        &mut progress,
-    )?;
-    add(
-        &mut writer,
-        &farm.root().join("sites"),
-        SITES,
-        &mut files,
-        &mut progress,
-    )?;
+    add(&mut writer, &farm.uploads(), UPLOADS, &mut files, &mut progress)?;
+    add(&mut writer, &farm.sites(), SITES, &mut files, &mut progress)?;
     let content = writer.written();
     writer.finish()?;
     drop(progress);

@@ -1,7 +1,8 @@
 //! The files of a backup, held still: hard links to uploads and releases, in a folder that only their owner enters.
 //!
 //! Releases and finished uploads are never changed, only removed, and a file that is removed lives on in its links. So a backup
-//! takes as long as it wants, and nobody waits for it. Links take no space but their names.
+//! takes as long as it wants, and nobody waits for it. Links take no space but their names. They lie beside what they link, in
+//! `sites/.backup` and `blobs/.backup`: a link cannot leave its file system, and either may be one of its own.
 
 use std::fs::File;
 use std::io;
@@ -9,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use mpanel_kernel::ids::{ReleaseId, SiteId};
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, RenameFlags, Uid, fchmod, fchown, fstat, linkat, mkdirat, openat,
@@ -27,13 +28,12 @@ const DIRECTORY: OFlags = OFlags::RDONLY
 /// The links of one backup; they go with the value.
 pub struct Farm {
     data: PathBuf,
-    root: PathBuf,
     /// Bytes of all files linked.
     pub bytes: u64,
     _lock: File,
 }
 
-/// `DATA/backup`: the lock of backups, and the links of the one at work.
+/// `DATA/backup`: the lock of backups.
 fn folder(data: &Path) -> PathBuf {
     data.join("backup")
 }
@@ -64,18 +64,30 @@ pub fn clear(data: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     match lock(data)? {
-        Some(_lock) => remove(&folder(data).join("links")),
+        Some(_lock) => remove(data),
         None => Ok(()),
     }
 }
 
-fn remove(links: &Path) -> anyhow::Result<()> {
-    match std::fs::remove_dir_all(links) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("removing {}", links.display()))
+fn uploads(data: &Path) -> PathBuf {
+    data.join("blobs/.backup")
+}
+
+fn sites(data: &Path) -> PathBuf {
+    data.join("sites/.backup")
+}
+
+fn remove(data: &Path) -> anyhow::Result<()> {
+    // The last is where earlier versions had them.
+    for links in [uploads(data), sites(data), folder(data).join("links")] {
+        match std::fs::remove_dir_all(&links) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("removing {}", links.display()));
+            }
+            _ => {}
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 impl Farm {
@@ -85,30 +97,33 @@ impl Farm {
         let Some(lock) = lock(data)? else {
             bail!("another backup of {} is at work", data.display());
         };
-        let root = folder(data).join("links");
-        remove(&root)?;
-        for folder in ["", "uploads", "sites"] {
+        remove(data)?;
+        for folder in [uploads(data), sites(data)] {
             std::fs::DirBuilder::new()
                 .mode(0o700)
-                .create(root.join(folder))
-                .with_context(|| format!("making {}", root.display()))?;
+                .create(&folder)
+                .with_context(|| format!("making {}", folder.display()))?;
         }
         Ok(Self {
             data: data.to_owned(),
-            root,
             bytes: 0,
             _lock: lock,
         })
     }
 
-    pub fn root(&self) -> &Path {
-        &self.root
+    /// The folder of the uploads' links.
+    pub fn uploads(&self) -> PathBuf {
+        uploads(&self.data)
+    }
+
+    /// The folder of the sites' links.
+    pub fn sites(&self) -> PathBuf {
+        sites(&self.data)
     }
 
     /// Whether the release's tree is here.
     pub fn has(&self, site: SiteId, release: ReleaseId) -> bool {
-        let below = format!("sites/{site}/releases/{release}");
-        self.root.join(below).is_dir()
+        self.sites().join(format!("{site}/releases/{release}")).is_dir()
     }
 
     /// Links everything that is not here yet. What goes away meanwhile is left out.
@@ -119,13 +134,17 @@ impl Farm {
         let open = |path: PathBuf| {
             openat(CWD, &path, DIRECTORY, Mode::empty()).with_context(|| format!("opening {}", path.display()))
         };
-        let (uploads, kept) = (open(self.data.join("blobs/uploads"))?, open(self.root.join("uploads"))?);
+        let (uploads, kept) = (open(self.data.join("blobs/uploads"))?, open(self.uploads())?);
+        ensure!(
+            fstat(&uploads)?.st_dev == fstat(&kept)?.st_dev,
+            "blobs/uploads is a file system of its own, which links cannot leave: mount it at blobs instead"
+        );
         for name in names(&uploads).context("reading blobs/uploads")? {
             if id(&name, "upl_") {
                 self.bytes += file(&uploads, &kept, &name).with_context(|| format!("linking the upload {name}"))?;
             }
         }
-        let (sites, kept) = (open(self.data.join("sites"))?, open(self.root.join("sites"))?);
+        let (sites, kept) = (open(self.data.join("sites"))?, open(self.sites())?);
         for name in names(&sites).context("reading sites")? {
             if id(&name, "site_") {
                 self.site(&sites, &kept, &name)
@@ -160,7 +179,7 @@ impl Farm {
                 }
                 // It was removed while it was linked, or is being: half of it is nothing.
                 Err(Errno::NOENT) => {
-                    let half = self.root.join("sites").join(site_of(&to)?).join(&partial);
+                    let half = self.sites().join(site_of(&to)?).join(&partial);
                     let _gone = std::fs::remove_dir_all(half);
                 }
                 Err(error) => return Err(error),
@@ -184,7 +203,7 @@ fn site_of(releases: &OwnedFd) -> Result<PathBuf, Errno> {
 
 impl Drop for Farm {
     fn drop(&mut self) {
-        if let Err(error) = remove(&self.root) {
+        if let Err(error) = remove(&self.data) {
             eprintln!("mpanel: {error:#}");
         }
     }

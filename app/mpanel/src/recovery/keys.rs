@@ -32,8 +32,8 @@ pub async fn import(args: &Import) -> anyhow::Result<()> {
     place.close().await?;
     imported?;
     match args.installation.json {
-        true => crate::operator::print(&json!({"id": id.to_string()}).to_string()),
-        false => crate::operator::print(&format!("the master key {id} is in place")),
+        true => crate::installation::print(&json!({"id": id.to_string()}).to_string()),
+        false => crate::installation::print(&format!("the master key {id} is in place")),
     }
 }
 
@@ -81,13 +81,13 @@ pub async fn rotate(args: &Rotate) -> anyhow::Result<()> {
     place.close().await?;
     let (old, new, count) = rotated?;
     if args.installation.json {
-        return crate::operator::print(&json!({"old": old, "new": new, "keys": count}).to_string());
+        return crate::installation::print(&json!({"old": old, "new": new, "keys": count}).to_string());
     }
     eprintln!(
         "keep a copy of the new key apart from this machine (`mpanel keys export`), and the old one ({old}) for as long as you keep \
          backups without keys from before"
     );
-    crate::operator::print(&format!(
+    crate::installation::print(&format!(
         "the master key {new} has taken the place of {old}; {count} keys were wrapped anew"
     ))
 }
@@ -114,10 +114,10 @@ pub async fn lost(args: &Restore) -> anyhow::Result<()> {
     place.close().await?;
     let id = renewed?;
     if args.installation.json {
-        return crate::operator::print(&json!({"id": id}).to_string());
+        return crate::installation::print(&json!({"id": id}).to_string());
     }
     eprintln!("keep a copy of the new key apart from this machine: `mpanel keys export`");
-    crate::operator::print(&format!(
+    crate::installation::print(&format!(
         "the new master key is {id}; start the installation by `mpanel up --data {}`",
         place_of(args)
     ))

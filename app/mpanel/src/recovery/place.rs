@@ -7,10 +7,10 @@ use mpanel_config::{Config, Sources};
 use mpanel_pg::dump::Target;
 use mpanel_pg::server::{self, Limits, Server};
 
-use crate::operator::Installation;
+use crate::installation::Installation;
 use crate::up::accounts::{self, Accounts};
 use crate::up::lock::{self, Lock};
-use crate::up::{layout, postgres_options};
+use crate::up::{layout, postgres};
 
 /// An installation with a database that answers.
 pub struct Place {
@@ -92,7 +92,7 @@ impl Place {
 
 /// The private PostgreSQL, which ends with this program when that is killed.
 pub fn private(data: &Path, accounts: Option<&Accounts>) -> server::Options {
-    let mut options = postgres_options(data, accounts);
+    let mut options = postgres::options(data, accounts);
     options.dies_with_thread = true;
     options
 }

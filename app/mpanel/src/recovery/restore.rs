@@ -120,9 +120,9 @@ pub async fn run(args: &Restore) -> anyhow::Result<()> {
     drop(lock);
     facts["seconds"] = json!(begin.elapsed().as_secs_f64());
     if args.installation.json {
-        return crate::operator::print(&facts.to_string());
+        return crate::installation::print(&facts.to_string());
     }
-    crate::operator::print(&format!(
+    crate::installation::print(&format!(
         "restored into {}; start it by `mpanel up --data {}`",
         data.display(),
         data.display()
@@ -364,7 +364,7 @@ async fn abandon(args: &Restore) -> anyhow::Result<()> {
     clean(&data).await?;
     unmark(&data)?;
     std::fs::remove_file(data.join("lock"))?;
-    crate::operator::print(&format!("removed what was restored into {}", data.display()))
+    crate::installation::print(&format!("removed what was restored into {}", data.display()))
 }
 
 /// # Errors

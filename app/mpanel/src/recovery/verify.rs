@@ -30,14 +30,14 @@ pub async fn run(args: &Verify) -> anyhow::Result<()> {
             "file": args.file, "whole": true, "deep": args.deep, "files": files, "bytes": bytes,
             "database_bytes": checked.database, "head": head,
         });
-        return crate::operator::print(&answer.to_string());
+        return crate::installation::print(&answer.to_string());
     }
     let loaded = if args.deep {
         "; its database was loaded and has every row"
     } else {
         ""
     };
-    crate::operator::print(&format!(
+    crate::installation::print(&format!(
         "whole: {files} files, {}, of {} at {} (mPanel {}){loaded}",
         size(*bytes),
         head.origin.installation,

@@ -1,5 +1,7 @@
 //! What the supervisor has the panel's program do once in an upgrade: with the panel's rights, and never with its own.
 
+mod served;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,8 +30,14 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 pub enum Once {
     /// Bring the database up to date
     Migrate,
+    /// Note what the data planes of the version before answer
+    Note,
+    /// Note what data planes are to answer, none of the version before being there
+    Expect,
     /// End well when the panel is ready, reads and writes
     Gate,
+    /// End well when the data planes answer what was noted
+    Ask,
     /// Write the outcome of an upgrade to the audit log
     Tell,
 }
@@ -40,7 +48,10 @@ pub fn run(once: Once, config: &Config, database: &PgConnectOptions) -> anyhow::
     runtime.block_on(async {
         match once {
             Once::Migrate => migrate(database).await,
+            Once::Note => served::note(config, database, true).await,
+            Once::Expect => served::note(config, database, false).await,
             Once::Gate => gate(&config.data, database).await,
+            Once::Ask => served::ask(config, database).await,
             Once::Tell => tell(&config.data, database).await,
         }
     })
@@ -49,6 +60,9 @@ pub fn run(once: Once, config: &Config, database: &PgConnectOptions) -> anyhow::
 async fn migrate(database: &PgConnectOptions) -> anyhow::Result<()> {
     #[cfg(debug_assertions)]
     if pretence::is_on() {
+        if pretence::failure() == Some(pretence::Failure::Endless) {
+            std::future::pending::<()>().await;
+        }
         let wrong = pretence::failure() == Some(pretence::Failure::Migration);
         return upgrade::migrate_pretending(database, wrong).await;
     }
@@ -86,7 +100,8 @@ async fn read(socket: &Path) -> anyhow::Result<()> {
 }
 
 async fn tell(data: &Path, database: &PgConnectOptions) -> anyhow::Result<()> {
-    let outcome = Record::load(data).outcome.context("there was no upgrade")?;
+    let record = Record::load(data);
+    let outcome = record.untold().context("there was no upgrade")?;
     let event = match outcome.reason {
         None => upgrade::FINISHED,
         Some(_) => upgrade::ROLLED_BACK,

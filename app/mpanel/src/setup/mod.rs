@@ -111,7 +111,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let steps = plan::steps(&machine, &text)?;
     let due = steps.iter().any(|step| !step.done);
     if !args.json {
-        crate::operator::print(&told(&checks, &steps))?;
+        crate::installation::print(&told(&checks, &steps))?;
     }
     if !failed.is_empty() {
         if args.json {
@@ -133,7 +133,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     if !machine.has_systemd() {
         if !args.json {
-            crate::operator::print(&format!(
+            crate::installation::print(&format!(
                 "\nThere is no systemd here to start it. Start it by hand:\n\n  mpanel up --data {DATA}\n"
             ))?;
         }
@@ -146,7 +146,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let claim = claim::wait(Path::new(DATA), &config)?;
     match args.json {
         true => report(args, &checks, Some(&steps), Some(&claim)),
-        false => crate::operator::print(&claim.told()),
+        false => crate::installation::print(&claim.told()),
     }
 }
 
@@ -186,7 +186,7 @@ fn told(checks: &[Check], steps: &[Step]) -> String {
 /// `{"suits", "checks": [Check], "plan": [Step] | null, "claim": Claim | null}`
 fn report(args: &Args, checks: &[Check], steps: Option<&[Step]>, claim: Option<&claim::Claim>) -> anyhow::Result<()> {
     if !args.json {
-        return crate::operator::print(&format!("This machine:\n{}", checks::told(checks)));
+        return crate::installation::print(&format!("This machine:\n{}", checks::told(checks)));
     }
     let document = json!({
         "suits": refused(checks, &args.ignore).is_empty(),
@@ -194,7 +194,7 @@ fn report(args: &Args, checks: &[Check], steps: Option<&[Step]>, claim: Option<&
         "plan": steps,
         "claim": claim,
     });
-    crate::operator::print(&document.to_string())
+    crate::installation::print(&document.to_string())
 }
 
 /// The sources of an installed service's settings: its file alone.

@@ -144,6 +144,8 @@ pub fn listeners(parts: Parts<'_>) -> Vec<Held> {
 
 /// Two processes share the DNS port: one answers while the other is replaced.
 const DNS: [&str; 2] = ["dns-1", "dns-2"];
+/// The edge, and those.
+pub const PLANES: u32 = 1 + DNS.len() as u32;
 
 /// All children. `bound` are the addresses as opened.
 pub fn table(parts: Parts<'_>, bound: &[(&'static str, String)]) -> Vec<Child> {

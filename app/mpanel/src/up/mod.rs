@@ -14,6 +14,7 @@ pub mod lock;
 mod logs;
 mod machine;
 mod orphans;
+pub mod postgres;
 pub mod programs;
 pub mod ready;
 pub mod settings;
@@ -32,11 +33,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use mpanel_config::{Config, Sources};
+use mpanel_kernel::clock::{Clock as _, SystemClock};
 use mpanel_pg::server;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use accounts::Accounts;
+use upgrade::trial;
 
 use crate::pretence;
 
@@ -191,7 +194,7 @@ impl Start {
         if launch.trial.is_some() && pretence::failure() == Some(pretence::Failure::Supervisor) {
             std::process::abort();
         }
-        let postgres = config.database_url.is_none().then(|| postgres_options(data, accounts));
+        let postgres = config.database_url.is_none().then(|| postgres::options(data, accounts));
         let private_url = postgres.as_ref().map(server::Options::panel_url);
         let parts = children::Parts {
             config,
@@ -223,11 +226,18 @@ impl Start {
             https_port: https_port.unwrap_or(bound_https),
         });
         let back = launch.trial.as_ref().and_then(|version| upgrade::kept(data, version));
+        let limits = trial::Limits {
+            step: Duration::from_secs(config.upgrade.gate_seconds.into()),
+            data: Duration::from_secs(config.upgrade.migrate_seconds.into()),
+        };
         let attempt = launch.trial.clone().map(|version| supervisor::Attempt {
             version,
             back: back.map(|program| self.back(&program)),
-            limit: Duration::from_secs(config.upgrade.gate_seconds.into()),
+            limits,
         });
+        if attempt.is_some() {
+            upgrade::limit(data, SystemClock.now() + limits.whole(children::PLANES));
+        }
         supervisor::Supervisor::new(data.to_owned(), slots, sockets, postgres, announcer)
             .and_then(seeder)
             .backing_up(backups::Backups::of(config, data, &launch.programs, &self.told)?)
@@ -236,26 +246,6 @@ impl Start {
             .run()
             .await
     }
-}
-
-/// The private server, which `serve`'s account may use as the panel's role.
-pub fn postgres_options(data: &Path, accounts: Option<&Accounts>) -> server::Options {
-    let run = data.join("run");
-    let mut options = server::Options::new(
-        data.join("postgres"),
-        run.join("pg"),
-        run.join("pg-conf"),
-        logs::path(data, "postgres"),
-    );
-    if let Some(all) = accounts {
-        options.account = Some(all.postgres.clone());
-        options.socket_group = Some(all.panel.gid);
-        options.access.push(server::Access {
-            os_user: all.panel.name.clone(),
-            role: server::PANEL.to_owned(),
-        });
-    }
-    options
 }
 
 impl Args {

@@ -3,6 +3,7 @@
 mod attempt;
 mod backups;
 mod hand_over;
+mod postgres;
 
 use std::collections::VecDeque;
 use std::os::unix::process::CommandExt as _;
@@ -14,7 +15,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use mpanel_pg::server::{self, Limits, Server};
 use mpanel_process::{Exit, Process, Signal};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::announce::{Announcer, print};
@@ -30,6 +31,7 @@ use super::upgrade::trial;
 
 pub use attempt::Attempt;
 use attempt::{Ended, Underway};
+use postgres::Postgres;
 
 /// How often the files that `serve` leaves for us are looked at.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -45,15 +47,6 @@ pub struct Slot {
     pub process: Option<Process>,
     /// [`Child::fingerprint`] when the process was started: the program's file may be another one since.
     pub fingerprint: u64,
-}
-
-/// The private PostgreSQL.
-#[derive(Debug)]
-struct Postgres {
-    options: server::Options,
-    server: Option<Server>,
-    /// The start or stop under way.
-    task: Option<AbortHandle>,
 }
 
 #[derive(Debug)]
@@ -128,11 +121,7 @@ impl Supervisor {
             data,
             slots,
             sockets,
-            postgres: postgres.map(|options| Postgres {
-                options,
-                server: None,
-                task: None,
-            }),
+            postgres: postgres.map(Postgres::new),
             announcer,
             seeder: None,
             successor: None,
@@ -231,38 +220,40 @@ impl Supervisor {
 
     fn feed(&mut self, input: Input) {
         let mut inputs = VecDeque::from([input]);
-        let mut started = Vec::new();
+        // What a trial hears of it, once all of it is done.
+        let mut news = Vec::new();
         while let Some(input) = inputs.pop_front() {
             for action in self.machine.step(self.now(), input) {
-                let led_to = self.act(action);
-                if let Some(Input::Started(index)) = led_to {
-                    started.push(index);
-                }
-                inputs.extend(led_to);
+                inputs.extend(self.act(action, &mut news));
             }
         }
-        for index in started {
-            self.try_on(trial::Input::Started(index));
+        for input in news {
+            self.try_on(input);
         }
     }
 
     /// Does it, and gives what it led to at once.
-    fn act(&mut self, action: Action) -> Option<Input> {
+    fn act(&mut self, action: Action, news: &mut Vec<trial::Input>) -> Option<Input> {
         match action {
             Action::Start(index) if index == self.postgres_index() => {
                 self.start_postgres();
                 None
             }
-            Action::Start(index) => Some(self.start_child(index)),
+            Action::Start(index) => {
+                let started = self.start_child(index);
+                let name = self.slots[index].child.name;
+                news.push(match &started {
+                    Ok(()) => trial::Input::Started(index),
+                    Err(how) => trial::Input::Failed { name, how: how.clone() },
+                });
+                Some(started.map_or(Input::StartFailed(index), |()| Input::Started(index)))
+            }
             Action::Terminate(index) if index == self.postgres_index() => {
                 self.stop_postgres(Limits::default());
                 None
             }
             Action::Kill(index) if index == self.postgres_index() => {
-                self.stop_postgres(Limits {
-                    fast: Duration::from_secs(1),
-                    immediate: Duration::from_secs(6),
-                });
+                self.stop_postgres(postgres::HURRY);
                 None
             }
             Action::Terminate(index) => self.signal_child(index, Signal::TERM),
@@ -280,7 +271,7 @@ impl Supervisor {
         }
     }
 
-    fn start_child(&mut self, index: usize) -> Input {
+    fn start_child(&mut self, index: usize) -> Result<(), String> {
         let child = &self.slots[index].child;
         let fingerprint = child.fingerprint();
         let started = self.sockets.for_child(child.name).and_then(|listeners| {
@@ -295,15 +286,12 @@ impl Supervisor {
                 self.slots[index].process = Some(process);
                 self.slots[index].fingerprint = fingerprint;
                 self.save();
-                Input::Started(index)
+                Ok(())
             }
             Err(error) => {
-                tracing::error!(
-                    process = child.name,
-                    error = format!("{error:#}"),
-                    "process does not start"
-                );
-                Input::StartFailed(index)
+                let error = format!("{error:#}");
+                tracing::error!(process = child.name, error, "process does not start");
+                Err(error)
             }
         }
     }
@@ -320,60 +308,10 @@ impl Supervisor {
         None
     }
 
-    fn start_postgres(&mut self) {
-        let Some(postgres) = &mut self.postgres else { return };
-        let options = postgres.options.clone();
-        postgres.task = Some(
-            self.tasks
-                .spawn(async move { Event::PostgresStarted(server::start(&options).await.map(Box::new)) }),
-        );
-    }
-
-    fn stop_postgres(&mut self, limits: Limits) {
-        let Some(postgres) = &mut self.postgres else { return };
-        if let Some(task) = postgres.task.take() {
-            task.abort();
-        }
-        // Also a server whose start was cut short just now, or whose stop was: whatever runs on the folder is stopped.
-        let server = postgres.server.take();
-        let options = postgres.options.clone();
-        postgres.task = Some(self.tasks.spawn(async move {
-            Event::PostgresStopped(match server {
-                Some(server) => server.stop(limits).await,
-                None => server::stop(&options, limits).await,
-            })
-        }));
-    }
-
     fn event(&mut self, event: Result<Event, tokio::task::JoinError>) {
-        let index = self.postgres_index();
         match event {
-            Ok(Event::PostgresStarted(Ok(server))) => {
-                tracing::info!(
-                    pid = server.pid(),
-                    version = server.major(),
-                    adopted = server.is_adopted(),
-                    "postgresql is ready"
-                );
-                if let Some(postgres) = &mut self.postgres {
-                    postgres.task = None;
-                    postgres.server = Some(*server);
-                }
-                self.feed(Input::Started(index));
-                self.try_on(trial::Input::DatabaseUp);
-            }
-            Ok(Event::PostgresStarted(Err(error))) => {
-                self.feed(Input::StartFailed(index));
-                let again_in_ms = self.machine.pause(index, self.now()).unwrap_or_default().as_millis();
-                tracing::error!(%error, again_in_ms, "postgresql does not start");
-            }
-            Ok(Event::PostgresStopped(stopped)) => {
-                match stopped {
-                    Ok(()) => tracing::info!(process = "postgres", "process stopped"),
-                    Err(error) => tracing::error!(%error, "postgresql does not stop"),
-                }
-                self.feed(Input::Exited(index));
-            }
+            Ok(Event::PostgresStarted(started)) => self.postgres_started(started),
+            Ok(Event::PostgresStopped(stopped)) => self.postgres_stopped(stopped),
             Ok(Event::PanelReady) => {
                 print(&self.announcer.ready());
                 self.tell_outcome();
@@ -397,7 +335,7 @@ impl Supervisor {
             Err(error) if error.is_cancelled() => {}
             Err(error) => {
                 tracing::error!(%error, "a task of the supervisor failed");
-                self.feed(Input::StartFailed(index));
+                self.feed(Input::StartFailed(self.postgres_index()));
             }
         }
     }
@@ -425,7 +363,7 @@ impl Supervisor {
         self.save();
         self.feed(Input::Exited(index));
         if !asked && index != self.postgres_index() {
-            self.try_on(trial::Input::Crashed { name, exit });
+            self.try_on(trial::Input::Failed { name, how: exit });
         }
     }
 

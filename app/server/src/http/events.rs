@@ -11,7 +11,7 @@ use mpanel_authz::{Action, OpCx, Resource as _, actions};
 use mpanel_config::Rate;
 use mpanel_events::{FeedRow, events_after};
 use mpanel_feed::frame::Position;
-use mpanel_http::{Caller, Cx, ProblemDocument, Result, Slot, Slots, too_many};
+use mpanel_http::{Caller, Cx, ProblemDocument, RECHECK, Result, Slot, Slots, Standing, too_many};
 use mpanel_identity::Network;
 use mpanel_kernel::error::FieldError;
 use mpanel_telemetry::spawn_named;
@@ -20,7 +20,6 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::audit::Audit;
-use super::standing::{RECHECK, Standing};
 use super::{Event, SpineState, State};
 
 /// Events a stream that resumes is sent from the past.

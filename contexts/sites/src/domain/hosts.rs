@@ -1,6 +1,7 @@
 use aws_lc_rs::digest::{SHA256, digest as sha256};
 use mpanel_feed::topics::{EdgeHost, EdgeTarget};
 use mpanel_kernel::ids::{ReleaseId, TenantId};
+use mpanel_tenancy_contract::ProviderPage;
 
 use super::{Address, DomainKind, Paused, Site};
 use crate::error::Error;
@@ -9,14 +10,14 @@ use crate::error::Error;
 pub type Host = (String, EdgeHost);
 
 /// What the hosts of a site show.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Content {
     /// Nothing yet.
     None,
     /// A release, and whether it has a `404.html` of its own.
     Release((ReleaseId, bool)),
-    /// A calm page.
-    Paused(Paused),
+    /// A calm page; of one that is suspended perhaps what its seller has written.
+    Paused(Paused, Option<ProviderPage>),
 }
 
 /// Every host of a site as its rows say.
@@ -31,8 +32,9 @@ pub fn hosts(tenant: TenantId, site: &Site, content: Content, address: Address) 
         text,
         status,
         retry_at,
+        contact: None,
     };
-    let suspended = matches!(content, Content::Paused(Paused::Suspended));
+    let suspended = matches!(content, Content::Paused(Paused::Suspended, _));
     let content = match content {
         Content::Release((release, has_404)) => EdgeTarget::Site {
             site: site.id.to_string(),
@@ -48,13 +50,22 @@ pub fn hosts(tenant: TenantId, site: &Site, content: Content, address: Address) 
         },
         Content::None => page(&site.name, "this site has no release yet".to_owned(), 200, None),
         // Not 200, or search engines would take this page for the site.
-        Content::Paused(Paused::Suspended) => page(
+        Content::Paused(Paused::Suspended, Some(written)) => EdgeTarget::Placeholder {
+            site: site.id.to_string(),
+            tenant: tenant.to_string(),
+            title: written.title,
+            text: written.text,
+            status: 503,
+            retry_at: None,
+            contact: written.contact,
+        },
+        Content::Paused(Paused::Suspended, None) => page(
             "This site is not available",
             "It is not shown at the moment. Please come back later.".to_owned(),
             503,
             None,
         ),
-        Content::Paused(Paused::UsedUp(until)) => page(
+        Content::Paused(Paused::UsedUp(until), _) => page(
             "This site is taking a break",
             format!(
                 "It has had more visitors this month than its plan allows. It is back on {} at the latest.",

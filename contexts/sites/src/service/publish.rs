@@ -15,7 +15,7 @@ impl Sites {
     /// Every host of a site as its rows say.
     pub(crate) async fn hosts(&self, tx: &mut TenantTx, site: &Site) -> Result<Vec<Host>, Error> {
         let content = match store::pauses::paused(tx).await? {
-            Some(paused) => Content::Paused(paused),
+            Some((paused, page)) => Content::Paused(paused, page),
             None => self.active(tx, site).await?.map_or(Content::None, Content::Release),
         };
         hosts(tx.tenant(), site, content, self.address())

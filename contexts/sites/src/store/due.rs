@@ -51,21 +51,38 @@ pub async fn next(tx: &mut PlatformTx) -> Result<Option<Timestamp>, Error> {
     Ok(due.map(Timestamp::from))
 }
 
-/// Makes all sites due, one every so many seconds: how this server publishes and what it is set up with may be new,
-/// and still everything else goes on meanwhile.
-pub async fn all(tx: &mut PlatformTx, now: Timestamp, apart: f64) -> Result<(), Error> {
-    sqlx::query!(
-        "update sites.sites s set due_at = n.at
-         from (select tenant_id, id,
-                      $1::timestamptz + make_interval(secs => $2::float8 * (row_number() over (order by id) - 1)) as at
-               from sites.sites) n
-         where s.tenant_id = n.tenant_id and s.id = n.id and s.due_at > n.at",
+/// The sites that come after one, by tenant and id, each with whether it is due anyway. Files as in [`sites`].
+pub async fn after(
+    tx: &mut PlatformTx,
+    (tenant, site): (TenantId, SiteId),
+    (now, stale): (Timestamp, Timestamp),
+    most: i64,
+) -> Result<Vec<(Due, bool)>, Error> {
+    let rows = sqlx::query!(
+        r#"select tenant_id, id, failures, due_at <= $3 as "due!",
+                  files_seen_at is null or files_seen_at <= $4 or observed_generation <> generation or exists (
+                      select from sites.releases r
+                      where r.tenant_id = s.tenant_id and r.site_id = s.id and r.state = 'deleting'
+                  ) as "files!"
+           from sites.sites s where (tenant_id, id) > ($1, $2) order by tenant_id, id limit $5"#,
+        tenant.uuid(),
+        site.uuid(),
         Ts(now) as _,
-        apart,
+        Ts(stale) as _,
+        most,
     )
-    .execute(tx.conn())
+    .fetch_all(tx.conn())
     .await?;
-    Ok(())
+    let rows = rows.into_iter().map(|row| {
+        let due = Due {
+            tenant: TenantId::from_uuid(row.tenant_id),
+            site: SiteId::from_uuid(row.id),
+            failures: row.failures,
+            files: row.files,
+        };
+        (due, row.due)
+    });
+    Ok(rows.collect())
 }
 
 /// Has the reconciler look now.
@@ -74,6 +91,18 @@ pub async fn now(tx: &mut TenantTx, id: SiteId, now: Timestamp) -> Result<(), Er
         "update sites.sites set due_at = least(due_at, $3) where tenant_id = $1 and id = $2",
         tx.tenant().uuid(),
         id.uuid(),
+        Ts(now) as _,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Has the reconciler look at all sites of the tenant now.
+pub async fn all_now(tx: &mut TenantTx, now: Timestamp) -> Result<(), Error> {
+    sqlx::query!(
+        "update sites.sites set due_at = $2 where tenant_id = $1 and due_at > $2",
+        tx.tenant().uuid(),
         Ts(now) as _,
     )
     .execute(tx.conn())

@@ -3,19 +3,24 @@
 use jiff::Timestamp;
 use mpanel_kernel::ids::{SiteId, TenantId};
 use mpanel_pg::{PlatformTx, TenantTx, Ts, Tx};
+use mpanel_tenancy_contract::{ProviderPage, Suspended};
+use serde_json::Value;
 
 use crate::domain::{Pause, Paused};
 use crate::error::Error;
 
-/// Why the tenant's sites are not shown, if they are not.
-pub async fn paused(tx: &mut TenantTx) -> Result<Option<Paused>, Error> {
-    Ok(get(tx).await?.pause.shown())
+/// Why the tenant's sites are not shown, if they are not, and what a seller has written for that.
+pub async fn paused(tx: &mut TenantTx) -> Result<Option<(Paused, Option<ProviderPage>)>, Error> {
+    let said = get(tx).await?;
+    Ok(said.pause.shown().map(|paused| (paused, said.page)))
 }
 
 /// What is said of a tenant's sites.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Said {
     pub pause: Pause,
+    /// What visitors read while the tenant is suspended, where a seller has written something.
+    pub page: Option<ProviderPage>,
     /// Not all of them are published so yet: up to which one they are.
     pub through: Option<SiteId>,
 }
@@ -33,7 +38,8 @@ pub async fn lock(tx: &mut TenantTx) -> Result<Said, Error> {
 
 async fn get(tx: &mut TenantTx) -> Result<Said, Error> {
     let row = sqlx::query!(
-        r#"select suspended, used_up_until as "used_up_until: Ts", through from sites.paused where tenant_id = $1"#,
+        r#"select suspended, used_up_until as "used_up_until: Ts", page, through
+           from sites.paused where tenant_id = $1"#,
         tx.tenant().uuid(),
     )
     .fetch_optional(tx.conn())
@@ -43,28 +49,37 @@ async fn get(tx: &mut TenantTx) -> Result<Said, Error> {
             suspended: row.suspended,
             used_up_until: row.used_up_until.map(Timestamp::from),
         },
+        page: row.page.and_then(written),
         through: row.through.map(SiteId::from_uuid),
     });
     Ok(said.unwrap_or_default())
 }
 
+/// What cannot be read is as good as none.
+fn written(page: Value) -> Option<ProviderPage> {
+    serde_json::from_value(page).ok()
+}
+
 /// Says what is to become of the tenant's sites, and up to which one it has.
-pub async fn set(tx: &mut TenantTx, said: Said) -> Result<(), Error> {
+pub async fn set(tx: &mut TenantTx, said: &Said) -> Result<(), Error> {
     let tenant = tx.tenant().uuid();
-    if said == Said::default() {
+    if *said == Said::default() {
         sqlx::query!("delete from sites.paused where tenant_id = $1", tenant)
             .execute(tx.conn())
             .await?;
         return Ok(());
     }
+    let page = said.page.as_ref().map(serde_json::to_value).transpose()?;
     sqlx::query!(
-        "insert into sites.paused (tenant_id, suspended, used_up_until, through) values ($1, $2, $3, $4)
+        "insert into sites.paused (tenant_id, suspended, used_up_until, through, page) values ($1, $2, $3, $4, $5)
          on conflict (tenant_id) do update
-         set suspended = excluded.suspended, used_up_until = excluded.used_up_until, through = excluded.through",
+         set suspended = excluded.suspended, used_up_until = excluded.used_up_until, through = excluded.through,
+             page = excluded.page",
         tenant,
         said.pause.suspended,
         said.pause.used_up_until.map(Ts) as _,
         said.through.map(SiteId::uuid) as _,
+        page as _,
     )
     .execute(tx.conn())
     .await?;
@@ -75,28 +90,35 @@ pub async fn set(tx: &mut TenantTx, said: Said) -> Result<(), Error> {
 /// how they are to be.
 pub async fn differing(
     tx: &mut PlatformTx,
-    suspended: &[TenantId],
+    suspended: &[Suspended],
     (used_up, until): (&[TenantId], Timestamp),
-) -> Result<Vec<(TenantId, Pause)>, Error> {
-    let ids = |tenants: &[TenantId]| -> Vec<_> { tenants.iter().map(|tenant| tenant.uuid()).collect() };
+) -> Result<Vec<(TenantId, Pause, Option<ProviderPage>)>, Error> {
+    let used_up: Vec<_> = used_up.iter().map(|tenant| tenant.uuid()).collect();
+    let ids: Vec<_> = suspended.iter().map(|one| one.tenant.uuid()).collect();
+    let pages = suspended
+        .iter()
+        .map(|one| one.page.as_ref().map(serde_json::to_string).transpose());
+    let pages = pages.collect::<Result<Vec<Option<String>>, _>>()?;
     let rows = sqlx::query!(
         r#"with wanted as (
-               select tenant_id, bool_or(suspended) as suspended, max(until) as used_up_until
-               from (select unnest($1::uuid[]) as tenant_id, true as suspended, null::timestamptz as until
+               select tenant_id, bool_or(suspended) as suspended, max(until) as used_up_until, max(page)::jsonb as page
+               from (select tenant_id, true as suspended, null::timestamptz as until, page
+                     from unnest($1::uuid[], $4::text[]) as s (tenant_id, page)
                      union all
-                     select unnest($2::uuid[]), false, $3) as all_of_them
+                     select unnest($2::uuid[]), false, $3, null) as all_of_them
                group by tenant_id
            )
            select tenant_id as "tenant_id!", coalesce(w.suspended, false) as "suspended!",
-                  w.used_up_until as "used_up_until: Ts"
+                  w.used_up_until as "used_up_until: Ts", w.page as "page?"
            from wanted w full join sites.paused p using (tenant_id)
            where (p.tenant_id is not null or exists (select from sites.sites s where s.tenant_id = w.tenant_id))
-             and ((coalesce(w.suspended, false), w.used_up_until)
-                     is distinct from (coalesce(p.suspended, false), p.used_up_until)
+             and ((coalesce(w.suspended, false), w.used_up_until, w.page)
+                     is distinct from (coalesce(p.suspended, false), p.used_up_until, p.page)
                   or p.through is not null)"#,
-        &ids(suspended),
-        &ids(used_up),
+        &ids,
+        &used_up,
         Ts(until) as _,
+        &pages as _,
     )
     .fetch_all(tx.conn())
     .await?;
@@ -105,7 +127,7 @@ pub async fn differing(
             suspended: row.suspended,
             used_up_until: row.used_up_until.map(Timestamp::from),
         };
-        (TenantId::from_uuid(row.tenant_id), pause)
+        (TenantId::from_uuid(row.tenant_id), pause, row.page.and_then(written))
     });
     Ok(rows.collect())
 }

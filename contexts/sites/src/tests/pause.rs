@@ -8,7 +8,7 @@ use mpanel_jobs::Reconciler as _;
 use mpanel_kernel::clock::Clock as _;
 use mpanel_kernel::ids::TenantId;
 use mpanel_pg::PlatformTx;
-use mpanel_tenancy_contract::{Month, Suspensions};
+use mpanel_tenancy_contract::{Month, ProviderPage, Suspended, Suspensions};
 use serde_json::{Value, json};
 
 use super::store::{audited, break_site, plant, published};
@@ -22,18 +22,29 @@ use crate::store::pauses::Said;
 
 /// Whoever is listed is suspended.
 #[derive(Default)]
-pub struct TestSuspensions(pub Mutex<Vec<TenantId>>);
+pub struct TestSuspensions(pub Mutex<Vec<Suspended>>);
 
 #[async_trait]
 impl Suspensions for TestSuspensions {
-    async fn suspended(&self, _tx: &mut PlatformTx) -> Result<Vec<TenantId>, mpanel_pg::Error> {
+    async fn suspended(&self, _tx: &mut PlatformTx) -> Result<Vec<Suspended>, mpanel_pg::Error> {
         Ok(self.0.lock().unwrap().clone())
     }
 }
 
 impl World {
     fn suspend(&self, tenants: &[TenantId]) {
-        *self.suspensions.0.lock().unwrap() = tenants.to_vec();
+        let suspended = |tenant: &TenantId| Suspended {
+            tenant: *tenant,
+            page: None,
+        };
+        *self.suspensions.0.lock().unwrap() = tenants.iter().map(suspended).collect();
+    }
+
+    /// A seller above whoever is suspended writes something for visitors, or takes it back.
+    fn write(&self, page: Option<&ProviderPage>) {
+        for suspended in self.suspensions.0.lock().unwrap().iter_mut() {
+            suspended.page = page.cloned();
+        }
     }
 
     /// How many tenants a pass has seen to.
@@ -48,7 +59,8 @@ impl World {
 
     async fn paused(&self, tenant: TenantId) -> Option<Paused> {
         let mut tx = self.db.tenant(tenant).await.unwrap();
-        store::pauses::paused(&mut tx).await.unwrap()
+        let paused = store::pauses::paused(&mut tx).await.unwrap();
+        paused.map(|(paused, _)| paused)
     }
 }
 
@@ -116,6 +128,45 @@ async fn whoever_is_suspended_is_not_shown_until_resumed() {
 }
 
 #[tokio::test]
+async fn visitors_read_what_a_seller_has_written_and_the_log_hears_of_the_suspension_once() {
+    let world = World::new().await;
+    let _server = world.serve();
+    let shop = world.site("Shop", Some("shop.example.com")).await.id;
+    world.deployed(shop, &[("index.html", "hello")]).await;
+    let page = |title: &str, contact: Option<&str>| ProviderPage {
+        title: title.to_owned(),
+        text: "Please ask us.".to_owned(),
+        contact: contact.map(str::to_owned),
+    };
+    // Two passes of the reconciler: one to pause, one for those whose page alone has changed.
+    let converge = Converge::new(world.sites.clone());
+    let shown = async || {
+        let changed = world.pause().await;
+        converge.pass().await.unwrap();
+        let target = world.target("shop.example.com").await;
+        let part = |field: &str| target[field].as_str().map(str::to_owned);
+        assert_eq!(target["status"], 503, "{target}");
+        (changed, part("title").unwrap(), part("contact"))
+    };
+    world.suspend(&[world.tenant]);
+    let mail = "mailto:help@seller.example";
+    world.write(Some(&page("Closed", Some(mail))));
+    assert_eq!(shown().await, (1, "Closed".to_owned(), Some(mail.to_owned())));
+    assert_eq!(shown().await.0, 0);
+    world.write(Some(&page("Still closed", None)));
+    assert_eq!(shown().await, (1, "Still closed".to_owned(), None));
+    world.write(None);
+    assert_eq!(shown().await, (1, "This site is not available".to_owned(), None));
+    assert_eq!(shown().await.0, 0);
+    world.suspend(&[]);
+    world.pause().await;
+    assert_eq!(world.target("shop.example.com").await["kind"], "site");
+    let log = audited(&world.db, world.tenant).await;
+    let told = log.iter().filter(|action| *action == "sites.site.suspended");
+    assert_eq!(told.count(), 1);
+}
+
+#[tokio::test]
 async fn a_suspension_counts_before_used_up_traffic_and_neither_lifts_the_other() {
     let world = World::new().await;
     let shop = world.site("Shop", Some("shop.example.com")).await.id;
@@ -158,9 +209,10 @@ async fn a_pass_that_was_broken_off_is_gone_on_with() {
             used_up_until: None,
         },
         through: Some(one),
+        page: None,
     };
     let mut tx = world.db.tenant(world.tenant).await.unwrap();
-    store::pauses::set(&mut tx, said).await.unwrap();
+    store::pauses::set(&mut tx, &said).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(world.pause().await, 1);
     assert_eq!(world.target("two.preview.test").await["status"], 503);
@@ -173,7 +225,7 @@ async fn a_pass_that_was_broken_off_is_gone_on_with() {
 
     // It is resumed before all are paused: those that were not are published once more, and nothing stays.
     let mut tx = world.db.tenant(world.tenant).await.unwrap();
-    store::pauses::set(&mut tx, said).await.unwrap();
+    store::pauses::set(&mut tx, &said).await.unwrap();
     tx.commit().await.unwrap();
     world.suspend(&[]);
     assert_eq!(world.pause().await, 1);
@@ -219,8 +271,16 @@ async fn sites_that_cannot_be_published_keep_nobody_else_on_the_web() {
 async fn a_change_of_the_tenant_is_looked_at_at_once() {
     let world = World::new().await;
     let pauses = Pauses::new(world.sites.clone());
-    use mpanel_tenancy_contract::events::{TENANT_CHANGED, TENANT_ENDING, TENANT_MOVED, TENANT_RESTORED};
-    for event in [TENANT_CHANGED, TENANT_ENDING, TENANT_MOVED, TENANT_RESTORED] {
+    use mpanel_tenancy_contract::events::{
+        TENANT_CHANGED, TENANT_ENDING, TENANT_MOVED, TENANT_RESTORED, TENANT_SELLING_CHANGED,
+    };
+    for event in [
+        TENANT_CHANGED,
+        TENANT_ENDING,
+        TENANT_MOVED,
+        TENANT_RESTORED,
+        TENANT_SELLING_CHANGED,
+    ] {
         assert!(pauses.wakes_on(event), "{event}");
     }
     assert!(!pauses.wakes_on(mpanel_tenancy_contract::events::TENANT_CREATED));

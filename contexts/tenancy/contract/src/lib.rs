@@ -24,7 +24,7 @@ pub use metering::{Metering, MeteringError, Month};
 pub use names::{ClaimKind, NameClaims, NameError};
 pub use resources::{Described, Item, ItemKind, Resources, Subject};
 pub use roster::Roster;
-pub use suspension::Suspensions;
+pub use suspension::{ProviderPage, Suspended, Suspensions};
 
 /// Events that tenancy emits.
 pub mod events {
@@ -34,6 +34,8 @@ pub mod events {
     pub const TENANT_MOVED: &str = "tenancy.tenant.moved.v1";
     /// Everybody below it, its plans and its people went to another tenant; what is left of it ends.
     pub const TENANT_MERGED: &str = "tenancy.tenant.merged.v1";
+    /// How it treats those below it: the page in place of sites that are not shown, the time in which an end can be called off.
+    pub const TENANT_SELLING_CHANGED: &str = "tenancy.tenant.selling_changed.v1";
     /// It is to go for good at a time that is told; until then it is as good as suspended.
     pub const TENANT_ENDING: &str = "tenancy.tenant.ending.v1";
     /// Its end was called off in time.

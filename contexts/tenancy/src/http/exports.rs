@@ -8,14 +8,16 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use jiff::Timestamp;
-use mpanel_http::{Cx, Ids, Json, Paging, ProblemDocument, Query, Result};
+use mpanel_authz::OpCx;
+use mpanel_http::{Cx, Ids, Json, Paging, ProblemDocument, Query, RECHECK, Result, Standing};
+use mpanel_kernel::error::{Kind, PublicError as _};
 use mpanel_kernel::ids::{OperationId, TenantId};
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 use utoipa::{IntoParams, ToSchema};
 
 use super::State;
-use crate::service::{AskedExport, ExportShown};
+use crate::service::{AskedExport, ExportShown, Service};
 
 /// Bytes that are read at once.
 const CHUNK: u64 = 256 << 10;
@@ -172,7 +174,8 @@ pub struct Output {
 
 /// Downloads an archive, or with `Range` a part of it.
 ///
-/// Each download stands in the log. From above it is given to whoever asked for it; others act for the account.
+/// Each download stands in the log. From above it is given to whoever asked for it; others act for the account. It is cut short
+/// when whoever downloads it may no longer have it: the right to it is looked at every ten seconds. `Range` goes on with one.
 #[utoipa::path(get, path = "/tenants/{tenant_id}/exports/{export_id}/download", operation_id = "exports_download", tag = "tenancy",
     extensions(("x-step-up" = json!(true)), ("x-rate-class" = json!("costly"))),
     params(("tenant_id" = String, Path), ("export_id" = String, Path), Output),
@@ -188,6 +191,7 @@ pub async fn download(
     Query(_output): Query<Output>,
     method: Method,
     headers: HeaderMap,
+    standing: Standing,
 ) -> Result<Response> {
     let found = service.open_export(&cx, at).await?;
     let size = found.archive.size;
@@ -219,7 +223,17 @@ pub async fn download(
         (header::CACHE_CONTROL, "private, no-store".to_owned()),
         (header::CONTENT_LENGTH, (last - first + 1).to_string()),
     ];
-    let content = content(found.archive.file, first, last + 1);
+    let sent = Sent {
+        service: service.0,
+        standing,
+        looked_at: cx.clock().now(),
+        cx,
+        export: at,
+        file: Arc::new(found.archive.file),
+        next: first,
+        end: last + 1,
+    };
+    let content = content(sent);
     Ok(match part {
         Part::Some(..) => {
             let place = [(header::CONTENT_RANGE, format!("bytes {first}-{last}/{size}"))];
@@ -259,23 +273,62 @@ fn part(range: Option<&str>, size: u64) -> Part {
     }
 }
 
-fn content(file: File, from: u64, to: u64) -> Body {
-    let file = Arc::new(file);
-    let chunks = stream::try_unfold(from, move |at| {
-        let file = file.clone();
-        async move {
-            if at >= to {
-                return Ok(None);
-            }
-            let length = usize::try_from(CHUNK.min(to - at)).unwrap_or_default();
-            let read = spawn_blocking(move || {
-                let mut buffer = vec![0; length];
-                file.read_exact_at(&mut buffer, at).map(|()| buffer)
-            });
-            let buffer = read.await.map_err(std::io::Error::other)??;
-            let next = at + buffer.len() as u64;
-            Ok::<_, std::io::Error>(Some((Bytes::from(buffer), next)))
+/// A download under way.
+struct Sent {
+    service: Arc<Service>,
+    standing: Standing,
+    cx: OpCx,
+    /// When the right to it was looked at last.
+    looked_at: Timestamp,
+    export: (TenantId, OperationId),
+    file: Arc<File>,
+    next: u64,
+    end: u64,
+}
+
+impl Sent {
+    /// Looks at the rights again when it is time: a long download must not outlast the right to it.
+    async fn still_admitted(&mut self) -> std::io::Result<()> {
+        let now = self.cx.clock().now();
+        if now.duration_since(self.looked_at).unsigned_abs() < RECHECK {
+            return Ok(());
         }
+        let over = || std::io::Error::other("whoever downloads it may no longer have it");
+        self.cx = self.standing.again(&self.cx).await.ok_or_else(over)?;
+        match self.service.open_export(&self.cx, self.export).await {
+            Ok(_) => {}
+            // A database that is away takes nobody's rights.
+            Err(error) if error.kind() == Kind::Unavailable => {}
+            Err(_) => return Err(over()),
+        }
+        self.looked_at = now;
+        Ok(())
+    }
+
+    async fn chunk(&mut self) -> std::io::Result<Option<Bytes>> {
+        if self.next >= self.end {
+            return Ok(None);
+        }
+        self.still_admitted().await?;
+        let (file, at) = (self.file.clone(), self.next);
+        let length = usize::try_from(CHUNK.min(self.end - at)).unwrap_or_default();
+        let read = spawn_blocking(move || {
+            let mut buffer = vec![0; length];
+            file.read_exact_at(&mut buffer, at).map(|()| buffer)
+        });
+        let buffer = read.await.map_err(std::io::Error::other)??;
+        self.next += buffer.len() as u64;
+        Ok(Some(Bytes::from(buffer)))
+    }
+}
+
+/// What breaks off ends without the end of its transfer: whoever reads does not take it for whole.
+fn content(sent: Sent) -> Body {
+    let chunks = stream::try_unfold(sent, |mut sent| async move {
+        let chunk = sent.chunk().await.inspect_err(|error| {
+            tracing::warn!(%error, export = %sent.export.1, "download of an archive broken off");
+        })?;
+        Ok::<_, std::io::Error>(chunk.map(|chunk| (chunk, sent)))
     });
     Body::from_stream(chunks)
 }

@@ -4,23 +4,21 @@ use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{OpCx, TenantKind, actions};
 use mpanel_events::Record;
 use mpanel_kernel::ids::TenantId;
+use mpanel_pg::TenantTx;
 use mpanel_tenancy_contract::events;
 use serde_json::json;
 
 use super::Service;
 use crate::authz;
-use crate::domain::{Tenant, TenantState};
+use crate::domain::{LONGEST_GRACE, Tenant, TenantState};
 use crate::error::Error;
 use crate::store;
-
-/// The longest time that somebody may be given, in days: ten years.
-const LONGEST: u32 = 3650;
 
 /// How a tenant is to end.
 pub struct End {
     /// The tenant's name, as a sign that this one is meant.
     pub name: String,
-    /// Days until it goes for good; as the installation is set up when absent.
+    /// Days until it goes for good; as those above it have set when absent.
     pub grace_days: Option<u32>,
     /// How many stand below it and go along.
     pub tenants_below: Option<i64>,
@@ -32,8 +30,8 @@ impl Service {
     pub async fn end_tenant(&self, cx: &OpCx, id: TenantId, end: End) -> Result<Tenant, Error> {
         let (there, _) = self.reach::<authz::Tenant, _>(cx, id, actions::Delete).await?;
         let allowed = cx.authorize(actions::Delete)?;
-        let ends_at = self.ends_at(cx, end.grace_days)?;
         let mut change = self.tenancy.spine.begin(cx).await?;
+        let ends_at = self.ends_at(cx, change.tx(), (id, end.grace_days)).await?;
         let before = store::tenants::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
         if end.name != before.name {
             let text = "this is not the name of the tenant that would end; give its name to go on";
@@ -67,15 +65,21 @@ impl Service {
         Ok(after)
     }
 
-    /// When the time is over that is given from now on. Only the platform takes less of it than it has set up.
-    pub(super) fn ends_at(&self, cx: &OpCx, days: Option<u32>) -> Result<Timestamp, Error> {
+    /// When the time is over that a tenant is given from now on. Only the platform gives less of it than is set.
+    pub(super) async fn ends_at(
+        &self,
+        cx: &OpCx,
+        tx: &mut TenantTx,
+        (id, days): (TenantId, Option<u32>),
+    ) -> Result<Timestamp, Error> {
+        let set = self.grace_of(tx, id).await?;
         let least = match cx.tenant_kind() {
             TenantKind::Platform => 0,
-            TenantKind::Reseller | TenantKind::Customer => self.grace_days.min(LONGEST),
+            TenantKind::Reseller | TenantKind::Customer => set,
         };
-        let days = days.unwrap_or(self.grace_days.min(LONGEST));
-        if !(least..=LONGEST).contains(&days) {
-            let text = format!("it takes {least} to {LONGEST} days until a tenant is gone for good");
+        let days = days.unwrap_or(set);
+        if !(least..=LONGEST_GRACE).contains(&days) {
+            let text = format!("it takes {least} to {LONGEST_GRACE} days until a tenant is gone for good");
             return Err(Error::field("/grace_days", "tenancy.tenant.grace_out_of_range", text));
         }
         let grace = SignedDuration::from_hours(24 * i64::from(days));

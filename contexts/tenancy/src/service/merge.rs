@@ -74,12 +74,12 @@ impl Service {
             cx.authorize::<authz::Tenant, _>(actions::Delete)?,
         );
         let now = cx.clock().now();
-        let ends_at = self.ends_at(cx, how.grace_days)?;
         let known = self.known(sides.ids()).await?;
         let mut change = match self.tenancy.spine.begin_once(cx, "tenants_merge").await? {
             Begin::Run(change) => change,
             Begin::Replay(()) => return self.get_tenant(cx, id).await,
         };
+        let ends_at = self.ends_at(cx, change.tx(), (id, how.grace_days)).await?;
         // From here on nobody counts, comes or goes anywhere in the tree, and what is seen stays.
         if !store::merge::hold(change.tx(), &moves, sides.ids()).await? {
             return Err(Error::NotFound);

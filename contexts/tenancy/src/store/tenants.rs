@@ -3,6 +3,7 @@ use mpanel_authz::{Allowed, TenantKind, actions};
 use mpanel_kernel::ids::{PlanId, TenantId};
 use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::{PlatformTx, TenantTx, Ts, Tx};
+use mpanel_tenancy_contract::Suspended;
 
 use crate::authz;
 use crate::domain::{Tenant, TenantPlan, TenantState};
@@ -136,16 +137,26 @@ async fn tree(
         .collect())
 }
 
-/// Tenants that are suspended or ending, and everybody below them.
-pub async fn suspended(tx: &mut PlatformTx) -> Result<Vec<TenantId>, mpanel_pg::Error> {
-    let rows = sqlx::query_scalar!(
-        "select distinct s.descendant
-         from tenancy.tenants t join tenancy.subtree s on s.tenant_id = t.tenant_id
-         where t.state in ('suspended', 'terminating')",
+/// Tenants that are suspended or ending, and everybody below them; each with what the nearest seller above it has written.
+pub async fn suspended(tx: &mut PlatformTx) -> Result<Vec<Suspended>, mpanel_pg::Error> {
+    let rows = sqlx::query!(
+        r#"select d.descendant, (
+               select x.page from tenancy.subtree up join tenancy.selling x on x.tenant_id = up.tenant_id
+               where up.descendant = d.descendant and up.depth > 0 and x.page is not null
+               order by up.depth limit 1
+           ) as page
+           from (select distinct s.descendant
+                 from tenancy.tenants t join tenancy.subtree s on s.tenant_id = t.tenant_id
+                 where t.state in ('suspended', 'terminating')) d"#,
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(TenantId::from_uuid).collect())
+    let rows = rows.into_iter().map(|row| Suspended {
+        tenant: TenantId::from_uuid(row.descendant),
+        // What cannot be read is as good as none: the tenant is suspended all the same.
+        page: row.page.and_then(|page| serde_json::from_value(page).ok()),
+    });
+    Ok(rows.collect())
 }
 
 /// Changes what is given; `false` when the version is no longer the one that was seen.

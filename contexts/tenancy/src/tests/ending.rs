@@ -128,7 +128,8 @@ impl Scene {
 
     async fn suspended(&self) -> Vec<TenantId> {
         let mut tx = self.world.db().platform(Reason::Administer("test")).await.unwrap();
-        let mut all = self.world.tenancy.suspended(&mut tx).await.unwrap();
+        let found = self.world.tenancy.suspended(&mut tx).await.unwrap();
+        let mut all: Vec<_> = found.into_iter().map(|one| one.tenant).collect();
         all.sort();
         all
     }

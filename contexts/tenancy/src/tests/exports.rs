@@ -1,5 +1,6 @@
 //! Archives of tenants: what is in one, who may have it, and when it goes.
 
+mod downloads;
 mod limits;
 mod rights;
 

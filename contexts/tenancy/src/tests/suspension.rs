@@ -24,7 +24,8 @@ impl World {
 
     async fn suspended(&self) -> Vec<TenantId> {
         let mut tx = self.db().platform(Reason::Administer("test")).await.unwrap();
-        let mut all = self.tenancy.suspended(&mut tx).await.unwrap();
+        let found = self.tenancy.suspended(&mut tx).await.unwrap();
+        let mut all: Vec<_> = found.into_iter().map(|one| one.tenant).collect();
         all.sort();
         all
     }

@@ -27,6 +27,8 @@ use crate::proxy::Upstream;
 use crate::route;
 
 const SWEEP: Duration = Duration::from_millis(250);
+/// How long those that keep a connection have to hear that it closes, before it does.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// How long a drain waits for connections that have sent no request yet.
 const HANDSHAKE: Duration = Duration::from_secs(1);
 const DRAIN_SWEEP: Duration = Duration::from_millis(20);
@@ -44,6 +46,8 @@ pub(crate) struct Worker {
     tls: Tls,
     http: auto::Builder<LocalExecutor>,
     clock: Rc<Cell<Instant>>,
+    /// A stop was asked for: every answer says that its connection closes.
+    leaving: Cell<bool>,
     /// Accepted connections that have not ended, also those whose task has not begun yet.
     open: Cell<usize>,
     watches: RefCell<HashMap<u64, Rc<Watch>>>,
@@ -107,6 +111,7 @@ pub(crate) async fn work(
         shared,
         tls,
         clock: Rc::new(Cell::new(Instant::now())),
+        leaving: Cell::new(false),
         open: Cell::new(0),
         watches: RefCell::default(),
         next: Cell::new(0),
@@ -130,6 +135,7 @@ pub(crate) async fn work(
             }
         }
     };
+    worker.part(deadline).await;
     accepting.iter().for_each(tokio::task::JoinHandle::abort);
     worker.drain(deadline).await
 }
@@ -143,6 +149,26 @@ impl Worker {
             watch.tell(watch.judge(now, limits, pressed));
         }
         self.upstream.sweep();
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.get()
+    }
+
+    /// Serves on for a moment, and tells everybody that the connection closes. A connection that is closed without a word takes
+    /// a request with it that is just being sent, and nobody knows then whether it was done.
+    async fn part(&self, deadline: Instant) {
+        self.leaving.set(true);
+        let begin = Instant::now();
+        let until = begin + FAREWELL.min(deadline.saturating_duration_since(begin) / 4);
+        while self.open.get() > 0 && Instant::now() < until {
+            self.sweep();
+            // Says up to which request it answers, so that the client knows which to send again (GOAWAY).
+            for watch in self.watches.borrow().values().filter(|watch| watch.is_http2()) {
+                watch.tell(Order::Drain);
+            }
+            tokio::time::sleep(DRAIN_SWEEP).await;
+        }
     }
 
     async fn drain(&self, deadline: Instant) -> usize {

@@ -68,7 +68,8 @@ impl Running {
         &self.addresses
     }
 
-    /// Stops accepting, lets open requests finish for at most `grace`, and waits for the threads. Blocks.
+    /// Tells clients that their connections close, serving on for a quarter of `grace` or two seconds; then stops accepting, lets
+    /// open requests finish for what is left of `grace`, and waits for the threads. Blocks.
     #[must_use]
     pub fn stop(mut self, grace: Duration) -> Stopped {
         self.stop.send_replace(Some(Instant::now() + grace));

@@ -214,6 +214,11 @@ impl Watch {
         }
     }
 
+    /// Whether it has been asked for something in HTTP/2.
+    pub(crate) fn is_http2(&self) -> bool {
+        self.http2.get()
+    }
+
     /// Whether a drain may end it: it has served a request, or has had its moment to send one.
     pub(crate) fn may_drain(&self, now: Instant) -> bool {
         self.served.get() || now.saturating_duration_since(self.opened) > Duration::from_millis(500)

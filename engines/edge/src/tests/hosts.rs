@@ -17,6 +17,38 @@ fn placeholder(status: u16, retry_at: Option<jiff::Timestamp>) -> Target {
         text: "<b>Nothing</b> yet".to_owned(),
         status,
         retry_at,
+        contact: None,
+    }
+}
+
+#[test]
+fn a_page_has_a_link_only_to_a_page_or_a_letter_and_no_markup_of_its_own() {
+    let rig = Rig::new();
+    let show = |contact: &str| {
+        let target = Target::Placeholder {
+            site: String::new(),
+            title: "<i>Away</i>".to_owned(),
+            text: "One\n<b>two</b>".to_owned(),
+            status: 503,
+            retry_at: None,
+            contact: Some(contact.to_owned()),
+        };
+        rig.host("a.example", target);
+        rig.get("a.example", "/").text()
+    };
+    let page = show("https://help.example/a?b&c\"d");
+    assert!(
+        page.contains("href=\"https://help.example/a?b&amp;c&quot;d\""),
+        "{page}"
+    );
+    assert!(
+        page.contains("<p>One\n&lt;b&gt;two&lt;/b&gt;</p>") && !page.contains("<i>"),
+        "{page}"
+    );
+    assert!(show("mailto:help@a.example").contains(">help@a.example</a>"));
+    for wrong in ["javascript:alert(1)", "http://help.example", ""] {
+        let page = show(wrong);
+        assert!(!page.contains("<a "), "{wrong}: {page}");
     }
 }
 

@@ -110,6 +110,25 @@ fn stopping_finishes_what_is_open_and_takes_nothing_new() {
 }
 
 #[test]
+fn a_kept_connection_hears_that_it_closes_before_it_does() {
+    let rig = rig(|_| {});
+    let mut kept = connect(rig.http());
+    let mut ask = || {
+        kept.write_all(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").unwrap();
+        let head = read_head(&mut kept);
+        kept.read_exact(&mut [0; 4]).unwrap();
+        head
+    };
+    assert!(!ask().contains("connection: close"));
+    let running = rig.running;
+    let stopping = std::thread::spawn(move || running.stop(Duration::from_secs(20)));
+    // Whoever asks again and again is answered each time, until told.
+    while !ask().contains("connection: close") {}
+    assert_eq!(kept.read(&mut [0; 16]).unwrap(), 0);
+    assert_eq!(stopping.join().unwrap().aborted, 0);
+}
+
+#[test]
 fn stopping_cuts_off_what_outlasts_the_grace_period() {
     let rig = rig(|_| {});
     let mut busy = connect(rig.http());

@@ -290,3 +290,22 @@ fn an_http2_upload_streams_to_the_panel_with_its_cookies_in_one_field() {
         assert_eq!(body, (3 * 64 * MIB).to_string());
     });
 }
+
+#[test]
+fn an_http2_connection_is_told_goodbye_when_the_edge_stops() {
+    let rig = Rig::new();
+    rig.write("a/index.html", "home");
+    rig.host("a.example", site("a"));
+    rig.certificate("a", &["a.example"]);
+    block_on(async {
+        let mut sender = http2::<Empty<Bytes>>(&rig, "a.example").await;
+        let request = Request::get("https://a.example/").body(Empty::new()).unwrap();
+        assert_eq!(sender.send_request(request).await.unwrap().status(), 200);
+        let running = rig.running;
+        let stopping = tokio::task::spawn_blocking(move || running.stop(Duration::from_secs(20)));
+        while sender.ready().await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(stopping.await.unwrap().aborted, 0);
+    });
+}

@@ -111,5 +111,10 @@ export const agreeToAssumption = (api: Api, tenant_id: string, assumption_id: st
 export const setSupportAccess = (api: Api, tenant_id: string, settings: Schemas['tenancy.SupportAccess'], consent_required: boolean) =>
   unwrap(api.PUT('/api/v1/tenants/{tenant_id}/support-access', { params: { path: { tenant_id } }, headers: ifMatch(settings), body: { consent_required } }));
 
+export type Selling = Schemas['tenancy.Selling'];
+
+export const setSelling = (api: Api, tenant_id: string, seen: Selling, body: Schemas['tenancy.SetSelling']) =>
+  unwrap(api.PUT('/api/v1/tenants/{tenant_id}/selling', { params: { path: { tenant_id } }, headers: ifMatch(seen), body }));
+
 /** For people whose account was made in the acting tenant. */
 export const endSessionsOf = (client: Api, user: string) => unwrap(client.DELETE('/api/v1/people/{user_id}/sessions', { params: { path: { user_id: user } } }));

@@ -44,7 +44,9 @@ async fn a_backup_that_is_killed_leaves_nothing_under_its_name() {
         .map(|entry| entry.file_name())
         .collect();
     assert_eq!(names, ["backup.tar.zst"], "killed ones are left");
-    assert!(!world.system.data().join("backup/links").exists());
+    for links in ["sites/.backup", "blobs/.backup"] {
+        assert!(!world.system.data().join(links).exists(), "{links}");
+    }
 }
 
 #[tokio::test]

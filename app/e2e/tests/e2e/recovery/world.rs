@@ -22,7 +22,11 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Self {
-        let system = System::start().await;
+        Self::on(System::start().await).await
+    }
+
+    /// The same in an installation that runs already.
+    pub async fn on(system: System) -> Self {
         let owner = claim(&system).await;
         let plan = owner.plan(None).await;
         let customer = owner.tenant_below("customer", &plan).await;

@@ -1,7 +1,9 @@
 use super::world::World;
 
 /// In the order in which a version takes over.
-const STEPS: [&str; 8] = ["begin", "migrate", "serve", "agent", "gate", "edge", "dns-2", "accept"];
+const STEPS: [&str; 9] = [
+    "begin", "migrate", "serve", "agent", "gate", "edge", "ask", "dns-2", "accept",
+];
 
 #[tokio::test]
 async fn whenever_the_supervisor_is_killed_one_of_two_versions_runs_completely() {

@@ -24,7 +24,11 @@ async fn a_version_that_works_takes_over_while_people_work_and_visit() {
     let again = world.upgrade(&[]).await.unwrap();
     assert_eq!((again.code, again.text.trim()), (0, "version 9.1.0 runs already"));
 
-    // Nobody but who runs the supervisor may put programs where it takes them from, and old ones do not pile up.
+    // Nobody but who runs the supervisor may put programs where it takes them from, and old ones do not pile up: the version
+    // before is kept beside this one.
+    world.install("9.2.0", "");
+    assert_eq!(world.upgrade(&[]).await.unwrap().code, 0);
+    assert_eq!(world.settled().await, "9.2.0");
     let folder = world.system.data().join("programs");
     let mut kept = 0;
     for entry in walk(&folder) {
@@ -38,7 +42,34 @@ async fn a_version_that_works_takes_over_while_people_work_and_visit() {
         );
         kept += u32::from(entry.ends_with("mpanel-agent"));
     }
-    assert_eq!(kept, 1);
+    assert_eq!(kept, 2);
+}
+
+#[tokio::test]
+async fn somebody_goes_back_from_a_version_that_works_and_takes_it_again() {
+    let world = World::new().await;
+    let before = world.settled().await;
+    let none = world.upgrade(&["--back"]).await.unwrap();
+    assert_eq!(none.code, 1, "{}", none.text);
+    assert!(none.text.contains("no version is known"), "{}", none.text);
+    world.install("9.1.0", "");
+    assert_eq!(world.upgrade(&[]).await.unwrap().code, 0);
+    assert_eq!(world.settled().await, "9.1.0");
+    let (back, load) = world
+        .under_load(async { world.upgrade(&["--back"]).await.unwrap() })
+        .await;
+    assert_eq!(back.code, 0, "{}", back.text);
+    assert_eq!(world.settled().await, before);
+    world.assert_kept(&load).await;
+    world.assert_serves().await;
+    let row = world.told("rolled_back", 1).await;
+    assert!(row["after"]["reason"].as_str().unwrap().contains("--back"), "{row}");
+    // It is not tried again by itself, and is when somebody asks.
+    let asked = world.upgrade(&[]).await.unwrap();
+    assert_eq!(asked.code, 1, "{}", asked.text);
+    let again = world.upgrade(&["--again"]).await.unwrap();
+    assert_eq!(again.code, 0, "{}", again.text);
+    assert_eq!(world.settled().await, "9.1.0");
 }
 
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {

@@ -1,4 +1,4 @@
-use super::world::World;
+use super::world::{Upgraded, World};
 
 /// Upgrades to a version that fails so, and finds the one before serving, with the reason wherever people look.
 async fn rolled_back(failure: &str, reason: &str) -> World {
@@ -6,10 +6,15 @@ async fn rolled_back(failure: &str, reason: &str) -> World {
     let before = world.settled().await;
     world.install("9.1.0", failure);
     let (upgraded, load) = world.under_load(async { world.upgrade(&[]).await.unwrap() }).await;
+    world.assert_kept(&load).await;
+    assert_rolled_back(&world, &before, &upgraded, reason).await;
+    world
+}
+
+async fn assert_rolled_back(world: &World, before: &str, upgraded: &Upgraded, reason: &str) {
     assert_eq!(upgraded.code, 1, "{}", upgraded.text);
     assert!(upgraded.text.contains(reason), "{}", upgraded.text);
     assert_eq!(world.settled().await, before);
-    world.assert_kept(&load).await;
     world.assert_serves().await;
     let row = world.told("rolled_back", 1).await;
     assert_eq!(row["after"]["to"], "9.1.0", "{row}");
@@ -21,7 +26,6 @@ async fn rolled_back(failure: &str, reason: &str) -> World {
     );
     let examined = world.examined();
     assert!(examined.contains(reason) && examined.contains("9.1.0"), "{examined}");
-    world
 }
 
 #[tokio::test]
@@ -65,6 +69,27 @@ async fn a_version_whose_migration_fails_changes_nothing() {
 #[tokio::test]
 async fn a_version_whose_edge_crashes_gives_way_before_anybody_notices() {
     rolled_back("edge", "edge the last").await;
+}
+
+#[tokio::test]
+async fn a_version_whose_migrations_never_end_gives_way() {
+    let world = rolled_back("endless", "the migrations did not end within 15 s").await;
+    world.assert_untold("tried").await;
+}
+
+/// Visitors notice these: what runs and does not serve is known only once it stands in the place of what did.
+#[tokio::test]
+async fn a_version_whose_data_planes_run_and_do_not_serve_gives_way() {
+    for (failure, reason) in [
+        ("edge-hang", "the edge does not pass the panel on"),
+        ("dns-hang", "the name servers do not answer for upgraded.example over"),
+    ] {
+        let world = World::new().await;
+        let before = world.settled().await;
+        world.install("9.1.0", failure);
+        let upgraded = world.upgrade(&[]).await.unwrap();
+        assert_rolled_back(&world, &before, &upgraded, reason).await;
+    }
 }
 
 #[tokio::test]

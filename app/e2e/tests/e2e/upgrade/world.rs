@@ -41,7 +41,11 @@ pub struct Upgraded {
 
 impl World {
     pub async fn new() -> Self {
-        let mut system = System::prepare(&[("MPANEL_UPGRADE_GATE_SECONDS", "20")]);
+        let limits = [
+            ("MPANEL_UPGRADE_GATE_SECONDS", "20"),
+            ("MPANEL_UPGRADE_MIGRATE_SECONDS", "15"),
+        ];
+        let mut system = System::prepare(&limits);
         system.install_apart();
         system.up().await;
         let owner = claim(&system).await;
@@ -131,12 +135,7 @@ impl World {
             while !done.get() {
                 number += 1;
                 let apex = format!("w{number}-{}.example", crate::harness::accounts::unique());
-                // An edge that gives way closes the connections that nobody uses, at times just when this one is used again; the
-                // key makes it safe to ask once more (RFC 9112 §9.3.1).
-                let answer = match self.write(&apex).await {
-                    Err(_closed) => self.write(&apex).await,
-                    answered => answered,
-                };
+                let answer = self.write(&apex).await;
                 let answer =
                     answer.unwrap_or_else(|error| panic!("no answer at all: {error:?}\n{}", self.system.logs()));
                 match answer.status {

@@ -180,6 +180,12 @@ pub fn table() -> BTreeMap<&'static str, Call> {
         of(assumption, ManageAccess),
         Body::Json(|_| json!({"consent_required": false})),
     );
+    add("selling_get", of(tenant, Read), Body::None);
+    add(
+        "selling_set",
+        of(tenant, Modify),
+        Body::Json(|_| json!({"page": null, "grace_days": null})),
+    );
     add("plans_list", of(plan, List), Body::None);
     add("plans_get", of(plan, Read), Body::None);
     let new_plan = |_: &Estate| json!({"name": format!("walk {}", unique()), "entitlements": {"sites": 1}});

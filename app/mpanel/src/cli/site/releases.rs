@@ -3,9 +3,9 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::finish;
 use crate::cli::connection::{Cx, Page};
 use crate::cli::failure::Failure;
+use crate::cli::operation::finish;
 use crate::cli::{find, view};
 
 /// Commands of `site release`.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use mpanel_archive::{Error, FORMAT, Head, KeyNote, MemberPath, Origin};
 use mpanel_server::recovery;
 
-use crate::operator::Installation;
+use crate::installation::Installation;
 use crate::recovery::args::{Opener, Restore};
 use crate::recovery::layout::{Part, part};
 use crate::recovery::restore::{configuration, plan};

@@ -29,6 +29,14 @@ fn data() -> tempfile::TempDir {
     folder
 }
 
+/// Names in a folder.
+fn tree(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap();
+    names
+        .map(|one| one.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
 #[test]
 fn what_is_linked_stays_when_it_is_removed_and_what_comes_later_is_added() {
     let data = data();
@@ -48,7 +56,7 @@ fn what_is_linked_stays_when_it_is_removed_and_what_comes_later_is_added() {
     fs::create_dir(releases.join(format!(".{RELEASE}.partial"))).unwrap();
     fs::create_dir(releases.join("else")).unwrap();
     farm.gather().unwrap();
-    let kept = farm.root().join("sites").join(SITE).join("releases");
+    let kept = farm.sites().join(SITE).join("releases");
     assert_eq!(
         fs::read_to_string(kept.join(RELEASE).join("deep/page.html")).unwrap(),
         "deeper"
@@ -59,15 +67,11 @@ fn what_is_linked_stays_when_it_is_removed_and_what_comes_later_is_added() {
         "later"
     );
     assert_eq!(fs::read_dir(&kept).unwrap().count(), 2);
-    let root = farm.root().to_owned();
-    let mut folders: Vec<_> = fs::read_dir(&root)
-        .unwrap()
-        .map(|one| one.unwrap().file_name())
-        .collect();
-    folders.sort();
-    assert_eq!(folders, ["sites", "uploads"]);
+    let mut linked = tree(&farm.uploads());
+    linked.extend(tree(&farm.sites()));
+    assert_eq!(linked, [UPLOAD, SITE]);
     drop(farm);
-    assert!(!root.exists());
+    assert!(!data.path().join("sites/.backup").exists() && !data.path().join("blobs/.backup").exists());
 }
 
 #[test]
@@ -78,7 +82,7 @@ fn links_in_a_site_are_not_followed() {
     symlink("/etc", data.path().join("sites").join(OTHER)).unwrap();
     let mut farm = Farm::new(data.path()).unwrap();
     farm.gather().unwrap();
-    let kept = farm.root().join("sites");
+    let kept = farm.sites();
     assert!(fs::symlink_metadata(kept.join(OTHER)).is_err());
     assert!(fs::symlink_metadata(kept.join(SITE).join("releases").join(RELEASE).join("etc")).is_err());
 }
@@ -90,14 +94,16 @@ fn one_backup_at_a_time_and_what_a_killed_one_left_is_cleared() {
     farm.gather().unwrap();
     assert!(Farm::new(data.path()).is_err());
     clear(data.path()).unwrap();
-    assert!(
-        farm.root().join("uploads").join(UPLOAD).exists(),
-        "one at work is left alone"
-    );
+    assert!(farm.uploads().join(UPLOAD).exists(), "one at work is left alone");
     drop(farm);
-    fs::create_dir_all(data.path().join("backup/links/sites")).unwrap();
+    let left = ["sites/.backup/some", "blobs/.backup/some", "backup/links/some"].map(|path| data.path().join(path));
+    for folder in &left {
+        fs::create_dir_all(folder).unwrap();
+    }
     clear(data.path()).unwrap();
-    assert!(!data.path().join("backup/links").exists());
+    for folder in &left {
+        assert!(!folder.parent().unwrap().exists(), "{}", folder.display());
+    }
 }
 
 fn member(path: &str, kind: Kind, mode: u32) -> Member {

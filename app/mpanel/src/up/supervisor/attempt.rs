@@ -13,7 +13,7 @@ use super::{Event, Input, Supervisor};
 use crate::pretence;
 use crate::up::logs;
 use crate::up::programs::{self, Version};
-use crate::up::upgrade::trial::{self, Action, Trial};
+use crate::up::upgrade::trial::{self, Action, Limits, Trial};
 use crate::up::upgrade::{self, Record};
 
 /// Beside the logs of the processes: what ran once in upgrades.
@@ -27,8 +27,7 @@ pub struct Attempt {
     pub version: Version,
     /// The supervisor of the version before, when there is a way back.
     pub back: Option<Command>,
-    /// How long the panel may take to become healthy.
-    pub limit: Duration,
+    pub limits: Limits,
 }
 
 /// The same, begun.
@@ -36,6 +35,8 @@ pub struct Attempt {
 pub struct Underway {
     version: Version,
     back: Option<Command>,
+    /// Data planes of the version before run, and can be asked.
+    has_old_planes: bool,
     trial: Trial,
 }
 
@@ -43,7 +44,12 @@ pub struct Underway {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Once {
     Migrate,
+    /// What the data planes of the version before answer.
+    Note,
+    /// The same where none of them runs.
+    Expect,
     Gate,
+    Ask,
     Tell,
 }
 
@@ -63,7 +69,10 @@ impl Once {
     const fn name(self) -> &'static str {
         match self {
             Self::Migrate => "migrate",
+            Self::Note => "note",
+            Self::Expect => "expect",
             Self::Gate => "gate",
+            Self::Ask => "ask",
             Self::Tell => "tell",
         }
     }
@@ -77,9 +86,10 @@ impl Supervisor {
             slot.process.is_some() && slot.fingerprint != slot.child.fingerprint()
         };
         let is_panel = |index: &usize| ["agent", "serve"].contains(&self.slots[*index].child.name);
-        let (panel, planes) = (0..self.slots.len()).filter(stale).partition(is_panel);
+        let (panel, planes): (Vec<_>, Vec<_>) = (0..self.slots.len()).filter(stale).partition(is_panel);
         self.attempt = attempt.map(|attempt| Underway {
-            trial: Trial::new(panel, planes, attempt.limit),
+            has_old_planes: !planes.is_empty(),
+            trial: Trial::new(panel, planes, attempt.limits),
             version: attempt.version,
             back: attempt.back,
         });
@@ -103,6 +113,10 @@ impl Supervisor {
                 pretence::hold("migrate");
                 self.run_once(Once::Migrate);
             }
+            Action::Note => {
+                let is_old = self.attempt.as_ref().is_some_and(|underway| underway.has_old_planes);
+                self.run_once(if is_old { Once::Note } else { Once::Expect });
+            }
             Action::Replace(index) => {
                 pretence::hold(self.slots[index].child.name);
                 self.feed(Input::Replace(index));
@@ -110,6 +124,10 @@ impl Supervisor {
             Action::Gate => {
                 pretence::hold("gate");
                 self.run_once(Once::Gate);
+            }
+            Action::Ask => {
+                pretence::hold("ask");
+                self.run_once(Once::Ask);
             }
             Action::Accept => self.accept(),
             Action::GoBack(reason) => self.go_back(&reason),
@@ -122,10 +140,11 @@ impl Supervisor {
         let mut record = Record::load(&self.data);
         record.accept(&underway.version, SystemClock.now());
         match record.save(&self.data) {
-            Ok(()) => programs::forget_others(&self.data, &[&underway.version]),
+            Ok(()) => programs::forget_others(&self.data, &record.wanted()),
             // It is tried again at the next start, and nothing is lost.
             Err(error) => tracing::error!(%error, "cannot note that the new version works"),
         }
+        self.forget_questions();
         tracing::info!(version = underway.version.name, "the new version works, and stays");
         self.wait_for_the_panel();
     }
@@ -135,6 +154,7 @@ impl Supervisor {
             return;
         };
         self.end_once();
+        self.forget_questions();
         let Some(mut back) = underway.back.take() else {
             tracing::error!(
                 reason,
@@ -159,9 +179,19 @@ impl Supervisor {
         self.wait_for_the_panel();
     }
 
+    /// The next trial, also one of the same version, notes its own.
+    fn forget_questions(&self) {
+        match std::fs::remove_file(self.data.join(upgrade::QUESTIONS)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(%error, "cannot remove what the data planes were asked");
+            }
+            _ => {}
+        }
+    }
+
     /// Has the outcome of an upgrade written to the audit log, unless it stands there.
     pub(super) fn tell_outcome(&mut self) {
-        if Record::load(&self.data).outcome.is_some_and(|outcome| !outcome.told) {
+        if Record::load(&self.data).untold().is_some() {
             self.run_once(Once::Tell);
         }
     }
@@ -218,11 +248,10 @@ impl Supervisor {
         match result {
             Ok(()) => {
                 let mut record = Record::load(&self.data);
-                if let Some(outcome) = &mut record.outcome {
-                    outcome.told = true;
-                }
-                if let Err(error) = record.save(&self.data) {
-                    tracing::warn!(%error, "cannot note that the audit log has the upgrade");
+                record.told();
+                match record.save(&self.data) {
+                    Ok(()) => self.tell_outcome(),
+                    Err(error) => tracing::warn!(%error, "cannot note that the audit log has the upgrade"),
                 }
             }
             Err(error) => {

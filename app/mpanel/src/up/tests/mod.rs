@@ -2,4 +2,5 @@ mod backups;
 mod machine;
 mod pure;
 mod sockets;
+mod trial;
 mod upgrade;

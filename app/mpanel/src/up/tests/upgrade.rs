@@ -1,25 +1,17 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::up::programs::{FOLDER, Version, forget_others, keep};
 use crate::up::upgrade::Record;
 use crate::up::upgrade::launch::{Decision, decide};
-use crate::up::upgrade::trial::{Action, Input, Trial};
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 fn version(name: &str) -> Version {
     Version {
         name: name.to_owned(),
         id: format!("{name}-id"),
     }
-}
-
-fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
 }
 
 #[test]
@@ -65,93 +57,6 @@ fn a_supervisor_that_ends_again_and_again_is_given_up_unless_there_is_no_way_bac
         panic!("{record:?}");
     };
     assert!(reason.contains("ended 3 times"), "{reason}");
-}
-
-#[test]
-fn a_version_takes_over_in_order_and_stays() {
-    // 0 panel, 1 agent, 2 edge, 3 and 4 name servers.
-    let mut trial = Trial::new(vec![0, 1], vec![2, 3], LIMIT);
-    let mut step = |at, input| trial.step(seconds(at), input);
-    assert_eq!(step(0, Input::Started(4)), []);
-    assert_eq!(step(1, Input::DatabaseUp), [Action::Migrate]);
-    assert_eq!(step(1, Input::DatabaseUp), []);
-    assert_eq!(
-        step(500, Input::StepEnded(Ok(()))),
-        [Action::Replace(0), Action::Replace(1)]
-    );
-    assert_eq!(step(501, Input::Started(1)), []);
-    assert_eq!(step(502, Input::Started(0)), [Action::Gate]);
-    assert_eq!(step(559, Input::Tick), []);
-    assert_eq!(step(559, Input::StepEnded(Ok(()))), [Action::Replace(2)]);
-    assert_eq!(step(600, Input::Tick), [], "it may take as long as it wants to end");
-    assert_eq!(step(600, Input::Started(2)), []);
-    assert_eq!(step(600, Input::Tick), []);
-    assert_eq!(step(601, Input::Tick), [Action::Replace(3)]);
-    assert_eq!(step(601, Input::Started(3)), []);
-    assert_eq!(step(602, Input::Tick), [Action::Accept]);
-    let crash = || Input::Crashed {
-        name: "edge",
-        exit: "1".to_owned(),
-    };
-    for _ in 0..5 {
-        assert_eq!(step(603, crash()), [], "it has been decided");
-    }
-}
-
-#[test]
-fn where_nothing_runs_from_the_programs_before_the_gate_is_all() {
-    let mut trial = Trial::new(Vec::new(), Vec::new(), LIMIT);
-    trial.step(seconds(0), Input::DatabaseUp);
-    assert_eq!(trial.step(seconds(1), Input::StepEnded(Ok(()))), [Action::Gate]);
-    assert_eq!(trial.deadline(), Some(seconds(61)));
-    assert_eq!(trial.step(seconds(2), Input::StepEnded(Ok(()))), [Action::Accept]);
-    assert_eq!(trial.deadline(), None);
-}
-
-#[test]
-fn a_failed_step_a_late_gate_and_repeated_crashes_lead_back() {
-    let begun = || {
-        let mut trial = Trial::new(vec![0], vec![2], LIMIT);
-        trial.step(seconds(0), Input::DatabaseUp);
-        trial
-    };
-    let reason = |actions: Vec<Action>| match actions.as_slice() {
-        [Action::GoBack(reason)] => reason.clone(),
-        other => panic!("{other:?}"),
-    };
-    let failed = Input::StepEnded(Err("migrate: it is wrong".to_owned()));
-    assert_eq!(reason(begun().step(seconds(1), failed)), "migrate: it is wrong");
-
-    let mut late = begun();
-    late.step(seconds(1), Input::StepEnded(Ok(())));
-    assert_eq!(late.deadline(), Some(seconds(61)));
-    assert!(reason(late.step(seconds(61), Input::Tick)).contains("within 60 s"));
-
-    let mut crashing = begun();
-    let crash = || Input::Crashed {
-        name: "serve",
-        exit: "exit status: 1".to_owned(),
-    };
-    assert_eq!(crashing.step(seconds(1), crash()), []);
-    assert_eq!(crashing.step(seconds(1), crash()), []);
-    assert!(reason(crashing.step(seconds(1), crash())).contains("serve the last (exit status: 1)"));
-}
-
-#[test]
-fn a_process_that_crashes_in_its_turn_has_to_settle_anew() {
-    let mut trial = Trial::new(Vec::new(), vec![2], LIMIT);
-    trial.step(seconds(0), Input::DatabaseUp);
-    trial.step(seconds(0), Input::StepEnded(Ok(())));
-    assert_eq!(trial.step(seconds(0), Input::StepEnded(Ok(()))), [Action::Replace(2)]);
-    trial.step(seconds(1), Input::Started(2));
-    let crash = Input::Crashed {
-        name: "edge",
-        exit: "signal".to_owned(),
-    };
-    trial.step(seconds(1), crash);
-    assert_eq!(trial.step(seconds(3), Input::Tick), []);
-    trial.step(seconds(3), Input::Started(2));
-    assert_eq!(trial.step(seconds(4), Input::Tick), [Action::Accept]);
 }
 
 fn programs(folder: &Path, text: &str) {
@@ -208,4 +113,45 @@ fn the_record_survives_and_a_broken_one_is_none() {
     assert_eq!(Record::load(dir.path()), record);
     std::fs::write(dir.path().join(FOLDER).join("upgrade.json"), "{").unwrap();
     assert_eq!(Record::load(dir.path()), Record::default());
+}
+
+#[test]
+fn what_the_audit_log_has_not_heard_waits_for_it_behind_what_came_later() {
+    let mut record = Record::default();
+    decide(&mut record, &version("1"), false);
+    record.refuse(&version("2"), "it hangs", Timestamp::UNIX_EPOCH);
+    record.refuse(&version("3"), "it crashes", Timestamp::UNIX_EPOCH);
+    record.accept(&version("4"), Timestamp::UNIX_EPOCH);
+    for to in ["2", "3", "4"] {
+        assert_eq!(record.untold().unwrap().to, to);
+        record.told();
+    }
+    assert_eq!(record.untold(), None);
+    record.accept(&version("5"), Timestamp::UNIX_EPOCH);
+    assert_eq!(record.untold().unwrap().from, "4", "what was told is not told again");
+}
+
+#[test]
+fn somebody_may_go_back_to_the_version_before_once() {
+    let (old, new) = (version("1"), version("2"));
+    let mut record = Record::default();
+    decide(&mut record, &old, false);
+    assert_eq!(record.go_back("why not", Timestamp::UNIX_EPOCH), None);
+    decide(&mut record, &new, true);
+    record.accept(&new, Timestamp::UNIX_EPOCH);
+    assert_eq!(record.wanted(), [&new, &old]);
+    let gone = record.go_back("why not", Timestamp::UNIX_EPOCH);
+    assert_eq!(gone, Some((new.clone(), old.clone())));
+    assert_eq!(record.wanted(), [&old]);
+    assert_eq!(decide(&mut record, &new, true), Decision::GoBack(None));
+    assert_eq!(record.go_back("why not", Timestamp::UNIX_EPOCH), None);
+}
+
+#[test]
+fn the_record_of_a_version_that_knew_less_is_read() {
+    let text = r#"{"running": {"name": "1", "id": "1-id"}, "refused": null, "outcome": null,
+                   "trial": {"version": {"name": "2", "id": "2-id"}, "starts": 1}}"#;
+    let record: Record = serde_json::from_str(text).unwrap();
+    assert_eq!(record.before, None);
+    assert_eq!(record.trial.unwrap().until, None);
 }

@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use jiff::Timestamp;
 use mpanel_kernel::clock::{Clock as _, SystemClock};
 
 use super::record::{Record, Tried};
@@ -72,6 +73,7 @@ pub(in crate::up) fn decide(record: &mut Record, installed: &Version, can_go_bac
     record.trial = Some(Tried {
         version: installed.clone(),
         starts: starts + 1,
+        until: None,
     });
     Decision::Try
 }
@@ -123,7 +125,7 @@ pub fn launch(data: &Path, installed: &Path, back: impl FnOnce(PathBuf) -> Comma
             trial: Some(version),
         });
     }
-    programs::forget_others(data, &[&version]);
+    programs::forget_others(data, &record.wanted());
     Ok(Launch { programs, trial: None })
 }
 
@@ -143,6 +145,15 @@ pub fn refuse(data: &Path, version: &Version, reason: &str) {
         reason,
         "this version does not work, going back to the one before"
     );
+}
+
+/// Notes when the trial is decided at the latest: whoever waits for it waits no longer.
+pub fn limit(data: &Path, until: Timestamp) {
+    let mut record = Record::load(data);
+    if let Some(tried) = &mut record.trial {
+        tried.until = Some(until);
+        note(&record, data);
+    }
 }
 
 fn note(record: &Record, data: &Path) {

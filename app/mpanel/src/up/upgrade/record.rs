@@ -19,6 +19,12 @@ pub struct Record {
     pub refused: Option<Refused>,
     /// How the last upgrade ended.
     pub outcome: Option<Outcome>,
+    /// How upgrades before it ended, of which the audit log has heard nothing; the oldest first.
+    #[serde(default)]
+    pub earlier: Vec<Outcome>,
+    /// The version that ran before the one that runs: its programs are kept until the next one has proven itself.
+    #[serde(default)]
+    pub before: Option<Version>,
 }
 
 /// The version that is being tried.
@@ -27,6 +33,9 @@ pub struct Tried {
     pub version: Version,
     /// How often its supervisor has been started for it.
     pub starts: u32,
+    /// When it is decided at the latest, counted from that start; unknown until its supervisor has read its settings.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
 }
 
 /// A version that did not work, and is not tried again until other programs are installed or somebody asks for it.
@@ -86,12 +95,8 @@ impl Record {
             .as_ref()
             .map_or_else(String::new, |running| running.name.clone());
         self.trial = None;
-        self.refused = Some(Refused {
-            version: version.clone(),
-            reason: reason.to_owned(),
-            at,
-        });
-        self.outcome = Some(Outcome {
+        self.give_up(version, reason, at);
+        self.end(Outcome {
             from,
             to: version.name.clone(),
             reason: Some(reason.to_owned()),
@@ -105,12 +110,67 @@ impl Record {
         let from = self.running.replace(version.clone());
         self.trial = None;
         self.refused = None;
-        self.outcome = from.map(|from| Outcome {
-            from: from.name,
-            to: version.name.clone(),
-            reason: None,
+        self.before = from.filter(|from| from != version);
+        if let Some(from) = &self.before {
+            let from = from.name.clone();
+            self.end(Outcome {
+                from,
+                to: version.name.clone(),
+                reason: None,
+                at,
+                told: false,
+            });
+        }
+    }
+
+    /// Somebody wants the version before, though the one that runs has proven itself. Gives both, the one to leave first;
+    /// `None` when there is none before.
+    pub fn go_back(&mut self, reason: &str, at: Timestamp) -> Option<(Version, Version)> {
+        let running = self.running.clone()?;
+        let before = self.before.take()?;
+        self.running = Some(before.clone());
+        self.trial = None;
+        self.give_up(&running, reason, at);
+        self.end(Outcome {
+            from: before.name.clone(),
+            to: running.name.clone(),
+            reason: Some(reason.to_owned()),
             at,
             told: false,
         });
+        Some((running, before))
+    }
+
+    fn give_up(&mut self, version: &Version, reason: &str, at: Timestamp) {
+        self.refused = Some(Refused {
+            version: version.clone(),
+            reason: reason.to_owned(),
+            at,
+        });
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        let last = self.outcome.replace(outcome);
+        self.earlier.extend(last.filter(|last| !last.told));
+    }
+
+    /// What the audit log has to be told next.
+    pub fn untold(&self) -> Option<&Outcome> {
+        let last = self.outcome.as_ref().filter(|outcome| !outcome.told);
+        self.earlier.first().or(last)
+    }
+
+    /// The audit log has [`Record::untold`].
+    pub fn told(&mut self) {
+        if !self.earlier.is_empty() {
+            self.earlier.remove(0);
+        } else if let Some(outcome) = &mut self.outcome {
+            outcome.told = true;
+        }
+    }
+
+    /// The versions whose programs are kept while nothing is tried.
+    pub fn wanted(&self) -> Vec<&Version> {
+        self.running.iter().chain(&self.before).collect()
     }
 }

@@ -10,7 +10,7 @@ use http::header;
 use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{OpCx, actions};
 use mpanel_events::{AuditEntry, AuditFilter, Record, list_audit, list_audit_at, tenant_of_line};
-use mpanel_http::{Caller, Cx, Problem, ProblemDocument, Query, Result};
+use mpanel_http::{Caller, Cx, Problem, ProblemDocument, Query, RECHECK, Result, Standing};
 use mpanel_kernel::error::FieldError;
 use mpanel_kernel::ids::{AuditId, TenantId};
 use mpanel_kernel::paging::{Page, PageRequest};
@@ -21,7 +21,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::filter::Filter;
 use super::{Audit, AuditState, Reach};
-use crate::http::standing::{RECHECK, Standing};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -15,7 +15,7 @@ use http_body_util::BodyExt;
 use mpanel_authz::{Actor, OpCx, OpCxParts, Role, TenantKind};
 use mpanel_config::Rate;
 use mpanel_events::{FeedRow, Tail};
-use mpanel_http::{Admission, Caller, Gate, Problem, testing};
+use mpanel_http::{Admission, Caller, Gate, Problem, Standing, testing};
 use mpanel_kernel::clock::SystemClock;
 use mpanel_kernel::error::Kind;
 use mpanel_kernel::ids::{RequestId, TenantId, UserId};
@@ -24,7 +24,6 @@ use tokio::sync::{mpsc, watch};
 use tower::ServiceExt;
 
 use super::{Stream, StreamLimits};
-use crate::http::standing::Standing;
 use crate::http::{ROLES, SpineState, spine_routes};
 
 /// Two streams of one credential, three of one address.

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use mpanel_faultkit::{ReconcilerWorld, try_reconciler};
 use mpanel_jobs::Reconciler;
 use mpanel_kernel::ids::{ReleaseId, SiteId};
+use mpanel_tenancy_contract::{ProviderPage, Suspended};
 
 use super::super::store::{published, used};
 use super::super::support::{World, charged};
@@ -86,7 +87,14 @@ impl ReconcilerWorld for Pausing {
     async fn disturb(&self) {
         let mut suspended = self.world.suspensions.0.lock().unwrap();
         if suspended.is_empty() {
-            suspended.push(self.world.tenant);
+            suspended.push(Suspended {
+                tenant: self.world.tenant,
+                page: Some(ProviderPage {
+                    title: "Closed".to_owned(),
+                    text: "Ask us.".to_owned(),
+                    contact: None,
+                }),
+            });
         } else {
             suspended.clear();
         }

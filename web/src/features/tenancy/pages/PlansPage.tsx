@@ -10,6 +10,7 @@ import { count } from '@/ui/format';
 import { ButtonLink, TextLink } from '@/ui/links';
 import { StateBadge } from '@/ui/state';
 import { EntitlementSummary } from '../components/EntitlementSummary';
+import { SellingSettings } from '../forms/SellingSettings';
 
 export function PlansPage() {
   const { id: tenant, paths, can } = useActing();
@@ -45,6 +46,7 @@ export function PlansPage() {
           ]}
         />
       </Section>
+      {can('customers:read') && <SellingSettings />}
       <ApiPanel tenant={tenant} example={{ method: 'GET', path: '/api/v1/plans', cli: ['plan', 'list'] }} />
     </Page>
   );

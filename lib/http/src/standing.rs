@@ -3,15 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
+use axum::extract::{FromRequestParts, Request};
+use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
 use mpanel_authz::OpCx;
-use mpanel_http::{Admission, Caller, Gate, Standings};
 use mpanel_kernel::error::Kind;
+
+use crate::caller::missing;
+use crate::{Admission, Caller, Gate, Problem, Standings};
 
 /// So often the right to it is looked at again: a session that ended, a membership or an assumption that was taken away,
 /// a token that expired end it.
 pub const RECHECK: Duration = Duration::from_secs(10);
+
+/// Who has admitted a request.
+#[derive(Clone)]
+pub(crate) struct AdmittedBy(pub(crate) Arc<dyn Gate>);
 
 /// What a request was admitted by, to be shown to the gate again.
 pub struct Standing {
@@ -24,7 +31,25 @@ pub struct Standing {
     unsure: bool,
 }
 
+impl<S: Sync> FromRequestParts<S> for Standing {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let gate = parts.extensions.get::<AdmittedBy>().ok_or_else(|| missing("Gate"))?;
+        let caller = parts.extensions.get::<Caller>().ok_or_else(|| missing("Caller"))?;
+        Ok(Self {
+            gate: gate.0.clone(),
+            caller: caller.clone(),
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            headers: parts.headers.clone(),
+            unsure: false,
+        })
+    }
+}
+
 impl Standing {
+    #[must_use]
     pub fn of(gate: &Arc<dyn Gate>, caller: Caller, request: &Request) -> Self {
         Self {
             gate: gate.clone(),
