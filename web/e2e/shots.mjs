@@ -78,6 +78,7 @@ async function places(page) {
     ['zone-new', `${theirs}/zones/new`],
     ['zone', zone],
     ['certificates', `${theirs}/certificates`],
+    ['exports', `${theirs}/exports`],
     ['audit', `${home}/audit`],
     ['background', `${home}/background`],
     ['tokens', `${home}/tokens`],
