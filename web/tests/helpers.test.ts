@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { eventType, stalePaths } from '@/api/events';
 import { checklist } from '@/features/overview/components/checklist';
 import { device } from '@/features/identity/components/device';
+import { presetsFor } from '@/features/identity/components/scopes';
 import { strength } from '@/features/identity/components/strength';
+import { countBelow } from '@/features/tenancy/components/EndCustomer';
 import { rolesFor } from '@/features/tenancy/components/roles';
 import { bars, dayName } from '@/features/sites/components/traffic';
 import { joinUnit, splitUnit } from '@/features/tenancy/components/units';
@@ -84,6 +86,28 @@ describe('the picture of traffic', () => {
 
   it('names days as the server counts them, whatever the zone of the viewer', () => {
     expect(dayName('2026-11-01')).toMatch(/\b1\b/);
+  });
+});
+
+describe('accounts below an account', () => {
+  it('are counted at any depth', () => {
+    const tenants = [
+      { id: 'a', parent_id: 'top' },
+      { id: 'b', parent_id: 'a' },
+      { id: 'c', parent_id: 'b' },
+      { id: 'd', parent_id: 'top' },
+    ];
+    expect(countBelow(tenants, 'a')).toBe(2);
+    expect(countBelow(tenants, 'd')).toBe(0);
+  });
+});
+
+describe('what a token may do', () => {
+  it('offers nobody below to those who have nobody below', () => {
+    const offered = (kind: 'reseller' | 'customer') => presetsFor(kind).map(({ id }) => id);
+    expect(offered('reseller')).toContain('below');
+    expect(offered('customer')).not.toContain('below');
+    expect(offered('customer')).not.toContain('*');
   });
 });
 

@@ -49,9 +49,9 @@ export function AuditPage() {
     {
       key: 'outcome',
       header: t('spine.audit.outcome'),
-      // A sentence about what was refused says so itself.
+      // What is usual needs no word; a sentence about what was refused says so itself.
       wideOnly: true,
-      cell: ({ outcome }) => (outcome === 'refused' ? <StateBadge state="failed">{t('spine.audit.refused')}</StateBadge> : <span className="mp-dim">{t('spine.audit.done')}</span>),
+      cell: ({ outcome }) => outcome === 'refused' && <StateBadge state="failed">{t('spine.audit.refused')}</StateBadge>,
     },
     { key: 'time', header: t('spine.audit.time'), cell: ({ time }) => <Time iso={time} /> },
   ];

@@ -50,7 +50,11 @@ export function CustomerPage() {
         </ButtonLink>
       }
     >
-      {customer.ends_at && <Notice tone="warn">{rich('tenancy.customer.endsText', { at: <Time iso={customer.ends_at} /> })}</Notice>}
+      {customer.ends_at && (
+        <Notice tone="warn">
+          <span>{rich('tenancy.customer.endsText', { at: <Time iso={customer.ends_at} /> })}</span>
+        </Notice>
+      )}
       <Plan key={customer.plan?.id} customer={customer} />
       <Members tenant={id} besides>
         {(add, list) => (
