@@ -52,6 +52,7 @@ interface EmptyProps {
   icon: ComponentType<{ size?: number; 'aria-hidden'?: boolean }>;
   title: string;
   children: ReactNode;
+  /** `false` where the role does not allow the next step. */
   action?: ReactNode;
   /** One of several lists on a page, whose being empty is no news. */
   small?: boolean;
@@ -78,7 +79,7 @@ export function Empty({ icon: Icon, title, children, action, small }: EmptyProps
       </div>
       <Title order={2}>{title}</Title>
       <p className={classes.emptyText}>{children}</p>
-      {action}
+      {action === false ? <p className={classes.emptyText}>{t('ui.readOnly')}</p> : action}
     </div>
   );
 }

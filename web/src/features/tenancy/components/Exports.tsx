@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Download, PackageOpen } from 'lucide-react';
 import { useState } from 'react';
 import { useActing } from '@/api/acting';
+import { ApiError } from '@/api/problem';
 import { getQuery, useWrite } from '@/api/query';
 import type { Schemas } from '@/api/types';
 import { t } from '@/i18n';
@@ -39,6 +40,8 @@ export function Exports({ tenant, seller, besides = false }: { tenant: string; s
   const running = list.data?.items.some(({ state }) => state === 'running') ?? false;
   const load = useWrite((one: Export) => downloadExport(acting, tenant, one), []);
   const error = make.error ?? remove.error ?? load.error;
+  // Nothing to make either for who may not see them.
+  if (list.error instanceof ApiError && list.error.status === 403) return <ErrorNotice error={list.error} />;
   if (!wanted && (list.data?.items.length ?? 0) === 0) {
     return (
       <Section
