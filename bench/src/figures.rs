@@ -1,5 +1,6 @@
 //! What is measured, a group of figures a module.
 
+pub mod crowd;
 pub mod list;
 pub mod memory;
 pub mod queue;

@@ -127,6 +127,11 @@ impl Api {
         self.fields += &format!("{name}: {value}\r\n");
     }
 
+    /// The fields as they are sent, each with its line's end.
+    pub fn fields(&self) -> &str {
+        &self.fields
+    }
+
     /// The fields as arguments for `wrk`.
     pub fn wrk_fields(&self) -> Vec<String> {
         self.fields

@@ -92,6 +92,9 @@ fn measure(folder: &Path, only: &[String]) -> Result<()> {
     if wanted("served") {
         publish(output, "served", &figures::served::measure(&system, &api)?)?;
     }
+    if wanted("crowd") {
+        publish(output, "crowd", &figures::crowd::measure(&system, &api)?)?;
+    }
     system.stop();
     if wanted("static") {
         publish(output, "static", &figures::statics::measure(&system, folder)?)?;

@@ -94,6 +94,27 @@ pub fn memory(pid: u32) -> Result<Memory> {
     })
 }
 
+/// The most that was resident since the process began, or since [`forget_peak`], in MiB.
+///
+/// # Errors
+/// When the process is gone.
+pub fn peak(pid: u32) -> Result<f64> {
+    let file = format!("/proc/{pid}/status");
+    let text = fs::read_to_string(&file).with_context(|| file)?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib: f64 = line.context("no VmHWM")?.trim().trim_end_matches(" kB").parse()?;
+    Ok(kib / 1024.0)
+}
+
+/// Begins to look for the peak anew (proc(5), `clear_refs`).
+///
+/// # Errors
+/// When the process is gone, or belongs to somebody else and we are not root.
+pub fn forget_peak(pid: u32) -> Result<()> {
+    let file = format!("/proc/{pid}/clear_refs");
+    fs::write(&file, "5").with_context(|| file)
+}
+
 /// The sum over a process and all below it.
 ///
 /// # Errors

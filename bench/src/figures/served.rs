@@ -121,7 +121,7 @@ fn edge(system: &System, api: &Api) -> Result<Vec<Figure>> {
 }
 
 /// Only what the installation's own authority has signed, and every handshake in full.
-fn trust(api: &mut Api) -> Result<Arc<ClientConfig>> {
+pub(super) fn trust(api: &mut Api) -> Result<Arc<ClientConfig>> {
     let answer = api.send("GET", "/api/v1/certificate-authority", "", &[])?;
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(&answer.body)?)?;

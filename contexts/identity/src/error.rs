@@ -64,7 +64,7 @@ pub enum Error {
     ServiceAccountAbove,
     #[error("another service account has this name")]
     ServiceAccountTaken,
-    #[error("this service account has 50 tokens; revoke one first")]
+    #[error("there are 50 valid tokens; revoke one first")]
     TooManyTokens,
     #[error("this tenant has a realm already")]
     RealmExists,
@@ -200,7 +200,7 @@ impl PublicError for Error {
             Self::ApiTokenFromAbove => "identity.api_token.from_above",
             Self::ServiceAccountAbove => "identity.service_account.above",
             Self::ServiceAccountTaken => "identity.service_account.name_taken",
-            Self::TooManyTokens => "identity.service_account.too_many_tokens",
+            Self::TooManyTokens => "identity.api_token.too_many",
             Self::RealmExists => "identity.realm.exists",
             Self::HostTaken => "identity.realm.host_taken",
             Self::Credential(error) => error.code(),

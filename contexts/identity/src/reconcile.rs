@@ -1,4 +1,4 @@
-//! Removes what is kept for a while only: sessions long expired, also of people who never come back, old history, and who was
+//! Removes what is kept for a while only: sessions and API tokens that have long ended, also of people who never come back, old history, and who was
 //! invited.
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use mpanel_pg::{PlatformTx, Reason};
 use crate::Identity;
 use crate::error::Error;
 use crate::service::FORGET_AFTER;
-use crate::store::{mail_limits, sessions, sign_ins};
+use crate::store::{api_tokens, mail_limits, sessions, sign_ins};
 
 const NAME: &str = "identity.retention";
 /// So long mailed invitations count.
@@ -58,5 +58,7 @@ impl Reconciler for Retention {
 }
 
 async fn forget(tx: &mut PlatformTx, expired: Timestamp, attempted: Timestamp) -> Result<u64, Error> {
-    Ok(sessions::forget(tx, expired, BATCH).await? + sign_ins::forget(tx, attempted, BATCH).await?)
+    Ok(sessions::forget(tx, expired, BATCH).await?
+        + api_tokens::forget(tx, expired, BATCH).await?
+        + sign_ins::forget(tx, attempted, BATCH).await?)
 }

@@ -23,7 +23,10 @@ impl Dns {
     pub async fn create_record(&self, cx: &OpCx, zone: ZoneId, new: &NewRecord) -> Result<Record, Error> {
         let mut change = match self.spine.begin_once(cx, "records_create").await? {
             Begin::Run(change) => change,
-            Begin::Replay(id) => return self.get_record(cx, zone, id).await,
+            Begin::Replay(id) => {
+                cx.authorize::<authz::Record, _>(actions::Create)?;
+                return self.stored_record(cx, zone, id).await;
+            }
         };
         let apex = store::zones::lock(change.tx(), zone).await?;
         let allowed = cx.authorize::<authz::Record, _>(actions::Create)?;
@@ -41,10 +44,15 @@ impl Dns {
     }
 
     pub async fn get_record(&self, cx: &OpCx, zone: ZoneId, id: RecordId) -> Result<Record, Error> {
+        let record = self.stored_record(cx, zone, id).await?;
+        cx.authorize::<authz::Record, _>(actions::Read)?;
+        Ok(record)
+    }
+
+    async fn stored_record(&self, cx: &OpCx, zone: ZoneId, id: RecordId) -> Result<Record, Error> {
         let mut tx = self.spine.db().tenant(cx.tenant()).await?;
         let record = store::records::get(&mut tx, zone, id).await?.ok_or(Error::NotFound)?;
-        cx.authorize::<authz::Record, _>(actions::Read)?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(record)
     }
 

@@ -51,7 +51,7 @@ impl Dns {
         let allowed = cx.authorize::<authz::Zone, _>(actions::Create)?;
         let mut change = match self.spine.begin_once(cx, "zones_create").await? {
             Begin::Run(change) => change,
-            Begin::Replay(id) => return self.get_zone(cx, id).await,
+            Begin::Replay(id) => return self.stored_zone(cx, id).await,
         };
         let whole = registrable(apex);
         let above: Vec<String> = apex.ancestors().skip(1).map(str::to_owned).collect();
@@ -109,10 +109,15 @@ impl Dns {
     }
 
     pub async fn get_zone(&self, cx: &OpCx, id: ZoneId) -> Result<Zone, Error> {
+        let zone = self.stored_zone(cx, id).await?;
+        cx.authorize::<authz::Zone, _>(actions::Read)?;
+        Ok(zone)
+    }
+
+    async fn stored_zone(&self, cx: &OpCx, id: ZoneId) -> Result<Zone, Error> {
         let mut tx = self.spine.db().tenant(cx.tenant()).await?;
         let zone = store::zones::get(&mut tx, id).await?.ok_or(Error::NotFound)?;
-        cx.authorize::<authz::Zone, _>(actions::Read)?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(zone)
     }
 

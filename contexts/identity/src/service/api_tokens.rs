@@ -14,11 +14,14 @@ use crate::authz;
 use crate::credential::API_TOKEN_PREFIX;
 use crate::domain::{ApiToken, Networks, NewApiToken, TokenFacts, person_name};
 use crate::error::Error;
-use crate::store::{api_tokens, users};
+use crate::store::api_tokens::{self, Holder};
+use crate::store::users;
 
 pub(super) const DEFAULT_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// A year, also a leap year, from any hour of the day.
 pub(super) const MAX_LIFE: SignedDuration = SignedDuration::from_hours(366 * 24);
+/// Valid ones of a person for one tenant, or of a service account; more are rather a program that forgets what it has.
+pub(super) const MOST_TOKENS: i64 = 50;
 const MAX_SCOPES: usize = 100;
 /// `mpk_` and eight characters: enough to recognise, 216 bits too few to use.
 const SHOWN_CHARS: usize = 12;
@@ -114,6 +117,9 @@ impl Identity {
                 return self.created(token, None).await;
             }
         };
+        if api_tokens::valid(change.tx(), Holder::Person(user), now).await? >= MOST_TOKENS {
+            return Err(Error::TooManyTokens);
+        }
         let (secret, facts) = new_token((name, scopes, networks), now, expires_at);
         self.0.guesses.gave(&secret);
         let token = ApiToken { user, facts };

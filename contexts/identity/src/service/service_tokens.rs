@@ -9,15 +9,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::after;
-use super::api_tokens::{MAX_LIFE, checked_scopes, new_token};
+use super::api_tokens::{MAX_LIFE, MOST_TOKENS, checked_scopes, new_token};
 use crate::Identity;
 use crate::authz;
 use crate::domain::{Networks, NewApiToken, TokenFacts, person_name};
 use crate::error::Error;
-use crate::store::{api_tokens, service_accounts};
+use crate::store::api_tokens::{self, Holder};
+use crate::store::service_accounts;
 
-/// Tokens of one account; more are rather a program that forgets what it has.
-const MOST: usize = 50;
 /// How long a token goes on beside the one that takes its place, unless asked otherwise.
 const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
 const MOST_OVERLAP: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -141,8 +140,8 @@ impl Identity {
         (secret, token): (Token, TokenFacts),
     ) -> Result<CreatedServiceToken, Error> {
         let allowed = cx.authorize::<authz::ServiceAccount, _>(actions::ManageAccess)?;
-        let tokens = api_tokens::list_of_service(change.tx(), account, PageRequest::default()).await?;
-        if tokens.len() >= MOST {
+        let holder = Holder::Service(account);
+        if api_tokens::valid(change.tx(), holder, token.created_at).await? >= MOST_TOKENS {
             return Err(Error::TooManyTokens);
         }
         api_tokens::create_for_service(change.tx(), &allowed, account, &token, &secret.hash()).await?;

@@ -5,7 +5,7 @@ use mpanel_authz::{Allowed, actions};
 use mpanel_crypto::TokenHash;
 use mpanel_kernel::ids::{ApiTokenId, ServiceAccountId, TenantId, UserId};
 use mpanel_kernel::paging::PageRequest;
-use mpanel_pg::{SpineTx, TenantTx, Ts, Tx};
+use mpanel_pg::{PlatformTx, SpineTx, TenantTx, Ts, Tx};
 
 use crate::authz;
 use crate::domain::{ApiToken, Networks, TokenFacts};
@@ -228,6 +228,40 @@ async fn select(
         (row.user_id.map(UserId::from_uuid), facts)
     });
     Ok(tokens.collect())
+}
+
+/// How many of the holder's tokens for the transaction's tenant are valid now.
+pub async fn valid(tx: &mut TenantTx, holder: Holder, now: Timestamp) -> Result<i64, Error> {
+    let (user, service) = match holder {
+        Holder::Person(user) => (Some(user.uuid()), None),
+        Holder::Service(account) => (None, Some(account.uuid())),
+    };
+    let count = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from identity.api_tokens
+           where tenant_id = $1 and user_id is not distinct from $2 and service_id is not distinct from $3
+             and expires_at > $4"#,
+        tx.tenant().uuid(),
+        user,
+        service,
+        Ts(now) as _,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(count)
+}
+
+/// Removes up to `most` tokens that ended before a moment; says how many there were.
+pub async fn forget(tx: &mut PlatformTx, before: Timestamp, most: i64) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        "delete from identity.api_tokens t using (
+             select tenant_id, id from identity.api_tokens where expires_at < $1 limit $2
+         ) old where t.tenant_id = old.tenant_id and t.id = old.id",
+        Ts(before) as _,
+        most,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// Removes a token; `false` when there is none such.

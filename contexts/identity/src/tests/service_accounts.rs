@@ -10,6 +10,8 @@ use crate::domain::{NewApiToken, NewServiceAccount, ServiceAccount, ServiceAccou
 use crate::service::CreatedServiceToken;
 use crate::{Authenticated, Error, Presented};
 
+mod ended;
+
 struct Shop {
     world: World,
     tenant: TenantId,

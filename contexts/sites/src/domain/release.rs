@@ -1,6 +1,8 @@
 use jiff::Timestamp;
 use mpanel_kernel::ids::{ReleaseId, SiteId};
 
+use crate::error::Error;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReleaseState {
     /// An operation makes it of an archive.
@@ -29,11 +31,11 @@ impl ReleaseState {
         }
     }
 
-    #[must_use]
-    pub fn stored(text: &str) -> Self {
+    /// # Errors
+    /// [`Error::Stored`] for a state of a later version.
+    pub fn stored(text: &str) -> Result<Self, Error> {
         let found = Self::ALL.into_iter().find(|state| state.as_str() == text);
-        // The column's check allows no other; what is unknown is not served.
-        found.unwrap_or(Self::Failed)
+        found.ok_or_else(|| Error::Stored(text.to_owned()))
     }
 }
 

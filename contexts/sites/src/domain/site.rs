@@ -22,9 +22,14 @@ impl SiteState {
         }
     }
 
-    #[must_use]
-    pub fn stored(text: &str) -> Self {
-        if text == "active" { Self::Active } else { Self::Deleting }
+    /// # Errors
+    /// [`Error::Stored`] for a state of a later version: what it means is not guessed.
+    pub fn stored(text: &str) -> Result<Self, Error> {
+        match text {
+            "active" => Ok(Self::Active),
+            "deleting" => Ok(Self::Deleting),
+            _ => Err(Error::Stored(text.to_owned())),
+        }
     }
 }
 

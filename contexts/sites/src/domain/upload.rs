@@ -1,6 +1,8 @@
 use jiff::Timestamp;
 use mpanel_kernel::ids::{SiteId, UploadId};
 
+use crate::error::Error;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UploadState {
     /// Takes bytes.
@@ -24,13 +26,15 @@ impl UploadState {
         }
     }
 
-    #[must_use]
-    pub fn stored(text: &str) -> Self {
+    /// # Errors
+    /// [`Error::Stored`] for a state of a later version.
+    pub fn stored(text: &str) -> Result<Self, Error> {
         match text {
-            "open" => Self::Open,
-            "finished" => Self::Finished,
-            "used" => Self::Used,
-            _ => Self::Deleting,
+            "open" => Ok(Self::Open),
+            "finished" => Ok(Self::Finished),
+            "used" => Ok(Self::Used),
+            "deleting" => Ok(Self::Deleting),
+            _ => Err(Error::Stored(text.to_owned())),
         }
     }
 }

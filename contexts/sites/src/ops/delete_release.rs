@@ -89,6 +89,13 @@ impl Sites {
 
     /// Removes what is left of a buried release: its files, then its row, and its bytes are free again.
     pub(crate) async fn remove_release(&self, cx: &OpCx, site: SiteId, id: ReleaseId) -> Result<(), Error> {
+        let mut tx = self.spine.db().tenant(cx.tenant()).await?;
+        let release = store::releases::get(&mut tx, site, id).await?;
+        tx.end_read();
+        // Files go only with their row.
+        if !release.is_some_and(|release| release.state == ReleaseState::Deleting) {
+            return Ok(());
+        }
         self.delete_files(cx.tenant(), site, id).await?;
         let mut change = self.spine.begin(cx).await?;
         match store::sites::lock(change.tx(), site).await {

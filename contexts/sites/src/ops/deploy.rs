@@ -176,7 +176,11 @@ impl Deploy {
         } else {
             let mut tx = sites.spine.db().tenant(cx.tenant()).await.map_err(Error::from)?;
             store::sites::lock_active(&mut tx, input.site).await?;
-            store::releases::set_state(&mut tx, input.site, input.release, ReleaseState::Ready).await?;
+            // Run again, this must not take back what somebody did with the release since.
+            let release = store::releases::get(&mut tx, input.site, input.release).await?;
+            if release.is_some_and(|release| release.state == ReleaseState::Unpacking) {
+                store::releases::set_state(&mut tx, input.site, input.release, ReleaseState::Ready).await?;
+            }
             tx.commit().await.map_err(Error::from)?;
         }
         published.output()

@@ -42,7 +42,7 @@ impl Sites {
         S: Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
         E: Send + 'static,
     {
-        let upload = self.get_upload(cx, site, id).await?;
+        let upload = self.upload(cx, site, id).await?;
         cx.authorize::<authz::Upload, _>(actions::Modify)?;
         check(&upload, offset)?;
         if upload.state == UploadState::Finished {
@@ -76,7 +76,7 @@ impl Sites {
         let new = upload.received == 0;
         let claimed = self.blobs.claim(id, new).await?;
         // Somebody else may have had the file meanwhile.
-        let upload = match self.get_upload(cx, site, id).await {
+        let upload = match self.upload(cx, site, id).await {
             Ok(now) => {
                 check(&now, upload.received)?;
                 now
@@ -106,7 +106,7 @@ impl Sites {
             self.note(cx, &upload, at, &hashing).await?;
             received?;
         }
-        self.get_upload(cx, site, id).await
+        self.upload(cx, site, id).await
     }
 
     async fn receive<S, E>(&self, cx: &OpCx, upload: &Upload, writer: &mut Writer, body: &mut S) -> Result<(), Error>

@@ -32,7 +32,7 @@ impl Sites {
         let slug = new.slug.unwrap_or_else(|| Slug::from_title(&name));
         let mut change = match self.spine.begin_once(cx, "sites_create").await? {
             Begin::Run(change) => change,
-            Begin::Replay(id) => return self.get_site(cx, id).await,
+            Begin::Replay(id) => return self.site_changed(cx, id).await,
         };
         let id = SiteId::generate();
         let entitlements = &self.ports.entitlements;
@@ -65,7 +65,7 @@ impl Sites {
             .record(Record::new(events::SITE_CREATED, id, json!({"slug": label})).after(facts))
             .await?;
         change.commit_with(&id).await?;
-        self.get_site(cx, id).await
+        self.site_changed(cx, id).await
     }
 
     /// Claims a name for previews: of the slug itself, or of the slug with something added.

@@ -65,7 +65,7 @@ impl Sites {
         let mut tx = self.spine.db().tenant(cx.tenant()).await?;
         let site = store::sites::get(&mut tx, site).await?.ok_or(Error::NotFound)?;
         cx.authorize::<authz::Domain, _>(actions::List)?;
-        tx.commit().await?;
+        tx.end_read();
         site.domains()
     }
 
@@ -89,9 +89,12 @@ impl Sites {
         self.domain(cx, site, &new.name).await
     }
 
+    /// The answer to whoever has just added it.
     async fn domain(&self, cx: &OpCx, site: SiteId, name: &DomainName) -> Result<Domain, Error> {
-        let domains = self.list_domains(cx, site).await?;
-        let found = domains.into_iter().find(|domain| domain.name == *name);
+        let mut tx = self.spine.db().tenant(cx.tenant()).await?;
+        let site = store::sites::get(&mut tx, site).await?.ok_or(Error::NotFound)?;
+        tx.end_read();
+        let found = site.domains()?.into_iter().find(|domain| domain.name == *name);
         found.ok_or(Error::NotFound)
     }
 

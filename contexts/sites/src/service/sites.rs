@@ -32,10 +32,25 @@ pub struct SettingsPatch {
 impl Sites {
     /// A site with what is known of it at this moment.
     pub async fn get_site(&self, cx: &OpCx, id: SiteId) -> Result<Site, Error> {
-        let mut tx = self.spine.db().tenant(cx.tenant()).await?;
-        let mut site = store::sites::get(&mut tx, id).await?.ok_or(Error::NotFound)?;
+        let site = self.stored_site(cx, id).await?;
         cx.authorize::<authz::Site, _>(actions::Read)?;
-        tx.commit().await?;
+        self.observed(cx, site).await
+    }
+
+    /// The answer to whoever has just made or changed a site: who may do that need not be one who may look.
+    pub(super) async fn site_changed(&self, cx: &OpCx, id: SiteId) -> Result<Site, Error> {
+        let site = self.stored_site(cx, id).await?;
+        self.observed(cx, site).await
+    }
+
+    async fn stored_site(&self, cx: &OpCx, id: SiteId) -> Result<Site, Error> {
+        let mut tx = self.spine.db().tenant(cx.tenant()).await?;
+        let site = store::sites::get(&mut tx, id).await?.ok_or(Error::NotFound)?;
+        tx.end_read();
+        Ok(site)
+    }
+
+    async fn observed(&self, cx: &OpCx, mut site: Site) -> Result<Site, Error> {
         if site.state == SiteState::Active {
             self.observe(cx.tenant(), &mut site, None).await?;
         }
@@ -91,7 +106,7 @@ impl Sites {
             )
             .await?;
         change.commit().await?;
-        self.get_site(cx, id).await
+        self.site_changed(cx, id).await
     }
 
     /// Begins the removal of a site with everything it has.

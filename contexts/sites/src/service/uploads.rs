@@ -35,7 +35,7 @@ impl Sites {
             Begin::Run(change) => change,
             Begin::Replay(id) => {
                 cx.authorize::<authz::Upload, _>(actions::Create)?;
-                return self.get_upload(cx, site, id).await;
+                return self.upload(cx, site, id).await;
             }
         };
         let row = store::sites::lock(change.tx(), site).await?;
@@ -94,10 +94,16 @@ impl Sites {
     }
 
     pub async fn get_upload(&self, cx: &OpCx, site: SiteId, id: UploadId) -> Result<Upload, Error> {
+        let upload = self.upload(cx, site, id).await?;
+        cx.authorize::<authz::Upload, _>(actions::Read)?;
+        Ok(upload)
+    }
+
+    /// For whoever may read it, or sends it.
+    pub(super) async fn upload(&self, cx: &OpCx, site: SiteId, id: UploadId) -> Result<Upload, Error> {
         let mut tx = self.spine.db().tenant(cx.tenant()).await?;
         let upload = store::uploads::get(&mut tx, site, id).await?;
-        cx.authorize::<authz::Upload, _>(actions::Read)?;
-        tx.commit().await?;
+        tx.end_read();
         let upload = upload.filter(|upload| upload.state != UploadState::Deleting);
         upload.ok_or(Error::NotFound)
     }

@@ -223,24 +223,26 @@ async fn select(
     )
     .fetch_all(tx.conn())
     .await?;
-    let rows = rows.into_iter().map(|row| Release {
-        site,
-        id: ReleaseId::from_uuid(row.id),
-        number: row.number,
-        state: ReleaseState::stored(&row.state),
-        files: row.files,
-        bytes: row.bytes,
-        has_404: row.has_404,
-        reserved: row.reserved,
-        replaced: row.replaced.map(ReleaseId::from_uuid),
-        filename: row.filename,
-        sha256: row.sha256,
-        size: row.size,
-        note: row.note,
-        problem: row.problem,
-        created_by: row.created_by,
-        created_at: row.created_at.0,
-        activated_at: row.activated_at.map(Timestamp::from),
+    let releases = rows.into_iter().map(|row| {
+        Ok(Release {
+            site,
+            id: ReleaseId::from_uuid(row.id),
+            number: row.number,
+            state: ReleaseState::stored(&row.state)?,
+            files: row.files,
+            bytes: row.bytes,
+            has_404: row.has_404,
+            reserved: row.reserved,
+            replaced: row.replaced.map(ReleaseId::from_uuid),
+            filename: row.filename,
+            sha256: row.sha256,
+            size: row.size,
+            note: row.note,
+            problem: row.problem,
+            created_by: row.created_by,
+            created_at: row.created_at.0,
+            activated_at: row.activated_at.map(Timestamp::from),
+        })
     });
-    Ok(rows.collect())
+    releases.collect()
 }

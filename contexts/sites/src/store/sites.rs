@@ -267,13 +267,14 @@ pub async fn get(tx: &mut TenantTx, id: SiteId) -> Result<Option<Site>, Error> {
     )
     .fetch_optional(tx.conn())
     .await?;
-    Ok(row.map(|row| Site {
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Site {
         id: SiteId::from_uuid(row.id),
         name: row.name,
         slug: row.slug,
         preview_host: row.preview_host,
         primary_host: row.primary_host,
-        state: SiteState::stored(&row.state),
+        state: SiteState::stored(&row.state)?,
         uid: row.uid,
         node: NodeId::from_uuid(row.node_id),
         settings: SiteSettings {
@@ -307,20 +308,22 @@ pub async fn list(tx: &mut TenantTx, page: PageRequest) -> Result<Vec<SiteSummar
     )
     .fetch_all(tx.conn())
     .await?;
-    let rows = rows.into_iter().map(|row| SiteSummary {
-        id: SiteId::from_uuid(row.id),
-        name: row.name,
-        slug: row.slug,
-        preview_host: row.preview_host,
-        primary_host: row.primary_host,
-        state: SiteState::stored(&row.state),
-        active_release: row.active_release_id.map(ReleaseId::from_uuid),
-        ready: row.ready,
-        blocked_by: row.blocked_by,
-        summary: row.summary,
-        disk_bytes: row.disk_bytes,
-        domain_list: row.domain_list,
-        created_at: row.created_at.0,
+    let sites = rows.into_iter().map(|row| {
+        Ok(SiteSummary {
+            id: SiteId::from_uuid(row.id),
+            name: row.name,
+            slug: row.slug,
+            preview_host: row.preview_host,
+            primary_host: row.primary_host,
+            state: SiteState::stored(&row.state)?,
+            active_release: row.active_release_id.map(ReleaseId::from_uuid),
+            ready: row.ready,
+            blocked_by: row.blocked_by,
+            summary: row.summary,
+            disk_bytes: row.disk_bytes,
+            domain_list: row.domain_list,
+            created_at: row.created_at.0,
+        })
     });
-    Ok(rows.collect())
+    sites.collect()
 }

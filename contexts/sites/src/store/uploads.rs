@@ -188,17 +188,19 @@ async fn select(tx: &mut TenantTx, site: SiteId, only: Option<UploadId>) -> Resu
     )
     .fetch_all(tx.conn())
     .await?;
-    let rows = rows.into_iter().map(|row| Upload {
-        site,
-        id: UploadId::from_uuid(row.id),
-        filename: row.filename,
-        size: row.size,
-        received: row.received,
-        hashing: row.hashing,
-        sha256: row.sha256,
-        state: UploadState::stored(&row.state),
-        created_at: row.created_at.0,
-        expires_at: row.expires_at.0,
+    let uploads = rows.into_iter().map(|row| {
+        Ok(Upload {
+            site,
+            id: UploadId::from_uuid(row.id),
+            filename: row.filename,
+            size: row.size,
+            received: row.received,
+            hashing: row.hashing,
+            sha256: row.sha256,
+            state: UploadState::stored(&row.state)?,
+            created_at: row.created_at.0,
+            expires_at: row.expires_at.0,
+        })
     });
-    Ok(rows.collect())
+    uploads.collect()
 }

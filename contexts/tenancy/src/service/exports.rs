@@ -67,7 +67,7 @@ impl Service {
         };
         let mut change = match self.tenancy.spine.begin_once(&there, "exports_create").await? {
             Begin::Run(change) => change,
-            Begin::Replay(export) => return self.get_export(cx, (id, export)).await,
+            Begin::Replay(export) => return self.export(id, export).await,
         };
         may_change_people(&there, change.tx()).await?;
         // Two that ask at once take turns.
@@ -94,7 +94,7 @@ impl Service {
         let record = || Record::new(events::EXPORT_ASKED, export, data.clone()).after(facts.clone());
         self.record(cx, &mut change, record).await?;
         change.commit_with(&export).await?;
-        self.get_export(cx, (id, export)).await
+        self.export(id, export).await
     }
 
     /// A page, newest first.
@@ -114,8 +114,13 @@ impl Service {
     }
 
     pub async fn get_export(&self, cx: &OpCx, (id, export): At) -> Result<ExportShown, Error> {
-        let (there, _) = self.reach::<authz::Export, _>(cx, id, actions::Read).await?;
-        let mut tx = self.tenancy.spine.db().tenant(there.tenant()).await?;
+        self.reach::<authz::Export, _>(cx, id, actions::Read).await?;
+        self.export(id, export).await
+    }
+
+    /// For whoever may read it, or has just asked for it.
+    async fn export(&self, id: TenantId, export: OperationId) -> Result<ExportShown, Error> {
+        let mut tx = self.tenancy.spine.db().tenant(id).await?;
         let operation = operation(&mut tx, export).await?;
         tx.end_read();
         self.shown_export(id, operation).await

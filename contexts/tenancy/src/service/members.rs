@@ -61,10 +61,14 @@ struct Added {
 
 impl Service {
     pub async fn list_members(&self, cx: &OpCx, tenant: TenantId) -> Result<Vec<Member>, Error> {
-        let (_, _allowed) = self.reach::<authz::Member, _>(cx, tenant, actions::List).await?;
+        self.reach::<authz::Member, _>(cx, tenant, actions::List).await?;
+        self.all_members(tenant).await
+    }
+
+    async fn all_members(&self, tenant: TenantId) -> Result<Vec<Member>, Error> {
         let mut tx = self.tenancy.spine.db().tenant(tenant).await?;
         let rows = store::members::list(&mut tx).await?;
-        tx.commit().await?;
+        tx.end_read();
         let users: Vec<UserId> = rows.iter().map(|row| row.user).collect();
         let mut profiles = self.accounts.profiles(&users).await?;
         let members = rows.into_iter().filter_map(|row| {
@@ -92,7 +96,7 @@ impl Service {
             Begin::Run(change) => change,
             Begin::Replay(Added { user }) => {
                 return Ok(AddedMember {
-                    member: self.member(cx, tenant, user).await?,
+                    member: self.member(tenant, user).await?,
                     activation: None,
                 });
             }
@@ -118,7 +122,7 @@ impl Service {
         change.record(record.personal(invited.user, person)).await?;
         change.commit_with(&Added { user: invited.user }).await?;
         Ok(AddedMember {
-            member: self.member(cx, tenant, invited.user).await?,
+            member: self.member(tenant, invited.user).await?,
             activation: invited.activation.map(Activation::from),
         })
     }
@@ -160,7 +164,7 @@ impl Service {
         let record = Record::new(events::MEMBER_CHANGED, user, facts(role));
         change.record(record.before(facts(before)).after(facts(role))).await?;
         change.commit().await?;
-        self.member(cx, tenant, user).await
+        self.member(tenant, user).await
     }
 
     /// Who it is. Programs have memberships too, which identity keeps with their accounts: here they are not there.
@@ -169,8 +173,9 @@ impl Service {
         profiles.remove(&user).ok_or(Error::NotFound)
     }
 
-    async fn member(&self, cx: &OpCx, tenant: TenantId, user: UserId) -> Result<Member, Error> {
-        let members = self.list_members(cx, tenant).await?;
+    /// The answer to whoever has just added or changed them: who may do that need not be one who may list.
+    async fn member(&self, tenant: TenantId, user: UserId) -> Result<Member, Error> {
+        let members = self.all_members(tenant).await?;
         members
             .into_iter()
             .find(|member| member.user == user)

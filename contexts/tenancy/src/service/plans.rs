@@ -35,7 +35,7 @@ impl Service {
         let name = title("/name", &new.name).map_err(|field| Error::Invalid(vec![field]))?;
         let mut change = match self.tenancy.spine.begin_once(cx, "plans_create").await? {
             Begin::Run(change) => change,
-            Begin::Replay(id) => return self.get_plan(cx, id).await,
+            Begin::Replay(id) => return self.stored_plan(cx, id).await,
         };
         let id = PlanId::generate();
         let terms = (&new.terms.entitlements, new.terms.oversell);
@@ -48,10 +48,15 @@ impl Service {
     }
 
     pub async fn get_plan(&self, cx: &OpCx, id: PlanId) -> Result<Plan, Error> {
+        let plan = self.stored_plan(cx, id).await?;
+        cx.authorize::<authz::Plan, _>(actions::Read)?;
+        Ok(plan)
+    }
+
+    async fn stored_plan(&self, cx: &OpCx, id: PlanId) -> Result<Plan, Error> {
         let mut tx = self.tenancy.spine.db().tenant(cx.tenant()).await?;
         let plan = store::plans::get(&mut tx, id).await?.ok_or(Error::NotFound)?;
-        cx.authorize::<authz::Plan, _>(actions::Read)?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(plan)
     }
 
@@ -72,7 +77,10 @@ impl Service {
     pub async fn add_plan_version(&self, cx: &OpCx, id: PlanId, terms: Terms) -> Result<Plan, Error> {
         let mut change = match self.tenancy.spine.begin_once(cx, "plans_create_version").await? {
             Begin::Run(change) => change,
-            Begin::Replay(()) => return self.get_plan(cx, id).await,
+            Begin::Replay(()) => {
+                cx.authorize::<authz::Plan, _>(actions::Modify)?;
+                return self.stored_plan(cx, id).await;
+            }
         };
         let before = store::plans::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
         let allowed = cx.authorize::<authz::Plan, _>(actions::Modify)?;

@@ -51,7 +51,7 @@ impl Service {
         }
         let mut change = match self.tenancy.spine.begin_once(cx, "roles_create").await? {
             Begin::Run(change) => change,
-            Begin::Replay(id) => return self.get_role(cx, id).await,
+            Begin::Replay(id) => return self.stored_role(cx, id).await,
         };
         let id = RoleId::generate();
         let content = Content {
@@ -70,10 +70,15 @@ impl Service {
     }
 
     pub async fn get_role(&self, cx: &OpCx, id: RoleId) -> Result<Role, Error> {
+        let role = self.stored_role(cx, id).await?;
+        cx.authorize::<authz::Role, _>(actions::Read)?;
+        Ok(role)
+    }
+
+    async fn stored_role(&self, cx: &OpCx, id: RoleId) -> Result<Role, Error> {
         let mut tx = self.tenancy.spine.db().tenant(cx.tenant()).await?;
         let role = store::roles::get(&mut tx, id).await?.ok_or(Error::NotFound)?;
         tx.end_read();
-        cx.authorize::<authz::Role, _>(actions::Read)?;
         Ok(role)
     }
 

@@ -74,7 +74,7 @@ impl Service {
             Begin::Run(change) => change,
             Begin::Replay(Created { id }) => {
                 return Ok(CreatedTenant {
-                    tenant: self.get_tenant(cx, id).await?,
+                    tenant: self.stored_tenant(cx, id).await?,
                     activation: None,
                 });
             }
@@ -112,10 +112,15 @@ impl Service {
     }
 
     pub async fn get_tenant(&self, cx: &OpCx, id: TenantId) -> Result<Tenant, Error> {
+        let tenant = self.stored_tenant(cx, id).await?;
+        cx.authorize::<authz::Tenant, _>(actions::Read)?;
+        Ok(tenant)
+    }
+
+    async fn stored_tenant(&self, cx: &OpCx, id: TenantId) -> Result<Tenant, Error> {
         let mut tx = self.tenancy.spine.db().tenant(cx.tenant()).await?;
         let tenant = store::tenants::get(&mut tx, id).await?.ok_or(Error::NotFound)?;
-        cx.authorize::<authz::Tenant, _>(actions::Read)?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(tenant)
     }
 

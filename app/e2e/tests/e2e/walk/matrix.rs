@@ -1,6 +1,6 @@
 //! Every operation as every role in every kind of tenant, against the role table.
 
-use mpanel_authz::{Permissions, Role, TenantKind};
+use mpanel_authz::{Action, Permissions, Role, TenantKind};
 
 use super::estate::{Estate, call, node};
 use super::operations;
@@ -93,6 +93,44 @@ async fn walk(
         }
     }
     problems
+}
+
+/// What an operation's permission allows is answered to who has no other: a change that is made and then answered by what
+/// only a reader may see would be told as refused, and made twice.
+#[tokio::test]
+async fn each_operation_asks_for_its_own_permission_alone() {
+    let platform = owner();
+    let (node, plan) = (node(&platform).await, platform.plan(None).await);
+    let tenant = platform.tenant_below("reseller", &plan).await;
+    let estate = Estate::of(tenant, "reseller", &node, &plan).await;
+    let (mut problems, mut called) = (Vec::new(), 0);
+    for (operation, how) in operations(&platform.api).await {
+        let Some((resource, action)) = how.needs else { continue };
+        if !operation.ids.iter().all(|name| estate.has(name)) || !reseller_may(resource, action) {
+            continue;
+        }
+        let scope = format!("{resource}:{}", action.as_str());
+        // It goes again, since nobody has as many at once.
+        let who = estate.owner.api.acting_for(&estate.owner.tenant);
+        let body = serde_json::json!({"name": scope, "scopes": [scope]});
+        let token = who.post("/api-tokens", body).await.expect(201);
+        let api = who.with(Credential::Token(token.text("/token")));
+        let path = operation.path_with(|name| estate.id(name));
+        let answer = call(&api, &operation, &how, &path, &estate).await;
+        who.delete(&format!("/api-tokens/{}", token.id())).await.expect(204);
+        called += 1;
+        let of_people = answer.body["code"] == "tenancy.assumption.not_a_person";
+        if answer.status == 403 && !of_people {
+            problems.push(format!("{} with {scope} alone: {answer}", operation.id));
+        }
+    }
+    assert!(called > 80, "{called} operations were called");
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+fn reseller_may(resource: &str, action: Action) -> bool {
+    let permissions = mpanel_server::permissions().unwrap();
+    permissions.allows(Role::Owner, TenantKind::Reseller, resource, action)
 }
 
 async fn sign_in_again(who: &Account) -> Account {
