@@ -16,6 +16,7 @@ await journey('every-page', async ({ page }) => {
   const who = { email: process.env.MPANEL_EMAIL ?? OWNER.email, password: process.env.MPANEL_PASSWORD ?? OWNER.password };
   await logIn(page, who, process.env.MPANEL_PASSWORD ? { secret: null } : {});
   const wrong = [];
+  // Names of pages; "over" is what lies over them.
   const only = process.argv.slice(2);
   for (const [name, path] of (await places(page)).filter(([one]) => only.length === 0 || only.includes(one))) {
     await page.setViewportSize(DESKTOP);
@@ -36,8 +37,35 @@ await journey('every-page', async ({ page }) => {
       if (over > 0) wrong.push(`${name}, ${dir}: ${over} px wider than a phone`);
     }
   }
+  if (only.length === 0 || only.includes('over')) await overlays(page, wrong);
   check(wrong.length === 0, wrong.join('\n'));
 });
+
+/** What lies over the pages: keeps to the same rules, and gives the keyboard back where it came from. */
+async function overlays(page, wrong) {
+  await page.goto(env.url);
+  await settled(page);
+  const button = (name) => page.getByRole('button', { name });
+  for (const [name, size, opener] of [
+    ['the operations', DESKTOP, button(/operation/i)],
+    ['the search', DESKTOP, button(/^Search/)],
+    ['the choice of accounts', DESKTOP, button(/^Acting for/)],
+    ['the own account', DESKTOP, button('Your account')],
+    ['the menu', PHONE, button('Open the menu')],
+  ]) {
+    await page.setViewportSize(size);
+    await opener.first().click();
+    const over = page.locator('[role=dialog], [role=menu]').first();
+    await over.waitFor();
+    await drawn(page);
+    // Without what is only advised: the head of a drawer would count as a second head of the page.
+    wrong.push(...(await violations(page, RULES.filter((rule) => rule !== 'best-practice'))).map((what) => `${name}: ${what}`));
+    await page.keyboard.press('Escape');
+    await over.waitFor({ state: 'detached' });
+    await drawn(page);
+    if (!(await opener.first().evaluate((element) => element === document.activeElement))) wrong.push(`${name}: does not give the keyboard back`);
+  }
+}
 
 /** Until nothing is being loaded any more. */
 async function settled(page) {
@@ -53,10 +81,10 @@ async function drawn(page) {
   });
 }
 
-async function violations(page) {
+async function violations(page, rules = RULES) {
   // Not as a script of the page: its security policy forbids that, rightly.
   await page.evaluate(AXE);
-  const found = await page.evaluate(async (tags) => (await globalThis.axe.run(document, { runOnly: tags })).violations.map(({ id, nodes }) => ({ id, where: nodes.map(({ target, failureSummary }) => `${target.join(' ')} (${failureSummary?.split('\n')[1]?.trim()})`) })), RULES);
+  const found = await page.evaluate(async (tags) => (await globalThis.axe.run(document, { runOnly: tags })).violations.map(({ id, nodes }) => ({ id, where: nodes.map(({ target, failureSummary }) => `${target.join(' ')} (${failureSummary?.split('\n')[1]?.trim()})`) })), rules);
   return found.map(({ id, where }) => `${id}: ${where.slice(0, 3).join('; ')}`);
 }
 
