@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { eventType, stalePaths } from '@/api/events';
+import { problemToError } from '@/api/problem';
 import { checklist } from '@/features/overview/components/checklist';
 import { device } from '@/features/identity/components/device';
 import { presetsFor } from '@/features/identity/components/scopes';
@@ -10,7 +11,8 @@ import { bars, dayName } from '@/features/sites/components/traffic';
 import { joinUnit, splitUnit } from '@/features/tenancy/components/units';
 import { zoneOf } from '@/features/sites/components/zoneOf';
 import { cliCommand, curlCommand, shellQuote } from '@/ui/ApiPanel';
-import { bytes, duration, quantity } from '@/ui/format';
+import { errorText } from '@/ui/feedback';
+import { bytes, duration, quantity, sentence } from '@/ui/format';
 import { tenantPaths } from '@/ui/paths';
 
 describe('events', () => {
@@ -49,6 +51,18 @@ describe('amounts', () => {
       expect(joinUnit(number, unit)).toBe(value);
     }
     expect(splitUnit(10e9)).toEqual({ number: 10, unit: 'GB' });
+  });
+});
+
+describe('texts of the server', () => {
+  it('are sentences, in which names stay as they are written', () => {
+    expect(sentence('there is a zone for this name already')).toBe('There is a zone for this name already');
+    expect(sentence('shop.example is a domain of one of your sites already')).toBe('shop.example is a domain of one of your sites already');
+  });
+
+  it('say what to do about a limit', () => {
+    const error = problemToError({ code: 'tenancy.entitlement.exceeded', detail: "the plan's limit for sites is reached: 3 of 3 are in use" }, 402);
+    expect(errorText(error)).toBe("The plan's limit for sites is reached: 3 of 3 are in use. Remove what is not needed any more, or ask for a larger plan.");
   });
 });
 

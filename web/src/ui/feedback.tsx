@@ -14,7 +14,9 @@ export function errorText(error: unknown): string {
   if (error instanceof NetworkError) return t('ui.error.network');
   if (error instanceof ApiError) {
     const fallback = error.detail ? sentence(error.detail) : tOr(`problem.status.${error.status}`, error.message);
-    return tOr(`problem.code.${error.code}`, fallback);
+    const what = tOr(`problem.code.${error.code}`, fallback);
+    const next = tOr(`problem.next.${error.code}`, '');
+    return next === '' ? what : `${what.replace(/\.$/, '')}. ${next}`;
   }
   return t('ui.error.unexpected');
 }
