@@ -1,5 +1,5 @@
-//! The contexts, and which of them owns the ports that another needs. A new context is a line in [`CONTEXTS`] and one in
-//! [`Contexts::modules`].
+//! The contexts, and which of them owns the ports that another needs. A new context is a line in [`CONTEXTS`], a field that
+//! [`Contexts::open`] fills, and its module and ports in [`Contexts::modules`]; docs/adding-a-context.md has the list.
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};

@@ -1,3 +1,5 @@
+mod listen;
+
 use std::net::IpAddr;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::Path;
@@ -125,7 +127,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()> + Send + 'stat
         stop.await;
         stopping.send_replace(true);
     };
-    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    listen::serve(listener, app, stop).await;
     Ok(())
 }
 
@@ -188,6 +190,7 @@ fn app(
     let crowd = |places| middleware::from_fn_with_state(places, mpanel_http::limit_crowd);
     let routes = routes
         .layer(parameters.clone())
+        .layer(middleware::from_fn(mpanel_http::limit_answers))
         .layer(crowd(Crowd::known()))
         .layer(middleware::from_fn_with_state(uploads, mpanel_http::limit_uploads))
         .layer(middleware::from_fn_with_state(rates, mpanel_http::limit_requests))

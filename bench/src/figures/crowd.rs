@@ -95,8 +95,20 @@ fn panel(system: &System, api: &Api) -> Result<Vec<Figure>> {
     );
     let peak = |name: &str| proc::peak(system.pid(name)?);
     Ok(vec![
-        Figure::new("serve under 2,000 clients, peak RSS", "MiB", peak("serve")?, SERVE, &command),
-        Figure::new("edge under 2,000 clients of the panel, peak RSS", "MiB", peak("edge")?, Goal::Explains, &command),
+        Figure::new(
+            "serve under 2,000 clients, peak RSS",
+            "MiB",
+            peak("serve")?,
+            SERVE,
+            &command,
+        ),
+        Figure::new(
+            "edge under 2,000 clients of the panel, peak RSS",
+            "MiB",
+            peak("edge")?,
+            Goal::Explains,
+            &command,
+        ),
         Figure::new(
             "GET /api/v1/me meanwhile, p95",
             "ms",
@@ -124,7 +136,10 @@ fn websites(system: &System, api: &Api) -> Result<Vec<Figure>> {
     let mut api = api.another();
     let name = "crowd.bench.example";
     let site = seed::published_site(system, &mut api, "<!doctype html><title>crowd</title>")?;
-    api.post(&format!("/api/v1/sites/{site}/domains"), &json!({"name": name, "kind": "alias"}))?;
+    api.post(
+        &format!("/api/v1/sites/{site}/domains"),
+        &json!({"name": name, "kind": "alias"}),
+    )?;
     let trust = trust(&mut api)?;
     let begin = Instant::now();
     while visit(system.edge_https, 0, &trust, name).is_err() {
@@ -142,8 +157,20 @@ fn websites(system: &System, api: &Api) -> Result<Vec<Figure>> {
     drop(visitors);
     let command = format!("VmHWM with {CLIENTS} kept-alive HTTPS connections, one GET of each");
     Ok(vec![
-        Figure::new("edge under 2,000 visitors, peak RSS", "MiB", peak, Goal::Explains, &command),
-        Figure::new("edge, a kept-alive HTTPS connection", "KiB", each, Goal::Explains, &command),
+        Figure::new(
+            "edge under 2,000 visitors, peak RSS",
+            "MiB",
+            peak,
+            Goal::Explains,
+            &command,
+        ),
+        Figure::new(
+            "edge, a kept-alive HTTPS connection",
+            "KiB",
+            each,
+            Goal::Explains,
+            &command,
+        ),
     ])
 }
 

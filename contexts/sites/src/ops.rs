@@ -72,6 +72,12 @@ async fn wait_served(sites: &Sites, cx: &StepCx, step: &str) -> Result<Value, St
         all = waiting => all?,
         () = cx.cancelled() => return Err(StepError::retry("cancelled")),
     };
+    for (host, served) in &all {
+        if let Served::Refused(why) = served {
+            let text = format!("the edge cannot serve {host} like that and goes on with what it had: {why}");
+            return Err(StepError::failed("sites.edge.refused", text));
+        }
+    }
     let missing: Vec<&(String, Served)> = all.iter().filter(|(_, served)| *served != Served::Everywhere).collect();
     if let Some((host, served)) = missing.first() {
         tracing::warn!(operation = %cx.operation_id(), host, ?served, "change is not served everywhere yet");

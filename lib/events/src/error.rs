@@ -39,15 +39,15 @@ impl PublicError for Error {
         match self {
             Self::StillRunning => "spine.idempotency.running",
             Self::KeyReused => "spine.idempotency.key_reused",
-            Self::Db(error) if error.is_unavailable() => "spine.database.unavailable",
+            Self::Db(error) if error.is_unavailable() => error.code(),
             Self::Db(_) | Self::Crypto(_) | Self::Json(_) | Self::Unrecorded => "spine.internal",
         }
     }
 
     fn public_text(&self) -> String {
-        match self.kind() {
-            Kind::Unavailable => "the database is not available at the moment; nothing was changed".into(),
-            Kind::Internal => "something went wrong on our side; nothing was changed".into(),
+        match self {
+            Self::Db(error) => error.public_text(),
+            _ if self.kind() == Kind::Internal => "something went wrong on our side; nothing was changed".into(),
             _ => self.to_string(),
         }
     }

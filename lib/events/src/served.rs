@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use mpanel_feed::Refusal;
 use mpanel_feed::frame::Role;
 use mpanel_pg::{Db, Tx};
 use tokio::sync::watch;
@@ -20,6 +21,8 @@ pub struct ConsumerStatus {
     pub connected: bool,
     /// Everything up to here is served by it.
     pub acked_seq: i64,
+    /// What it cannot serve of that.
+    pub refused: Vec<Refusal>,
     pub last_seen: Timestamp,
 }
 
@@ -32,6 +35,8 @@ pub enum Served {
     NobodyConnected,
     /// These have not said so in time.
     Lagging(Vec<String>),
+    /// A process cannot serve it, for this reason, and goes on with what it had.
+    Refused(String),
     /// The state has not reached the feed in time.
     NotPublished,
 }
@@ -105,7 +110,8 @@ impl ServedBoard {
         self.changed.send_modify(|n| *n += 1);
     }
 
-    fn look(&self, role: Role, seq: i64) -> Served {
+    /// How it stands with a generation of an object, topic and key, that has a number in the feed.
+    fn look(&self, role: Role, (topic, key, generation): (&str, &str, i64), seq: i64) -> Served {
         let consumers = self.consumers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut connected = consumers
             .values()
@@ -119,15 +125,24 @@ impl ServedBoard {
             .filter(|c| c.acked_seq < seq)
             .map(|c| c.process.clone())
             .collect();
-        if lagging.is_empty() {
-            Served::Everywhere
-        } else {
-            Served::Lagging(lagging)
+        if !lagging.is_empty() {
+            return Served::Lagging(lagging);
+        }
+        let is_this =
+            |refusal: &&Refusal| refusal.topic == topic && refusal.key == key && refusal.generation >= generation;
+        let of_role = consumers
+            .values()
+            .map(|(_, c)| c)
+            .filter(|c| c.role == role && c.connected);
+        let mut refused = of_role.flat_map(|c| &c.refused).filter(is_this);
+        match refused.next() {
+            Some(refusal) => Served::Refused(refusal.reason.clone()),
+            None => Served::Everywhere,
         }
     }
 
     /// Waits until every connected process of `role` serves the given generation of an object, or
-    /// no longer serves it, if that generation is its removal.
+    /// no longer serves it, if that generation is its removal, or says that it cannot.
     ///
     /// # Errors
     /// When the database is away.
@@ -151,8 +166,8 @@ impl ServedBoard {
         };
         let mut changed = self.changed.subscribe();
         loop {
-            match self.look(role, seq) {
-                Served::Everywhere => return Ok(Served::Everywhere),
+            match self.look(role, (topic, key, generation), seq) {
+                decided @ (Served::Everywhere | Served::Refused(_)) => return Ok(decided),
                 waiting => {
                     if tokio::time::timeout_at(deadline, changed.changed()).await.is_err() {
                         return Ok(waiting);
@@ -184,8 +199,8 @@ impl ServedBoard {
         let mut served = vec![Served::NotPublished; objects.len()];
         for row in rows {
             let at = usize::try_from(row.at - 1).ok();
-            if let Some(place) = at.and_then(|at| served.get_mut(at)) {
-                *place = self.look(role, row.seq);
+            if let Some((place, (key, generation))) = at.and_then(|at| Some((served.get_mut(at)?, objects.get(at)?))) {
+                *place = self.look(role, (topic, key, *generation), row.seq);
             }
         }
         Ok(served)

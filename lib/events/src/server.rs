@@ -128,6 +128,7 @@ impl FeedServer {
             version: hello.version.clone(),
             connected: true,
             acked_seq: 0,
+            refused: Vec::new(),
             last_seen: self.clock.now(),
         });
         let (answers, answered) = mpsc::channel(1);
@@ -159,6 +160,19 @@ impl FeedServer {
                     self.board.update(connection, self.clock.now(), |status| {
                         status.acked_seq = status.acked_seq.max(seq);
                     });
+                }
+                ClientFrame::Refused { refused } => {
+                    for refusal in &refused {
+                        tracing::error!(
+                            process = hello.process,
+                            topic = refusal.topic,
+                            key = refusal.key,
+                            reason = refusal.reason,
+                            "a data plane cannot serve what it was sent"
+                        );
+                    }
+                    self.board
+                        .update(connection, self.clock.now(), |status| status.refused = refused);
                 }
                 ClientFrame::Usage(usage) => match &self.usage {
                     Some(sink) if self.takes_usage_of(hello) => {
@@ -204,6 +218,7 @@ impl FeedServer {
             position: now.clone(),
             mode,
             usage: self.takes_usage_of(hello),
+            refusals: true,
         };
         write(to, &welcome).await?;
         let sent = match resumes {

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::frame::{self, ClientFrame, Hello, Item, Mode, PROTOCOL, Role, ServerFrame};
 use crate::kept::Kept;
+use crate::refused::{Applying, Refusal};
 use crate::usage::{Reporting, Reports};
 
 /// The producer sends at least a heartbeat this often; silence of three times as long means it hangs.
@@ -36,7 +37,7 @@ pub struct Subscription {
     pub public_key: Option<String>,
 }
 
-/// What the process has to do; what the callback returned from is acknowledged as served.
+/// What the process has to do; what the callback returned from is acknowledged, as served but for what it returned.
 #[derive(Debug)]
 pub enum Update<'a> {
     /// Serve exactly these from now on.
@@ -47,24 +48,24 @@ pub enum Update<'a> {
 
 /// Applies the copy on disk at once, then follows the control plane for ever: connects, resumes or
 /// takes a fresh snapshot, acknowledges, and tries again when the connection ends.
-pub async fn follow(subscription: Subscription, apply: impl FnMut(Update<'_>)) {
+pub async fn follow(subscription: Subscription, apply: impl FnMut(Update<'_>) -> Vec<Refusal>) {
     follow_and_report(subscription, apply, ()).await;
 }
 
 /// As [`follow`], and reports usage over the same connection.
 pub async fn follow_and_report(
     subscription: Subscription,
-    mut apply: impl FnMut(Update<'_>),
+    apply: impl FnMut(Update<'_>) -> Vec<Refusal>,
     mut reports: impl Reports,
 ) {
-    let mut kept = Kept::load(&subscription.snapshot);
+    let (mut kept, mut applying) = (Kept::load(&subscription.snapshot), Applying::new(apply));
     if kept.mirror().position.is_some() {
-        apply(everything(&kept));
+        applying.apply(everything(&kept));
     }
     let mut pause = FIRST_PAUSE;
     loop {
         let connected = Instant::now();
-        let end = session(&subscription, &mut kept, &mut apply, &mut reports).await;
+        let end = session(&subscription, &mut kept, &mut applying, &mut reports).await;
         if let Err(error) = end {
             tracing::debug!(%error, "feed connection ended");
         }
@@ -76,10 +77,10 @@ pub async fn follow_and_report(
     }
 }
 
-async fn session(
+async fn session<F: FnMut(Update<'_>) -> Vec<Refusal>>(
     subscription: &Subscription,
     kept: &mut Kept,
-    apply: &mut impl FnMut(Update<'_>),
+    applying: &mut Applying<F>,
     reports: &mut impl Reports,
 ) -> io::Result<()> {
     let (mut from, mut to) = UnixStream::connect(&subscription.socket).await?.into_split();
@@ -93,16 +94,17 @@ async fn session(
         public_key: subscription.public_key.clone(),
     };
     frame::write(&mut to, &ClientFrame::Hello(hello)).await?;
-    let (mode, epoch, usage) = match receive(&mut from).await? {
+    let (mode, epoch, usage, refusals) = match receive(&mut from).await? {
         ServerFrame::Welcome {
             protocol: PROTOCOL,
             node,
             position,
             mode,
             usage,
+            refusals,
         } => {
             kept.name_node(node);
-            (mode, position.epoch, usage)
+            (mode, position.epoch, usage, refusals)
         }
         ServerFrame::Refused { reason } => {
             tracing::error!(reason, "the control plane refuses this process");
@@ -110,8 +112,9 @@ async fn session(
         }
         other => return Err(io::Error::other(format!("expected a welcome, got {other:?}"))),
     };
+    applying.connected(refusals);
     match mode {
-        Mode::Snapshot => take_snapshot(kept, &epoch, (&mut from, &mut to), apply).await?,
+        Mode::Snapshot => take_snapshot(kept, &epoch, (&mut from, &mut to), applying).await?,
         Mode::Resume => {
             let had = kept.mirror().position.as_ref().map(|position| &position.epoch);
             if had != Some(&epoch) {
@@ -120,7 +123,7 @@ async fn session(
         }
     }
     let reporting = Reporting::new(reports, usage);
-    stream(kept, &epoch, (from, to), apply, reporting).await
+    stream(kept, &epoch, (from, to), applying, reporting).await
 }
 
 fn everything(kept: &Kept) -> Update<'_> {
@@ -130,11 +133,11 @@ fn everything(kept: &Kept) -> Update<'_> {
     }
 }
 
-async fn take_snapshot(
+async fn take_snapshot<F: FnMut(Update<'_>) -> Vec<Refusal>>(
     kept: &mut Kept,
     epoch: &str,
     (from, to): (&mut OwnedReadHalf, &mut OwnedWriteHalf),
-    apply: &mut impl FnMut(Update<'_>),
+    applying: &mut Applying<F>,
 ) -> io::Result<()> {
     let mut items: Vec<Item> = Vec::new();
     loop {
@@ -151,8 +154,9 @@ async fn take_snapshot(
             ServerFrame::SnapshotEnd { position } => {
                 let seq = position.seq;
                 kept.replace(items, position);
-                apply(everything(kept));
+                applying.apply(everything(kept));
                 kept.save();
+                applying.tell(to).await?;
                 return frame::write(to, &ClientFrame::Ack { seq }).await;
             }
             ServerFrame::Heartbeat { .. } => {}
@@ -161,11 +165,11 @@ async fn take_snapshot(
     }
 }
 
-async fn stream(
+async fn stream<F: FnMut(Update<'_>) -> Vec<Refusal>>(
     kept: &mut Kept,
     epoch: &str,
     (mut from, mut to): (OwnedReadHalf, OwnedWriteHalf),
-    apply: &mut impl FnMut(Update<'_>),
+    applying: &mut Applying<F>,
     mut reporting: Reporting<'_, impl Reports>,
 ) -> io::Result<()> {
     // Reading happens in a task of its own: a frame must not be lost because settling came due.
@@ -213,7 +217,7 @@ async fn stream(
             Some(Ok(ServerFrame::Heartbeat { seq })) if seq < reached => break Err(out_of_order("a heartbeat")),
             Some(Ok(ServerFrame::Item(item))) => {
                 if kept.apply(&item, epoch) {
-                    apply(Update::Item {
+                    applying.apply(Update::Item {
                         item: &item,
                         node: kept.mirror().node.as_deref(),
                     });
@@ -237,7 +241,7 @@ async fn stream(
         if kept.move_to(seq, epoch) {
             settle_at.get_or_insert_with(|| Instant::now() + SETTLE_AFTER);
         }
-        if complete && let Err(error) = frame::write(&mut to, &ClientFrame::Ack { seq }).await {
+        if complete && let Err(error) = acknowledge(applying, seq, &mut to).await {
             break Err(error);
         }
     };
@@ -246,6 +250,15 @@ async fn stream(
         kept.settle();
     }
     result
+}
+
+async fn acknowledge<F: FnMut(Update<'_>) -> Vec<Refusal>>(
+    applying: &mut Applying<F>,
+    seq: i64,
+    to: &mut OwnedWriteHalf,
+) -> io::Result<()> {
+    applying.tell(to).await?;
+    frame::write(to, &ClientFrame::Ack { seq }).await
 }
 
 /// A peer that forgets where it was has lost the thread, and whoever follows it would serve what is past.

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::refused::Refusal;
 use crate::usage::Usage;
 
 /// The version of this protocol; another one is refused by name.
@@ -21,6 +22,11 @@ pub enum ClientFrame {
     /// Everything up to and including `seq` is served.
     Ack {
         seq: i64,
+    },
+    /// These states cannot be served, of all that were sent; in place of what was said before. Only sent to those who
+    /// take it.
+    Refused {
+        refused: Vec<Refusal>,
     },
     /// To be answered with [`ServerFrame::UsageTaken`]. Only sent to those who take it.
     Usage(Usage),
@@ -79,6 +85,9 @@ pub enum ServerFrame {
         /// Whether reports of usage are taken; an older control plane takes none.
         #[serde(default)]
         usage: bool,
+        /// Whether it may be told what cannot be served; an older control plane does not know of that.
+        #[serde(default)]
+        refusals: bool,
     },
     /// Items come in the order of their numbers, each object's newest only: after an item, nothing with a lower number
     /// follows but what was lower once and has changed since.

@@ -10,11 +10,13 @@ pub mod topics;
 mod follow;
 mod kept;
 mod mirror;
+mod refused;
 mod usage;
 
 pub use follow::{HEARTBEAT, Subscription, Update, follow, follow_and_report};
 pub use kept::Kept;
 pub use mirror::{Mirror, MirrorError};
+pub use refused::Refusal;
 pub use usage::{Reports, SiteUsage, Usage};
 
 #[cfg(test)]

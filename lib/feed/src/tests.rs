@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::frame::{self, ClientFrame, Hello, Item, Mode, PROTOCOL, Position, Role, ServerFrame};
 use crate::usage::Reporting;
-use crate::{Mirror, Reports, Subscription, Update, Usage, follow};
+use crate::{Mirror, Refusal, Reports, Subscription, Update, Usage, follow};
 
 mod order;
 
@@ -64,8 +64,19 @@ fn consumer(folder: &Path) -> (Served, tokio::task::JoinHandle<()>) {
                 }
             }
         }
+        let refused = state.iter().filter(|(_, value)| value == "unusable");
+        refused.map(|(key, _)| refusal(key)).collect()
     }));
     (served, task)
+}
+
+fn refusal(key: &str) -> Refusal {
+    Refusal {
+        topic: "edge.host".into(),
+        key: key.to_owned(),
+        generation: 1,
+        reason: "it says so".into(),
+    }
 }
 
 async fn accept(listener: &UnixListener) -> (UnixStream, Hello) {
@@ -83,7 +94,12 @@ async fn welcome(stream: &mut UnixStream, mode: Mode) {
         position: at(0),
         mode,
         usage: true,
+        refusals: true,
     };
+    frame::write(stream, &frame).await.unwrap();
+}
+
+async fn send(stream: &mut UnixStream, frame: ServerFrame) {
     frame::write(stream, &frame).await.unwrap();
 }
 
@@ -237,4 +253,26 @@ async fn a_report_without_an_answer_has_no_other_behind_it() {
     assert!(reporting.due().is_some_and(|due| due > asked));
     // The next connection begins anew.
     assert!(Reporting::new(&mut reports, true).due().is_some());
+}
+
+#[tokio::test]
+async fn what_cannot_be_served_is_told_before_it_is_acknowledged_and_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = UnixListener::bind(folder.path().join("feed.sock")).unwrap();
+    let (_served, _task) = consumer(folder.path());
+    let (mut stream, _) = accept(&listener).await;
+    welcome(&mut stream, Mode::Snapshot).await;
+    send(&mut stream, ServerFrame::Item(item(1, "a", Some("unusable")))).await;
+    let position = at(1);
+    send(&mut stream, ServerFrame::SnapshotEnd { position }).await;
+    let told = |refused| ClientFrame::Refused { refused };
+    let said = async |stream: &mut UnixStream| frame::read::<ClientFrame, _>(stream).await.unwrap();
+    assert_eq!(said(&mut stream).await, told(vec![refusal("a")]));
+    expect_ack(&mut stream, 1).await;
+    send(&mut stream, ServerFrame::Heartbeat { seq: 1 }).await;
+    expect_ack(&mut stream, 1).await;
+    send(&mut stream, ServerFrame::Item(item(2, "a", Some("usable")))).await;
+    send(&mut stream, ServerFrame::Heartbeat { seq: 2 }).await;
+    assert_eq!(said(&mut stream).await, told(Vec::new()));
+    expect_ack(&mut stream, 2).await;
 }

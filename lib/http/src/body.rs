@@ -77,20 +77,24 @@ pub(crate) async fn read_within(
 }
 
 /// What a body that is on its way has of a pool.
-struct Share<'a> {
+pub(crate) struct Share<'a> {
     of: &'a Pool,
     bytes: usize,
 }
 
-impl Share<'_> {
-    fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
+impl<'a> Share<'a> {
+    pub(crate) const fn of(pool: &'a Pool) -> Self {
+        Self { of: pool, bytes: 0 }
+    }
+
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
         self.bytes += bytes;
         match self.of.gathered.fetch_add(bytes, Ordering::Relaxed) + bytes {
             all if all <= self.of.most => Ok(()),
             _ => Err(Problem::new(
                 Kind::Unavailable,
                 "request.busy",
-                "too many large requests are on their way at once; try again in a moment",
+                "too many large requests and answers are on their way at once; try again in a moment",
             )
             .retry_after(RETRY_AFTER)),
         }
@@ -104,7 +108,7 @@ impl Drop for Share<'_> {
 }
 
 pub(crate) async fn gather(mut body: Body, most: usize, pool: &Pool) -> Result<Bytes, Problem> {
-    let mut share = Share { of: pool, bytes: 0 };
+    let mut share = Share::of(pool);
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
@@ -119,8 +123,10 @@ pub(crate) async fn gather(mut body: Body, most: usize, pool: &Pool) -> Result<B
             let detail = format!("the body is larger than {} KiB", most / 1024);
             return Err(Problem::new(Kind::TooLarge, "request.too_large", detail));
         }
-        share.grow(data.len())?;
+        // It grows by doubling: what it may hold is what it costs.
+        let had = bytes.capacity();
         bytes.extend_from_slice(&data);
+        share.grow(bytes.capacity() - had)?;
     }
     Ok(bytes.freeze())
 }

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod admit;
+mod answers;
 mod body;
 mod caller;
 mod crowd;
@@ -23,6 +24,7 @@ mod time;
 mod words;
 
 pub use admit::{Admission, Gate, admit};
+pub use answers::limit_answers;
 pub use axum;
 pub use caller::Caller;
 pub use crowd::{Crowd, limit_crowd};

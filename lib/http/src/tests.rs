@@ -1,4 +1,5 @@
 mod admission;
+mod answers;
 mod bodies;
 mod crowd;
 mod leftover;

@@ -48,7 +48,7 @@ impl PublicError for Error {
             Self::NoDeadJob => "jobs.job.not_found",
             Self::Ended => "jobs.operation.ended",
             Self::Irrevocable => "jobs.operation.irrevocable",
-            Self::Db(error) if error.is_unavailable() => "spine.database.unavailable",
+            Self::Db(error) if error.is_unavailable() => error.code(),
             Self::Spine(error) => error.code(),
             Self::Db(_) | Self::Json(_) | Self::LeaseLost => "jobs.internal",
         }
@@ -57,8 +57,8 @@ impl PublicError for Error {
     fn public_text(&self) -> String {
         match self {
             Self::Spine(error) => error.public_text(),
+            Self::Db(error) => error.public_text(),
             _ => match self.kind() {
-                Kind::Unavailable => "the database is not available at the moment; nothing was changed".into(),
                 Kind::Internal => "something went wrong on our side; nothing was changed".into(),
                 _ => self.to_string(),
             },

@@ -6,6 +6,9 @@ use sqlx::migrate::MigrateError;
 pub enum Error {
     #[error("database: {0}")]
     Sql(#[from] sqlx::Error),
+    /// The connection went while a transaction was committed: whether it was, nobody knows.
+    #[error("database, whether it was committed is not known: {0}")]
+    Unknown(sqlx::Error),
     #[error("migrations of {schema}: {source}")]
     Migrate { schema: &'static str, source: MigrateError },
     #[error(
@@ -39,18 +42,15 @@ impl Error {
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         match self {
-            Self::Sql(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => true,
-            // Class 08 connection, 53 insufficient resources, 57P01..03 shutdown, 25006 read-only, 55P03 a lock that was not
-            // to be had in time.
-            Self::Sql(sqlx::Error::Database(e)) => e.code().is_some_and(|code| {
-                code.starts_with("08")
-                    || code.starts_with("53")
-                    || code.starts_with("57P")
-                    || code == "25006"
-                    || code == "55P03"
-            }),
+            Self::Unknown(_) => true,
+            Self::Sql(error) => is_away(error) || is_passing(error),
             _ => false,
         }
+    }
+
+    /// How the end of a transaction failed.
+    pub(crate) fn of_commit(error: sqlx::Error) -> Self {
+        if is_away(&error) { Self::Unknown(error) } else { Self::Sql(error) }
     }
 }
 
@@ -64,24 +64,46 @@ impl PublicError for Error {
     }
 
     fn code(&self) -> &'static str {
-        if self.is_unavailable() {
-            "spine.database.unavailable"
-        } else {
-            "spine.internal"
+        match self {
+            Self::Unknown(_) => "spine.database.outcome_unknown",
+            _ if self.is_unavailable() => "spine.database.unavailable",
+            _ => "spine.internal",
         }
     }
 
     fn public_text(&self) -> String {
-        if self.is_unavailable() {
-            "the database is not available at the moment; nothing was changed".into()
-        } else {
-            "something went wrong on our side; nothing was changed".into()
+        match self {
+            Self::Unknown(_) => "the database went away while it was asked to keep the change, which may have happened: \
+                                 ask again with the same Idempotency-Key, or look first"
+                .into(),
+            _ if self.is_unavailable() => "the database is not available at the moment; nothing was changed".into(),
+            _ => "something went wrong on our side; nothing was changed".into(),
         }
     }
 
     fn retry_after(&self) -> Option<u32> {
         self.is_unavailable().then_some(2)
     }
+}
+
+/// Whether the database did not answer, or said that it goes: class 08 is connections, 57P01 to 57P03 a shutdown.
+fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| code.starts_with("08") || code.starts_with("57P")),
+        _ => false,
+    }
+}
+
+/// Whether it may work in a moment: class 40 is deadlocks and the like, 53 resources that are short, 25006 a database that
+/// is read-only, 55P03 a lock that was not to be had and 57014 a statement that was not done in time.
+fn is_passing(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| {
+        code.starts_with("40") || code.starts_with("53") || ["25006", "55P03", "57014"].contains(&code.as_ref())
+    })
 }
 
 /// The name of the constraint that an insert or update ran into, for mapping to a public error.

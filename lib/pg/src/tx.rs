@@ -98,9 +98,9 @@ impl TenantTx {
     }
 
     /// # Errors
-    /// When the database refuses or is away; nothing is changed then.
+    /// When the database refuses, and nothing is changed; [`Error::Unknown`] when it goes away before it has answered.
     pub async fn commit(self) -> Result<(), Error> {
-        Ok(self.tx.commit().await?)
+        self.tx.commit().await.map_err(Error::of_commit)
     }
 
     /// Ends a transaction that has only read. Nobody waits for that: it travels with the connection's return.
@@ -128,9 +128,9 @@ impl PlatformTx {
     }
 
     /// # Errors
-    /// When the database refuses or is away; nothing is changed then.
+    /// When the database refuses, and nothing is changed; [`Error::Unknown`] when it goes away before it has answered.
     pub async fn commit(self) -> Result<(), Error> {
-        Ok(self.tx.commit().await?)
+        self.tx.commit().await.map_err(Error::of_commit)
     }
 }
 
@@ -162,9 +162,9 @@ impl SpineTx {
     }
 
     /// # Errors
-    /// When the database refuses or is away; nothing is changed then.
+    /// When the database refuses, and nothing is changed; [`Error::Unknown`] when it goes away before it has answered.
     pub async fn commit(self) -> Result<(), Error> {
-        Ok(self.tx.commit().await?)
+        self.tx.commit().await.map_err(Error::of_commit)
     }
 
     /// Ends a transaction that has only read. Nobody waits for that: it travels with the connection's return.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use mpanel_engine_dns::{RecordData, SoaData, Zone, ZoneData, ZoneSet, name};
-use mpanel_feed::Update;
 use mpanel_feed::frame::Item;
 use mpanel_feed::topics::{DNS_ZONE, DnsRecord, DnsSoa, DnsZone};
+use mpanel_feed::{Refusal, Update};
 
 /// Applies what the feed says to a set of zones. A zone that cannot be served leaves its former version in place.
 #[derive(Debug)]
@@ -29,8 +29,9 @@ impl Feed {
         Self { zones }
     }
 
-    /// When it returns, the next query sees the change.
-    pub fn apply(&self, update: Update<'_>) {
+    /// When it returns, the next query sees the change, but for what it returns.
+    pub fn apply(&self, update: Update<'_>) -> Vec<Refusal> {
+        let mut refused = Vec::new();
         match update {
             Update::Reset { items, .. } => {
                 let before = self.zones.snapshot();
@@ -39,28 +40,38 @@ impl Feed {
                     .filter(|item| item.topic == DNS_ZONE)
                     .filter_map(|item| {
                         let apex = name::parse(&item.key).ok();
-                        compile(item).or_else(|| before.get(&apex?).cloned())
+                        compile(item, &mut refused).or_else(|| before.get(&apex?).cloned())
                     });
                 self.zones.replace_all(zones);
             }
             Update::Item { item, .. } if item.topic == DNS_ZONE => {
                 if item.value.is_none() {
                     self.zones.delete(&item.key);
-                } else if let Some(zone) = compile(item.clone()) {
+                } else if let Some(zone) = compile(item.clone(), &mut refused) {
                     self.zones.upsert(zone);
                 }
             }
             Update::Item { .. } => {}
         }
+        refused
     }
 }
 
-fn compile(item: Item) -> Option<Arc<Zone>> {
+fn compile(item: Item, refused: &mut Vec<Refusal>) -> Option<Arc<Zone>> {
     let value = item.value?;
-    zone(&item.key, value)
-        .inspect_err(|error| tracing::warn!(zone = item.key, %error, "zone of the feed not used"))
-        .ok()
-        .map(Arc::new)
+    match zone(&item.key, value) {
+        Ok(zone) => Some(Arc::new(zone)),
+        Err(error) => {
+            tracing::warn!(zone = item.key, %error, "zone of the feed not used");
+            refused.push(Refusal {
+                topic: item.topic,
+                key: item.key,
+                generation: item.generation,
+                reason: error.to_string(),
+            });
+            None
+        }
+    }
 }
 
 fn zone(key: &str, value: serde_json::Value) -> Result<Zone, Unusable> {

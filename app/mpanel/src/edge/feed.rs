@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mpanel_crypto::NodeKeyPair;
-use mpanel_engine_edge::{Certificate, Delta, Edge, Host, PrivateKeyPem, Target};
-use mpanel_feed::Update;
+use mpanel_engine_edge::{Certificate, Delta, Edge, Host, PrivateKeyPem, Rejected, Target};
 use mpanel_feed::frame::Item;
 use mpanel_feed::topics::{
     EDGE_CERTIFICATE, EDGE_CERTIFICATE_HPKE_INFO, EDGE_HOST, EdgeCertificate, EdgeHost, EdgeTarget,
 };
+use mpanel_feed::{Refusal, Update};
 
 use super::usage;
 
@@ -54,24 +54,30 @@ impl Feed {
         }
     }
 
-    /// When it returns, the next request sees the change.
-    pub fn apply(&mut self, update: Update<'_>) {
+    /// When it returns, the next request sees the change, but for what it returns.
+    pub fn apply(&mut self, update: Update<'_>) -> Vec<Refusal> {
         match update {
             Update::Reset { items, node } => self.reset(items, node),
             Update::Item { item, node } => {
-                let Some(topic) = topic(item) else { return };
+                let Some(topic) = topic(item) else { return Vec::new() };
                 let entry = (topic, item.key.as_str().into());
                 if item.value.is_some() {
                     self.known.insert(entry);
                 } else {
                     self.known.remove(&entry);
                 }
-                self.edge.apply(self.delta(topic, item.clone(), node));
+                match self.delta(topic, item, node) {
+                    Ok(delta) => {
+                        let rejected = self.edge.apply(delta).into_iter();
+                        rejected.map(|Rejected { reason, .. }| refusal(item, reason)).collect()
+                    }
+                    Err(refusal) => vec![refusal],
+                }
             }
         }
     }
 
-    fn reset(&mut self, items: Vec<Item>, node: Option<&str>) {
+    fn reset(&mut self, items: Vec<Item>, node: Option<&str>) -> Vec<Refusal> {
         let items: Vec<(Topic, Item)> = items
             .into_iter()
             .filter_map(|item| Some((topic(&item)?, item)))
@@ -81,20 +87,25 @@ impl Feed {
             .map(|(topic, item)| (*topic, item.key.as_str().into()))
             .collect();
         let gone = self.known.difference(&now).map(|(topic, key)| delete(*topic, key));
-        let deltas: Vec<Delta> = gone
-            .chain(
-                items
-                    .into_iter()
-                    .filter_map(|(topic, item)| self.delta(topic, item, node)),
-            )
-            .collect();
-        self.edge.apply(deltas);
+        let (mut deltas, mut refused) = (gone.collect::<Vec<Delta>>(), Vec::new());
+        for (topic, item) in &items {
+            match self.delta(*topic, item, node) {
+                Ok(delta) => deltas.extend(delta),
+                Err(refusal) => refused.push(refusal),
+            }
+        }
+        for Rejected { key, reason } in self.edge.apply(deltas) {
+            let of_this = items.iter().filter(|(_, item)| item.key == key);
+            refused.extend(of_this.map(|(_, item)| refusal(item, reason.clone())));
+        }
         self.known = now;
+        refused
     }
 
-    fn delta(&self, topic: Topic, item: Item, node: Option<&str>) -> Option<Delta> {
-        let Some(value) = item.value else {
-            return Some(delete(topic, &item.key));
+    /// What it changes, if anything.
+    fn delta(&self, topic: Topic, item: &Item, node: Option<&str>) -> Result<Option<Delta>, Refusal> {
+        let Some(value) = item.value.clone() else {
+            return Ok(Some(delete(topic, &item.key)));
         };
         let delta = match topic {
             Topic::Host => host(value).map(|host| Delta::UpsertHost {
@@ -108,13 +119,27 @@ impl Feed {
                 })
             }
         };
-        delta
-            .inspect_err(|error| match error {
-                // Certificates are older than a node that has just joined; they are sealed for it next.
-                Unusable::NotForThisNode => tracing::info!(key = item.key, %error, "entry of the feed not used"),
-                _ => tracing::warn!(key = item.key, %error, "entry of the feed not used"),
-            })
-            .ok()
+        match delta {
+            Ok(delta) => Ok(Some(delta)),
+            // Certificates are older than a node that has just joined; they are sealed for it next.
+            Err(error @ Unusable::NotForThisNode) => {
+                tracing::info!(key = item.key, %error, "entry of the feed not used");
+                Ok(None)
+            }
+            Err(error) => {
+                tracing::warn!(key = item.key, %error, "entry of the feed not used");
+                Err(refusal(item, error.to_string()))
+            }
+        }
+    }
+}
+
+fn refusal(item: &Item, reason: String) -> Refusal {
+    Refusal {
+        topic: item.topic.clone(),
+        key: item.key.clone(),
+        generation: item.generation,
+        reason,
     }
 }
 

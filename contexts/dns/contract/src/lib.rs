@@ -60,7 +60,10 @@ impl PublicError for DnsPortError {
     }
 
     fn public_text(&self) -> String {
-        "DNS could not be changed; nothing was changed".into()
+        match self {
+            Self::Db(error) => error.public_text(),
+            Self::Spine(_) => "DNS could not be changed; nothing was changed".into(),
+        }
     }
 }
 

@@ -26,6 +26,10 @@ impl From<Served> for ZoneStatus {
     fn from(served: Served) -> Self {
         let (served, message) = match served {
             Served::Everywhere => (true, "answered by all name servers".to_owned()),
+            Served::Refused(why) => (
+                false,
+                format!("the name servers cannot answer its newest state and go on with the one before: {why}"),
+            ),
             Served::NotPublished => (false, "the newest change is on its way".to_owned()),
             Served::Lagging(who) => (false, format!("the newest change has not reached {}", who.join(", "))),
             Served::NobodyConnected => (

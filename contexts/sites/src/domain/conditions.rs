@@ -176,17 +176,28 @@ fn edge(seen: &Observation) -> Finding {
     let waiting = seen.edge.iter().find_map(|(host, served)| match served {
         Served::Everywhere => None,
         Served::NobodyConnected => Some((
+            Truth::Unknown,
             "not_connected",
             "no edge is connected; those that run serve what they last heard".to_owned(),
         )),
-        Served::NotPublished => Some(("on_its_way", format!("the newest change of {host} is on its way"))),
+        Served::Refused(why) => Some((
+            Truth::False,
+            "refused",
+            format!("the edge cannot serve the newest state of {host} and goes on with the one before: {why}"),
+        )),
+        Served::NotPublished => Some((
+            Truth::Unknown,
+            "on_its_way",
+            format!("the newest change of {host} is on its way"),
+        )),
         Served::Lagging(who) => Some((
+            Truth::Unknown,
             "on_its_way",
             format!("the newest change of {host} has not reached {}", who.join(", ")),
         )),
     });
     match waiting {
-        Some((reason, message)) => ("edge", Truth::Unknown, reason, message),
+        Some((truth, reason, message)) => ("edge", truth, reason, message),
         None => (
             "edge",
             Truth::True,

@@ -83,7 +83,7 @@ impl Sites {
         settings.spa_fallback = wanted.spa_fallback.unwrap_or(settings.spa_fallback);
         settings.https_redirect = wanted.https_redirect.unwrap_or(settings.https_redirect);
         if let Some(page) = wanted.not_found_page {
-            settings.not_found_page = page.map(|page| page.to_string());
+            settings.not_found_page = page.map(not_found_page).transpose()?;
         }
         if let Some(keep) = wanted.keep_releases {
             if !(1..=100).contains(&keep) {
@@ -123,6 +123,18 @@ impl Sites {
         change.commit().await?;
         Ok(operation)
     }
+}
+
+/// The edges serve no file whose path has a part that begins with a dot.
+fn not_found_page(page: RelPath) -> Result<String, Error> {
+    if page.as_str().split('/').any(|part| part.starts_with('.')) {
+        return Err(Error::field(
+            "/settings/not_found_page",
+            "sites.site.hidden_page",
+            "a page is no hidden file: no part of its path begins with a dot",
+        ));
+    }
+    Ok(page.to_string())
 }
 
 fn facts(site: &Site) -> Value {

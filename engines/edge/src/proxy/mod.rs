@@ -168,7 +168,7 @@ impl Upstream {
     async fn connect(&self) -> io::Result<Sender> {
         let stream = timeout(self.connect_timeout, UnixStream::connect(&self.socket)).await??;
         let (mut sender, connection) = http1::Builder::new()
-            .max_buf_size(128 * 1024)
+            .max_buf_size(64 * 1024)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(io::Error::other)?;

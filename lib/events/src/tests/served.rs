@@ -3,7 +3,7 @@ use std::time::Duration;
 use mpanel_feed::frame::{self, ClientFrame, Hello, PROTOCOL, Role, ServerFrame};
 use tokio::net::UnixStream;
 
-use super::server::{consumer, serve};
+use super::server::{UNUSABLE, consumer, serve};
 use super::support::{Fixture, TOPIC, until};
 use crate::Served;
 
@@ -112,4 +112,42 @@ async fn a_process_that_came_back_before_its_old_connection_ended_is_connected()
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(wait().await.unwrap(), Served::Everywhere);
     assert!(serving.board.consumers()[0].connected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_process_cannot_serve_is_not_said_to_be_served() {
+    let fixture = Fixture::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let serving = serve(&fixture, folder.path()).await;
+    let (_served, consuming) = consumer(folder.path());
+    fixture
+        .publish(&[("a", 1, Some("one")), ("b", 1, Some(UNUSABLE))])
+        .await;
+    let wait = async |key: &'static str, generation| {
+        let object = (TOPIC, key, generation);
+        let board = &serving.board;
+        board
+            .wait(fixture.db(), &fixture.tail, Role::Edge, object, LONG)
+            .await
+            .unwrap()
+    };
+    let refused = Served::Refused("it says so".into());
+    assert_eq!(
+        (wait("a", 1).await, wait("b", 1).await),
+        (Served::Everywhere, refused.clone())
+    );
+    let objects = [("b", 1), ("a", 1)];
+    let now = serving
+        .board
+        .now(fixture.db(), Role::Edge, TOPIC, &objects)
+        .await
+        .unwrap();
+    assert_eq!(now, [refused.clone(), Served::Everywhere]);
+    // It says so again to whoever it connects to next.
+    drop(consuming);
+    let (_served, _consuming) = consumer(folder.path());
+    until(|| async { serving.board.consumers()[0].connected.then_some(()) }).await;
+    assert_eq!(wait("b", 1).await, refused);
+    fixture.publish(&[("b", 2, Some("two"))]).await;
+    assert_eq!(wait("b", 2).await, Served::Everywhere);
 }

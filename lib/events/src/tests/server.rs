@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use mpanel_feed::frame::{self, ClientFrame, Hello, Mode, PROTOCOL, Position, Role, ServerFrame};
-use mpanel_feed::{Subscription, Update, follow};
+use mpanel_feed::frame::{self, ClientFrame, Hello, Item, Mode, PROTOCOL, Position, Role, ServerFrame};
+use mpanel_feed::{Refusal, Subscription, Update, follow};
 use mpanel_telemetry::spawn_named;
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::task::AbortOnDropHandle;
@@ -103,6 +103,12 @@ pub(super) fn consumer(folder: &Path) -> (Served, AbortOnDropHandle<()>) {
     let task = spawn_named("consumer", async move {
         follow(subscription, move |update| {
             let mut state = state.lock().unwrap();
+            let items = match &update {
+                Update::Reset { items, .. } => items.as_slice(),
+                Update::Item { item, .. } => std::slice::from_ref(*item),
+            };
+            let unusable = |item: &&Item| item.value.as_ref().is_some_and(|value| value == UNUSABLE);
+            let refused = items.iter().filter(unusable).map(refusal).collect();
             match update {
                 Update::Reset { items, .. } => {
                     state.0 = items.into_iter().map(|item| (item.key, text(item.value))).collect();
@@ -115,6 +121,7 @@ pub(super) fn consumer(folder: &Path) -> (Served, AbortOnDropHandle<()>) {
                     state.0.remove(&item.key);
                 }
             }
+            refused
         })
         .await;
     });
@@ -173,6 +180,18 @@ async fn mode_for(folder: &Path, position: Option<Position>) -> (Mode, Position)
     match frame::read(&mut stream).await.unwrap() {
         ServerFrame::Welcome { mode, position, .. } => (mode, position),
         other => panic!("{other:?}"),
+    }
+}
+
+/// A value that consumers of these tests cannot serve.
+pub(super) const UNUSABLE: &str = "unusable";
+
+fn refusal(item: &Item) -> Refusal {
+    Refusal {
+        topic: item.topic.clone(),
+        key: item.key.clone(),
+        generation: item.generation,
+        reason: "it says so".into(),
     }
 }
 

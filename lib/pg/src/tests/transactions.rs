@@ -1,7 +1,8 @@
+use mpanel_kernel::error::{Kind, PublicError as _};
 use mpanel_kernel::ids::TenantId;
 
 use super::{db, insert, seen};
-use crate::{Db, Reason, Tx};
+use crate::{Db, Error, Reason, Tx};
 
 /// Role and tenant as a bare connection of the pool has them.
 async fn left_behind(db: &Db) -> (String, String, String, Option<String>) {
@@ -167,4 +168,38 @@ async fn a_transaction_over_all_tenants_is_counted_by_its_reason() {
     }
     let line = r#"mpanel_platform_transactions_total{reason="publish",name="test.counted"} 2"#;
     assert!(mpanel_telemetry::metrics::exposition().contains(line));
+}
+
+#[tokio::test]
+async fn a_commit_that_is_not_answered_is_not_said_to_have_changed_nothing() {
+    let db = db(2).await;
+    let tenant = TenantId::generate();
+    let mut tx = db.tenant(tenant).await.unwrap();
+    insert(&mut tx, tenant, 1).await.unwrap();
+    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(tx.conn()).await.unwrap();
+    let ended: bool = sqlx::query_scalar("select pg_terminate_backend($1, 5000)")
+        .bind(pid)
+        .fetch_one(db.pool())
+        .await
+        .unwrap();
+    assert!(ended);
+    let error = tx.commit().await.unwrap_err();
+    assert!(matches!(error, Error::Unknown(_)), "{error}");
+    assert_eq!((error.kind(), error.code()), (Kind::Unavailable, "spine.database.outcome_unknown"));
+    assert!(error.public_text().contains("may have happened"));
+}
+
+#[tokio::test]
+async fn what_a_deadlock_stops_may_be_tried_again() {
+    let db = db(2).await;
+    let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
+    for (state, passing) in [("40P01", true), ("57014", true), ("23505", false)] {
+        let raised = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "do $$ begin raise exception 'made up' using errcode = '{state}'; end $$"
+        )));
+        let error = Error::from(raised.execute(tx.conn()).await.unwrap_err());
+        assert_eq!(error.is_unavailable(), passing, "{state}");
+        drop(tx);
+        tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
+    }
 }

@@ -115,6 +115,7 @@ async fn welcomed(listener: &UnixListener) -> UnixStream {
             Mode::Snapshot
         },
         usage: false,
+        refusals: true,
     };
     frame::write(&mut stream, &welcome).await.unwrap();
     stream
@@ -186,18 +187,20 @@ fn a_zone_that_cannot_be_served_leaves_its_former_version() {
     broken["serial"] = 8.into();
     broken["records"][1]["data"] = "not an address".into();
     let broken = item(3, "a.test", Some(broken));
-    feed.apply(Update::Item {
+    let refused = feed.apply(Update::Item {
         item: &broken,
         node: None,
     });
     assert_eq!(served(&zones), before);
+    let said: Vec<_> = refused.iter().map(|r| (r.key.as_str(), r.generation)).collect();
+    assert_eq!(said, [("a.test", broken.generation)]);
 
     // In a snapshot too; what is not in it goes.
-    feed.apply(Update::Reset {
+    let refused = feed.apply(Update::Reset {
         items: vec![broken],
         node: None,
     });
-    assert_eq!(served(&zones), before[..1]);
+    assert_eq!((served(&zones).as_slice(), refused.len()), (&before[..1], 1));
     let gone = item(5, "a.test", None);
     feed.apply(Update::Item {
         item: &gone,

@@ -1,8 +1,8 @@
 //! What of the feed an engine is told, and what stays when an entry cannot be used.
 
 use mpanel_engine_edge::{Edge, EdgeConfig, EdgeOptions, Status};
-use mpanel_feed::Update;
 use mpanel_feed::frame::Item;
+use mpanel_feed::{Refusal, Update};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -24,15 +24,15 @@ impl Rig {
         Self { folder, edge, feed }
     }
 
-    fn item(&mut self, item: &Item) {
-        self.feed.apply(Update::Item { item, node: Some(NODE) });
+    fn item(&mut self, item: &Item) -> Vec<Refusal> {
+        self.feed.apply(Update::Item { item, node: Some(NODE) })
     }
 
-    fn reset(&mut self, items: Vec<Item>) {
+    fn reset(&mut self, items: Vec<Item>) -> Vec<Refusal> {
         self.feed.apply(Update::Reset {
             items,
             node: Some(NODE),
-        });
+        })
     }
 
     fn holds(&self) -> (usize, usize) {
@@ -108,4 +108,40 @@ fn topics_of_others_are_ignored() {
     rig.item(&item);
     rig.reset(vec![item]);
     assert_eq!(rig.holds(), (0, 0));
+}
+
+#[test]
+fn what_cannot_be_served_is_said() {
+    let mut rig = Rig::new();
+    let bad = || {
+        let mut hidden = site("site_1/releases/rel_1");
+        hidden["target"]["not_found"] = json!(".errors/404.html");
+        [
+            host(1, "hidden.test", Some(hidden)),
+            host(
+                2,
+                "strange.test",
+                Some(json!({"target": {"kind": "of a later version"}})),
+            ),
+            host(3, "not a name", Some(site("site_1/releases/rel_1"))),
+        ]
+    };
+    for item in bad() {
+        let refused = rig.item(&item);
+        assert_eq!(refused.len(), 1, "{}", item.key);
+        assert_eq!(
+            (refused[0].key.as_str(), refused[0].generation),
+            (item.key.as_str(), item.generation)
+        );
+        assert!(!refused[0].reason.is_empty());
+    }
+    let good = host(4, "good.test", Some(site("site_1/releases/rel_1")));
+    assert!(rig.item(&good).is_empty());
+    let refused = rig.reset(bad().into_iter().chain([good]).collect());
+    let mut keys: Vec<&str> = refused.iter().map(|refusal| refusal.key.as_str()).collect();
+    keys.sort_unstable();
+    assert_eq!(
+        (keys, rig.holds().0),
+        (vec!["hidden.test", "not a name", "strange.test"], 1)
+    );
 }

@@ -92,6 +92,7 @@ pub(super) async fn welcomed_with(listener: &UnixListener, usage: bool) -> (toki
         position: at(10),
         mode,
         usage,
+        refusals: false,
     };
     frame::write(&mut stream, &welcome).await.unwrap();
     (stream, hello)

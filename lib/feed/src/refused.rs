@@ -1,0 +1,71 @@
+use std::collections::BTreeMap;
+use std::io;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncWrite;
+
+use crate::Update;
+use crate::frame::{self, ClientFrame};
+
+/// So many are told; whoever has more is of another version than what it is sent.
+const TOLD: usize = 100;
+
+/// A state that a data plane was sent and cannot serve. It goes on with what it had under the key, if anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    pub topic: String,
+    pub key: String,
+    pub generation: i64,
+    /// For whoever runs the installation.
+    pub reason: String,
+}
+
+/// Applies updates and keeps what could not be, until the control plane was told.
+pub(crate) struct Applying<F> {
+    apply: F,
+    /// By topic and key.
+    refused: BTreeMap<(String, String), Refusal>,
+    untold: bool,
+    wanted: bool,
+}
+
+impl<F: FnMut(Update<'_>) -> Vec<Refusal>> Applying<F> {
+    pub(crate) fn new(apply: F) -> Self {
+        Self {
+            apply,
+            refused: BTreeMap::new(),
+            untold: false,
+            wanted: false,
+        }
+    }
+
+    pub(crate) fn apply(&mut self, update: Update<'_>) {
+        let before = self.refused.clone();
+        match &update {
+            Update::Reset { .. } => self.refused.clear(),
+            Update::Item { item, .. } => drop(self.refused.remove(&(item.topic.clone(), item.key.clone()))),
+        }
+        for refusal in (self.apply)(update) {
+            let at = (refusal.topic.clone(), refusal.key.clone());
+            self.refused.insert(at, refusal);
+        }
+        self.untold |= before != self.refused;
+    }
+
+    /// Of what was said over an earlier connection the other side knows nothing; `wanted` says whether it takes any.
+    pub(crate) fn connected(&mut self, wanted: bool) {
+        self.untold = !self.refused.is_empty();
+        self.wanted = wanted;
+    }
+
+    /// Says what is refused now, if that has changed; before the acknowledgement that it would belie.
+    pub(crate) async fn tell<W: AsyncWrite + Unpin>(&mut self, to: &mut W) -> io::Result<()> {
+        if !(self.untold && self.wanted) {
+            return Ok(());
+        }
+        let refused = self.refused.values().take(TOLD).cloned().collect();
+        frame::write(to, &ClientFrame::Refused { refused }).await?;
+        self.untold = false;
+        Ok(())
+    }
+}
