@@ -1,5 +1,6 @@
 import '@fontsource-variable/inter/wght.css';
 import './ui/mantine.css';
+import './ui/controls.css';
 import './ui/tokens.css';
 import './ui/base.css';
 import { DirectionProvider, MantineProvider } from '@mantine/core';

@@ -9,7 +9,7 @@ import { overviewRoutes } from './features/overview/routes';
 import { siteRoutes } from './features/sites/routes';
 import { spineRoutes } from './features/spine/routes';
 import { tenancyRoutes } from './features/tenancy/routes';
-import { PageError, PageNotFound } from './shell/ErrorPages';
+import { NothingThere, PageError, PageNotFound } from './shell/ErrorPages';
 import { Loading } from './ui/feedback';
 import { tenantPaths } from './ui/paths';
 
@@ -17,7 +17,7 @@ interface Context {
   queryClient: QueryClient;
 }
 
-const root = createRootRouteWithContext<Context>()({ notFoundComponent: PageNotFound, errorComponent: PageError });
+const root = createRootRouteWithContext<Context>()({ notFoundComponent: NothingThere, errorComponent: PageError });
 
 const index = createRoute({
   getParentRoute: () => root,

@@ -1,14 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { eventType, stalePaths } from '@/api/events';
+import { problemToError } from '@/api/problem';
 import { checklist } from '@/features/overview/components/checklist';
 import { device } from '@/features/identity/components/device';
+import { presetsFor } from '@/features/identity/components/scopes';
 import { strength } from '@/features/identity/components/strength';
+import { countBelow } from '@/features/tenancy/components/EndCustomer';
 import { rolesFor } from '@/features/tenancy/components/roles';
 import { bars, dayName } from '@/features/sites/components/traffic';
 import { joinUnit, splitUnit } from '@/features/tenancy/components/units';
 import { zoneOf } from '@/features/sites/components/zoneOf';
 import { cliCommand, curlCommand, shellQuote } from '@/ui/ApiPanel';
-import { bytes, duration, quantity } from '@/ui/format';
+import { errorText } from '@/ui/feedback';
+import { bytes, duration, quantity, sentence } from '@/ui/format';
 import { tenantPaths } from '@/ui/paths';
 
 describe('events', () => {
@@ -50,6 +54,18 @@ describe('amounts', () => {
   });
 });
 
+describe('texts of the server', () => {
+  it('are sentences, in which names stay as they are written', () => {
+    expect(sentence('there is a zone for this name already')).toBe('There is a zone for this name already');
+    expect(sentence('shop.example is a domain of one of your sites already')).toBe('shop.example is a domain of one of your sites already');
+  });
+
+  it('say what to do about a limit', () => {
+    const error = problemToError({ code: 'tenancy.entitlement.exceeded', detail: "the plan's limit for sites is reached: 3 of 3 are in use" }, 402);
+    expect(errorText(error)).toBe("The plan's limit for sites is reached: 3 of 3 are in use. Remove what is not needed any more, or ask for a larger plan.");
+  });
+});
+
 describe('password strength', () => {
   it.each([
     ['short', 0],
@@ -84,6 +100,28 @@ describe('the picture of traffic', () => {
 
   it('names days as the server counts them, whatever the zone of the viewer', () => {
     expect(dayName('2026-11-01')).toMatch(/\b1\b/);
+  });
+});
+
+describe('accounts below an account', () => {
+  it('are counted at any depth', () => {
+    const tenants = [
+      { id: 'a', parent_id: 'top' },
+      { id: 'b', parent_id: 'a' },
+      { id: 'c', parent_id: 'b' },
+      { id: 'd', parent_id: 'top' },
+    ];
+    expect(countBelow(tenants, 'a')).toBe(2);
+    expect(countBelow(tenants, 'd')).toBe(0);
+  });
+});
+
+describe('what a token may do', () => {
+  it('offers nobody below to those who have nobody below', () => {
+    const offered = (kind: 'reseller' | 'customer') => presetsFor(kind).map(({ id }) => id);
+    expect(offered('reseller')).toContain('below');
+    expect(offered('customer')).not.toContain('below');
+    expect(offered('customer')).not.toContain('*');
   });
 });
 

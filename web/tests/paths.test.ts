@@ -22,8 +22,14 @@ describe('tenant paths', () => {
   });
 
   it('keep the section, not the resource, when the tenant changes', () => {
-    expect(switchTenantPath('/t/tnt_1/sites/site_1/domains', 'tnt_2')).toBe('/t/tnt_2/sites');
-    expect(switchTenantPath('/t/tnt_1', 'tnt_2')).toBe('/t/tnt_2');
+    expect(switchTenantPath('/t/tnt_1/sites/site_1/domains', 'tnt_2', 'customer')).toBe('/t/tnt_2/sites');
+    expect(switchTenantPath('/t/tnt_1', 'tnt_2', 'platform')).toBe('/t/tnt_2');
+    expect(switchTenantPath('/t/tnt_1/plans/plan_1', 'tnt_2', 'reseller')).toBe('/t/tnt_2/plans');
+  });
+
+  it('lead to the overview where the other tenant has no such section', () => {
+    expect(switchTenantPath('/t/tnt_1/customers', 'tnt_2', 'customer')).toBe('/t/tnt_2');
+    expect(switchTenantPath('/t/tnt_1/nodes', 'tnt_2', 'reseller')).toBe('/t/tnt_2');
   });
 
   it('never lead out of the panel after a login', () => {

@@ -1,15 +1,18 @@
 import type { ReactNode } from 'react';
 import { Fragment, createElement } from 'react';
-import en from './en';
+import type en from './en';
+import problem from './en/problem.json';
+import shell from './en/shell.json';
+import ui from './en/ui.json';
 
 /**
- * Texts in the i18next JSON format (nested keys, `{{name}}`, `_one`/`_other` plurals), read by these few lines instead of
+ * Texts in the i18next JSON format (nested keys, `{{name}}`, `_zero`/`_one`/`_other` plurals), read by these few lines instead of
  * a library: the panel's first load is budgeted.
  */
 type Leaves<T, P extends string = ''> = {
   [K in keyof T & string]: T[K] extends string ? `${P}${K}` : Leaves<T[K], `${P}${K}.`>;
 }[keyof T & string];
-type Singular<K extends string> = K extends `${infer Base}_one` | `${infer Base}_other` ? Base : K;
+type Singular<K extends string> = K extends `${infer Base}_zero` | `${infer Base}_one` | `${infer Base}_other` ? Base : K;
 
 /** Every key that exists; a key that does not is a type error. */
 export type Key = Singular<Leaves<typeof en>>;
@@ -17,7 +20,27 @@ export type Values = Record<string, string | number>;
 
 export const language = 'en';
 const plurals = new Intl.PluralRules(language);
-const table = flatten(en as Tree);
+/** What every page speaks is there from the start, what belongs to a feature comes with its pages. */
+const table = flatten({ problem, shell, ui });
+const AREAS = {
+  certificates: () => import('./en/certificates.json'),
+  dns: () => import('./en/dns.json'),
+  fleet: () => import('./en/fleet.json'),
+  identity: () => import('./en/identity.json'),
+  overview: () => import('./en/overview.json'),
+  sites: () => import('./en/sites.json'),
+  spine: () => import('./en/spine.json'),
+  tenancy: () => import('./en/tenancy.json'),
+} satisfies Record<Exclude<keyof typeof en, 'problem' | 'shell' | 'ui'>, () => Promise<{ default: Tree }>>;
+
+export type Area = keyof typeof AREAS;
+export const areas = Object.keys(AREAS) as Area[];
+
+/** Before a page of the area is shown. */
+export async function loadTexts(area: Area): Promise<void> {
+  const { default: texts } = await AREAS[area]();
+  flatten({ [area]: texts }, '', table);
+}
 
 interface Tree {
   [key: string]: string | Tree;
@@ -33,7 +56,8 @@ export function flatten(tree: Tree, prefix = '', into = new Map<string, string>(
 
 function find(key: string, values?: Values): string | undefined {
   const count = values?.['count'];
-  const plural = typeof count === 'number' ? table.get(`${key}_${plurals.select(count)}`) : undefined;
+  // "Nobody" says more than "0", also in languages that have no form of words for it.
+  const plural = typeof count === 'number' ? ((count === 0 ? table.get(`${key}_zero`) : undefined) ?? table.get(`${key}_${plurals.select(count)}`)) : undefined;
   return plural ?? table.get(key) ?? table.get(`${key}_other`);
 }
 

@@ -4,6 +4,15 @@ import { t } from '@/i18n';
 import { ErrorNotice } from '@/ui/feedback';
 import { ButtonLink } from '@/ui/links';
 
+/** Where no shell is around it. */
+export function NothingThere() {
+  return (
+    <main id="content">
+      <PageNotFound />
+    </main>
+  );
+}
+
 export function PageNotFound() {
   return (
     <Stack maw={520} mx="auto" px="md" py={80} gap="sm" align="flex-start">

@@ -80,8 +80,8 @@ function useEntries(search: string): Entry[] {
   if (can('customers:write')) action(t('shell.palette.newCustomer'), paths.newCustomer);
   if (can('plans:write')) action(t('shell.palette.newPlan'), paths.newPlan);
   if (can('tokens:write')) action(t('shell.palette.newToken'), paths.newToken);
-  if (can('roles:write')) action(t('tenancy.role.make'), paths.newRole);
-  action(t('identity.signIns.title'), paths.signIns);
+  if (can('roles:write')) action(t('shell.palette.newRole'), paths.newRole);
+  action(t('shell.palette.signIns'), paths.signIns);
   for (const group of visibleNav(can)) {
     for (const item of group.items) {
       entries.push({ key: item.label, text: t(item.label), hint: t('shell.palette.page'), icon: item.icon, to: item.to(paths) });

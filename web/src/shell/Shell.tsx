@@ -14,7 +14,7 @@ import { rich, t } from '@/i18n';
 import { Loading } from '@/ui/feedback';
 import { tenantPaths } from '@/ui/paths';
 import { useParam } from '@/ui/route';
-import { PageError, PageNotFound } from './ErrorPages';
+import { NothingThere, PageError } from './ErrorPages';
 import { CONSENT, needsReason } from './assumption';
 import { ColorSchemeButton } from './ColorSchemeButton';
 import { OpenAssumption } from './OpenAssumption';
@@ -50,7 +50,7 @@ export function Shell() {
     );
   }
   if (!tenant) {
-    if (other.error instanceof ApiError && other.error.status === 404) return <PageNotFound />;
+    if (other.error instanceof ApiError && other.error.status === 404) return <NothingThere />;
     return other.error ? <PageError error={other.error} reset={() => void other.refetch()} /> : <Loading />;
   }
   return (

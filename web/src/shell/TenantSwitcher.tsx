@@ -43,15 +43,15 @@ function Choice({ close }: { close: () => void }) {
   const navigate = useNavigate();
   const pathname = useRouterState({ select: (state) => state.location.pathname });
   const [search, setSearch] = useState('');
-  const named = useTenantSearch(search, true).map((tenant) => ({ id: tenant.id, name: tenant.name, hint: t(`shell.kind.${tenant.kind}`) }));
+  const named = useTenantSearch(search, true).map((tenant) => ({ ...tenant, hint: t(`shell.kind.${tenant.kind}`) }));
   // Who knows a domain finds whose it is.
   const owners = useSubtreeSearch(id, search, can('customers:write')).filter(({ tenant }) => !named.some((one) => one.id === tenant.id));
-  const tenants = [...named, ...new Map(owners.map(({ name, tenant }) => [tenant.id, { id: tenant.id, name: tenant.name, hint: name }])).values()];
+  const tenants = [...named, ...new Map(owners.map(({ name, tenant }) => [tenant.id, { ...tenant, hint: name }])).values()];
   const choose = (index: number) => {
     const chosen = tenants[index];
     if (!chosen) return;
     close();
-    void navigate({ to: switchTenantPath(pathname, chosen.id) });
+    void navigate({ to: switchTenantPath(pathname, chosen.id, chosen.kind) });
   };
   const keys = useListKeys(tenants.length, choose);
 

@@ -26,7 +26,7 @@ export interface NavItem {
   label: Key;
   to: (paths: TenantPaths) => string;
   icon: LucideIcon;
-  /** Left out where it could never apply; where only the role is missing, the page says so. */
+  /** Without it the page would say no more than that one may not see it. */
   needs?: Permission;
   exact?: boolean;
   /** Shows how much waits there for somebody to look at it. */
@@ -67,7 +67,7 @@ export const NAV: NavGroup[] = [
       { label: 'shell.nav.roles', to: (paths) => paths.roles, icon: ShieldCheck },
       { label: 'shell.nav.support', to: (paths) => paths.support, icon: LifeBuoy, needs: 'support:read' },
       { label: 'shell.nav.exports', to: (paths) => paths.exports, icon: PackageOpen, needs: 'exports:read' },
-      { label: 'shell.nav.audit', to: (paths) => paths.audit, icon: ScrollText },
+      { label: 'shell.nav.audit', to: (paths) => paths.audit, icon: ScrollText, needs: 'audit:read' },
       { label: 'shell.nav.background', to: (paths) => paths.background, icon: Activity, attention: true },
       { label: 'shell.nav.tokens', to: (paths) => paths.tokens, icon: KeyRound },
       { label: 'shell.nav.serviceAccounts', to: (paths) => paths.serviceAccounts, icon: Bot, needs: 'services:write' },

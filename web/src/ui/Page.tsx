@@ -48,7 +48,7 @@ interface SectionProps {
   actions?: ReactNode;
   /** Lets a table reach the edges. */
   flush?: boolean;
-  children: ReactNode;
+  children?: ReactNode;
 }
 
 export function Section({ title, hint, actions, flush, children }: SectionProps) {
@@ -65,7 +65,7 @@ export function Section({ title, hint, actions, flush, children }: SectionProps)
           {hint && <p className={classes.sectionHint}>{hint}</p>}
         </div>
       )}
-      <div className={`${classes.sectionBody} ${flush ? classes.flush : ''}`}>{children}</div>
+      {children !== undefined ? <div className={`${classes.sectionBody} ${flush ? classes.flush : ''}`}>{children}</div> : <div className={classes.sectionEnd} />}
     </section>
   );
 }

@@ -86,6 +86,7 @@ export function FormProblem({ messages }: { messages: string[] }) {
 interface ButtonsProps {
   label: string;
   busy: boolean;
+  /** Of a dialogue, whose buttons stand where every dialogue has them. */
   cancel?: () => void;
   disabled?: boolean;
   children?: ReactNode;
@@ -93,15 +94,15 @@ interface ButtonsProps {
 
 export function FormButtons({ label, busy, cancel, disabled, children }: ButtonsProps) {
   return (
-    <Group gap="xs" mt="xs">
-      <Button type="submit" loading={busy} disabled={disabled}>
-        {label}
-      </Button>
+    <Group gap="xs" mt="xs" justify={cancel ? 'flex-end' : 'flex-start'}>
       {cancel && (
         <Button variant="default" onClick={cancel} disabled={busy}>
           {t('ui.action.cancel')}
         </Button>
       )}
+      <Button type="submit" loading={busy} disabled={disabled}>
+        {label}
+      </Button>
       {children}
     </Group>
   );

@@ -79,8 +79,9 @@ export function entitlement(key: string): { label: string; kind: 'count' | 'byte
   return known ? { label: t(known.label), kind: known.kind } : { label: key, kind: key.includes('bytes') ? 'bytes' : 'count' };
 }
 
-/** The server's texts begin in lower case, so that they can follow a colon; alone on a line they are sentences. */
+/** The server's texts begin in lower case, so that they can follow a colon; alone on a line they are sentences. A name stays as it is written. */
 export function sentence(text: string): string {
+  if (/^\S*[.@:_/]\S/.test(text)) return text;
   const [first = ''] = text;
   return first.toLocaleUpperCase() + text.slice(first.length);
 }

@@ -1,3 +1,5 @@
+import type { Kind } from '@/api/access';
+
 const segment = encodeURIComponent;
 
 /** Every address inside the panel for one acting tenant. Components never write paths by hand. */
@@ -50,11 +52,14 @@ export function usagePath(paths: TenantPaths, key: string): string | undefined {
 }
 
 /** The same page for another tenant; a page about one resource becomes its list, because ids do not carry over. */
-export function switchTenantPath(pathname: string, tenant: string): string {
+export function switchTenantPath(pathname: string, tenant: string, kind: Kind): string {
   const [, , , section] = pathname.split('/');
   const root = `/t/${segment(tenant)}`;
-  return section ? `${root}/${section}` : root;
+  return section && (ONLY[section]?.includes(kind) ?? true) ? `${root}/${section}` : root;
 }
+
+/** What not every kind of tenant has a page for. */
+const ONLY: Record<string, readonly Kind[]> = { customers: ['platform', 'reseller'], plans: ['platform', 'reseller'], nodes: ['platform'], support: ['reseller', 'customer'] };
 
 /** Only addresses inside the panel are followed after a login: a link must not send the user elsewhere. */
 export function safeNext(next: unknown): string {

@@ -1,14 +1,18 @@
 import { createRoute, lazyRouteComponent, useParams, useSearch, type AnyRoute } from '@tanstack/react-router';
+import { loadTexts, type Area } from '@/i18n';
 
 type Loader = () => Promise<Record<string, unknown>>;
 
-/** A page of a feature, loaded when it is first visited. `path` is relative to the parent. */
-export function page(parent: AnyRoute, path: string, load: Loader, component: string): AnyRoute {
-  return createRoute({
-    getParentRoute: () => parent,
-    path,
-    component: lazyRouteComponent(load as never, component as never),
-  }) as unknown as AnyRoute;
+/** Makes pages of a feature, which are loaded with its texts when they are first visited. `path` is relative to the parent. */
+export function pagesOf(area: Area) {
+  return (parent: AnyRoute, path: string, load: Loader, component: string): AnyRoute => {
+    const both = async () => (await Promise.all([load(), loadTexts(area)]))[0];
+    return createRoute({
+      getParentRoute: () => parent,
+      path,
+      component: lazyRouteComponent(both as never, component as never),
+    }) as unknown as AnyRoute;
+  };
 }
 
 /** A parameter of the address; the routes of the feature guarantee that it is there. */

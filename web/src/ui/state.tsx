@@ -71,7 +71,8 @@ interface MeterProps {
 }
 
 export function Meter({ label, used, limit, kind, to, resets }: MeterProps) {
-  const share = limit === null ? 0 : limit === 0 ? 100 : Math.min(100, (used / limit) * 100);
+  // Nothing of nothing is no alarm.
+  const share = limit === null || used === 0 ? 0 : limit === 0 ? 100 : Math.min(100, (used / limit) * 100);
   const color = share >= 95 ? 'red' : share >= 80 ? 'yellow' : 'brand';
   const text = limit === null ? t('ui.usedUnlimited', { used: quantity(used, kind) }) : t('ui.usedOf', { used: quantity(used, kind), limit: quantity(limit, kind) });
   return (

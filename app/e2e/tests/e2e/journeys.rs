@@ -19,7 +19,7 @@ async fn the_browser_journeys() {
         web.join("node_modules").exists(),
         "the journeys need the packages of web/: run `make web` first"
     );
-    for journey in ["1-first-run", "2-customer", "3-access", "4-day-to-day"] {
+    for journey in ["1-first-run", "2-customer", "3-access", "every-page", "4-day-to-day"] {
         let shots = std::env::var_os("MPANEL_SHOTS");
         let mut node = Command::new("node");
         node.current_dir(&web)

@@ -1,5 +1,7 @@
 import type { AnyRoute } from '@tanstack/react-router';
-import { page } from '@/ui/route';
+import { pagesOf } from '@/ui/route';
+
+const page = pagesOf('dns');
 
 export const dnsRoutes = (tenant: AnyRoute) => [
   page(tenant, 'zones', () => import('./pages/ZonesPage'), 'ZonesPage'),

@@ -1,5 +1,7 @@
 import type { AnyRoute } from '@tanstack/react-router';
-import { page } from '@/ui/route';
+import { pagesOf } from '@/ui/route';
+
+const page = pagesOf('identity');
 
 export const identityPublicRoutes = (root: AnyRoute) => [
   page(root, 'claim', () => import('./pages/ClaimPage'), 'ClaimPage'),

@@ -1,5 +1,7 @@
 import type { AnyRoute } from '@tanstack/react-router';
-import { page } from '@/ui/route';
+import { pagesOf } from '@/ui/route';
+
+const page = pagesOf('sites');
 
 export const siteRoutes = (tenant: AnyRoute) => [
   page(tenant, 'sites', () => import('./pages/SitesPage'), 'SitesPage'),

@@ -1,5 +1,7 @@
 import type { AnyRoute } from '@tanstack/react-router';
-import { page } from '@/ui/route';
+import { pagesOf } from '@/ui/route';
+
+const page = pagesOf('spine');
 
 export const spineRoutes = (tenant: AnyRoute) => [
   page(tenant, 'audit', () => import('./pages/AuditPage'), 'AuditPage'),

@@ -1,5 +1,7 @@
 import type { AnyRoute } from '@tanstack/react-router';
-import { page } from '@/ui/route';
+import { pagesOf } from '@/ui/route';
+
+const page = pagesOf('tenancy');
 
 export const tenancyRoutes = (tenant: AnyRoute) => [
   page(tenant, 'customers', () => import('./pages/CustomersPage'), 'CustomersPage'),

@@ -1,7 +1,7 @@
 import { Globe, Plus } from 'lucide-react';
 import { useActing } from '@/api/acting';
 import { usePages } from '@/api/query';
-import { t } from '@/i18n';
+import { rich, t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
@@ -32,9 +32,15 @@ export function ZonesPage() {
           loadMore={zones.loadMore}
           loadingMore={zones.loadingMore}
           empty={
-            <Empty icon={Globe} title={t('dns.zone.emptyTitle')} action={create}>
-              {t('dns.zone.emptyText')}
-            </Empty>
+            can('customers:read') ? (
+              <Empty icon={Globe} title={t('dns.zone.emptySellerTitle')} action={create}>
+                {rich('dns.zone.emptySellerText', { customers: <TextLink to={paths.customers}>{t('dns.zone.customers')}</TextLink> })}
+              </Empty>
+            ) : (
+              <Empty icon={Globe} title={t('dns.zone.emptyTitle')} action={create}>
+                {t('dns.zone.emptyText')}
+              </Empty>
+            )
           }
           columns={[
             { key: 'apex', header: t('dns.zone.apex'), main: true, sort: ({ apex }) => apex, cell: ({ id, apex }) => <TextLink to={paths.zone(id)}>{apex}</TextLink> },

@@ -12,7 +12,7 @@ import { ButtonLink } from '@/ui/links';
 import { optional, required, z } from '@/ui/rules';
 import type { CreateApiToken } from '../queries';
 import { networksOf } from './networks';
-import { BELOW, EVERYTHING, PRESETS, scopesOf } from './scopes';
+import { BELOW, EVERYTHING, presetsFor, scopesOf } from './scopes';
 
 const LIFETIMES = ['7', '30', '90', '365'];
 const MINUTE_MS = 60_000;
@@ -39,7 +39,7 @@ interface Props {
 
 /** A page that makes a token and shows it once: of a person or of a service account. */
 export function TokenForm({ title, text, back, path, cli, create }: Props) {
-  const { id: tenant } = useActing();
+  const { id: tenant, tenant: acting } = useActing();
   const [secret, setSecret] = useState<string | null>(null);
   const form = useApiForm<Values>({
     schema,
@@ -63,7 +63,7 @@ export function TokenForm({ title, text, back, path, cli, create }: Props) {
                 <Checkbox.Group label={t('identity.tokens.scopes')} description={t('identity.tokens.scopesHint')} error={form.error('scopes')} value={field.value} onChange={field.onChange}>
                   <Checkbox value={EVERYTHING} label={t('identity.scope.all')} my="xs" />
                   <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="xs">
-                    {PRESETS.filter(({ id }) => id !== EVERYTHING).map(({ id, label }) => (
+                    {presetsFor(acting.kind).map(({ id, label }) => (
                       <Checkbox key={id} value={id} label={t(label)} disabled={field.value.includes(EVERYTHING) && id !== BELOW} />
                     ))}
                   </SimpleGrid>

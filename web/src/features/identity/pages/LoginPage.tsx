@@ -1,4 +1,4 @@
-import { PasswordInput, Stack, TextInput } from '@mantine/core';
+import { Button, PasswordInput, Stack, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -49,7 +49,13 @@ export function LoginPage() {
             <TextInput label={t('identity.field.code')} description={t('identity.login.codeHint')} autoComplete="one-time-code" autoFocus error={form.error('totp')} {...form.register('totp')} />
           )}
           {!second && <TextLink to="/forgot">{t('identity.login.forgot')}</TextLink>}
-          <FormButtons label={t('identity.login.submit')} busy={form.formState.isSubmitting} cancel={second ? () => setSecond(false) : undefined} />
+          <FormButtons label={t('identity.login.submit')} busy={form.formState.isSubmitting}>
+            {second && (
+              <Button variant="default" onClick={() => setSecond(false)} disabled={form.formState.isSubmitting}>
+                {t('ui.action.cancel')}
+              </Button>
+            )}
+          </FormButtons>
         </Stack>
       </form>
     </Gate>

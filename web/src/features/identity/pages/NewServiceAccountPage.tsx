@@ -51,7 +51,7 @@ export function NewServiceAccountPage() {
                 <Select
                   label={t('identity.services.role')}
                   allowDeselect={false}
-                  data={ROLES.map((role) => ({ value: role, label: t(`identity.role.${role}`) }))}
+                  data={ROLES.map((role) => ({ value: role, label: t(`ui.role.${role}`) }))}
                   value={field.value}
                   onChange={field.onChange}
                   error={form.error('role')}

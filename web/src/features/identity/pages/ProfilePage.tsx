@@ -34,7 +34,7 @@ export function ProfilePage() {
           columns={[
             { key: 'name', header: t('identity.profile.tenant'), main: true, cell: ({ tenant }) => <TextLink to={tenantPaths(tenant.id).overview}>{tenant.name}</TextLink> },
             { key: 'kind', header: t('identity.profile.kind'), cell: ({ tenant }) => t(`shell.kind.${tenant.kind}`) },
-            { key: 'role', header: t('identity.profile.role'), cell: ({ role, role_name }) => tOr(`identity.role.${role}`, role_name ?? role) },
+            { key: 'role', header: t('identity.profile.role'), cell: ({ role, role_name }) => tOr(`ui.role.${role}`, role_name ?? role) },
           ]}
         />
       </Section>

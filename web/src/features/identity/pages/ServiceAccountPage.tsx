@@ -61,7 +61,7 @@ export function ServiceAccountPage() {
           {account.name} <ServiceState disabled={disabled} />
         </Group>
       }
-      description={[tOr(`identity.role.${account.role}`, account.role), networks(account)].join(' · ')}
+      description={[tOr(`ui.role.${account.role}`, account.role), networks(account)].join(' · ')}
       back={back}
       actions={actions}
     >

@@ -36,7 +36,7 @@ export function ServiceAccountsPage() {
           }
           columns={[
             { key: 'name', header: t('identity.services.name'), main: true, sort: ({ name }) => name, cell: ({ id, name }) => <TextLink to={paths.serviceAccount(id)}>{name}</TextLink> },
-            { key: 'role', header: t('identity.services.role'), cell: ({ role }) => tOr(`identity.role.${role}`, role) },
+            { key: 'role', header: t('identity.services.role'), cell: ({ role }) => tOr(`ui.role.${role}`, role) },
             { key: 'state', header: t('identity.services.state'), cell: (account) => <ServiceState disabled={account.disabled_at !== null} /> },
             { key: 'used', header: t('identity.services.used'), cell: ({ last_used_at }) => (last_used_at ? <Time iso={last_used_at} /> : t('identity.tokens.never')) },
           ]}

@@ -7,7 +7,7 @@ import { ApiPanel } from '@/ui/ApiPanel';
 import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
 import { Empty, ErrorNotice } from '@/ui/feedback';
-import { TextLink } from '@/ui/links';
+import { ButtonLink, TextLink } from '@/ui/links';
 import { StateBadge, Time } from '@/ui/state';
 import { toast } from '@/ui/toast';
 import { device } from '../components/device';
@@ -28,7 +28,14 @@ export function SessionsPage() {
     <Page
       title={t('identity.sessions.title')}
       description={<p className="mp-plain">{rich('identity.sessions.text', { password: <TextLink to={paths.profile}>{t('identity.sessions.password')}</TextLink> })}</p>}
-      actions={actions}
+      actions={
+        <>
+          <ButtonLink to={paths.signIns} variant="default">
+            {t('identity.sessions.history')}
+          </ButtonLink>
+          {actions}
+        </>
+      }
     >
       {endOthers.error && <ErrorNotice error={endOthers.error} />}
       {end.error && <ErrorNotice error={end.error} />}
@@ -75,9 +82,6 @@ export function SessionsPage() {
           ]}
         />
       </Section>
-      <p className="mp-plain">
-        <TextLink to={paths.signIns}>{t('identity.sessions.history')}</TextLink>
-      </p>
       <ApiPanel tenant={tenant} example={{ method: 'GET', path: '/api/v1/sessions', cli: ['session', 'list'] }} />
     </Page>
   );

@@ -70,7 +70,7 @@ export function OverviewPage() {
         <div>
           {!sells && <Sites sites={sites.data.items} />}
           <Attention />
-          <Recent />
+          {can('audit:read') && <Recent />}
         </div>
         <div>
           <Usage />

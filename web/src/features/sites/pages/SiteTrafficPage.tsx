@@ -58,7 +58,7 @@ function Traffic({ site }: { site: Site }) {
           />
         }
       >
-        <TrafficChart days={days} measure={measure} />
+        {days.some(({ requests }) => requests > 0) ? <TrafficChart days={days} measure={measure} /> : <p className="mp-plain mp-dim">{t('sites.traffic.none')}</p>}
       </Section>
       <ApiPanel tenant={tenant} example={{ method: 'GET', path: `/api/v1/sites/${site.id}/traffic`, cli: ['site', 'traffic', site.id] }} />
     </>

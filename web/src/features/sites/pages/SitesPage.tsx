@@ -1,7 +1,7 @@
 import { PanelsTopLeft, Plus } from 'lucide-react';
 import { useActing } from '@/api/acting';
 import { usePages } from '@/api/query';
-import { t } from '@/i18n';
+import { rich, t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
 import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
@@ -32,9 +32,15 @@ export function SitesPage() {
           loadMore={sites.loadMore}
           loadingMore={sites.loadingMore}
           empty={
-            <Empty icon={PanelsTopLeft} title={t('sites.emptyTitle')} action={create}>
-              {t('sites.emptyText')}
-            </Empty>
+            can('customers:read') ? (
+              <Empty icon={PanelsTopLeft} title={t('sites.emptySellerTitle')} action={create}>
+                {rich('sites.emptySellerText', { customers: <TextLink to={paths.customers}>{t('sites.customers')}</TextLink> })}
+              </Empty>
+            ) : (
+              <Empty icon={PanelsTopLeft} title={t('sites.emptyTitle')} action={create}>
+                {t('sites.emptyText')}
+              </Empty>
+            )
           }
           columns={[
             { key: 'name', header: t('sites.name'), main: true, sort: ({ name }) => name.toLowerCase(), cell: ({ id, name }) => <TextLink to={paths.site(id)}>{name}</TextLink> },

@@ -97,7 +97,7 @@ export function DeadJobs({ everybody }: { everybody: boolean }) {
         loadMore={jobs.loadMore}
         loadingMore={jobs.loadingMore}
         empty={
-          <Empty icon={MailCheck} title={t('spine.background.deadNone')}>
+          <Empty small icon={MailCheck} title={t('spine.background.deadNone')}>
             {t('spine.background.deadNoneText')}
           </Empty>
         }

@@ -1,12 +1,15 @@
 import { Button } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
+import { Suspense } from 'react';
 import { useActing } from '@/api/acting';
 import { getQuery } from '@/api/query';
 import { t } from '@/i18n';
 import { Notice } from '@/ui/Notice';
 import { Section } from '@/ui/Page';
-import { RetentionForm } from '../forms/RetentionForm';
+import { lazyDialog } from '@/ui/lazyDialog';
+
+const RetentionForm = lazyDialog(() => import('../forms/RetentionForm'), 'RetentionForm');
 
 /** For how long the log is kept, and whether it may be cut at all. */
 export function Retention() {
@@ -28,7 +31,7 @@ export function Retention() {
       <p className="mp-plain">{t('spine.retention.kept', { days: data.effective_days })}</p>
       {tenant.kind !== 'platform' && <p className="mp-plain mp-dim">{t('spine.retention.demanded', { days: data.least_days })}</p>}
       {data.held_for && <Notice tone="warn">{t('spine.retention.heldFor', { reason: data.held_for })}</Notice>}
-      {editing && <RetentionForm now={data} close={control.close} />}
+      <Suspense fallback={null}>{editing && <RetentionForm now={data} close={control.close} />}</Suspense>
     </Section>
   );
 }

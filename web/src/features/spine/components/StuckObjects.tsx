@@ -71,7 +71,7 @@ export function StuckObjects({ everybody }: { everybody: boolean }) {
         error={stuck.error}
         retry={stuck.retry}
         empty={
-          <Empty icon={CircleCheck} title={t('spine.background.stuckNone')}>
+          <Empty small icon={CircleCheck} title={t('spine.background.stuckNone')}>
             {t('spine.background.stuckNoneText')}
           </Empty>
         }

@@ -49,7 +49,7 @@ export function fieldValue(field: string, value: unknown, { name }: Directory): 
   if (typeof value !== 'string') return JSON.stringify(value);
   if (ID.test(value)) return name(value) ?? shortId(value);
   if (TIME.test(value)) return absoluteTime(value);
-  if (field === 'role') return tOr(`identity.role.${value}`, value);
+  if (field === 'role') return tOr(`ui.role.${value}`, value);
   if (field === 'kind') return tOr(`shell.kind.${value}`, value);
   return field === 'state' ? tOr(`ui.state.${value}`, value) : value;
 }

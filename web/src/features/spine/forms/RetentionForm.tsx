@@ -41,7 +41,7 @@ export function RetentionForm({ now, close }: { now: Schemas['spine.AuditRetenti
           <TextInput label={t('spine.retention.days')} description={t('spine.retention.daysHint')} inputMode="numeric" error={form.error('days')} {...form.register('days')} />
           {platform && <TextInput label={t('spine.retention.leastDays')} inputMode="numeric" error={form.error('least_days')} {...form.register('least_days')} />}
           <TextInput label={t('spine.retention.hold')} description={t('spine.retention.holdHint')} error={form.error('held_for')} {...form.register('held_for')} />
-          <FormButtons cancel={close} busy={form.formState.isSubmitting} label={t('spine.retention.edit')} />
+          <FormButtons cancel={close} busy={form.formState.isSubmitting} label={t('ui.action.save')} />
         </Stack>
       </form>
     </Dialog>

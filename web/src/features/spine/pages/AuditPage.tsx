@@ -1,7 +1,8 @@
-import { Button, Drawer, Group } from '@mantine/core';
+import { Button, Group } from '@mantine/core';
 import { Download, ScrollText } from 'lucide-react';
-import { useState } from 'react';
+import { Suspense, useState } from 'react';
 import { useActing } from '@/api/acting';
+import { ApiError } from '@/api/problem';
 import { usePages } from '@/api/query';
 import type { AuditEntry } from '@/api/types';
 import { t } from '@/i18n';
@@ -10,13 +11,15 @@ import { DataTable, type Column } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
 import { useDirectory } from '@/ui/directory';
 import { Empty } from '@/ui/feedback';
+import { lazyDialog } from '@/ui/lazyDialog';
 import { StateBadge, Time } from '@/ui/state';
 import { jobOf, storyOf } from '@/ui/story';
-import { Detail } from '../components/Detail';
 import { FilterBar } from '../components/FilterBar';
 import { Retention } from '../components/Retention';
 import classes from '../components/audit.module.css';
 import { cliOf, exportUrl, queryOf, useFilters } from '../filters';
+
+const DetailDrawer = lazyDialog(() => import('../components/DetailDrawer'), 'DetailDrawer');
 
 const NOTHING: AuditEntry[] = [];
 
@@ -24,8 +27,12 @@ export function AuditPage() {
   const { id: tenant } = useActing();
   const [filters, change] = useFilters();
   const [open, setOpen] = useState<AuditEntry | null>(null);
+  const [used, setUsed] = useState(false);
+  if (open && !used) setUsed(true);
   const entries = usePages(tenant, '/api/v1/audit', { query: queryOf(filters) });
   const directory = useDirectory(entries.items ?? NOTHING);
+  // Nothing to filter or to take away for who may not read it.
+  const refused = entries.error instanceof ApiError && entries.error.status === 403;
   const filtered = Object.keys(filters).length > 0;
   const columns: Column<AuditEntry>[] = [
     {
@@ -35,16 +42,16 @@ export function AuditPage() {
       cell: (entry) => (
         <button type="button" className={classes.open} onClick={() => setOpen(entry)}>
           <span>{storyOf(entry, directory)}</span>
-          <span className={classes.under}>{[entry.action, entry.via && jobOf(entry)].filter(Boolean).join(' · ')}</span>
+          {entry.via && <span className={classes.under}>{jobOf(entry)}</span>}
         </button>
       ),
     },
     {
       key: 'outcome',
       header: t('spine.audit.outcome'),
-      // A sentence about what was refused says so itself.
+      // What is usual needs no word; a sentence about what was refused says so itself.
       wideOnly: true,
-      cell: ({ outcome }) => (outcome === 'refused' ? <StateBadge state="failed">{t('spine.audit.refused')}</StateBadge> : <span className="mp-dim">{t('spine.audit.done')}</span>),
+      cell: ({ outcome }) => outcome === 'refused' && <StateBadge state="failed">{t('spine.audit.refused')}</StateBadge>,
     },
     { key: 'time', header: t('spine.audit.time'), cell: ({ time }) => <Time iso={time} /> },
   ];
@@ -56,16 +63,18 @@ export function AuditPage() {
       title={t('spine.audit.title')}
       description={t('spine.audit.text')}
       actions={
-        <Group gap="xs">
-          {(['csv', 'ndjson'] as const).map((format) => (
-            <Button key={format} component="a" href={exportUrl(tenant, filters, format)} download variant="default" leftSection={<Download size={16} />}>
-              {t(format === 'csv' ? 'spine.audit.exportCsv' : 'spine.audit.exportNdjson')}
-            </Button>
-          ))}
-        </Group>
+        !refused && (
+          <Group gap="xs">
+            {(['csv', 'ndjson'] as const).map((format) => (
+              <Button key={format} component="a" href={exportUrl(tenant, filters, format)} download variant="default" leftSection={<Download size={16} />}>
+                {t(format === 'csv' ? 'spine.audit.exportCsv' : 'spine.audit.exportNdjson')}
+              </Button>
+            ))}
+          </Group>
+        )
       }
     >
-      <FilterBar filters={filters} change={change} />
+      {!refused && <FilterBar filters={filters} change={change} />}
       <Section flush>
         <DataTable
           label={t('spine.audit.title')}
@@ -86,11 +95,12 @@ export function AuditPage() {
       </Section>
       <Retention />
       <ApiPanel tenant={tenant} example={{ method: 'GET', path: '/api/v1/audit', cli: cliOf(filters) }} />
-      <Drawer opened={open !== null} onClose={() => setOpen(null)} position="right" size={520} title={t('spine.audit.one')} closeButtonProps={{ 'aria-label': t('ui.action.close') }}>
-        {open && (
-          <Detail
+      <Suspense fallback={null}>
+        {used && (
+          <DetailDrawer
             entry={open}
             directory={directory}
+            close={() => setOpen(null)}
             narrow={(filter, value) => {
               const others = Object.fromEntries(Object.keys(filters).map((name) => [name, '']));
               change({ ...others, [filter]: value });
@@ -98,7 +108,7 @@ export function AuditPage() {
             }}
           />
         )}
-      </Drawer>
+      </Suspense>
     </Page>
   );
 }

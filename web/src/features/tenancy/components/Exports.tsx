@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Download, PackageOpen } from 'lucide-react';
 import { useState } from 'react';
 import { useActing } from '@/api/acting';
+import { ApiError } from '@/api/problem';
 import { getQuery, useWrite } from '@/api/query';
 import type { Schemas } from '@/api/types';
 import { t } from '@/i18n';
@@ -21,8 +22,10 @@ type Export = Schemas['tenancy.Export'];
 const POLL_MS = 2000;
 
 /** Archives of everything that is a tenant's: the acting one's, or one's below it. */
-export function Exports({ tenant, seller }: { tenant: string; seller: boolean }) {
+export function Exports({ tenant, seller, besides = false }: { tenant: string; seller: boolean; besides?: boolean }) {
   const { id: acting, api } = useActing();
+  // On a page about something else it unfolds when it is wanted.
+  const [wanted, setWanted] = useState(!besides);
   const [below, setBelow] = useState(false);
   const [all, setAll] = useState(false);
   const [reason, setReason] = useState('');
@@ -37,36 +40,55 @@ export function Exports({ tenant, seller }: { tenant: string; seller: boolean })
   const running = list.data?.items.some(({ state }) => state === 'running') ?? false;
   const load = useWrite((one: Export) => downloadExport(acting, tenant, one), []);
   const error = make.error ?? remove.error ?? load.error;
-  return (
-    <Section title={t('tenancy.export.title')} hint={t('tenancy.export.text')}>
-      <Stack gap="md">
-        {error && <ErrorNotice error={error} />}
-        <Stack gap="xs">
-          <Checkbox label={t('tenancy.export.all')} checked={all} onChange={(event) => setAll(event.currentTarget.checked)} />
-          {seller && <Checkbox label={t('tenancy.export.below')} checked={below} onChange={(event) => setBelow(event.currentTarget.checked)} />}
-          {told && (
-            <TextInput
-              label={t('tenancy.export.reason')}
-              description={t('tenancy.export.reasonHint')}
-              maxLength={300}
-              value={reason}
-              onChange={(event) => setReason(event.currentTarget.value)}
-            />
-          )}
-        </Stack>
-        <Group>
-          <Button loading={make.isPending} disabled={running || (told && reason.trim().length < 5)} onClick={() => make.mutate(undefined, { onSuccess: () => toast(t('tenancy.export.begun')) })}>
+  // Nothing to make either for who may not see them.
+  if (list.error instanceof ApiError && list.error.status === 403) return <ErrorNotice error={list.error} />;
+  if (!wanted && (list.data?.items.length ?? 0) === 0) {
+    return (
+      <Section
+        title={t('tenancy.export.whole')}
+        hint={t('tenancy.export.text')}
+        actions={
+          <Button size="compact-sm" variant="default" leftSection={<PackageOpen size={14} />} onClick={() => setWanted(true)}>
             {t('tenancy.export.make')}
           </Button>
-        </Group>
+        }
+      />
+    );
+  }
+  return (
+    <>
+      <Section title={t('tenancy.export.title')} hint={t('tenancy.export.text')}>
+        <Stack gap="md">
+          {error && <ErrorNotice error={error} />}
+          <Stack gap="xs">
+            <Checkbox label={t('tenancy.export.all')} checked={all} onChange={(event) => setAll(event.currentTarget.checked)} />
+            {seller && <Checkbox label={t('tenancy.export.below')} checked={below} onChange={(event) => setBelow(event.currentTarget.checked)} />}
+            {told && (
+              <TextInput
+                label={t('tenancy.export.reason')}
+                description={t('tenancy.export.reasonHint')}
+                maxLength={300}
+                value={reason}
+                onChange={(event) => setReason(event.currentTarget.value)}
+              />
+            )}
+          </Stack>
+          <Group>
+            <Button loading={make.isPending} disabled={running || (told && reason.trim().length < 5)} onClick={() => make.mutate(undefined, { onSuccess: () => toast(t('tenancy.export.begun')) })}>
+              {t('tenancy.export.make')}
+            </Button>
+          </Group>
+        </Stack>
+      </Section>
+      <Section title={t('tenancy.export.kept')} flush>
         <DataTable
-          label={t('tenancy.export.title')}
+          label={t('tenancy.export.kept')}
           rows={list.data?.items}
           rowKey={({ id }) => id}
           error={list.error}
           retry={() => void list.refetch()}
           empty={
-            <Empty icon={PackageOpen} title={t('tenancy.export.emptyTitle')}>
+            <Empty small icon={PackageOpen} title={t('tenancy.export.emptyTitle')}>
               {t('tenancy.export.emptyText')}
             </Empty>
           }
@@ -97,8 +119,8 @@ export function Exports({ tenant, seller }: { tenant: string; seller: boolean })
             },
           ]}
         />
-      </Stack>
-    </Section>
+      </Section>
+    </>
   );
 }
 

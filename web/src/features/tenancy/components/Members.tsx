@@ -21,11 +21,13 @@ const MemberForm = lazyDialog(() => import('../forms/MemberForm'), 'MemberForm')
 
 interface Props {
   tenant: string;
+  /** The page is about something else first: adding somebody is not the main thing on it. */
+  besides?: boolean;
   /** The frame around the list: what adds a member stands where the page puts it. */
   children: (add: ReactNode, list: ReactNode) => ReactNode;
 }
 
-export function Members({ tenant, children }: Props) {
+export function Members({ tenant, besides = false, children }: Props) {
   const { id, api, can, tenant: acting } = useActing();
   const me = useMe();
   const members = useWhole(id, '/api/v1/tenants/{tenant_id}/members', { path: { tenant_id: tenant } });
@@ -39,7 +41,7 @@ export function Members({ tenant, children }: Props) {
   const may = can('members:write');
   const canChange = ({ role }: Member) => role !== 'owner' || acting.role === 'owner';
   const add = may && (
-    <Button leftSection={<UserPlus size={16} />} onClick={addingControl.open}>
+    <Button {...(besides ? { size: 'compact-sm', variant: 'default' } : {})} leftSection={<UserPlus size={besides ? 14 : 16} />} onClick={addingControl.open}>
       {t('tenancy.member.add')}
     </Button>
   );

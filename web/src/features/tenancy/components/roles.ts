@@ -8,5 +8,5 @@ export function rolesFor(acting: Role | null): readonly Role[] {
 
 /** What a role is called: a built-in one here, another where it was defined. */
 export function roleName({ role, role_name }: { role: Role; role_name?: string | null }): string {
-  return isBuiltIn(role) ? t(`identity.role.${role}`) : (role_name ?? t('tenancy.role.gone'));
+  return isBuiltIn(role) ? t(`ui.role.${role}`) : (role_name ?? t('tenancy.role.gone'));
 }

@@ -1,5 +1,4 @@
 import { Button, Group, Select, Stack } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { LogIn } from 'lucide-react';
 import { useState } from 'react';
@@ -7,7 +6,6 @@ import { useActing } from '@/api/acting';
 import { getQuery, useWrite } from '@/api/query';
 import { rich, t } from '@/i18n';
 import { ApiPanel } from '@/ui/ApiPanel';
-import { ConfirmDelete } from '@/ui/ConfirmDelete';
 import { Notice } from '@/ui/Notice';
 import { Page, Section } from '@/ui/Page';
 import { ErrorNotice, Loading } from '@/ui/feedback';
@@ -17,24 +15,16 @@ import { tenantPaths, usagePath } from '@/ui/paths';
 import { useParam } from '@/ui/route';
 import { Meter, StateBadge, Time } from '@/ui/state';
 import { toast } from '@/ui/toast';
-import { EndCustomer } from '../components/EndCustomer';
 import { Exports } from '../components/Exports';
 import { Members } from '../components/Members';
+import { Standing } from '../components/Standing';
 import classes from '../components/tenancy.module.css';
-import { MergeForm } from '../forms/MergeForm';
-import { MoveForm } from '../forms/MoveForm';
-import { TENANTS, restoreTenant, setTenantState, subscribe, type Tenant } from '../queries';
+import { TENANTS, subscribe, type Tenant } from '../queries';
 
 export function CustomerPage() {
-  const { id: acting, api, paths, can } = useActing();
+  const { id: acting, paths, can } = useActing();
   const id = useParam('customer');
   const { data: customer, error, refetch } = useQuery(getQuery(acting, '/api/v1/tenants/{tenant_id}', { path: { tenant_id: id } }));
-  const [suspending, suspendControl] = useDisclosure(false);
-  const [ending, endControl] = useDisclosure(false);
-  const [moving, moveControl] = useDisclosure(false);
-  const [merging, mergeControl] = useDisclosure(false);
-  const restore = useWrite(() => restoreTenant(api, id), TENANTS);
-  const state = useWrite((next: 'active' | 'suspended') => setTenantState(api, customer as Tenant, next), TENANTS);
   const back = { to: paths.customers, label: t('tenancy.customer.title') };
 
   if (!customer) {
@@ -55,66 +45,27 @@ export function CustomerPage() {
       description={rich('tenancy.customer.sub', { kind: t(`shell.kind.${customer.kind}`), since: <Time iso={customer.created_at} /> })}
       back={back}
       actions={
-        <>
-          {can('customers:write') && customer.state === 'terminating' && (
-            <Button variant="default" loading={restore.isPending} onClick={() => restore.mutate(undefined)}>
-              {t('tenancy.customer.restore')}
-            </Button>
-          )}
-          {can('customers:write') && customer.state !== 'terminating' && (
-            <>
-              <Button variant="default" color="red" onClick={endControl.open}>
-                {t('tenancy.customer.end')}
-              </Button>
-              <Button variant="default" onClick={moveControl.open}>
-                {t('tenancy.move.action')}
-              </Button>
-              <Button variant="default" onClick={mergeControl.open}>
-                {t('tenancy.merge.action')}
-              </Button>
-              {customer.state === 'active' ? (
-                <Button variant="default" onClick={suspendControl.open}>
-                  {t('tenancy.customer.suspend')}
-                </Button>
-              ) : (
-                <Button variant="default" loading={state.isPending} onClick={() => state.mutate('active')}>
-                  {t('tenancy.customer.resume')}
-                </Button>
-              )}
-            </>
-          )}
-          <ButtonLink to={tenantPaths(id).overview} leftSection={<LogIn size={16} />}>
-            {t('tenancy.customer.actFor')}
-          </ButtonLink>
-        </>
+        <ButtonLink to={tenantPaths(id).overview} leftSection={<LogIn size={16} />}>
+          {t('tenancy.customer.actFor')}
+        </ButtonLink>
       }
     >
-      {state.error && <ErrorNotice error={state.error} />}
-      {restore.error && <ErrorNotice error={restore.error} />}
-      {customer.ends_at && <Notice tone="warn">{rich('tenancy.customer.endsText', { at: <Time iso={customer.ends_at} /> })}</Notice>}
+      {customer.ends_at && (
+        <Notice tone="warn">
+          <span>{rich('tenancy.customer.endsText', { at: <Time iso={customer.ends_at} /> })}</span>
+        </Notice>
+      )}
       <Plan key={customer.plan?.id} customer={customer} />
-      <Members tenant={id}>
+      <Members tenant={id} besides>
         {(add, list) => (
           <Section title={t('tenancy.member.title')} flush actions={add}>
             {list}
           </Section>
         )}
       </Members>
-      {can('exports:read') && <Exports tenant={id} seller={customer.kind === 'reseller'} />}
+      {can('exports:read') && <Exports tenant={id} seller={customer.kind === 'reseller'} besides />}
+      {can('customers:write') && <Standing customer={customer} />}
       <ApiPanel tenant={acting} example={{ method: 'GET', path: `/api/v1/tenants/${id}`, cli: ['tenant', 'show', id] }} />
-      <EndCustomer customer={customer} opened={ending} close={endControl.close} />
-      {moving && <MoveForm customer={customer} close={moveControl.close} />}
-      {merging && <MergeForm customer={customer} close={mergeControl.close} />}
-      <ConfirmDelete
-        opened={suspending}
-        close={suspendControl.close}
-        title={t('tenancy.customer.suspendTitle', { name: customer.name })}
-        name={customer.name}
-        action={t('tenancy.customer.suspend')}
-        run={() => state.mutateAsync('suspended')}
-      >
-        {t('tenancy.customer.suspendText')}
-      </ConfirmDelete>
     </Page>
   );
 }

@@ -1,0 +1,3 @@
+import { areas, loadTexts } from '@/i18n';
+
+await Promise.all(areas.map(loadTexts));
