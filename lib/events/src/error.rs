@@ -11,6 +11,8 @@ pub enum Error {
     StillRunning,
     #[error("this Idempotency-Key was used for a different request")]
     KeyReused,
+    #[error("no such dead event")]
+    NoDeadEvent,
     #[error("stored value does not open: {0}")]
     Crypto(#[from] mpanel_crypto::Error),
     #[error("stored value is no longer understood: {0}")]
@@ -30,6 +32,7 @@ impl PublicError for Error {
         match self {
             Self::StillRunning => Kind::Conflict,
             Self::KeyReused => Kind::Invalid,
+            Self::NoDeadEvent => Kind::NotFound,
             Self::Db(error) if error.is_unavailable() => Kind::Unavailable,
             Self::Db(_) | Self::Crypto(_) | Self::Json(_) | Self::Unrecorded => Kind::Internal,
         }
@@ -39,6 +42,7 @@ impl PublicError for Error {
         match self {
             Self::StillRunning => "spine.idempotency.running",
             Self::KeyReused => "spine.idempotency.key_reused",
+            Self::NoDeadEvent => "spine.dead_event.not_found",
             Self::Db(error) if error.is_unavailable() => "spine.database.unavailable",
             Self::Db(_) | Self::Crypto(_) | Self::Json(_) | Self::Unrecorded => "spine.internal",
         }
