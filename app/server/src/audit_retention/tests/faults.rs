@@ -98,5 +98,5 @@ async fn removing_old_lines_stands_being_broken_off_anywhere() {
         tenants: [TenantId::generate(), TenantId::generate()],
         _folder: folder,
     };
-    try_reconciler(&aging).await;
+    try_reconciler("spine.audit_retention", &aging).await;
 }
