@@ -13,7 +13,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use jiff::SignedDuration;
 use mpanel_config::Config;
-use mpanel_events::{FeedServer, ServedBoard, Spine, Tail, Vault, consume, run_leader};
+use mpanel_events::{Consumer as _, FeedServer, ServedBoard, Spine, Tail, Vault, consume, run_leader};
 use mpanel_fleet::{AllowedPeers, Directory};
 use mpanel_http::{Crowd, Gate, KnownParameters, Module, Policy, Quota, Rates, Slots};
 use mpanel_jobs::{Retention, Runtime, Tuning};
@@ -30,7 +30,7 @@ use crate::gate::{SessionGate, StepUp};
 use crate::http::audit::{AuditState, audit_routes};
 use crate::http::events::StreamLimits;
 use crate::http::system::{self, System};
-use crate::http::work::{self, Work};
+use crate::http::work::{self, Parts, Work};
 use crate::http::{SpineState, spine_routes};
 use crate::refusals::{self, Refusals};
 use crate::{caller, data_plane, database, openapi, panel, recovery};
@@ -165,6 +165,8 @@ fn app(
     let routes = routes.merge(work::routes(Work {
         spine: spine.clone(),
         reconcilers,
+        consumers: vec![contexts.projection().name()],
+        parts: Parts::default(),
     }));
 
     let nest = |routes| OpenApiRouter::new().nest(openapi::PREFIX, routes);

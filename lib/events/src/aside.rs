@@ -2,34 +2,42 @@
 
 use std::collections::HashSet;
 
-use mpanel_kernel::ids::TenantId;
+use mpanel_kernel::ids::{DeadEventId, TenantId};
 use mpanel_pg::{Db, PlatformTx, Reason, Tx};
 
 use crate::tail::FeedRow;
-use crate::{Consumer, Error, metrics};
+use crate::{Consumer, Error};
 
 /// Attempts after which an event is dead: about a quarter of an hour.
 pub const ATTEMPTS: u32 = 12;
 /// Seconds before the second attempt, then twice as long each time, up to this.
 const LONGEST_PAUSE: f64 = 120.0;
 
-/// Whether events wait for another attempt.
-pub(crate) async fn is_waiting(db: &Db, consumer: &str) -> Result<bool, Error> {
+/// Events of a consumer that are set aside.
+pub(crate) struct Aside {
+    /// Are tried again, or have their turn after one that is.
+    pub(crate) waiting: i64,
+    pub(crate) dead: i64,
+}
+
+pub(crate) async fn count(db: &Db, consumer: &str) -> Result<Aside, Error> {
     let mut tx = db.spine().await?;
-    let waiting = sqlx::query_scalar!(
-        r#"select exists(select from spine.set_aside where consumer = $1 and not dead) as "waiting!""#,
+    let aside = sqlx::query_as!(
+        Aside,
+        r#"select count(*) filter (where not dead and not behind) as "waiting!", count(*) filter (where dead) as "dead!"
+           from spine.set_aside where consumer = $1"#,
         consumer,
     )
     .fetch_one(tx.conn())
     .await?;
     tx.end_read();
-    Ok(waiting)
+    Ok(aside)
 }
 
 /// Tenants of which events wait; those behind them wait as well, so that each tenant's come in their order.
 pub(crate) async fn held(tx: &mut PlatformTx, consumer: &str) -> Result<HashSet<Option<TenantId>>, Error> {
     let tenants = sqlx::query_scalar!(
-        "select distinct tenant_id from spine.set_aside where consumer = $1 and not dead",
+        "select distinct tenant_id from spine.set_aside where consumer = $1 and not dead and not behind",
         consumer,
     )
     .fetch_all(tx.conn())
@@ -38,6 +46,42 @@ pub(crate) async fn held(tx: &mut PlatformTx, consumer: &str) -> Result<HashSet<
         .into_iter()
         .map(|tenant| tenant.map(TenantId::from_uuid))
         .collect())
+}
+
+/// Resources among those of `keys` that have an event that is dead; with whose they are.
+pub(crate) async fn stopped(
+    tx: &mut PlatformTx,
+    consumer: &str,
+    keys: &[String],
+) -> Result<HashSet<(Option<TenantId>, String)>, Error> {
+    let rows = sqlx::query!(
+        "select distinct tenant_id, key from spine.set_aside where consumer = $1 and dead and key = any($2)",
+        consumer,
+        keys,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let stopped = rows.into_iter();
+    Ok(stopped
+        .map(|row| (row.tenant_id.map(TenantId::from_uuid), row.key))
+        .collect())
+}
+
+/// Has a resource's dead event tried once more, for there is another after it: by now it may work, and what stands behind it
+/// follows in order.
+pub(crate) async fn revive(tx: &mut PlatformTx, consumer: &str, row: &FeedRow) -> Result<(), Error> {
+    sqlx::query!(
+        "update spine.set_aside
+         set attempts = case when dead then $4 else attempts end, dead = false, died_at = null, behind = false, due_at = now()
+         where consumer = $1 and tenant_id is not distinct from $2 and key = $3 and (dead or behind)",
+        consumer,
+        row.tenant.map(TenantId::uuid),
+        row.key,
+        ATTEMPTS.saturating_sub(1).cast_signed(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// Sets an event aside, which was tried in vain or only stands behind one that was.
@@ -49,8 +93,8 @@ pub(crate) async fn put(
 ) -> Result<(), Error> {
     let attempts = i32::from(error.is_some());
     sqlx::query!(
-        "insert into spine.set_aside (consumer, seq, tenant_id, topic, key, value, attempts, error, due_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, now() + make_interval(secs => $7::int))
+        "insert into spine.set_aside (consumer, seq, tenant_id, topic, key, value, attempts, error, due_at, id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, now() + make_interval(secs => $7::int), $9)
          on conflict (consumer, seq) do nothing",
         consumer,
         row.seq,
@@ -60,6 +104,7 @@ pub(crate) async fn put(
         row.value,
         attempts,
         error.map(ToString::to_string),
+        DeadEventId::generate().uuid(),
     )
     .execute(tx.conn())
     .await?;
@@ -105,7 +150,7 @@ pub(crate) async fn retry(db: &Db, consumer: &impl Consumer) -> Result<(), Error
 
 /// `false` when nothing is due.
 async fn retry_one(db: &Db, consumer: &impl Consumer) -> Result<bool, Error> {
-    if !is_waiting(db, consumer.name()).await? {
+    if count(db, consumer.name()).await?.waiting == 0 {
         return Ok(false);
     }
     let mut tx = db.platform(Reason::Project(consumer.name())).await?;
@@ -117,7 +162,8 @@ async fn retry_one(db: &Db, consumer: &impl Consumer) -> Result<bool, Error> {
     .await?;
     let first = sqlx::query!(
         "select seq, tenant_id, topic, key, value, attempts from (
-             select distinct on (tenant_id) * from spine.set_aside where consumer = $1 and not dead order by tenant_id, seq
+             select distinct on (tenant_id) * from spine.set_aside where consumer = $1 and not dead and not behind
+             order by tenant_id, seq
          ) first where due_at <= now() order by seq limit 1",
         consumer.name(),
     )
@@ -149,7 +195,8 @@ async fn retry_one(db: &Db, consumer: &impl Consumer) -> Result<bool, Error> {
             let pause = 2f64.powi(attempts.saturating_sub(1)).min(LONGEST_PAUSE);
             sqlx::query!(
                 "update spine.set_aside
-                 set attempts = $3, error = $4, dead = $5, due_at = now() + make_interval(secs => $6)
+                 set attempts = $3, error = $4, dead = $5, died_at = case when $5 then now() end,
+                     due_at = now() + make_interval(secs => $6)
                  where consumer = $1 and seq = $2",
                 consumer.name(),
                 row.seq,
@@ -162,10 +209,25 @@ async fn retry_one(db: &Db, consumer: &impl Consumer) -> Result<bool, Error> {
             .await?;
             if dead {
                 tracing::error!(consumer = consumer.name(), seq = row.seq, topic = row.topic, key = row.key, %error, "event is dead");
-                metrics::dead_event(consumer.name());
+                stop(&mut tx, consumer.name(), &row).await?;
             }
         }
     }
     tx.commit().await?;
     Ok(true)
+}
+
+/// What is set aside of the same resource after an event that is dead stays behind it.
+async fn stop(tx: &mut PlatformTx, consumer: &str, dead: &FeedRow) -> Result<(), Error> {
+    sqlx::query!(
+        "update spine.set_aside set behind = true
+         where consumer = $1 and tenant_id is not distinct from $2 and key = $3 and seq > $4",
+        consumer,
+        dead.tenant.map(TenantId::uuid),
+        dead.key,
+        dead.seq,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }

@@ -6,7 +6,7 @@ use mpanel_pg::{Db, PlatformTx, Reason, Tx};
 use serde_json::Value;
 
 use crate::tail::{FeedRow, Tail, position, rows_after};
-use crate::{Error, aside};
+use crate::{Error, aside, metrics};
 
 const BATCH: i64 = 200;
 
@@ -22,10 +22,11 @@ pub trait Consumer: Send + Sync + 'static {
     ///
     /// # Errors
     /// The event is set aside and tried again, with those of its tenant behind it in their order; events of others go on.
-    /// After [`ATTEMPTS`] it is dead: written down, and tried no more until everything is built anew.
+    /// After [`ATTEMPTS`](crate::ATTEMPTS) it is dead: tried no more until somebody wants it to be, another of the same resource
+    /// comes or everything is built anew. Its tenant's go on but for those of its resource, which stay behind it.
     async fn handle(&self, tx: &mut PlatformTx, event: &FeedRow) -> Result<(), Error>;
-    /// Builds everything anew from the tables, because the feed no longer reaches back far enough; a part at a time, each of
-    /// which commits before the next, so that nobody waits long for what a part locks. `from` is what the part before said, or
+    /// Builds everything anew from the tables, because the feed no longer reaches back far enough or somebody wants it; a part
+    /// at a time, each of which commits before the next, so that nobody waits long for what a part locks. `from` is what the part before said, or
     /// nothing at the beginning; the answer is where the next part begins, and nothing at the end.
     /// Tables are ahead of the feed: an event may follow whose effect is in what was built, so
     /// taking an event on must not depend on its being new.
@@ -42,7 +43,11 @@ pub async fn consume(db: Db, tail: Tail, consumer: impl Consumer) {
         match consume_available(&db, &consumer).await {
             Ok(()) => {
                 // Woken by the feed; the timeout covers a tail that lost its database, and what was set aside.
-                let waiting = aside::is_waiting(&db, consumer.name()).await.unwrap_or(true);
+                let aside = aside::count(&db, consumer.name()).await;
+                if let Ok(aside) = &aside {
+                    metrics::dead_events(consumer.name(), aside.dead);
+                }
+                let waiting = aside.map_or(true, |aside| aside.waiting > 0);
                 let longest = Duration::from_secs(if waiting { 1 } else { 30 });
                 let _ = tokio::time::timeout(longest, last.changed()).await;
             }
@@ -64,18 +69,19 @@ pub async fn consume_available(db: &Db, consumer: &impl Consumer) -> Result<(), 
         let (now, pruned) = position(db).await?;
         let known = stand(&mut db.spine().await?, consumer.name()).await?;
         let reached = known
+            .reached
             .as_ref()
-            .filter(|known| known.epoch == now.epoch && known.seq >= pruned);
+            .filter(|reached| !known.rebuilding && reached.epoch == now.epoch && reached.seq >= pruned);
         // Read before the transaction begins: no task holds one connection while it waits for another.
         let rows = match reached {
-            Some(known) => rows_after(db, known.seq, BATCH).await?.0,
+            Some(reached) => rows_after(db, reached.seq, BATCH).await?.0,
             None => Vec::new(),
         };
-        if let Some(known) = reached {
+        if let Some(reached) = reached {
             match rows.first() {
                 None => return aside::retry(db, consumer).await,
                 // Pruned since it was looked up: builds itself next time round.
-                Some(first) if first.seq != known.seq + 1 => continue,
+                Some(first) if first.seq != reached.seq + 1 => continue,
                 Some(_) => {}
             }
         }
@@ -98,8 +104,14 @@ pub async fn consume_available(db: &Db, consumer: &impl Consumer) -> Result<(), 
         let mut held = aside::held(&mut tx, consumer.name()).await?;
         // All at once as long as nothing goes wrong, which is cheaper; then the same events one by one.
         let wanted = rows.iter().filter(|row| !row.is_state && consumer.wants(&row.topic));
+        let keys: Vec<String> = wanted.clone().map(|row| row.key.clone()).collect();
+        let mut stopped = aside::stopped(&mut tx, consumer.name(), &keys).await?;
         let mut failed = false;
         for row in wanted {
+            if stopped.remove(&(row.tenant, row.key.clone())) {
+                aside::revive(&mut tx, consumer.name(), row).await?;
+                held.insert(row.tenant);
+            }
             if held.contains(&row.tenant) {
                 aside::put(&mut tx, consumer.name(), row, None).await?;
             } else if careful {
@@ -128,14 +140,15 @@ pub async fn consume_available(db: &Db, consumer: &impl Consumer) -> Result<(), 
 /// One part of building a consumer anew. It stands where the feed stood when the first part began: what happened meanwhile is
 /// taken on after the last. When the feed does not reach back to there by then, it begins again.
 async fn build_part(tx: &mut PlatformTx, consumer: &impl Consumer, now: &Position, pruned: i64) -> Result<(), Error> {
+    // Whoever wants it to begin again meanwhile waits for this part, and is not forgotten.
     let begun = sqlx::query!(
-        "select epoch, seq, marker from spine.rebuilds where consumer = $1",
+        "select epoch, seq, marker from spine.rebuilds where consumer = $1 for update",
         consumer.name()
     )
     .fetch_optional(tx.conn())
     .await?
     .filter(|begun| begun.epoch.to_string() == now.epoch && begun.seq >= pruned);
-    let (seq, from) = begun.map_or((now.seq, None), |begun| (begun.seq, Some(begun.marker)));
+    let (seq, from) = begun.map_or((now.seq, None), |begun| (begun.seq, begun.marker));
     if from.is_none() {
         tracing::info!(consumer = consumer.name(), "consumer of the feed is built anew");
     }
@@ -159,15 +172,31 @@ async fn build_part(tx: &mut PlatformTx, consumer: &impl Consumer, now: &Positio
     save(tx, consumer.name(), &now.epoch, seq).await
 }
 
-/// How far a consumer has come; `None` when it has never run.
-async fn stand(tx: &mut impl Tx, name: &str) -> Result<Option<Position>, Error> {
-    let row = sqlx::query!("select epoch, seq from spine.consumers where name = $1", name)
-        .fetch_optional(tx.conn())
-        .await?;
-    Ok(row.map(|row| Position {
-        epoch: row.epoch.to_string(),
-        seq: row.seq,
-    }))
+/// Where a consumer stands.
+#[derive(PartialEq)]
+struct Stand {
+    /// How far it has come; `None` when it has never run.
+    reached: Option<Position>,
+    /// It is built anew, or is to be.
+    rebuilding: bool,
+}
+
+async fn stand(tx: &mut impl Tx, name: &str) -> Result<Stand, Error> {
+    let row = sqlx::query!(
+        r#"select c.epoch as "epoch?", c.seq as "seq?", r.consumer as "rebuilding?"
+           from (select $1::text as name) n
+           left join spine.consumers c on c.name = n.name left join spine.rebuilds r on r.consumer = n.name"#,
+        name,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(Stand {
+        reached: row.epoch.zip(row.seq).map(|(epoch, seq)| Position {
+            epoch: epoch.to_string(),
+            seq,
+        }),
+        rebuilding: row.rebuilding.is_some(),
+    })
 }
 
 /// In the history that was read: should there be another by now, everything is built anew.

@@ -11,6 +11,8 @@ pub enum Error {
     StillRunning,
     #[error("this Idempotency-Key was used for a different request")]
     KeyReused,
+    #[error("no such dead event")]
+    NoDeadEvent,
     #[error("stored value does not open: {0}")]
     Crypto(#[from] mpanel_crypto::Error),
     #[error("stored value is no longer understood: {0}")]
@@ -34,6 +36,7 @@ impl PublicError for Error {
         match self {
             Self::StillRunning | Self::Held => Kind::Conflict,
             Self::KeyReused => Kind::Invalid,
+            Self::NoDeadEvent => Kind::NotFound,
             Self::Db(error) if error.is_unavailable() => Kind::Unavailable,
             Self::Db(_) | Self::Crypto(_) | Self::Json(_) | Self::Unrecorded => Kind::Internal,
         }
@@ -44,6 +47,7 @@ impl PublicError for Error {
             Self::StillRunning => "spine.idempotency.running",
             Self::KeyReused => "spine.idempotency.key_reused",
             Self::Held => "spine.audit.held",
+            Self::NoDeadEvent => "spine.dead_event.not_found",
             Self::Db(error) if error.is_unavailable() => error.code(),
             Self::Db(_) | Self::Crypto(_) | Self::Json(_) | Self::Unrecorded => "spine.internal",
         }

@@ -8,6 +8,8 @@ mod aside;
 mod audit;
 mod change;
 mod consume;
+mod consumers;
+mod dead;
 mod epoch;
 mod error;
 mod idempotency;
@@ -33,6 +35,11 @@ pub use audit::search::{AuditFilter, list_audit, list_audit_at, list_audit_of, t
 pub use audit::{AuditAssumption, AuditEntry, AuditStep, Outcome, audit_entry};
 pub use change::{Begin, Change, Record, Spine};
 pub use consume::{Consumer, consume, consume_available};
+pub use consumers::{ConsumerStand, consumer_stands, rebuild_consumer};
+pub use dead::{
+    DeadEvent, count_dead_events, dead_event_owners, discard_dead_event, get_dead_event, list_dead_events,
+    retry_dead_event, retry_dead_events,
+};
 pub use epoch::notice_restore;
 pub use error::Error;
 pub use idempotency::purge_expired;
@@ -56,6 +63,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0003_erasure", include_str!("../migrations/0003_erasure.sql")),
         ("0004_rebuilds", include_str!("../migrations/0004_rebuilds.sql")),
         ("0005_record_each", include_str!("../migrations/0005_record_each.sql")),
+        ("0006_dead_events", include_str!("../migrations/0006_dead_events.sql")),
         (
             "0007_held_erasures",
             include_str!("../migrations/0007_held_erasures.sql"),

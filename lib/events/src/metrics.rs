@@ -11,7 +11,7 @@ struct Metrics {
     connected: Family<[(&'static str, String); 1], Gauge>,
     audited: Family<[(&'static str, &'static str); 1], Counter>,
     expired: Counter,
-    dead_events: Family<[(&'static str, &'static str); 1], Counter>,
+    dead_events: Family<[(&'static str, &'static str); 1], Gauge>,
 }
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
@@ -34,7 +34,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics {
     ),
     dead_events: register(
         "consumer_dead_events",
-        "Events that a consumer of the feed could not take on and tries no more",
+        "Events that a consumer of the feed could not take on and tries no more until somebody has looked at them",
         Family::default(),
     ),
 });
@@ -61,7 +61,7 @@ pub fn expired(lines: u64) {
     METRICS.expired.inc_by(lines);
 }
 
-/// A consumer has given an event up.
-pub fn dead_event(consumer: &'static str) {
-    METRICS.dead_events.get_or_create(&[("consumer", consumer)]).inc();
+/// So many events a consumer has given up.
+pub fn dead_events(consumer: &'static str, dead: i64) {
+    METRICS.dead_events.get_or_create(&[("consumer", consumer)]).set(dead);
 }

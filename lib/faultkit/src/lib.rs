@@ -23,6 +23,21 @@ use std::time::Duration;
 
 /// So long one scenario may take before it counts as one that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What is said of one that does.
+const HANGS: &str = "it hangs";
+
+/// What a future comes to, unless it hangs. The clock is asked first: whoever is polled because the time is over was not woken,
+/// and [`interrupted`] would count it as a wait.
+///
+/// # Errors
+/// That it hangs.
+async fn within<F: Future>(patience: Duration, future: F) -> Result<F::Output, String> {
+    tokio::select! {
+        biased;
+        () = tokio::time::sleep(patience) => Err(HANGS.to_owned()),
+        output = future => Ok(output),
+    }
+}
 
 /// Says all that went wrong at once.
 ///

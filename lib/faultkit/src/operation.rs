@@ -8,12 +8,12 @@ use mpanel_jobs::{Operation, OperationStatus, Runtime, Tuning};
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::ids::{OperationId, TenantId};
 use mpanel_telemetry::spawn_named;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::faulty::Faulty;
 use crate::scenario::{self, Scenario};
-use crate::{PATIENCE, report};
+use crate::{PATIENCE, report, within};
 
 /// Worlds at work at once.
 const LANES: usize = 4;
@@ -50,13 +50,14 @@ pub trait OperationWorld: Send + Sync {
     async fn check(&self, started: &Started<Self::Of>, ended: &OperationStatus) -> Result<(), String>;
 }
 
-/// Lets everything go wrong that can with the operation of the worlds that `make` makes.
+/// Lets everything go wrong that can with the operation called `name`, in the worlds that `make` makes.
 ///
 /// # Panics
-/// When it does not end as it should, or leaves something that it should not.
-pub async fn try_operation<W: OperationWorld>(make: impl AsyncFn() -> W) {
+/// When it does not end as it should, leaves something that it should not, or when the worlds have another operation.
+pub async fn try_operation<W: OperationWorld>(name: &str, make: impl AsyncFn() -> W) {
     let first = make().await;
     let kind = first.operation().kind();
+    assert_eq!(kind.name, name, "another operation is tried than is said");
     let scenarios = scenario::all(kind, first.no_way_back());
     let share = scenarios.len().div_ceil(LANES);
     let make = &make;
@@ -64,8 +65,8 @@ pub async fn try_operation<W: OperationWorld>(make: impl AsyncFn() -> W) {
         let world = make().await;
         let mut problems = Vec::new();
         for scenario in lane {
-            let end = timeout(PATIENCE, play(&world, scenario)).await;
-            if let Err(problem) = end.unwrap_or_else(|_| Err("it hangs".to_owned())) {
+            let end = within(PATIENCE, play(&world, scenario)).await;
+            if let Err(problem) = end.and_then(|end| end) {
                 problems.push((scenario.name(), problem));
             }
         }

@@ -50,8 +50,9 @@ pub(crate) struct Scenario {
 
 const SUCCEEDED: &[OperationState] = &[OperationState::Succeeded];
 const FAILED: &[OperationState] = &[OperationState::Failed];
-/// Somebody may come too late.
-const CANCELLED: &[OperationState] = &[OperationState::Cancelled, OperationState::Succeeded];
+const CANCELLED: &[OperationState] = &[OperationState::Cancelled];
+/// In the last step somebody may come too late.
+const CANCELLED_OR_DONE: &[OperationState] = &[OperationState::Cancelled, OperationState::Succeeded];
 
 impl Scenario {
     pub(crate) fn name(&self) -> String {
@@ -85,6 +86,12 @@ pub(crate) fn all(kind: &'static Kind, no_way_back: Option<&str>) -> Vec<Scenari
         Some(point) if (at, moment) > (point, Before) => SUCCEEDED,
         _ => FAILED,
     };
+    // Before what cannot be taken back, and as long as another step is to come, whoever cancels is heard.
+    let cancelled = |at: usize, moment| match point {
+        Some(point) if (at, moment) > (point, Before) => SUCCEEDED,
+        None if at + 1 == kind.steps.len() => CANCELLED_OR_DONE,
+        _ => CANCELLED,
+    };
     let mut all = vec![Scenario {
         faults: Vec::new(),
         ends: SUCCEEDED,
@@ -97,7 +104,7 @@ pub(crate) fn all(kind: &'static Kind, no_way_back: Option<&str>) -> Vec<Scenari
             add(one(Wrong::Retry(moment)), SUCCEEDED);
             add(one(Wrong::Kill(moment)), SUCCEEDED);
             add(one(Wrong::Fail(moment)), failed(at, moment));
-            add(one(Wrong::Cancel(moment)), CANCELLED);
+            add(one(Wrong::Cancel(moment)), cancelled(at, moment));
         }
         for waits in [1, 4, 12] {
             add(one(Wrong::KillInside(waits)), SUCCEEDED);

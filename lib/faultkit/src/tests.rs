@@ -1,7 +1,10 @@
-//! A harness that finds nothing proves nothing: it is given work that is not idempotent, and says so.
+//! A harness that finds nothing proves nothing: it is given work that is not idempotent, does not
+//! listen or hangs, and says so.
 
 mod careless;
+mod hanging;
 mod irrevocable;
+mod support;
 
 use crate::interrupt::{interrupted, waits};
 

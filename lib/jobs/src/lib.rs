@@ -42,7 +42,10 @@ use mpanel_pg::Migrations;
 
 pub const MIGRATIONS: Migrations = Migrations {
     schema: "jobs",
-    files: &[("0001_jobs", include_str!("../migrations/0001_jobs.sql"))],
+    files: &[
+        ("0001_jobs", include_str!("../migrations/0001_jobs.sql")),
+        ("0002_kinds", include_str!("../migrations/0002_kinds.sql")),
+    ],
 };
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ pub struct Tuning {
     pub progress: Duration,
     /// Operations at work at once.
     pub operations: usize,
-    /// Jobs at work at once.
+    /// Jobs at work at once. They mostly wait for other machines.
     pub jobs: usize,
     /// Of either, for one tenant.
     pub per_tenant: usize,
@@ -50,7 +50,7 @@ impl Default for Tuning {
             poll: Duration::from_secs(1),
             progress: Duration::from_millis(500),
             operations: 4,
-            jobs: 4,
+            jobs: 32,
             per_tenant: 2,
         }
     }

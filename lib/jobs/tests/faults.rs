@@ -165,5 +165,5 @@ async fn forgetting_stands_being_broken_off_anywhere() {
         _folder: folder,
         _server: AbortOnDropHandle::new(spawn_named("runtime", runtime.run())),
     };
-    try_reconciler(&aging).await;
+    try_reconciler("jobs.retention", &aging).await;
 }

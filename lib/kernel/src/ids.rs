@@ -178,6 +178,8 @@ define_ids! {
     JobId = "job",
     /// Something that happened.
     EventId = "evt",
+    /// An event that a consumer could not take on.
+    DeadEventId = "devt",
     /// One line of the audit log.
     AuditId = "aud",
     /// One HTTP request.

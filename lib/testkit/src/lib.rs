@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod database;
+pub mod dead;
 pub mod postgres;
 pub mod root;
 pub mod tenants;

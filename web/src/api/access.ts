@@ -26,6 +26,11 @@ export type Permission =
   | 'services:write'
   | 'background:write'
   | 'background:discard'
+  | 'events:read'
+  | 'events:write'
+  | 'events:discard'
+  | 'consumers:read'
+  | 'consumers:rebuild'
   | 'reconcilers:read'
   | 'reconcilers:run'
   | 'nodes:read'
@@ -53,6 +58,11 @@ const ROLES: Record<Permission, readonly BuiltIn[]> = {
   'services:write': ['owner', 'admin'],
   'background:write': ['owner', 'admin', 'developer'],
   'background:discard': ['owner', 'admin'],
+  'events:read': ['owner', 'admin'],
+  'events:write': ['owner', 'admin'],
+  'events:discard': ['owner', 'admin'],
+  'consumers:read': ['owner', 'admin', 'developer', 'viewer'],
+  'consumers:rebuild': ['owner', 'admin'],
   'reconcilers:read': ['owner', 'admin', 'developer', 'viewer'],
   'reconcilers:run': ['owner', 'admin'],
   'nodes:read': ['owner', 'admin', 'developer', 'viewer'],
@@ -81,6 +91,11 @@ const NAMES: Partial<Record<Permission, string>> = {
   'services:write': 'identity.service_account:create',
   'background:write': 'spine.dead_job:operate',
   'background:discard': 'spine.dead_job:delete',
+  'events:read': 'spine.dead_event:list',
+  'events:write': 'spine.dead_event:operate',
+  'events:discard': 'spine.dead_event:delete',
+  'consumers:read': 'spine.event_consumer:list',
+  'consumers:rebuild': 'spine.event_consumer:operate',
   'reconcilers:read': 'spine.reconciler:list',
   'reconcilers:run': 'spine.reconciler:operate',
   'nodes:read': 'fleet.node:list',
@@ -94,6 +109,11 @@ const KINDS: Partial<Record<Permission, readonly Kind[]>> = {
   'customers:read': ['platform', 'reseller'],
   'customers:write': ['platform', 'reseller'],
   'plans:write': ['platform', 'reseller'],
+  'events:read': ['platform'],
+  'events:write': ['platform'],
+  'events:discard': ['platform'],
+  'consumers:read': ['platform'],
+  'consumers:rebuild': ['platform'],
   'reconcilers:read': ['platform'],
   'reconcilers:run': ['platform'],
   'nodes:read': ['platform'],

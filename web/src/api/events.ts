@@ -10,7 +10,7 @@ const STALE: Record<string, readonly string[]> = {
   dns: ['/api/v1/zones', '/api/v1/audit'],
   certificates: ['/api/v1/certificates', '/api/v1/sites', '/api/v1/audit'],
   jobs: ['/api/v1/operations', '/api/v1/sites', '/api/v1/dead-jobs', '/api/v1/stuck-objects', '/api/v1/reconcilers'],
-  spine: ['/api/v1/operations', '/api/v1/stuck-objects'],
+  spine: ['/api/v1/operations', '/api/v1/stuck-objects', '/api/v1/dead-events', '/api/v1/event-consumers'],
 };
 
 export function stalePaths(type: string): readonly string[] {

@@ -254,6 +254,77 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/dead-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists events that a consumer could not take on and tries no more, newest first. */
+        get: operations["dead_events_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-events/{event_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a dead event for good: what it told is not taken on. Later events of its resource have their turn. */
+        delete: operations["dead_events_discard"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-events/{event_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a dead event all its attempts again, from now on. Later events of its resource are taken on after it. */
+        post: operations["dead_events_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-events/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives dead events of a consumer all their attempts again, in their order, of a thousand tenants at once. Ask again with
+         *     `next_cursor` until there is none.
+         */
+        post: operations["dead_events_retry_all"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/dead-jobs": {
         parameters: {
             query?: never;
@@ -315,8 +386,48 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Gives all dead jobs of a kind all their attempts again: the tenant's, or everybody's for those who run the platform. */
+        /**
+         * Gives dead jobs of a kind all their attempts again: the tenant's, or everybody's for those who run the platform, of a thousand
+         *     tenants at once. Ask again with `next_cursor` until there is none.
+         */
         post: operations["dead_jobs_retry_all"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/event-consumers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what is kept in step with events, and how far it is. */
+        get: operations["event_consumers_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/event-consumers/{consumer}/rebuild": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Has what a consumer keeps built anew from the beginning. What it knew is found meanwhile; what is set aside is forgotten in the
+         *     end.
+         */
+        post: operations["event_consumers_rebuild"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2770,6 +2881,50 @@ export interface components {
             /** @description The step's key, or `finished`. */
             step: string;
         };
+        /** @description An event that a consumer could not take on and tries no more. */
+        "spine.DeadEvent": {
+            /** Format: int32 */
+            attempts: number;
+            /**
+             * Format: int64
+             * @description Later events of the same resource that wait for what becomes of this one.
+             */
+            behind: number;
+            /**
+             * @description What could not take it on.
+             * @example tenancy.subtree
+             */
+            consumer: string;
+            /** Format: date-time */
+            died_at: string;
+            /** @description Why the last attempt failed. */
+            error: string;
+            /**
+             * @description Its type with its version.
+             * @example sites.site.created.v1
+             */
+            event: string;
+            /** @example devt_01h2xcejqtf2nbrexx3vqjhp41 */
+            id: string;
+            /**
+             * @description The resource that it is about.
+             * @example site_01h2xcejqtf2nbrexx3vqjhp41
+             */
+            resource: string;
+            /** @description Whose it is; `null` for the platform's own. */
+            tenant_id: string | null;
+        };
+        /** @description One page of dead events. */
+        "spine.DeadEventList": {
+            items: components["schemas"]["spine.DeadEvent"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
+            /**
+             * Format: int32
+             * @description How many there are in all, counted up to 1,000.
+             */
+            total: number;
+        };
         /** @description A job that nothing more is tried with. */
         "spine.DeadJob": {
             /** Format: int32 */
@@ -2799,6 +2954,34 @@ export interface components {
              * @description How many there are in all, counted up to 1,000.
              */
             total: number;
+        };
+        /** @description Something that is kept in step with events. */
+        "spine.EventConsumer": {
+            /**
+             * Format: int64
+             * @description Events that it tries no more.
+             */
+            dead: number;
+            /**
+             * Format: int64
+             * @description Rows of the feed that it has not looked at yet.
+             */
+            lag: number;
+            /** @example tenancy.subtree */
+            name: string;
+            /** @description It is being built anew, or is about to be; what it knew is found meanwhile. */
+            rebuilding: boolean;
+            /**
+             * Format: int64
+             * @description Events that it could not take on and tries again by itself, with those that have their turn after them.
+             */
+            waiting: number;
+        };
+        /** @description One page of the list. */
+        "spine.EventConsumerList": {
+            items: components["schemas"]["spine.EventConsumer"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
         };
         /** @description A change with steps that can be watched. */
         "spine.Operation": {
@@ -2909,8 +3092,15 @@ export interface components {
         };
         /** @enum {string} */
         "spine.ReconcilerState": "running" | "well" | "failing";
-        /** @description How many jobs are tried again. */
-        "spine.RetriedJobs": {
+        /** @description How many are tried again, and what is left. */
+        "spine.Retried": {
+            /**
+             * Format: int32
+             * @description How many this request did not come to, counted up to 1,000.
+             */
+            left: number;
+            /** @description Pass as `cursor` to go on; `null` when nothing is left. */
+            next_cursor: string | null;
             /** Format: int64 */
             retried: number;
         };
@@ -2919,8 +3109,20 @@ export interface components {
             /** Format: int64 */
             retried: number;
         };
+        /** @description Which dead events are to be tried again. */
+        "spine.RetryDeadEvents": {
+            /**
+             * @description Those of this consumer.
+             * @example tenancy.subtree
+             */
+            consumer: string;
+            /** @description `next_cursor` of the answer before; absent at first. */
+            cursor?: string | null;
+        };
         /** @description Which dead jobs are to be tried again. */
         "spine.RetryDeadJobs": {
+            /** @description `next_cursor` of the answer before; absent at first. */
+            cursor?: string | null;
             /**
              * @description Those of this kind.
              * @example mail.send
@@ -4442,6 +4644,213 @@ export interface operations {
             };
         };
     };
+    dead_events_list: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+                /** @description only those of this consumer */
+                "filter[consumer]"?: string;
+                /** @description 1 to 200; 50 when absent */
+                limit?: number;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["spine.DeadEventList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dead_events_discard: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dead_events_retry: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dead_events_retry_all: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["spine.RetryDeadEvents"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["spine.Retried"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     dead_jobs_list: {
         parameters: {
             query?: {
@@ -4632,11 +5041,102 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["spine.RetriedJobs"];
+                    "application/json": components["schemas"]["spine.Retried"];
                 };
             };
             /** @description A problem; `code` tells which */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    event_consumers_list: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["spine.EventConsumerList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    event_consumers_rebuild: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                consumer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

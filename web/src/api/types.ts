@@ -13,5 +13,7 @@ export type FieldError = Schemas['ProblemField'];
 export type Condition = Schemas['sites.Condition'];
 export type AuditEntry = Schemas['spine.AuditEntry'];
 export type DeadJob = Schemas['spine.DeadJob'];
+export type DeadEvent = Schemas['spine.DeadEvent'];
+export type EventConsumer = Schemas['spine.EventConsumer'];
 export type StuckObject = Schemas['spine.StuckObject'];
 export type Reconciler = Schemas['spine.Reconciler'];

@@ -4,6 +4,7 @@
 
 mod catalogue;
 mod cve;
+mod dead_events;
 mod delivery;
 mod demo;
 mod exports;

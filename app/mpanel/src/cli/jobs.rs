@@ -1,7 +1,7 @@
 //! `mpanel jobs`: what works in the background and does not get on.
 
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::connection::{Cx, Page};
 use super::failure::Failure;
@@ -122,13 +122,28 @@ async fn dead(cx: &Cx, command: Dead) -> Result<(), Failure> {
         }
         Dead::Retry { kind, .. } => {
             let body = json!({"kind": kind.unwrap_or_default()});
-            let answer = cx.api.post(&["dead-jobs", "retry"], &body).await?;
-            cx.done(&answer, "the jobs are tried again: mpanel jobs dead list")
+            retry_all(cx, "dead-jobs", body, "jobs are tried again: mpanel jobs dead list").await
         }
         Dead::Discard { job } => {
             let answer = cx.api.delete(&["dead-jobs", &job]).await?;
             cx.done(&answer, "the job is gone; what it was to do is not done")
         }
+    }
+}
+
+/// Tries again all that is dead: a request has time for some, and says where the next goes on.
+pub async fn retry_all(cx: &Cx, what: &str, mut body: Value, things: &str) -> Result<(), Failure> {
+    let mut retried = 0;
+    loop {
+        let mut answer = cx.api.post(&[what, "retry"], &body).await?;
+        retried += answer.value["retried"].as_u64().unwrap_or_default();
+        let next = answer.value["next_cursor"].take();
+        if next.is_null() {
+            answer.value["retried"] = json!(retried);
+            answer.raw = answer.value.to_string();
+            return cx.done(&answer, &format!("{retried} {things}"));
+        }
+        body["cursor"] = next;
     }
 }
 

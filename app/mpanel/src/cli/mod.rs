@@ -8,6 +8,7 @@ mod authority;
 mod claim;
 mod connection;
 mod deploy;
+mod events;
 mod export;
 pub mod failure;
 mod find;
@@ -106,6 +107,8 @@ pub enum Commands {
     Operation(With<operation::Command>),
     /// Background work that does not get on
     Jobs(With<jobs::Command>),
+    /// Events that were not taken on, and what is kept in step with events
+    Events(With<events::Command>),
     /// Machines and their processes
     Node(With<fleet::Nodes>),
     /// TLS certificates
@@ -201,6 +204,7 @@ impl Commands {
             Self::Audit(with) => with.global.json,
             Self::Operation(with) => with.global.json,
             Self::Jobs(with) => with.global.json,
+            Self::Events(with) => with.global.json,
             Self::Node(with) => with.global.json,
             Self::Certificate(with) => with.global.json,
             Self::Trust(trust) => trust.json,
@@ -240,6 +244,7 @@ impl Commands {
             Self::Audit(with) => audit::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Operation(with) => operation::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Jobs(with) => jobs::run(&Cx::connect(&with.global).await?, with.command).await,
+            Self::Events(with) => events::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Node(with) => fleet::nodes(&Cx::connect(&with.global).await?, with.command).await,
             Self::Certificate(with) => fleet::certificates(&Cx::connect(&with.global).await?, with.command).await,
             Self::Trust(trust) => trust::run(trust).await,

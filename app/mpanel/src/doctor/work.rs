@@ -91,11 +91,10 @@ fn dead_jobs(figures: &Figures) -> Check {
     }
 }
 
-/// Since the server started: they are counted, and nothing takes them away but building anew what follows them.
 fn dead_events(figures: &Figures) -> Check {
     let (id, title) = ("events.dead", "events");
     let dead: Vec<String> = figures
-        .of("mpanel_consumer_dead_events_total")
+        .of("mpanel_consumer_dead_events")
         .filter(|(_, dead)| *dead > 0.0)
         .map(|(labels, dead)| format!("{dead} by {}", process(labels)))
         .collect();
@@ -105,7 +104,7 @@ fn dead_events(figures: &Figures) -> Check {
             id,
             title,
             format!("not taken on, and tried no more: {}", dead.join(", ")),
-            "the log says `event is dead`, and why; please report it",
+            "`mpanel events dead list` says why, and please report it; then `mpanel events dead retry` or `mpanel events rebuild`",
         ),
     }
 }

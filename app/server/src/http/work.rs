@@ -1,7 +1,10 @@
-//! What works in the background and does not get on: jobs that are dead, reconcilers whose passes fail, objects that they fail
-//! with. A tenant sees what is its own; those who run the platform see everything.
+//! What works in the background and does not get on: jobs and events that are dead, reconcilers whose passes fail, objects that
+//! they fail with. A tenant sees what is its own; those who run the platform see everything.
 
+mod consumers;
+mod dead_events;
 mod dead_jobs;
+mod parts;
 mod reconcilers;
 mod stuck;
 
@@ -16,7 +19,10 @@ use mpanel_pg::{PlatformTx, Reason, TenantTx};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use consumers::Consumers;
+use dead_events::DeadEvents;
 use dead_jobs::DeadJobs;
+pub use parts::Parts;
 use reconcilers::Reconcilers;
 use stuck::StuckObjects;
 
@@ -46,6 +52,13 @@ pub const ROLES: &[RoleRow] = &[
     ),
     row(Role::Developer, DeadJobs::NAME, &[List, Read, Operate], TenantKind::ANY),
     row(Role::Viewer, DeadJobs::NAME, &[List, Read], TenantKind::ANY),
+    // What is wrong with an event is said from inside, and only who runs the platform can do anything about it.
+    row(Role::Owner, DeadEvents::NAME, &[List, Operate, Delete], PLATFORM),
+    row(Role::Admin, DeadEvents::NAME, &[List, Operate, Delete], PLATFORM),
+    row(Role::Owner, Consumers::NAME, &[List, Operate], PLATFORM),
+    row(Role::Admin, Consumers::NAME, &[List, Operate], PLATFORM),
+    row(Role::Developer, Consumers::NAME, &[List], PLATFORM),
+    row(Role::Viewer, Consumers::NAME, &[List], PLATFORM),
     row(Role::Owner, StuckObjects::NAME, &[List, Operate], TenantKind::ANY),
     row(Role::Admin, StuckObjects::NAME, &[List, Operate], TenantKind::ANY),
     row(Role::Developer, StuckObjects::NAME, &[List, Operate], TenantKind::ANY),
@@ -64,6 +77,16 @@ pub const RESOURCES: &[ResourceInfo] = &[
         "Background work that was given up: see why, try it again, discard it.",
     ),
     ResourceInfo::new(
+        DeadEvents::NAME,
+        "Dead events",
+        "Events that the panel could not take on: see why, try them again, discard them.",
+    ),
+    ResourceInfo::new(
+        Consumers::NAME,
+        "Consumers of events",
+        "What is kept in step with events: how far it is, build it anew.",
+    ),
+    ResourceInfo::new(
         StuckObjects::NAME,
         "Stuck objects",
         "Sites and certificates that cannot be brought to what is wanted: see why, try now.",
@@ -79,6 +102,9 @@ pub const RESOURCES: &[ResourceInfo] = &[
 pub struct Work {
     pub spine: Spine,
     pub reconcilers: Vec<Arc<dyn Reconciler>>,
+    /// Names of what is kept in step with events.
+    pub consumers: Vec<&'static str>,
+    pub parts: Parts,
 }
 
 impl Work {
@@ -106,6 +132,12 @@ fn router() -> OpenApiRouter<Arc<Work>> {
         .routes(routes!(dead_jobs::retry_all))
         .routes(routes!(dead_jobs::get, dead_jobs::discard))
         .routes(routes!(dead_jobs::retry))
+        .routes(routes!(dead_events::list))
+        .routes(routes!(dead_events::retry_all))
+        .routes(routes!(dead_events::discard))
+        .routes(routes!(dead_events::retry))
+        .routes(routes!(consumers::list))
+        .routes(routes!(consumers::rebuild))
         .routes(routes!(stuck::list))
         .routes(routes!(stuck::retry))
         .routes(routes!(reconcilers::list))

@@ -12,11 +12,12 @@ use super::background;
 use crate::MIGRATIONS;
 use crate::contexts::Contexts;
 
-/// The text of all tests called `faults`, of all crates: each names what it tries.
+/// The code of all tests called `faults`, of all crates, without comments and spaces. The harness is called there with the name of
+/// what it is to try, and makes sure that this is what it was given.
 fn tried() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut folders: Vec<PathBuf> = ["lib", "clients", "contexts", "app"].map(|tier| root.join(tier)).into();
-    let mut text = String::new();
+    let mut code = String::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -24,11 +25,34 @@ fn tried() -> String {
             if path.is_dir() {
                 folders.push(path);
             } else if is_faults && path.extension().is_some_and(|extension| extension == "rs") {
-                text.push_str(&std::fs::read_to_string(path).unwrap());
+                code.push_str(&bare(&std::fs::read_to_string(path).unwrap()));
             }
         }
     }
-    text
+    code
+}
+
+/// Code without comments and spaces.
+fn bare(code: &str) -> String {
+    let lines = code.lines().map(|line| line.split("//").next().unwrap_or_default());
+    lines.flat_map(str::chars).filter(|c| !c.is_whitespace()).collect()
+}
+
+/// Whether the harness is called with it; `by` is how.
+fn is_tried(code: &str, by: &str, name: &str) -> bool {
+    code.contains(&format!("{by}(\"{name}\","))
+}
+
+#[test]
+fn what_stands_in_a_comment_alone_is_not_tried() {
+    let code = bare(
+        "/// `a.b`: try_job(\"a.b\", &world)\nfn x() {\n    try_job(\n        \"c.d\",\n        &world,\n    ) // \"e.f\"\n}",
+    );
+    assert!(is_tried(&code, "try_job", "c.d"));
+    for name in ["a.b", "e.f", "c"] {
+        assert!(!is_tried(&code, "try_job", name), "{name} in {code}");
+    }
+    assert!(!is_tried(&code, "try_reconciler", "c.d"), "as something else");
 }
 
 #[tokio::test]
@@ -46,21 +70,25 @@ async fn everything_that_works_in_the_background_is_tried_with_everything_that_c
     let runtime = background(&contexts, &modules, &spine, &tail, &clock);
 
     let tried = tried();
-    let untried = |name: &str| !tried.contains(&format!("`{name}`"));
     let operations: Vec<&str> = runtime
         .operations
         .iter()
         .map(|operation| operation.kind().name)
         .collect();
     assert!(operations.len() >= 4, "{operations:?}");
-    let missing: Vec<&&str> = operations.iter().filter(|name| untried(name)).collect();
+    let untried = |by: &str, names: Vec<&'static str>| -> Vec<&'static str> {
+        let missing = names.into_iter().filter(|name| !is_tried(&tried, by, name));
+        missing.collect()
+    };
+    let missing = untried("try_operation", operations);
     assert!(
         missing.is_empty(),
         "tell src/tests/faults of their context how to start these operations and what must hold when they ended: {missing:?}"
     );
     let reconcilers = runtime.reconcilers.iter().map(|reconciler| reconciler.name());
     let jobs = runtime.jobs.iter().map(|job| job.kind());
-    let missing: Vec<&str> = reconcilers.chain(jobs).filter(|name| untried(name)).collect();
+    let mut missing = untried("try_reconciler", reconcilers.collect());
+    missing.extend(untried("try_job", jobs.collect()));
     assert!(
         missing.is_empty(),
         "tell the tests called faults of their crate what disturbs them: {missing:?}"

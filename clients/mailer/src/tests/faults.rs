@@ -138,5 +138,5 @@ async fn sending_stands_being_broken_off_anywhere_and_whatever_it_is_given() {
         seen: Mutex::default(),
         _folder: folder,
     };
-    try_job(&sending).await;
+    try_job("mail.send", &sending).await;
 }

@@ -103,5 +103,5 @@ async fn issuing_stands_being_broken_off_anywhere() {
         edges: Mutex::default(),
         wanted: Mutex::default(),
     };
-    try_reconciler(&issuing).await;
+    try_reconciler("certificates.issue", &issuing).await;
 }

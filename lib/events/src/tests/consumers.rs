@@ -2,11 +2,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use mpanel_kernel::ids::TenantId;
-use mpanel_pg::{PlatformTx, Tx};
+use mpanel_pg::{PlatformTx, Reason, Tx};
 use serde_json::{Value, json};
 
 use super::support::{Fixture, created};
-use crate::{ATTEMPTS, Consumer, Error, FeedRow, consume_available};
+use crate::{ATTEMPTS, Consumer, ConsumerStand, Error, FeedRow, consume_available, consumer_stands, rebuild_consumer};
 
 /// Counts events in a table of its own, and stumbles over one subject.
 struct Counter {
@@ -245,4 +245,69 @@ async fn what_is_built_in_parts_goes_on_behind_the_last_that_was_done_and_takes_
     fixture.new_epoch().await;
     consume_available(fixture.db(), &parts).await.unwrap();
     assert_eq!(counts(&fixture).await.1, 3 + 1 + 3);
+}
+
+async fn ask(fixture: &Fixture, name: &str) {
+    let mut tx = fixture.db().tenant(fixture.tenant).await.unwrap();
+    rebuild_consumer(&mut tx, name).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn standing(fixture: &Fixture, name: &str) -> ConsumerStand {
+    let mut tx = fixture.db().platform(Reason::Administer("test")).await.unwrap();
+    consumer_stands(&mut tx, &[name]).await.unwrap().remove(0)
+}
+
+#[tokio::test]
+async fn a_consumer_is_built_anew_when_somebody_wants_it_and_forgets_what_was_set_aside() {
+    let fixture = fixture().await;
+    consume_available(fixture.db(), &STEADY).await.unwrap();
+    let stumbling = Counter { stumbles_over: "bad" };
+    emit(&fixture, &["bad", "b"]).await;
+    consume_available(fixture.db(), &stumbling).await.unwrap();
+    let before = standing(&fixture, "test.counter").await;
+    assert_eq!(
+        (before.lag, before.waiting, before.dead, before.rebuilding),
+        (0, 2, 0, false)
+    );
+    ask(&fixture, "test.counter").await;
+    emit(&fixture, &["meanwhile"]).await;
+    let asked = standing(&fixture, "test.counter").await;
+    assert_eq!((asked.lag, asked.rebuilding), (1, true));
+    consume_available(fixture.db(), &stumbling).await.unwrap();
+    assert_eq!(
+        counts(&fixture).await,
+        (1, 2),
+        "what happened meanwhile is taken on after it"
+    );
+    let after = standing(&fixture, "test.counter").await;
+    assert_eq!((after.lag, after.waiting, after.rebuilding), (0, 0, false));
+    consume_available(fixture.db(), &stumbling).await.unwrap();
+    assert_eq!(counts(&fixture).await.1, 2, "and once");
+}
+
+#[tokio::test]
+async fn building_anew_goes_on_after_a_crash_and_begins_again_when_it_is_wanted_again() {
+    let fixture = fixture().await;
+    let failing = || InParts {
+        fails: AtomicBool::new(true),
+    };
+    let steady = InParts {
+        fails: AtomicBool::new(false),
+    };
+    consume_available(fixture.db(), &steady).await.unwrap();
+    assert_eq!(counts(&fixture).await.1, 3);
+    ask(&fixture, "test.parts").await;
+    consume_available(fixture.db(), &failing()).await.unwrap_err();
+    assert_eq!(counts(&fixture).await.1, 4, "one part, and the server is gone");
+    assert!(standing(&fixture, "test.parts").await.rebuilding);
+    consume_available(fixture.db(), &steady).await.unwrap();
+    assert_eq!(counts(&fixture).await.1, 6, "the others");
+
+    ask(&fixture, "test.parts").await;
+    consume_available(fixture.db(), &failing()).await.unwrap_err();
+    ask(&fixture, "test.parts").await;
+    consume_available(fixture.db(), &steady).await.unwrap();
+    assert_eq!(counts(&fixture).await.1, 6 + 1 + 3);
+    assert!(!standing(&fixture, "test.parts").await.rebuilding);
 }

@@ -1,6 +1,7 @@
 mod audit;
 mod changes;
 mod consumers;
+mod dead;
 mod details;
 mod epoch;
 mod feed_order;

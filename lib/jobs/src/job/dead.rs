@@ -58,6 +58,8 @@ impl Reach {
 #[derive(Debug, Clone, Default)]
 pub struct DeadFilter {
     pub kind: Option<String>,
+    /// Only those under tenants behind this one, in the order of [`dead_owners`].
+    pub owners_after: Option<TenantId>,
 }
 
 /// Dead jobs, newest first.
@@ -96,11 +98,13 @@ async fn select(
                   created_at as "created_at: Ts", coalesce(died_at, created_at) as "died_at!: Ts"
            from jobs.jobs
            where state = 'dead' and ($1::uuid is null or tenant_id = $1) and ($2::uuid is null or id = $2)
-             and ($3::text is null or kind = $3) and ($4::uuid is null or id < $4)
-           order by id desc limit $5"#,
+             and ($3::text is null or kind = $3) and ($4::uuid is null or tenant_id > $4)
+             and ($5::uuid is null or id < $5)
+           order by id desc limit $6"#,
         reach.owner(),
         id.map(JobId::uuid),
         filter.kind,
+        filter.owners_after.map(TenantId::uuid),
         page.after,
         page.fetch(),
     )
@@ -127,10 +131,12 @@ pub async fn count_dead(tx: &mut impl Tx, reach: Reach, filter: &DeadFilter, mos
     let count = sqlx::query_scalar!(
         r#"select count(*) as "count!" from (
                select from jobs.jobs
-               where state = 'dead' and ($1::uuid is null or tenant_id = $1) and ($2::text is null or kind = $2) limit $3
+               where state = 'dead' and ($1::uuid is null or tenant_id = $1) and ($2::text is null or kind = $2)
+                 and ($3::uuid is null or tenant_id > $3) limit $4
            ) dead"#,
         reach.owner(),
         filter.kind,
+        filter.owners_after.map(TenantId::uuid),
         i64::from(most),
     )
     .fetch_one(tx.conn())
@@ -171,14 +177,22 @@ async fn retry(tx: &mut impl Tx, reach: Reach, id: Option<JobId>, kind: Option<&
     Ok(done.rows_affected())
 }
 
-/// Under which tenants dead jobs of a kind stand.
+/// Under which tenants dead jobs of a kind stand, from behind one; the platform's own under the nil one.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn dead_owners(tx: &mut PlatformTx, kind: &str) -> Result<Vec<TenantId>, Error> {
+pub async fn dead_owners(
+    tx: &mut PlatformTx,
+    kind: &str,
+    after: Option<TenantId>,
+    most: u32,
+) -> Result<Vec<TenantId>, Error> {
     let owners = sqlx::query_scalar!(
-        "select distinct tenant_id from jobs.jobs where state = 'dead' and kind = $1 order by tenant_id",
+        "select distinct tenant_id from jobs.jobs
+         where state = 'dead' and kind = $1 and ($2::uuid is null or tenant_id > $2) order by tenant_id limit $3",
         kind,
+        after.map(TenantId::uuid),
+        i64::from(most),
     )
     .fetch_all(tx.conn())
     .await?;

@@ -29,8 +29,8 @@ pub(crate) struct Taken {
 
 /// Takes the first due job of the first tenant from `from` on that has one, tenants in the order of their ids.
 ///
-/// What it costs does not depend on how much a tenant has queued: the index is entered anew for each tenant, and no further
-/// than to the one whose turn it is.
+/// What it costs does not depend on how much a tenant has queued: the index is entered anew for each tenant and kind, and no
+/// further than to the one whose turn it is.
 pub(crate) async fn take(worker: &Worker, kinds: &[String], busy: &[Uuid], from: Uuid) -> Result<Claim<Taken>, Error> {
     let mut tx = worker.db().queue().await?;
     let lease = Uuid::now_v7();

@@ -33,6 +33,14 @@ pub trait Job: Send + Sync + 'static {
     /// # Errors
     /// [`JobError::Retry`] for another attempt later, [`JobError::Dead`] when none would help.
     async fn run(&self, payload: &Value, cx: &JobCx) -> Result<(), JobError>;
+    /// How long an attempt may take: one that hangs ends then, and has failed. Longer than whatever it waits for waits itself.
+    fn longest(&self) -> Duration {
+        Duration::from_secs(300)
+    }
+    /// Attempts that one server has at work at once: what all of them wait for may hang, and other kinds have places left.
+    fn at_once(&self) -> usize {
+        8
+    }
     /// Attempts after which it is dead.
     fn max_attempts(&self) -> u32 {
         10

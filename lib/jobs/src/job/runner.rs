@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use mpanel_kernel::clock::SharedClock;
 use mpanel_telemetry::spawn_named;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
@@ -19,19 +19,14 @@ use crate::{Error, Job, JobCx, JobError, metrics};
 
 /// Takes jobs and runs them, a few at once, for ever. Dropped, it stops at once, as if killed.
 pub(crate) async fn run(worker: Worker, clock: SharedClock, jobs: Vec<Arc<dyn Job>>) {
-    let kinds: Vec<String> = jobs.iter().map(|job| job.kind().to_owned()).collect();
     let jobs: HashMap<&'static str, Arc<dyn Job>> = jobs.into_iter().map(|job| (job.kind(), job)).collect();
     let mut wakes = worker.wakes();
     let mut round = Round::default();
-    let mut at_work: HashMap<Uuid, usize> = HashMap::new();
-    let mut tasks: FuturesUnordered<BoxFuture<'static, Uuid>> = FuturesUnordered::new();
+    let mut at_work = AtWork::default();
+    let mut tasks: FuturesUnordered<BoxFuture<'static, (Uuid, &'static str)>> = FuturesUnordered::new();
     loop {
         while tasks.len() < worker.tuning.jobs {
-            let busy: Vec<Uuid> = at_work
-                .iter()
-                .filter(|(_, n)| **n >= worker.tuning.per_tenant)
-                .map(|(owner, _)| *owner)
-                .collect();
+            let (kinds, busy) = (at_work.open_kinds(&jobs), at_work.busy(worker.tuning.per_tenant));
             let taken = match next(&worker, &kinds, &busy, &mut round).await {
                 Ok(Some(taken)) => taken,
                 Ok(None) => break,
@@ -43,27 +38,55 @@ pub(crate) async fn run(worker: Worker, clock: SharedClock, jobs: Vec<Arc<dyn Jo
             let Some(job) = jobs.get(taken.kind.as_str()) else {
                 break;
             };
-            let owner = taken.owner();
-            *at_work.entry(owner).or_default() += 1;
+            let work = (taken.owner(), job.kind());
+            at_work.begins(work);
             let attempt = attempt(worker.clone(), clock.clone(), job.clone(), taken);
             let task = AbortOnDropHandle::new(spawn_named("job", attempt));
             tasks.push(Box::pin(async move {
                 // A panic is logged where it happens; the lease runs out and the job is taken up again.
                 let _ = task.await;
-                owner
+                work
             }));
         }
         tokio::select! {
             // The sender lives in the worker.
             _ = wakes.changed() => {}
             () = sleep(worker.tuning.poll) => {}
-            Some(owner) = tasks.next() => {
-                if let Some(n) = at_work.get_mut(&owner) {
-                    *n -= 1;
-                }
-                at_work.retain(|_, n| *n > 0);
-            }
+            Some(work) = tasks.next() => at_work.ended(work),
         }
+    }
+}
+
+/// How many attempts there are of whom, and of which kind.
+#[derive(Default)]
+struct AtWork {
+    owners: HashMap<Uuid, usize>,
+    kinds: HashMap<&'static str, usize>,
+}
+
+impl AtWork {
+    fn begins(&mut self, (owner, kind): (Uuid, &'static str)) {
+        *self.owners.entry(owner).or_default() += 1;
+        *self.kinds.entry(kind).or_default() += 1;
+    }
+
+    fn ended(&mut self, (owner, kind): (Uuid, &'static str)) {
+        self.owners.entry(owner).and_modify(|n| *n -= 1);
+        self.owners.retain(|_, n| *n > 0);
+        self.kinds.entry(kind).and_modify(|n| *n -= 1);
+    }
+
+    /// Who has no place left.
+    fn busy(&self, per_tenant: usize) -> Vec<Uuid> {
+        let busy = self.owners.iter().filter(|(_, n)| **n >= per_tenant);
+        busy.map(|(owner, _)| *owner).collect()
+    }
+
+    /// Kinds that have a place left.
+    fn open_kinds(&self, jobs: &HashMap<&'static str, Arc<dyn Job>>) -> Vec<String> {
+        let at_work = |kind| self.kinds.get(kind).copied().unwrap_or_default();
+        let open = jobs.iter().filter(|(kind, job)| at_work(**kind) < job.at_once());
+        open.map(|(kind, _)| (*kind).to_owned()).collect()
     }
 }
 
@@ -89,10 +112,15 @@ async fn attempt(worker: Worker, clock: SharedClock, job: Arc<dyn Job>, taken: T
     let result = if taken.attempt > job.max_attempts() {
         Err(JobError::Dead("it was interrupted too often".into()))
     } else {
+        let longest = job.longest();
         tokio::select! {
-            result = AssertUnwindSafe(job.run(&taken.payload, &cx)).catch_unwind() => {
-                result.unwrap_or_else(|_| Err(JobError::Retry("it panicked".into())))
-            }
+            result = timeout(longest, AssertUnwindSafe(job.run(&taken.payload, &cx)).catch_unwind()) => match result {
+                Ok(result) => result.unwrap_or_else(|_| Err(JobError::Retry("it panicked".into()))),
+                Err(_) => Err(JobError::Retry(format!(
+                    "it was not done after {} seconds, which is as long as an attempt may take",
+                    longest.as_secs_f64(),
+                ))),
+            },
             () = mind(&worker, &taken) => {
                 tracing::warn!(job = %taken.id, "job was taken over");
                 return;

@@ -56,6 +56,7 @@ async fn dead(fixture: &Fixture, reach: Reach, kind: Option<&str>) -> Vec<DeadJo
     let mut tx = fixture.db().platform(Reason::Administer("test")).await.unwrap();
     let filter = DeadFilter {
         kind: kind.map(str::to_owned),
+        ..DeadFilter::default()
     };
     list_dead(&mut tx, reach, &filter, PageRequest::default())
         .await

@@ -10,6 +10,7 @@ mod outage;
 mod queue;
 mod reconcilers;
 mod retention;
+mod slow;
 mod starter;
 mod stuck;
 mod support;

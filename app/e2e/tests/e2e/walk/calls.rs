@@ -238,6 +238,17 @@ fn background(add: Add<'_>) {
         of(job, Operate),
         Body::Json(|_| json!({"kind": "walk.nothing"})),
     );
+    let (event, consumer) = ("spine.dead_event", "spine.event_consumer");
+    add("dead_events_list", of(event, List), Body::None);
+    add("dead_events_retry", of(event, Operate), Body::None);
+    add("dead_events_discard", of(event, Delete), Body::None);
+    add(
+        "dead_events_retry_all",
+        of(event, Operate),
+        Body::Json(|_| json!({"consumer": "tenancy.subtree"})),
+    );
+    add("event_consumers_list", of(consumer, List), Body::None);
+    add("event_consumers_rebuild", of(consumer, Operate), Body::None);
     add("stuck_objects_list", of(stuck, List), Body::None);
     add("stuck_objects_retry", of(stuck, Operate), Body::Json(|_| json!({})));
     add("reconcilers_list", of(reconciler, List), Body::None);

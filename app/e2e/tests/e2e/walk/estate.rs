@@ -93,7 +93,9 @@ impl Estate {
         keep("session_id", sessions.text("/items/0/id"));
         keep("user_id", owner.member("viewer").await.user);
         keep("job_id", queue::dead_job(api, &owner.tenant).await);
+        keep("event_id", queue::dead_event(api, &owner.tenant).await);
         keep("reconciler", "sites.edge".to_owned());
+        keep("consumer", "tenancy.subtree".to_owned());
         let log = api.get("/audit?limit=1").await.expect(200);
         keep("audit_id", log.text("/items/0/id"));
         let body = json!({"email": format!("invited{}@member.example", unique()), "name": "Ida", "role": "viewer"});
@@ -150,6 +152,16 @@ impl Estate {
         self.ids.insert(name.to_owned(), id);
     }
 
+    /// What is retried is no longer dead: another takes its place.
+    pub async fn renew_dead(&mut self, operation: &str) {
+        let (api, tenant) = (self.owner.api.clone(), self.owner.tenant.clone());
+        match operation {
+            "dead_jobs_retry" => self.set("job_id", queue::dead_job(&api, &tenant).await),
+            "dead_events_retry" => self.set("event_id", queue::dead_event(&api, &tenant).await),
+            _ => {}
+        }
+    }
+
     /// A plan to name in a body: one that it sells, or the one it is on.
     pub fn any_plan(&self) -> String {
         self.ids
@@ -160,7 +172,7 @@ impl Estate {
 
     /// Everything that belongs to this tenant alone.
     pub fn own_ids(&self) -> impl Iterator<Item = &String> {
-        let shared = ["node_id", "reconciler", "bought_plan", "realm_id"];
+        let shared = ["node_id", "reconciler", "consumer", "bought_plan", "realm_id"];
         self.ids
             .iter()
             .filter(move |(name, _)| !shared.contains(&name.as_str()))

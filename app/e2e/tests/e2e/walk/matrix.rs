@@ -6,7 +6,7 @@ use super::estate::{Estate, call, node};
 use super::operations;
 use crate::harness::client::Credential;
 use crate::harness::shared::owner;
-use crate::harness::{Account, accounts, queue};
+use crate::harness::{Account, accounts};
 
 /// A token has no session to end or to prove anything in, and nobody here has a second factor to turn off.
 const NOTHING_THERE: [&str; 3] = ["sessions_end_current", "sessions_step_up", "totp_disable"];
@@ -66,9 +66,8 @@ async fn walk(
         }
         let path = operation.path_with(|name| estate.id(name));
         let answer = call(&api, &operation, &how, &path, &estate).await;
-        if operation.id == "dead_jobs_retry" && answer.status == 204 {
-            // That one is no longer dead.
-            estate.set("job_id", queue::dead_job(&api, &estate.owner.tenant).await);
+        if answer.status / 100 == 2 {
+            estate.renew_dead(&operation.id).await;
         }
         let allowed = how
             .needs

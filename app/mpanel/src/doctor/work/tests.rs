@@ -4,7 +4,7 @@ use crate::checks::State;
 #[test]
 fn an_event_that_nobody_takes_on_any_more_is_warned_about_with_who_did_not() {
     let of = |dead: &str| {
-        let text = format!("mpanel_consumer_dead_events_total{{consumer=\"tenancy.subtree\"}} {dead}\n");
+        let text = format!("mpanel_consumer_dead_events{{consumer=\"tenancy.subtree\"}} {dead}\n");
         let checks = judge(&Figures::read(&text), 0.0);
         checks.into_iter().find(|check| check.id == "events.dead").unwrap()
     };

@@ -150,5 +150,5 @@ async fn removing_old_lines_stands_being_broken_off_anywhere() {
         tenants: [TenantId::generate(), TenantId::generate()],
         person: Mutex::default(),
     };
-    try_reconciler(&aging).await;
+    try_reconciler("spine.audit_retention", &aging).await;
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::parts::{self, All, COUNTED, RetriedDto, is_name};
 use super::{State, Work, sees_all};
 
 /// A tenant's dead jobs.
@@ -21,8 +22,6 @@ impl Resource for DeadJobs {
     const NAME: &'static str = "spine.dead_job";
 }
 
-/// Counted up to here: beyond, a number says no more than "very many".
-const COUNTED: u32 = 1000;
 const REASON: &str = "spine.dead_jobs";
 
 /// A job that nothing more is tried with.
@@ -76,6 +75,13 @@ pub struct DeadJobList {
 pub struct Filter {
     #[serde(rename = "filter[kind]")]
     kind: Option<String>,
+}
+
+fn of_kind(kind: Option<String>) -> DeadFilter {
+    DeadFilter {
+        kind,
+        ..DeadFilter::default()
+    }
 }
 
 /// Whose dead jobs the caller reaches: all there are, for those who may act for everybody below the platform.
@@ -132,7 +138,7 @@ pub async fn list(
     Query(filter): Query<Filter>,
 ) -> Result<Json<DeadJobList>> {
     cx.authorize::<DeadJobs, _>(actions::List)?;
-    let (page, total) = page_of(&state, &cx, &DeadFilter { kind: filter.kind }, page).await?;
+    let (page, total) = page_of(&state, &cx, &of_kind(filter.kind), page).await?;
     Ok(Json(DeadJobList {
         items: page.items.into_iter().map(Into::into).collect(),
         next_cursor: page.next_cursor,
@@ -214,65 +220,44 @@ pub struct RetryDto {
     /// Those of this kind.
     #[schema(example = "mail.send")]
     kind: String,
+    /// `next_cursor` of the answer before; absent at first.
+    #[serde(default)]
+    cursor: Option<String>,
 }
 
-/// Names of programs, as they stand in the audit log: no text of any length.
-fn is_kind(text: &str) -> bool {
-    (1..=100).contains(&text.len())
-        && text
-            .bytes()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'.' || c == b'_')
-}
-
-/// How many jobs are tried again.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = spine::RetriedJobs)]
-pub struct RetriedDto {
-    retried: u64,
-}
-
-/// Gives all dead jobs of a kind all their attempts again: the tenant's, or everybody's for those who run the platform.
+/// Gives dead jobs of a kind all their attempts again: the tenant's, or everybody's for those who run the platform, of a thousand
+/// tenants at once. Ask again with `next_cursor` until there is none.
 #[utoipa::path(post, path = "/dead-jobs/retry", operation_id = "dead_jobs_retry_all", tag = "spine",
     request_body = RetryDto,
     responses((status = 200, body = RetriedDto), (status = 422, body = ProblemDocument)))]
 pub async fn retry_all(state: State, Cx(cx): Cx, Json(which): Json<RetryDto>) -> Result<Json<RetriedDto>> {
     cx.authorize::<DeadJobs, _>(actions::Operate)?;
-    if !is_kind(&which.kind) {
+    if !is_name(&which.kind) {
         return Err(Problem::field(FieldError::new(
             "/kind",
             "jobs.job.bad_kind",
             "kind is that of a dead job, such as mail.send",
         )));
     }
+    let after = parts::cursor(which.cursor.as_deref())?;
     let owners = match reach(&cx) {
         Reach::Everyone => {
             let mut tx = state.all(REASON).await?;
-            mpanel_jobs::dead_owners(&mut tx, &which.kind).await?
+            mpanel_jobs::dead_owners(&mut tx, &which.kind, after, state.parts.owners + 1).await?
         }
         Reach::Of(_) | Reach::Platform => vec![cx.tenant()],
     };
-    let mut change = state.spine.begin(&cx).await?;
-    let told = |jobs: u64| {
-        let data = json!({"kind": which.kind, "jobs": jobs});
-        Record::new("jobs.job.all_retried.v1", &which.kind, data.clone()).after(data)
-    };
-    let mut retried = 0;
-    for owner in owners {
-        change.tx().switch(owner).await.map_err(mpanel_events::Error::from)?;
-        let jobs = mpanel_jobs::retry_all_dead(change.tx(), Reach::Everyone, &which.kind).await?;
-        retried += jobs;
-        // The platform's own stand under no tenant, which has no log.
-        let another = jobs > 0 && owner != cx.tenant() && !owner.uuid().is_nil();
-        if let Some(there) = another
-            .then(|| cx.for_descendant(owner, TenantKind::Customer))
-            .flatten()
-        {
-            change.record_for(&there, told(jobs)).await?;
+    let done = state.retry_in_parts(&cx, All::Jobs(&which.kind), owners).await?;
+    let left = match done.next {
+        Some(_) => {
+            let filter = DeadFilter {
+                owners_after: done.next,
+                ..of_kind(Some(which.kind))
+            };
+            let mut tx = state.all(REASON).await?;
+            mpanel_jobs::count_dead(&mut tx, Reach::Everyone, &filter, COUNTED).await?
         }
-    }
-    let tx = change.tx();
-    tx.switch(cx.tenant()).await.map_err(mpanel_events::Error::from)?;
-    change.record(told(retried)).await?;
-    change.commit().await?;
-    Ok(Json(RetriedDto { retried }))
+        None => 0,
+    };
+    Ok(Json(RetriedDto::new(&done, left)))
 }

@@ -1,6 +1,8 @@
 //! Whose dead jobs and stuck objects one sees, and what one may do about them.
 
+mod dead_events;
 mod operations;
+mod parts;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,9 +26,10 @@ use mpanel_telemetry::spawn_named;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::{ROLES, Work, routes};
+use super::{Parts, ROLES, Work, routes};
 
 const KIND: &str = "test.letter";
+const CONSUMER: &str = "test.follower";
 
 /// Never works.
 struct Hopeless;
@@ -112,6 +115,8 @@ impl World {
         let work = Work {
             spine: spine.clone(),
             reconcilers: vec![failing.clone()],
+            consumers: vec![CONSUMER],
+            parts: Parts { size: 2, owners: 3 },
         };
         let world = Self {
             app: Router::from(routes(work)),

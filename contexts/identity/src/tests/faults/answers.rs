@@ -84,5 +84,5 @@ async fn answering_stands_being_broken_off_anywhere_and_whatever_it_is_given() {
     let customer = world.customer().await;
     world.member(ADA, customer, Role::Owner).await;
     world.mails().await;
-    try_job(&Answering(world)).await;
+    try_job("identity.password_reset.answer", &Answering(world)).await;
 }

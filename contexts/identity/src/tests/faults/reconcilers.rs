@@ -95,7 +95,7 @@ async fn following_moves_stands_being_broken_off_anywhere() {
         brand,
         below_brand: Mutex::new(false),
     };
-    try_reconciler(&moving).await;
+    try_reconciler("identity.homes", &moving).await;
 }
 
 /// `identity.lost_factors`: somebody whose second factor is lost again and again.
@@ -158,7 +158,7 @@ async fn telling_of_lost_factors_stands_being_broken_off_anywhere() {
         lost: Mutex::default(),
         told: Mutex::default(),
     };
-    try_reconciler(&losing).await;
+    try_reconciler("identity.lost_factors", &losing).await;
 }
 
 /// `identity.retention`: somebody who signs in twice a year.
@@ -190,5 +190,5 @@ impl ReconcilerWorld for Returning {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn forgetting_stands_being_broken_off_anywhere() {
-    try_reconciler(&Returning(World::claimed().await)).await;
+    try_reconciler("identity.retention", &Returning(World::claimed().await)).await;
 }

@@ -65,10 +65,13 @@ impl ReconcilerWorld for Converging {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pass_over_sites_stands_being_broken_off_anywhere() {
     let world = World::new().await;
-    try_reconciler(&Converging {
-        world,
-        sites: Mutex::default(),
-    })
+    try_reconciler(
+        "sites.edge",
+        &Converging {
+            world,
+            sites: Mutex::default(),
+        },
+    )
     .await;
 }
 
@@ -118,5 +121,5 @@ async fn pausing_sites_stands_being_broken_off_anywhere() {
     let world = World::new().await;
     let (site, _) = site_with(&world, &["one"]).await;
     let host = world.get(site).await.preview().unwrap().to_string();
-    try_reconciler(&Pausing { world, host }).await;
+    try_reconciler("sites.pause", &Pausing { world, host }).await;
 }

@@ -106,7 +106,7 @@ impl OperationWorld for Deploying {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deployment_stands_whatever_goes_wrong_at_any_step() {
-    try_operation(async || Deploying(World::new().await)).await;
+    try_operation("sites.release.deploy", async || Deploying(World::new().await)).await;
 }
 
 /// `sites.release.activate`
@@ -169,5 +169,5 @@ impl OperationWorld for Activating {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_activation_stands_whatever_goes_wrong_at_any_step() {
-    try_operation(async || Activating(World::new().await)).await;
+    try_operation("sites.release.activate", async || Activating(World::new().await)).await;
 }

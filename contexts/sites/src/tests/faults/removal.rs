@@ -96,7 +96,7 @@ impl OperationWorld for DeletingRelease {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn removing_a_release_stands_whatever_goes_wrong_at_any_step() {
-    try_operation(async || DeletingRelease(World::new().await)).await;
+    try_operation("sites.release.delete", async || DeletingRelease(World::new().await)).await;
 }
 
 /// `sites.site.delete`
@@ -215,5 +215,5 @@ impl OperationWorld for DeletingSite {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn removing_a_site_stands_whatever_goes_wrong_at_any_step() {
-    try_operation(async || DeletingSite(World::new().await)).await;
+    try_operation("sites.site.delete", async || DeletingSite(World::new().await)).await;
 }

@@ -162,5 +162,5 @@ async fn removing_tenants_stands_being_broken_off_anywhere() {
         gone: Mutex::default(),
     };
     removing.moves_in(&removing.stays).await;
-    try_reconciler(&removing).await;
+    try_reconciler("tenancy.end", &removing).await;
 }

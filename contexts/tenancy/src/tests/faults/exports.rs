@@ -79,7 +79,7 @@ impl OperationWorld for Exporting {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn making_an_archive_stands_whatever_goes_wrong_at_any_step() {
-    try_operation(async || Exporting(World::new().await)).await;
+    try_operation("tenancy.tenant.export", async || Exporting(World::new().await)).await;
 }
 
 /// `tenancy.exports`: an archive whose time is over, and one that stays.
@@ -116,5 +116,5 @@ impl ReconcilerWorld for Expiring {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn removing_old_archives_stands_being_broken_off_anywhere() {
-    try_reconciler(&Expiring(World::new().await)).await;
+    try_reconciler("tenancy.exports", &Expiring(World::new().await)).await;
 }
