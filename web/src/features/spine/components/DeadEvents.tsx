@@ -93,7 +93,7 @@ export function DeadEvents() {
         loadMore={events.loadMore}
         loadingMore={events.loadingMore}
         empty={
-          <Empty icon={CircleCheck} title={t('spine.events.deadNone')}>
+          <Empty small icon={CircleCheck} title={t('spine.events.deadNone')}>
             {t('spine.events.deadNoneText')}
           </Empty>
         }

@@ -53,7 +53,7 @@ export function EventConsumers() {
         error={all.error}
         retry={all.retry}
         empty={
-          <Empty icon={RefreshCw} title={t('spine.events.consumersNone')}>
+          <Empty small icon={RefreshCw} title={t('spine.events.consumersNone')}>
             {t('spine.events.consumersText')}
           </Empty>
         }

@@ -61,7 +61,7 @@ export function Reconcilers() {
         error={all.error}
         retry={all.retry}
         empty={
-          <Empty icon={RefreshCw} title={t('spine.background.reconcilersNone')}>
+          <Empty small icon={RefreshCw} title={t('spine.background.reconcilersNone')}>
             {t('spine.background.reconcilersText')}
           </Empty>
         }
