@@ -50,7 +50,11 @@ impl Error {
 
     /// How the end of a transaction failed.
     pub(crate) fn of_commit(error: sqlx::Error) -> Self {
-        if is_away(&error) { Self::Unknown(error) } else { Self::Sql(error) }
+        if is_away(&error) {
+            Self::Unknown(error)
+        } else {
+            Self::Sql(error)
+        }
     }
 }
 
@@ -73,9 +77,11 @@ impl PublicError for Error {
 
     fn public_text(&self) -> String {
         match self {
-            Self::Unknown(_) => "the database went away while it was asked to keep the change, which may have happened: \
+            Self::Unknown(_) => {
+                "the database went away while it was asked to keep the change, which may have happened: \
                                  ask again with the same Idempotency-Key, or look first"
-                .into(),
+                    .into()
+            }
             _ if self.is_unavailable() => "the database is not available at the moment; nothing was changed".into(),
             _ => "something went wrong on our side; nothing was changed".into(),
         }

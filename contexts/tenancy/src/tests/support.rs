@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use mpanel_authz::{Actor, IdempotencyKey, OpCx, OpCxParts, Role, RoleRef, Scopes, TenantKind};
+use mpanel_authz::{IdempotencyKey, OpCx, OpCxParts, Role, RoleRef, Scopes, TenantKind};
 use mpanel_crypto::Token;
 use mpanel_events::{AuditEntry, AuditFilter, Spine, list_audit};
 use mpanel_http::testing;

@@ -176,7 +176,10 @@ async fn a_commit_that_is_not_answered_is_not_said_to_have_changed_nothing() {
     let tenant = TenantId::generate();
     let mut tx = db.tenant(tenant).await.unwrap();
     insert(&mut tx, tenant, 1).await.unwrap();
-    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(tx.conn()).await.unwrap();
+    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()")
+        .fetch_one(tx.conn())
+        .await
+        .unwrap();
     let ended: bool = sqlx::query_scalar("select pg_terminate_backend($1, 5000)")
         .bind(pid)
         .fetch_one(db.pool())
@@ -185,7 +188,10 @@ async fn a_commit_that_is_not_answered_is_not_said_to_have_changed_nothing() {
     assert!(ended);
     let error = tx.commit().await.unwrap_err();
     assert!(matches!(error, Error::Unknown(_)), "{error}");
-    assert_eq!((error.kind(), error.code()), (Kind::Unavailable, "spine.database.outcome_unknown"));
+    assert_eq!(
+        (error.kind(), error.code()),
+        (Kind::Unavailable, "spine.database.outcome_unknown")
+    );
     assert!(error.public_text().contains("may have happened"));
 }
 

@@ -8,7 +8,7 @@ use tower::ServiceExt as _;
 
 use super::{Leaving, tell};
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn answers_end_their_connections_once_a_stop_was_asked_for() {
     let leaving = Leaving::default();
     let app = Router::new()
