@@ -6,7 +6,7 @@ alter table spine.set_aside
     -- are taken on in their order whatever happens. One after it that comes anew has the dead one tried once more.
     add column behind boolean not null default false;
 update spine.set_aside set died_at = due_at where dead;
-create unique index set_aside_id on spine.set_aside (id);
+create index set_aside_id on spine.set_aside (id);
 create index set_aside_dead on spine.set_aside (consumer, tenant_id, key) where dead;
 
 -- Gives what is dead of the acting tenant's all its attempts again, one or all of a consumer; what stands behind it follows in
