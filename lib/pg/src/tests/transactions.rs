@@ -199,10 +199,11 @@ async fn a_commit_that_is_not_answered_is_not_said_to_have_changed_nothing() {
 async fn what_a_deadlock_stops_may_be_tried_again() {
     let db = db(2).await;
     let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
-    for (state, passing) in [("40P01", true), ("57014", true), ("23505", false)] {
-        let raised = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "do $$ begin raise exception 'made up' using errcode = '{state}'; end $$"
-        )));
+    let deadlock = "do $$ begin raise exception 'made up' using errcode = '40P01'; end $$";
+    let too_long = "do $$ begin raise exception 'made up' using errcode = '57014'; end $$";
+    let not_unique = "do $$ begin raise exception 'made up' using errcode = '23505'; end $$";
+    for (state, passing) in [(deadlock, true), (too_long, true), (not_unique, false)] {
+        let raised = sqlx::query(state);
         let error = Error::from(raised.execute(tx.conn()).await.unwrap_err());
         assert_eq!(error.is_unavailable(), passing, "{state}");
         drop(tx);
