@@ -17,6 +17,8 @@ use tracing::Instrument;
 
 use crate::openapi::PREFIX;
 
+/// A year (RFC 6797 §6.1); a browser heeds it only where it trusts the certificate.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FORWARDED_FOR: &str = "x-forwarded-for";
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
@@ -52,10 +54,15 @@ pub async fn identify(State(clock): State<SharedClock>, mut request: Request, ne
         route: matched.map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned()),
     };
     request.extensions_mut().insert(caller.clone());
+    // Browsers apply it to all ports of a name, and what else runs on this machine may speak plain HTTP.
+    let lasting = caller.secure && !is_loopback_name(&mpanel_identity::host(request.headers()));
     let span = tracing::info_span!("request", id = %caller.request_id);
     let response = next.run(request).instrument(span).await;
     let mut response = complete(response, api, caller.request_id);
     secure(response.headers_mut(), api);
+    if lasting {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
+    }
     operation.report(&caller, response.status(), clock.now(), started);
     // An id that an outer proxy chose would not be found in our log.
     let id = HeaderValue::try_from(caller.request_id.to_string()).expect("an id is letters, digits and an underscore");

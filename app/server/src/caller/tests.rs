@@ -181,6 +181,26 @@ async fn v3_2_1_v3_4_3_v14_3_2_answers_are_neither_kept_nor_framed_nor_guessed_a
 }
 
 #[tokio::test]
+async fn v3_4_1_browsers_come_back_over_tls_alone() {
+    let over = async |proto: &str, host: &str| {
+        let from = [
+            ("x-forwarded-for", "203.0.113.7"),
+            ("x-forwarded-proto", proto),
+            ("x-forwarded-host", host),
+        ];
+        let (response, _) = call(Method::GET, "/", &from).await;
+        let field = response.headers().get("strict-transport-security").cloned();
+        field.map(|field| field.to_str().unwrap().to_owned())
+    };
+    assert_eq!(
+        over("https", "panel.example").await.as_deref(),
+        Some("max-age=31536000")
+    );
+    assert_eq!(over("http", "panel.example").await, None);
+    assert_eq!(over("https", "localhost:8443").await, None, "all ports of a name");
+}
+
+#[tokio::test]
 async fn v3_4_2_no_answer_is_for_pages_of_other_origins() {
     let from = [
         ("origin", "https://elsewhere.example"),

@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 
 /// Open at once, streams of events among them; further ones wait until the edge gives them up.
 const CONNECTIONS: usize = 4096;
-/// What one may hold of a request that is being read: a whole head, as large as the edge lets one be.
+/// What one may hold of a request that is being read, or twice that: a whole head, as large as the edge lets one be.
 const BUFFER: usize = 64 * 1024;
 /// After an accept that failed, as it does when there are no files left to open.
 const PAUSE: Duration = Duration::from_millis(500);

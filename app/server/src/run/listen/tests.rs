@@ -87,7 +87,7 @@ async fn a_head_beyond_what_is_kept_for_it_is_refused() {
     let mut stream = served.connect().await;
     let head = format!(
         "POST / HTTP/1.1\r\nhost: panel\r\nx-long: {}\r\n\r\n",
-        "a".repeat(BUFFER)
+        "a".repeat(4 * BUFFER)
     );
     // It may be closed before all was sent.
     let _sent = stream.write_all(head.as_bytes()).await;
