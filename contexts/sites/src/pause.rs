@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::ToSpan;
+use jiff::civil::Date;
 use mpanel_authz::OpCx;
 use mpanel_events::Record;
 use mpanel_jobs::{BoxError, PassReport, Reconciler};
@@ -24,6 +25,8 @@ use crate::{Sites, store};
 const NAME: &str = "sites.pause";
 /// Sites that one transaction publishes: nobody who changes one of them waits for thousands.
 const AT_ONCE: i64 = 100;
+/// Rows of old traffic that one transaction forgets.
+const FORGOTTEN_AT_ONCE: i64 = 5000;
 /// Before all sites.
 const FIRST: SiteId = SiteId::from_uuid(mpanel_kernel::ids::Uuid::nil());
 
@@ -102,6 +105,23 @@ impl Pauses {
     }
 }
 
+impl Pauses {
+    /// Forgets old days in small steps, however many there are.
+    async fn forget_traffic(&self, today: Date) -> Result<u64, Error> {
+        let old = today.saturating_sub(KEPT_DAYS.days());
+        let mut forgotten = 0;
+        loop {
+            let mut tx = self.sites.spine.db().platform(Reason::Reconcile(NAME)).await?;
+            let gone = store::traffic::forget_before(&mut tx, old, FORGOTTEN_AT_ONCE).await?;
+            tx.commit().await?;
+            forgotten += gone;
+            if gone < FORGOTTEN_AT_ONCE.unsigned_abs() {
+                return Ok(forgotten);
+            }
+        }
+    }
+}
+
 #[async_trait]
 impl Reconciler for Pauses {
     fn name(&self) -> &'static str {
@@ -140,12 +160,9 @@ impl Reconciler for Pauses {
             .exceeded(&mut tx, EntitlementKey::TrafficBytesMonth, month)
             .await?;
         let differing = store::pauses::differing(&mut tx, &suspended, (&used_up, month.end())).await?;
-        let old = today(now).saturating_sub(KEPT_DAYS.days());
-        let deleted = store::traffic::forget_before(&mut tx, old).await?;
         tx.commit().await?;
         let mut failed = None;
         let mut report = PassReport {
-            deleted,
             // Whoever has used up the traffic is shown again as soon as the month is over.
             again: Duration::try_from(month.end().duration_since(now)).ok(),
             ..PassReport::default()
@@ -164,6 +181,8 @@ impl Reconciler for Pauses {
                 }
             }
         }
+        // Last: who is suspended does not wait for it.
+        report.deleted = self.forget_traffic(today(now)).await?;
         failed.map_or(Ok(report), |error| Err(error.into()))
     }
 }

@@ -135,15 +135,18 @@ fn place(actor: &str, key: &str) -> Place {
     Place::new("spine.idempotency", "response", format!("{actor}/{key}"))
 }
 
-/// Removes records that can no longer be replayed; returns how many.
+/// Removes up to `most` records that can no longer be replayed; returns how many.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn purge_expired(db: &Db, clock: &dyn Clock) -> Result<u64, Error> {
+pub async fn purge_expired(db: &Db, clock: &dyn Clock, most: i64) -> Result<u64, Error> {
     let mut tx = db.spine().await?;
     let done = sqlx::query!(
-        "delete from spine.idempotency where expires_at < $1",
-        Ts(clock.now()) as _
+        "delete from spine.idempotency where ctid = any (array(
+             select ctid from spine.idempotency where expires_at < $1 limit $2
+         ))",
+        Ts(clock.now()) as _,
+        most,
     )
     .execute(tx.conn())
     .await?;

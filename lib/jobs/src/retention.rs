@@ -36,18 +36,18 @@ impl Reconciler for Retention {
     }
 
     async fn pass(&self) -> Result<PassReport, BoxError> {
-        let answers = mpanel_events::purge_expired(&self.db, self.clock.as_ref()).await?;
         let mut gone = 0;
         loop {
             let operations = self.operations().await?;
             let jobs = self.dead_jobs().await?;
-            gone += operations + jobs;
-            if operations.max(jobs) < BATCH.unsigned_abs() {
+            let answers = mpanel_events::purge_expired(&self.db, self.clock.as_ref(), BATCH).await?;
+            gone += operations + jobs + answers;
+            if operations.max(jobs).max(answers) < BATCH.unsigned_abs() {
                 break;
             }
         }
         Ok(PassReport {
-            deleted: answers + gone,
+            deleted: gone,
             ..PassReport::default()
         })
     }

@@ -32,6 +32,8 @@ use super::{rotation, seal};
 
 /// How often a moment is looked for at which all files are held.
 const ATTEMPTS: u32 = 8;
+/// Releases without files that an error names.
+const NAMED: usize = 5;
 /// Left free beside an archive.
 const RESERVE: u64 = 64 << 20;
 
@@ -171,17 +173,22 @@ async fn record(place: &Place, installation: TenantId, event: &'static str, fact
 
 /// The database's snapshot, with the files of every release in it linked.
 async fn moment(place: &Place, farm: &mut Farm) -> anyhow::Result<Snapshot> {
+    let mut missing: Vec<String> = Vec::new();
     for _ in 0..ATTEMPTS {
         farm.gather()?;
         let mut snapshot = Snapshot::open(place.target.options()).await?;
         farm.gather()?;
         let releases = recovery::releases(&mut snapshot).await?;
-        if releases.iter().all(|(site, release)| farm.has(*site, *release)) {
+        let without = releases.iter().filter(|(site, release)| !farm.has(*site, *release));
+        missing = without.map(|(site, release)| format!("{release} of {site}")).collect();
+        if missing.is_empty() {
             return Ok(snapshot);
         }
     }
+    missing.truncate(NAMED);
     bail!(
-        "releases that the database knows have no files: look at Sites for those that are not ready, or try again when less is published"
+        "these releases have no files: {}: delete them (`mpanel site release delete SITE RELEASE`), or try again when less is published",
+        missing.join(", ")
     )
 }
 

@@ -97,10 +97,16 @@ pub async fn by_day(tx: &mut TenantTx, site: SiteId, from: Date) -> Result<Vec<D
         .collect()
 }
 
-/// Forgets what is older than a day.
-pub async fn forget_before(tx: &mut PlatformTx, day: Date) -> Result<u64, Error> {
-    let done = sqlx::query!("delete from sites.traffic where day < $1::text::date", day.to_string())
-        .execute(tx.conn())
-        .await?;
+/// Forgets up to `most` rows of what is older than a day.
+pub async fn forget_before(tx: &mut PlatformTx, day: Date, most: i64) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        "delete from sites.traffic where ctid = any (array(
+             select ctid from sites.traffic where day < $1::text::date limit $2
+         ))",
+        day.to_string(),
+        most,
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(done.rows_affected())
 }

@@ -83,7 +83,10 @@ async fn after_a_day_the_key_is_free_again_and_its_record_goes() {
     let fixture = Fixture::new().await;
     let cx = fixture.cx_with(Some(key("k", &json!(1))));
     once(&fixture, &cx, "things_create", json!(1)).await.unwrap();
-    assert_eq!(purge_expired(fixture.db(), fixture.clock.as_ref()).await.unwrap(), 0);
+    assert_eq!(
+        purge_expired(fixture.db(), fixture.clock.as_ref(), 100).await.unwrap(),
+        0
+    );
     fixture.clock.advance(SignedDuration::from_hours(25));
     let other = fixture.cx_with(Some(key("k", &json!("another request"))));
     assert_eq!(
@@ -91,12 +94,15 @@ async fn after_a_day_the_key_is_free_again_and_its_record_goes() {
         json!(2)
     );
     assert_eq!(
-        purge_expired(fixture.db(), fixture.clock.as_ref()).await.unwrap(),
+        purge_expired(fixture.db(), fixture.clock.as_ref(), 100).await.unwrap(),
         0,
         "it was renewed"
     );
     fixture.clock.advance(SignedDuration::from_hours(25));
-    assert_eq!(purge_expired(fixture.db(), fixture.clock.as_ref()).await.unwrap(), 1);
+    assert_eq!(
+        purge_expired(fixture.db(), fixture.clock.as_ref(), 100).await.unwrap(),
+        1
+    );
 }
 
 #[tokio::test]
