@@ -44,6 +44,8 @@ const VERBS: &[(&str, &str)] = &[
     ("tenants_plans", "tenant move"),
     ("tenants_merge", "tenant merge"),
     ("tenants_merge_preview", "tenant merge"),
+    ("selling_get", "tenant selling"),
+    ("selling_set", "tenant selling"),
     ("tenants_end", "tenant end"),
     ("tenants_restore", "tenant restore"),
     ("audit_list", "audit list"),
