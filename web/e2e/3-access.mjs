@@ -11,6 +11,8 @@ await journey('access', async ({ page, shot }) => {
   check(env.mail, 'MPANEL_MAIL is not set');
   await page.goto(`${env.url}/login`);
   await page.getByRole('link', { name: /forgot/i }).click();
+  // The page before has a field of the same name.
+  await page.getByRole('heading', { name: 'Get a new password' }).waitFor();
   await page.getByLabel('E-mail').fill(CUSTOMER.email);
   await page.getByRole('button', { name: 'Send the link' }).click();
   await page.getByRole('heading', { name: 'Look into your mail' }).waitFor();
