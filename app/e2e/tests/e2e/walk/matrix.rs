@@ -94,6 +94,9 @@ async fn walk(
     problems
 }
 
+/// A merge removes a tenant as well, and an invitation offers what only those who have it may offer.
+const ASK_FOR_MORE: [&str; 3] = ["invitations_resend", "tenants_merge", "tenants_merge_preview"];
+
 /// What an operation's permission allows is answered to who has no other: a change that is made and then answered by what
 /// only a reader may see would be told as refused, and made twice.
 #[tokio::test]
@@ -120,7 +123,7 @@ async fn each_operation_asks_for_its_own_permission_alone() {
         who.delete(&format!("/api-tokens/{}", token.id())).await.expect(204);
         called += 1;
         let of_people = answer.body["code"] == "tenancy.assumption.not_a_person";
-        if answer.status == 403 && !of_people {
+        if answer.status == 403 && !of_people && !ASK_FOR_MORE.contains(&operation.id.as_str()) {
             problems.push(format!("{} with {scope} alone: {answer}", operation.id));
         }
     }
