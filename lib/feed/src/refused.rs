@@ -40,16 +40,20 @@ impl<F: FnMut(Update<'_>) -> Vec<Refusal>> Applying<F> {
     }
 
     pub(crate) fn apply(&mut self, update: Update<'_>) {
-        let before = self.refused.clone();
-        match &update {
-            Update::Reset { .. } => self.refused.clear(),
-            Update::Item { item, .. } => drop(self.refused.remove(&(item.topic.clone(), item.key.clone()))),
-        }
-        for refusal in (self.apply)(update) {
-            let at = (refusal.topic.clone(), refusal.key.clone());
-            self.refused.insert(at, refusal);
-        }
-        self.untold |= before != self.refused;
+        // Nearly always nothing: what is compared is small.
+        let before = match &update {
+            Update::Reset { .. } => std::mem::take(&mut self.refused),
+            Update::Item { item, .. } => {
+                let at = (item.topic.clone(), item.key.clone());
+                self.refused.remove_entry(&at).into_iter().collect()
+            }
+        };
+        let now: BTreeMap<_, _> = (self.apply)(update)
+            .into_iter()
+            .map(|refusal| ((refusal.topic.clone(), refusal.key.clone()), refusal))
+            .collect();
+        self.untold |= before != now;
+        self.refused.extend(now);
     }
 
     /// Of what was said over an earlier connection the other side knows nothing; `wanted` says whether it takes any.
