@@ -3,7 +3,7 @@
 
 use http::StatusCode;
 use jiff::Timestamp;
-use mpanel_authz::{OpCx, Resource, TenantKind, actions};
+use mpanel_authz::{OpCx, Resource, actions};
 use mpanel_events::{DeadEvent, Record};
 use mpanel_http::{Cx, Ids, Json, Paging, Problem, ProblemDocument, Query, Result};
 use mpanel_kernel::error::FieldError;
@@ -143,15 +143,7 @@ async fn decide(state: &Work, cx: &OpCx, id: DeadEventId, fate: Fate) -> Result<
         "consumer": event.consumer, "event": event.event, "resource": event.subject, "tenant": event.tenant,
     });
     let record = Record::new(said, id, data.clone()).before(data);
-    if let Some(there) = event
-        .tenant
-        .filter(|tenant| *tenant != cx.tenant())
-        .and_then(|tenant| cx.for_descendant(tenant, TenantKind::Customer))
-    {
-        change.record_for(&there, record.clone()).await?;
-    }
-    change.record(record).await?;
-    Ok(change.commit().await?)
+    parts::commit(change, cx, event.tenant, record).await
 }
 
 /// Gives a dead event all its attempts again, from now on. Later events of its resource are taken on after it.

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use jiff::Timestamp;
-use mpanel_authz::{OpCx, Resource, TenantKind, actions};
+use mpanel_authz::{OpCx, Resource, actions};
 use mpanel_events::Record;
 use mpanel_http::{Cx, Ids, Json, Paging, Problem, ProblemDocument, Query, Result};
 use mpanel_jobs::{DeadFilter, DeadJob, Reach};
@@ -179,15 +179,7 @@ async fn decide(state: &Work, cx: &OpCx, job: &DeadJob, fate: Fate) -> Result<()
     tx.switch(cx.tenant()).await.map_err(mpanel_events::Error::from)?;
     let data = json!({"kind": job.kind, "tenant": job.tenant});
     let record = Record::new(event, job.id, data.clone()).before(data);
-    if let Some(there) = job
-        .tenant
-        .filter(|tenant| *tenant != cx.tenant())
-        .and_then(|tenant| cx.for_descendant(tenant, TenantKind::Customer))
-    {
-        change.record_for(&there, record.clone()).await?;
-    }
-    change.record(record).await?;
-    Ok(change.commit().await?)
+    parts::commit(change, cx, job.tenant, record).await
 }
 
 /// Gives a dead job all its attempts again, from now on.

@@ -2,7 +2,7 @@
 //! the next, so that what a request has no time for is not lost with the rest.
 
 use mpanel_authz::{OpCx, TenantKind};
-use mpanel_events::Record;
+use mpanel_events::{Change, Record};
 use mpanel_http::{Problem, Result};
 use mpanel_jobs::Reach;
 use mpanel_kernel::error::FieldError;
@@ -16,6 +16,16 @@ use super::Work;
 
 /// Counted up to here: beyond, a number says no more than "very many".
 pub const COUNTED: u32 = 1000;
+
+/// Commits what was decided of one, written down here, and in the log of the tenant whose it is when that is another.
+pub async fn commit(mut change: Change, cx: &OpCx, tenant: Option<TenantId>, record: Record) -> Result<()> {
+    let other = tenant.filter(|tenant| *tenant != cx.tenant());
+    if let Some(there) = other.and_then(|tenant| cx.for_descendant(tenant, TenantKind::Customer)) {
+        change.record_for(&there, record.clone()).await?;
+    }
+    change.record(record).await?;
+    Ok(change.commit().await?)
+}
 
 /// How much is done at once.
 #[derive(Debug, Clone, Copy)]
