@@ -7,6 +7,7 @@
 
 mod figures;
 mod http;
+mod peers;
 mod proc;
 mod report;
 mod seed;
@@ -30,7 +31,7 @@ use report::publish;
 use system::System;
 
 /// Everything is given up after this.
-const LIMIT: Duration = Duration::from_secs(8 * 60);
+const LIMIT: Duration = Duration::from_secs(15 * 60);
 /// Where the figures go, below the checkout.
 const OUTPUT: &str = "target/bench";
 
@@ -56,7 +57,7 @@ fn limited() -> Result<()> {
     thread::spawn(move || done.send(measure(&path, &only)));
     let result = ended
         .recv_timeout(LIMIT)
-        .context("not finished within 8 minutes, or given up by a panic");
+        .context("not finished within 15 minutes, or given up by a panic");
     system::kill_all(&folder.path().join("data"));
     result?
 }
@@ -65,12 +66,20 @@ fn measure(folder: &Path, only: &[String]) -> Result<()> {
     let output = Path::new(OUTPUT);
     let wanted = |group: &str| only.is_empty() || only.iter().any(|named| named == group);
     print!("{}", report::heading());
+    // Those that need no system.
+    let mut alone = 0;
     if wanted("queue") {
         publish(output, "queue", &figures::queue::measure()?)?;
-        // It needs no system.
-        if only.len() == 1 {
-            return Ok(());
+        alone += 1;
+    }
+    for (group, measure) in figures::edge::GROUPS {
+        if wanted(group) {
+            publish(output, group, &measure(folder)?)?;
+            alone += 1;
         }
+    }
+    if !only.is_empty() && only.len() == alone {
+        return Ok(());
     }
     let mut system = System::new(folder)?;
     system.start()?;
@@ -96,8 +105,5 @@ fn measure(folder: &Path, only: &[String]) -> Result<()> {
         publish(output, "crowd", &figures::crowd::measure(&system, &api)?)?;
     }
     system.stop();
-    if wanted("static") {
-        publish(output, "static", &figures::statics::measure(&system, folder)?)?;
-    }
     Ok(())
 }

@@ -13,6 +13,8 @@ pub enum Goal {
     AtLeast(f64),
     /// As the peer or better, where more is better.
     BeatPeer,
+    /// So many times the peer, where more is better.
+    TimesPeer(f64),
     /// None: it explains another figure.
     Explains,
 }
@@ -29,16 +31,24 @@ pub struct Figure {
     /// How many times better ours is than the peer, or, without one, than the goal: above 1 we lead.
     pub ratio: Option<f64>,
     pub goal: Option<String>,
+    /// The ratio that meets it.
+    #[serde(skip)]
+    least: f64,
     /// What measured it.
     pub command: String,
 }
 
 impl Figure {
     pub fn new(figure: impl Into<String>, unit: &'static str, ours: f64, goal: Goal, command: &str) -> Self {
+        let least = match goal {
+            Goal::TimesPeer(times) => times,
+            _ => 1.0,
+        };
         let (ratio, goal) = match goal {
             Goal::AtMost(most) => (Some(most / ours), Some(format!("<= {most}"))),
             Goal::AtLeast(least) => (Some(ours / least), Some(format!(">= {least}"))),
             Goal::BeatPeer => (None, Some(">= peer".to_owned())),
+            Goal::TimesPeer(times) => (None, Some(format!(">= {times} x peer"))),
             Goal::Explains => (None, None),
         };
         Self {
@@ -49,13 +59,25 @@ impl Figure {
             peer_name: None,
             ratio: ratio.map(rounded),
             goal,
+            least,
             command: command.to_owned(),
         }
     }
 
     /// Of a unit of which more is better.
-    pub fn beside(mut self, name: &str, value: f64) -> Self {
-        self.ratio = Some(rounded(self.ours / value));
+    pub fn beside(self, name: &str, value: f64) -> Self {
+        let ratio = self.ours / value;
+        self.peer(name, value, ratio)
+    }
+
+    /// Of a unit of which less is better.
+    pub fn beside_less(self, name: &str, value: f64) -> Self {
+        let ratio = value / self.ours;
+        self.peer(name, value, ratio)
+    }
+
+    fn peer(mut self, name: &str, value: f64, ratio: f64) -> Self {
+        self.ratio = Some(rounded(ratio));
         self.peer = Some(rounded(value));
         self.peer_name = Some(name.to_owned());
         self
@@ -98,7 +120,7 @@ pub fn table(figures: &[Figure]) -> String {
         };
         let ratio = figure.ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default();
         let goal = figure.goal.as_deref().unwrap_or_default();
-        let mark = if figure.goal.is_some() && figure.ratio.is_some_and(|ratio| ratio < 1.0) {
+        let mark = if figure.goal.is_some() && figure.ratio.is_some_and(|ratio| ratio < figure.least) {
             "!"
         } else {
             ""
@@ -113,6 +135,6 @@ pub fn table(figures: &[Figure]) -> String {
 }
 
 fn line(mark: &str, figure: &str, [ours, unit, peer, ratio, goal]: [&str; 5]) -> String {
-    let text = format!("{mark:1} {figure:46} {ours:>9} {unit:18} {peer:>14} {ratio:>6}  {goal}");
+    let text = format!("{mark:1} {figure:46} {ours:>9} {unit:18} {peer:>23} {ratio:>6}  {goal}");
     format!("{}\n", text.trim_end())
 }

@@ -34,6 +34,20 @@ pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
+/// A program of ours.
+///
+/// # Errors
+/// When it is not there.
+pub fn program(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let program = own.with_file_name(name);
+    ensure!(
+        program.exists(),
+        "{name} is not built: `make bench` builds it in release beside this program"
+    );
+    Ok(program)
+}
+
 /// Asks a process to end and waits for it; one that does not is killed.
 pub fn end(child: &mut Child) {
     let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
@@ -55,7 +69,7 @@ pub fn end(child: &mut Child) {
 #[derive(Debug)]
 pub struct System {
     pub data: PathBuf,
-    programs: PathBuf,
+    mpanel: PathBuf,
     pub panel: SocketAddr,
     edge_http: SocketAddr,
     pub edge_https: SocketAddr,
@@ -67,30 +81,17 @@ impl System {
     /// # Errors
     /// When the programs are missing or there are no free ports.
     pub fn new(folder: &Path) -> Result<Self> {
-        let programs = std::env::current_exe()?
-            .parent()
-            .context("the program has a folder")?
-            .to_owned();
-        for program in ["mpanel", "mpanel-agent"] {
-            let built = programs.join(program).exists();
-            ensure!(
-                built,
-                "{program} is not built: `make bench` builds it in release beside this program"
-            );
-        }
+        let mpanel = program("mpanel")?;
+        program("mpanel-agent")?;
         Ok(Self {
             data: folder.join("data"),
-            programs,
+            mpanel,
             panel: free_address()?,
             edge_http: free_address()?,
             edge_https: free_address()?,
             dns: free_address()?,
             up: None,
         })
-    }
-
-    pub fn program(&self) -> PathBuf {
-        self.programs.join("mpanel")
     }
 
     /// Starts it and waits until the panel answers that it is ready; says how long that took.
@@ -102,7 +103,7 @@ impl System {
             .create(true)
             .append(true)
             .open(self.data.with_extension("log"))?;
-        let mut command = bound(&self.program());
+        let mut command = bound(&self.mpanel);
         command.arg("up").arg("--data").arg(&self.data);
         let addresses = [
             ("--panel", self.panel),

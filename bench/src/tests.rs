@@ -1,5 +1,6 @@
 use std::io::Cursor;
 
+use crate::figures::edge::succeeded;
 use crate::figures::served::query;
 use crate::report::{Figure, Goal};
 use crate::stats::{median, percentile};
@@ -59,4 +60,13 @@ fn a_failed_request_spoils_a_run() {
 #[test]
 fn a_question_is_as_the_standard_says() {
     assert_eq!(query("a.bc")[12..], *b"\x01a\x02bc\x00\x00\x01\x00\x01");
+}
+
+#[test]
+fn a_run_of_h2load_counts_when_every_request_succeeded() {
+    let report = "finished in 1s\nstatus codes: 200 2xx, 0 3xx, 0 4xx, 0 5xx\ntraffic: 1MB\n";
+    assert_eq!(succeeded(report).unwrap(), 200.0);
+    assert!(succeeded("status codes: 199 2xx, 0 3xx, 0 4xx, 1 5xx").is_err());
+    assert!(succeeded("status codes: 0 2xx, 0 3xx, 0 4xx, 0 5xx").is_err());
+    assert!(succeeded("nothing").is_err());
 }

@@ -34,9 +34,9 @@ const BODY: usize = 1024 * 1024;
 const PIECE: usize = 32 * 1024;
 /// Pages of 200 sites that one asks for and does not read.
 const UNREAD: usize = 20;
-/// What `serve` may hold at its peak: 45 MiB as after ordinary calls, and bodies on their way (64 MiB of those who are
-/// known, 16 MiB of strangers).
-const SERVE: Goal = Goal::AtMost(45.0 + 64.0 + 16.0);
+/// What `serve` may hold at its peak: 45 MiB as after ordinary calls, bodies on their way (32 MiB of those who are known,
+/// 16 MiB of strangers), answers that nobody reads (32 MiB), and 32 KiB for each connection.
+const SERVE: Goal = Goal::AtMost(45.0 + 32.0 + 16.0 + 32.0 + CLIENTS as f64 / 32.0);
 
 /// # Errors
 /// When the clients cannot connect, or somebody who behaves is refused meanwhile.
