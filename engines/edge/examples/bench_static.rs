@@ -35,7 +35,7 @@ fn main() -> std::io::Result<()> {
         https_redirect: false,
     };
     let config = EdgeConfig {
-        hosts: [("*".to_owned(), Host { target })].into(),
+        hosts: [("*".to_owned(), Host::from(target))].into(),
         ..EdgeConfig::default()
     };
     let mut options = EdgeOptions::new(sites, "unused.sock");

@@ -14,16 +14,21 @@
 //! chain = "www.crt"              # PEM files, relative to this file
 //! key = "www.key"
 //! ```
+//!
+//! `docs/src/edge.md` describes every key.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::{
-    Certificate, Edge, EdgeConfig, EdgeOptions, Host, Listener, PrivateKeyPem, Rejected, Role, Running, Target,
+    CachePolicy, Certificate, Edge, EdgeConfig, EdgeOptions, Host, Listener, PathRoute, Policy, PrivateKeyPem,
+    Rejected, Role, Running, Target, Upstream,
 };
 
 #[derive(Debug, Deserialize)]
@@ -43,6 +48,11 @@ struct Document {
     provider: Option<String>,
     #[serde(default)]
     threads: usize,
+    #[serde(default)]
+    trusted_proxies: Vec<IpNet>,
+    cache_memory: Option<u64>,
+    #[serde(default, rename = "upstream")]
+    upstreams: BTreeMap<String, Upstream>,
     #[serde(default, rename = "host")]
     hosts: Vec<HostTable>,
     #[serde(default, rename = "certificate")]
@@ -58,6 +68,10 @@ fn here() -> PathBuf {
 struct HostTable {
     name: String,
     target: Target,
+    #[serde(default)]
+    routes: Vec<PathRoute>,
+    cache: Option<Box<CachePolicy>>,
+    policy: Option<Box<Policy>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -117,6 +131,10 @@ pub fn serve(file: &Path) -> Result<(Edge, Running), Error> {
         .unwrap_or(443);
     options.provider.clone_from(&document.provider);
     options.threads = document.threads;
+    options.trusted_proxies.clone_from(&document.trusted_proxies);
+    if let Some(bytes) = document.cache_memory {
+        options.cache.memory_bytes = bytes;
+    }
     let roles = [
         (Role::EdgeHttp, &document.http),
         (Role::EdgeHttps, &document.https),
@@ -155,6 +173,44 @@ pub fn reload(edge: &Edge, file: &Path) -> Result<(), Error> {
         .map_or(Ok(()), |first| Err(Error::Rejected(first)))
 }
 
+/// A file and the certificates that it names, to notice when they change.
+#[derive(Debug)]
+pub struct Watched(Vec<(PathBuf, Option<Stamp>)>);
+
+/// Device, inode, size, and when it was written: one of them differs after any change but one that wants to hide.
+type Stamp = (u64, u64, u64, i64, i64);
+
+impl Watched {
+    /// What there is now. Of a file that cannot be read only the file itself is watched.
+    #[must_use]
+    pub fn new(file: &Path) -> Self {
+        let base = file.parent().unwrap_or(Path::new(""));
+        let certificates = read(file).map(|document| document.certificates).unwrap_or_default();
+        let named = certificates
+            .iter()
+            .flat_map(|table| [base.join(&table.chain), base.join(&table.key)]);
+        let files = [file.to_owned()].into_iter().chain(named);
+        Self(files.map(|path| (path.clone(), stamp(&path))).collect())
+    }
+
+    /// Whether one of them is not what it was.
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        self.0.iter().any(|(path, seen)| stamp(path) != *seen)
+    }
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let found = std::fs::metadata(path).ok()?;
+    Some((
+        found.dev(),
+        found.ino(),
+        found.size(),
+        found.mtime(),
+        found.mtime_nsec(),
+    ))
+}
+
 fn text(path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(|source| Error::Read {
         path: path.to_owned(),
@@ -174,7 +230,15 @@ fn configuration(document: Document, base: &Path) -> Result<EdgeConfig, Error> {
     let hosts = document
         .hosts
         .into_iter()
-        .map(|host| (host.name, Host { target: host.target }))
+        .map(|table| {
+            let host = Host {
+                target: table.target,
+                routes: table.routes,
+                policy: table.policy,
+                cache: table.cache,
+            };
+            (table.name, host)
+        })
         .collect();
     let mut certificates = BTreeMap::new();
     for (index, table) in document.certificates.into_iter().enumerate() {
@@ -186,5 +250,10 @@ fn configuration(document: Document, base: &Path) -> Result<EdgeConfig, Error> {
         };
         certificates.insert(format!("certificate {}", index + 1), certificate);
     }
-    Ok(EdgeConfig { hosts, certificates })
+    Ok(EdgeConfig {
+        hosts,
+        certificates,
+        upstreams: document.upstreams,
+        ..EdgeConfig::default()
+    })
 }

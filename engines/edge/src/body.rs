@@ -7,11 +7,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use crate::access::{AccessLog, AccessRecord};
+use crate::cache::CacheBody;
 use crate::counters::Counters;
+use crate::fastcgi::ProgramBody;
 use crate::files::FileBody;
+use crate::proxy::AnswerBody;
 use crate::server::OpenRequest;
 
 /// Why a body broke off; hyper then breaks the connection or resets the stream.
@@ -23,7 +25,9 @@ pub(crate) enum Payload {
     /// Taken on the first poll.
     Full(Bytes),
     File(FileBody),
-    Upstream(Incoming),
+    Upstream(AnswerBody),
+    Program(Box<ProgramBody>),
+    Cached(Box<CacheBody>),
 }
 
 impl Payload {
@@ -41,6 +45,8 @@ impl Payload {
             Self::Full(bytes) => Some(bytes.len() as u64),
             Self::File(file) => Some(file.remaining()),
             Self::Upstream(body) => body.size_hint().exact(),
+            Self::Program(body) => body.length(),
+            Self::Cached(body) => body.exact(),
         }
     }
 }
@@ -76,30 +82,57 @@ impl EdgeBody {
     }
 }
 
+impl Body for Payload {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Full(bytes) => {
+                let bytes = std::mem::take(bytes);
+                *self = Self::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Self::File(file) => file
+                .poll_chunk(cx)
+                .map(|chunk| chunk.map(|chunk| chunk.map(Frame::data).map_err(|error| Box::new(error) as BodyError))),
+            Self::Program(body) => body
+                .poll_chunk(cx)
+                .map(|chunk| chunk.map(|chunk| chunk.map(Frame::data))),
+            Self::Upstream(body) => body.poll_frame(cx),
+            Self::Cached(body) => Pin::new(&mut **body)
+                .poll_frame(cx)
+                .map(|frame| frame.map(|frame| frame.map_err(|error| Box::new(error) as BodyError))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Full(_) => false,
+            Self::File(file) => file.remaining() == 0,
+            Self::Upstream(body) => body.is_end_stream(),
+            Self::Program(body) => body.is_done(),
+            Self::Cached(body) => body.is_over(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Upstream(body) => body.size_hint(),
+            other => other.exact_length().map(SizeHint::with_exact).unwrap_or_default(),
+        }
+    }
+}
+
 impl Body for EdgeBody {
     type Data = Bytes;
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let frame = match &mut self.payload {
-            Payload::Empty => return Poll::Ready(None),
-            Payload::Full(bytes) => {
-                let bytes = std::mem::take(bytes);
-                self.payload = Payload::Empty;
-                Some(Ok(Frame::data(bytes)))
-            }
-            Payload::File(file) => match file.poll_chunk(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(chunk) => {
-                    chunk.map(|chunk| chunk.map(Frame::data).map_err(|error| Box::new(error) as BodyError))
-                }
-            },
-            Payload::Upstream(body) => match Pin::new(body).poll_frame(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(frame) => frame.map(|frame| frame.map_err(|error| Box::new(error) as BodyError)),
-            },
-        };
-        if let Some(Ok(frame)) = &frame
+        let polled = Pin::new(&mut self.payload).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
         {
             let bytes = data.len() as u64;
@@ -108,23 +141,15 @@ impl Body for EdgeBody {
                 logged.record.bytes += bytes;
             }
         }
-        Poll::Ready(frame)
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.payload {
-            Payload::Empty => true,
-            Payload::Full(_) => false,
-            Payload::File(file) => file.remaining() == 0,
-            Payload::Upstream(body) => body.is_end_stream(),
-        }
+        self.payload.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.payload {
-            Payload::Upstream(body) => body.size_hint(),
-            other => other.exact_length().map(SizeHint::with_exact).unwrap_or_default(),
-        }
+        self.payload.size_hint()
     }
 }
 

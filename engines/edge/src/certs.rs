@@ -10,6 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
 use rustls::sign::CertifiedKey;
 
+use crate::challenge;
 use crate::config::Certificate;
 use crate::edge::Shared;
 use crate::table;
@@ -147,15 +148,31 @@ impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let snapshot = self.shared.snapshot.load();
         let certs = &snapshot.certs;
+        if is_challenge(&hello) {
+            let name = hello.server_name()?.to_ascii_lowercase();
+            return snapshot.challenges.handshake(&name);
+        }
         let cert = match hello.server_name() {
             Some(name) => {
-                let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+                let name = normalised(name);
                 certs.find(&name).or(certs.default.as_ref().filter(|_| self.any_name))
             }
             None => certs.default.as_ref(),
         };
         cert.map(|cert| Arc::clone(&cert.key))
     }
+}
+
+/// A name of a handshake as the tables have it.
+pub(crate) fn normalised(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}
+
+/// Whoever offers this protocol and no other wants to see a challenge's certificate (RFC 8737 §4).
+pub(crate) fn is_challenge(hello: &ClientHello<'_>) -> bool {
+    hello
+        .alpn()
+        .is_some_and(|mut offered| offered.all(|protocol| protocol == challenge::ALPN))
 }
 
 /// TLS 1.2 and 1.3 with HTTP/2 and HTTP/1.1, tickets that only this process can open.
@@ -169,6 +186,9 @@ pub(crate) fn server_config(shared: &Arc<Shared>, any_name: bool) -> Result<Arc<
             any_name,
         }));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    if !any_name {
+        config.alpn_protocols.push(challenge::ALPN.to_vec());
+    }
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     config.send_tls13_tickets = 2;
     Ok(Arc::new(config))

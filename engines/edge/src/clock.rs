@@ -1,5 +1,6 @@
 //! Wall-clock time, injected so that tests can move it. Durations are measured with the monotonic clock instead.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Where the engine reads the wall clock: certificate expiry, conditional requests and the access log.
@@ -19,5 +20,14 @@ impl Clock for SystemClock {
     )]
     fn now(&self) -> SystemTime {
         SystemTime::now()
+    }
+}
+
+/// The engine's clock for what `lib` has ready.
+pub(crate) struct Wall(pub(crate) Arc<dyn Clock>);
+
+impl mpanel_kernel::clock::Clock for Wall {
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::try_from(self.0.now()).unwrap_or(jiff::Timestamp::MAX)
     }
 }

@@ -1,11 +1,15 @@
-//! What the engine is told to serve. The shapes are those of the feed topics `edge.host` and `edge.certificate`,
-//! except that the private key has already been opened. Unknown fields are ignored, so that a newer control plane
+//! What the engine is told to serve. The shapes are those of the feed topics `edge.host`, `edge.certificate` and
+//! `edge.challenge`, except that the private key has already been opened. Unknown fields are ignored, so that a newer control plane
 //! can talk to an older edge.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::backends::{PathRoute, Php, Proxy, Split, Upstream};
+use crate::cache::{CachePolicy, Purge};
+use crate::policy::Policy;
 
 /// A whole configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -17,6 +21,12 @@ pub struct EdgeConfig {
     /// By certificate id.
     #[serde(default)]
     pub certificates: BTreeMap<String, Certificate>,
+    /// Pools of servers, by the name that [`Proxy::upstream`] says.
+    #[serde(default)]
+    pub upstreams: BTreeMap<String, Upstream>,
+    /// By challenge id.
+    #[serde(default)]
+    pub challenges: BTreeMap<String, Challenge>,
 }
 
 /// One host name's entry.
@@ -24,6 +34,27 @@ pub struct EdgeConfig {
 pub struct Host {
     /// What answers for the name.
     pub target: Target,
+    /// What answers for parts of its paths; the longest that matches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<PathRoute>,
+    /// How answers of its `proxy` and `php` targets are kept; those of a `split` are not.
+    #[serde(default)]
+    pub cache: Option<Box<CachePolicy>>,
+    /// What stands before all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Box<Policy>>,
+}
+
+impl From<Target> for Host {
+    /// With nothing before it.
+    fn from(target: Target) -> Self {
+        Self {
+            target,
+            routes: Vec::new(),
+            cache: None,
+            policy: None,
+        }
+    }
 }
 
 /// What answers for a host name.
@@ -60,6 +91,12 @@ pub enum Target {
         #[serde(default)]
         keep_path: bool,
     },
+    /// Programs behind FastCGI, and the files around them.
+    Php(Php),
+    /// A pool of servers.
+    Proxy(Proxy),
+    /// Several targets, each with a share of the visitors.
+    Split(Split),
     /// The panel, behind `EdgeOptions::panel_socket`.
     Panel,
     /// A calm page with a title and a text, for a site that has no release yet or is not to be shown.
@@ -101,6 +138,34 @@ pub struct Certificate {
     pub not_after: Option<jiff::Timestamp>,
 }
 
+/// What a certificate authority is answered that tries whether a name leads here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Challenge {
+    /// One exact name.
+    pub host: String,
+    /// How it is tried.
+    #[serde(flatten)]
+    pub proof: Proof,
+}
+
+/// How a name is tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Proof {
+    /// HTTP-01: a file over plain HTTP (RFC 8555 §8.3).
+    Http {
+        /// The file's name, base64url.
+        token: String,
+        /// Its content.
+        key_authorization: String,
+    },
+    /// TLS-ALPN-01: a certificate (RFC 8737), which the engine makes itself.
+    TlsAlpn {
+        /// Whose SHA-256 the certificate holds.
+        key_authorization: String,
+    },
+}
+
 /// A private key in PEM. It is never printed.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
@@ -127,6 +192,13 @@ impl fmt::Debug for PrivateKeyPem {
 /// One change. Deleting what is not there is not an error.
 #[derive(Clone, Debug)]
 pub enum Delta {
+    /// Forgets kept answers. Once it has been applied, no request gets one of them.
+    Purge {
+        /// Its place in the log of purges: what is not above the last one applied is left out.
+        seq: u64,
+        /// What is forgotten.
+        purge: Purge,
+    },
     /// Adds or replaces a host.
     UpsertHost {
         /// The key in [`EdgeConfig::hosts`].
@@ -146,9 +218,33 @@ pub enum Delta {
         /// Its new value.
         certificate: Certificate,
     },
+    /// Adds or replaces a pool of servers.
+    UpsertUpstream {
+        /// The key in [`EdgeConfig::upstreams`].
+        name: String,
+        /// Its new value.
+        upstream: Upstream,
+    },
+    /// Removes a pool of servers.
+    DeleteUpstream {
+        /// The key in [`EdgeConfig::upstreams`].
+        name: String,
+    },
     /// Removes a certificate.
     DeleteCertificate {
         /// The key in [`EdgeConfig::certificates`].
+        id: String,
+    },
+    /// Adds or replaces a challenge.
+    UpsertChallenge {
+        /// The key in [`EdgeConfig::challenges`].
+        id: String,
+        /// Its new value.
+        challenge: Challenge,
+    },
+    /// Removes a challenge.
+    DeleteChallenge {
+        /// The key in [`EdgeConfig::challenges`].
         id: String,
     },
 }
@@ -156,7 +252,7 @@ pub enum Delta {
 /// An entry that could not be used. The rest of the change was applied; an older entry under the same key stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
-    /// Host name or certificate id.
+    /// Host name, certificate id, challenge id or name of an upstream.
     pub key: String,
     /// What is wrong with it, for a log.
     pub reason: String,

@@ -48,6 +48,8 @@ pub struct Traffic {
     pub bytes_in: u64,
     /// As in [`HostCounters::bytes_out`].
     pub bytes_out: u64,
+    /// As in [`HostCounters::status`]; its sum are the requests.
+    pub status: [u64; 5],
 }
 
 impl Traffic {
@@ -56,6 +58,7 @@ impl Traffic {
             requests: self.requests - before.requests,
             bytes_in: self.bytes_in - before.bytes_in,
             bytes_out: self.bytes_out - before.bytes_out,
+            status: std::array::from_fn(|at| self.status[at] - before.status[at]),
         }
     }
 }
@@ -96,28 +99,32 @@ impl Counters {
         self.bytes_out.fetch_add(bytes, Relaxed);
     }
 
-    /// Each has one status.
-    fn requests(&self) -> u64 {
-        self.status.iter().map(|count| count.load(Relaxed)).sum()
-    }
-
     fn traffic(&self) -> Traffic {
+        // Read once: requests that are answered meanwhile are in both figures or in none.
+        let status: [u64; 5] = std::array::from_fn(|at| self.status[at].load(Relaxed));
         Traffic {
-            requests: self.requests(),
+            requests: status.iter().sum(),
             bytes_in: self.bytes_in.load(Relaxed),
             bytes_out: self.bytes_out.load(Relaxed),
+            status,
         }
     }
 
     fn read(&self, key: &Key, live: bool) -> HostCounters {
+        let Traffic {
+            requests,
+            bytes_in,
+            bytes_out,
+            status,
+        } = self.traffic();
         HostCounters {
             host: key.0.to_string(),
             site: key.1.to_string(),
             live,
-            requests: self.requests(),
-            bytes_in: self.bytes_in.load(Relaxed),
-            bytes_out: self.bytes_out.load(Relaxed),
-            status: std::array::from_fn(|at| self.status[at].load(Relaxed)),
+            requests,
+            bytes_in,
+            bytes_out,
+            status,
             latency: std::array::from_fn(|at| self.latency[at].load(Relaxed)),
             latency_micros: self.latency_micros.load(Relaxed),
         }

@@ -1,23 +1,40 @@
 //! The handle through which the engine is configured, started and read.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use http::HeaderMap;
+use mpanel_crypto::Passwords;
+use mpanel_kernel::clock::SharedClock;
 
+use crate::backends::Upstream;
+use crate::cache::{Cache, CacheCounters, Purge, PurgeWhat, Rules};
 use crate::certs::{Cert, CertTable};
+use crate::challenge::{Challenges, Live};
+use crate::clock::Wall;
 use crate::config::{Delta, EdgeConfig, Rejected};
 use crate::counters::{HostCounters, Registry, SiteTraffic};
+use crate::fastcgi::Scripts;
 use crate::files::FileStore;
+use crate::host;
 use crate::options::EdgeOptions;
 use crate::server::{self, Gate, Listener, Running};
 use crate::table::{self, Entry, HostTable, Route};
+use crate::upstream::Pool;
+
+/// Each holds 19 MiB and a processor for 25 ms.
+const PASSWORDS_AT_ONCE: usize = 2;
 
 /// What requests see: replaced as a whole, never changed.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
     pub(crate) hosts: HostTable,
     pub(crate) certs: Arc<CertTable>,
+    pub(crate) upstreams: Arc<BTreeMap<Box<str>, Arc<Pool>>>,
+    pub(crate) challenges: Arc<Challenges>,
 }
 
 /// State common to all threads.
@@ -25,12 +42,28 @@ pub(crate) struct Shared {
     pub(crate) options: EdgeOptions,
     pub(crate) snapshot: ArcSwap<Snapshot>,
     pub(crate) files: FileStore,
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) scripts: Scripts,
+    /// The panel's server.
+    pub(crate) panel_pool: Arc<Pool>,
+    /// Bytes of spooled bodies.
+    pub(crate) spooled: Arc<AtomicU64>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) panel: Arc<Entry>,
     pub(crate) unknown: Arc<Entry>,
-    registry: Registry,
+    pub(crate) passwords: Passwords,
+    /// For what counts by the wall clock.
+    pub(crate) clock: SharedClock,
+    pub(crate) registry: Registry,
     /// Serialises writers; readers never take it.
     writer: Mutex<()>,
+}
+
+impl Shared {
+    /// The pool of a name, as it is now.
+    pub(crate) fn pool(&self, name: &str) -> Option<Arc<Pool>> {
+        self.snapshot.load().upstreams.get(name).cloned()
+    }
 }
 
 /// The edge. Clones share everything.
@@ -48,6 +81,8 @@ pub struct Status {
     pub certificates: usize,
     /// Open connections.
     pub connections: usize,
+    /// The last purge of the log that has been applied ([`Delta::Purge`]).
+    pub purged: u64,
 }
 
 impl Edge {
@@ -57,10 +92,16 @@ impl Edge {
         let registry = Registry::default();
         let shared = Shared {
             files: FileStore::new(&options.sites_dir, &options.files),
+            cache: Cache::new(&options.cache, Arc::clone(&options.clock)),
+            scripts: Scripts::new(options.files.revalidate),
+            panel_pool: Arc::new(Pool::panel(&options)),
+            spooled: Arc::default(),
             gate: Arc::new(Gate::new(&options.limits)),
             panel: Entry::built_in("panel", Route::Panel, &registry),
             unknown: Entry::built_in("", Route::Unknown, &registry),
             snapshot: ArcSwap::default(),
+            passwords: Passwords::new(PASSWORDS_AT_ONCE),
+            clock: Arc::new(Wall(Arc::clone(&options.clock))),
             registry,
             writer: Mutex::new(()),
             options,
@@ -80,6 +121,9 @@ impl Edge {
         let mut next = Change {
             hosts: HostTable::default(),
             certs: Arc::default(),
+            upstreams: Arc::default(),
+            old: Arc::clone(&old),
+            challenges: Arc::default(),
             reindex: true,
             rejected: Vec::new(),
         };
@@ -95,6 +139,14 @@ impl Edge {
                 Arc::make_mut(&mut next.certs).set(&id, Some(Arc::clone(kept)));
             }
         }
+        for (name, upstream) in config.upstreams {
+            let kept = old.upstreams.get(&*name);
+            if !next.set_upstream(&name, &upstream, kept.map(|kept| &**kept))
+                && let Some(kept) = kept
+            {
+                Arc::make_mut(&mut next.upstreams).insert(name.into(), Arc::clone(kept));
+            }
+        }
         for (name, host) in config.hosts {
             if !next.apply(
                 &self.shared,
@@ -108,6 +160,17 @@ impl Edge {
                 next.hosts.set(&key, Some(Arc::clone(kept)));
             }
         }
+        for (id, challenge) in config.challenges {
+            let delta = Delta::UpsertChallenge {
+                id: id.clone(),
+                challenge,
+            };
+            if !next.apply(&self.shared, delta)
+                && let Some(kept) = old.challenges.get(&id)
+            {
+                Arc::make_mut(&mut next.challenges).keep(&id, kept);
+            }
+        }
         next.publish(&self.shared)
     }
 
@@ -119,6 +182,9 @@ impl Edge {
         let mut next = Change {
             hosts: old.hosts.clone(),
             certs: Arc::clone(&old.certs),
+            upstreams: Arc::clone(&old.upstreams),
+            challenges: Arc::clone(&old.challenges),
+            old,
             reindex: false,
             rejected: Vec::new(),
         };
@@ -134,6 +200,21 @@ impl Edge {
     /// When a listener cannot be cloned, TLS cannot be set up or a thread cannot be started.
     pub fn start(&self, listeners: Vec<Listener>) -> io::Result<Running> {
         server::start(&self.shared, listeners)
+    }
+
+    /// Forgets kept answers at once. When this returns, no request that comes gets one of them, and no answer that is on
+    /// its way meanwhile is kept.
+    pub fn purge(&self, purge: &Purge) {
+        let snapshot = self.shared.snapshot.load();
+        self.shared
+            .cache
+            .purge(purge, rules_of(&snapshot.hosts, purge).as_deref());
+    }
+
+    /// Reads what the cache has done for each site.
+    #[must_use]
+    pub fn cache_counters(&self) -> Vec<CacheCounters> {
+        self.shared.cache.counters()
     }
 
     /// Reads every counter.
@@ -157,14 +238,29 @@ impl Edge {
             hosts: snapshot.hosts.len(),
             certificates: snapshot.certs.len(),
             connections: self.shared.gate.open(),
+            purged: self.shared.cache.applied(),
         }
     }
+}
+
+/// How the answers of the address are kept that a purge names.
+fn rules_of(hosts: &HostTable, purge: &Purge) -> Option<Arc<Rules>> {
+    let PurgeWhat::Url { host, path } = &purge.what else {
+        return None;
+    };
+    let authority = host::parse_authority(host.as_bytes()).ok()?;
+    let path = path.split('?').next().unwrap_or_default();
+    let (entry, _) = hosts.find(&authority.host)?.lead(path, &HeaderMap::new(), true)?;
+    entry.cache.clone()
 }
 
 /// A snapshot in the making.
 struct Change {
     hosts: HostTable,
     certs: Arc<CertTable>,
+    upstreams: Arc<BTreeMap<Box<str>, Arc<Pool>>>,
+    old: Arc<Snapshot>,
+    challenges: Arc<Challenges>,
     /// Whether certificates changed, or the panel's names, which choose the default certificate.
     reindex: bool,
     rejected: Vec<Rejected>,
@@ -174,16 +270,27 @@ impl Change {
     /// Whether the change could be used.
     fn apply(&mut self, shared: &Shared, delta: Delta) -> bool {
         let (key, result) = match delta {
+            Delta::Purge { seq, purge } => {
+                self.purge(shared, seq, &purge);
+                (purge.site, Ok(()))
+            }
             Delta::UpsertHost { name, host } => {
-                let provider = shared.options.provider.as_deref();
                 let result = table::canonical_key(&name)
-                    .and_then(|key| Entry::compile(&key, &host, &shared.registry, provider))
+                    .and_then(|key| Entry::compile(&key, &host, shared, self.former(&key)))
                     .map(|entry| self.set_host(&entry.name.clone(), Some(entry)));
                 (name, result)
             }
             Delta::DeleteHost { name } => {
                 let result = table::canonical_key(&name).map(|key| self.set_host(&key, None));
                 (name, result)
+            }
+            Delta::UpsertUpstream { name, upstream } => {
+                let old = self.upstreams.get(&*name).cloned();
+                return self.set_upstream(&name, &upstream, old.as_deref());
+            }
+            Delta::DeleteUpstream { name } => {
+                Arc::make_mut(&mut self.upstreams).remove(&*name);
+                (name, Ok(()))
             }
             Delta::UpsertCertificate { id, certificate } => {
                 let result = Cert::parse(&certificate).map(|cert| self.set_certificate(&id, Some(Arc::new(cert))));
@@ -193,11 +300,43 @@ impl Change {
                 self.set_certificate(&id, None);
                 (id, Ok(()))
             }
+            Delta::UpsertChallenge { id, challenge } => {
+                let result = Live::parse(&challenge).map(|live| self.set_challenge(&id, Some(live)));
+                (id, result)
+            }
+            Delta::DeleteChallenge { id } => {
+                self.set_challenge(&id, None);
+                (id, Ok(()))
+            }
         };
+        self.note(key, result)
+    }
+
+    /// The rules of the host say what of a query counts.
+    fn purge(&self, shared: &Shared, seq: u64, purge: &Purge) {
+        shared
+            .cache
+            .purge_logged(seq, purge, rules_of(&self.hosts, purge).as_deref());
+    }
+
+    /// Servers that `old` has go on as they are.
+    fn set_upstream(&mut self, name: &str, config: &Upstream, old: Option<&Pool>) -> bool {
+        let result = Pool::compile(name, config, old).map(|pool| {
+            Arc::make_mut(&mut self.upstreams).insert(name.into(), Arc::new(pool));
+        });
+        self.note(name.to_owned(), result)
+    }
+
+    fn note(&mut self, key: String, result: Result<(), String>) -> bool {
         let Err(reason) = result else { return true };
         tracing::warn!(key, reason, "configuration entry refused");
         self.rejected.push(Rejected { key, reason });
         false
+    }
+
+    /// The entry that is replaced, also when all are.
+    fn former(&self, key: &str) -> Option<&Arc<Entry>> {
+        self.hosts.get(key).or_else(|| self.old.hosts.get(key))
     }
 
     fn set_host(&mut self, key: &str, entry: Option<Entry>) {
@@ -212,6 +351,10 @@ impl Change {
         Arc::make_mut(&mut self.certs).set(id, cert);
     }
 
+    fn set_challenge(&mut self, id: &str, live: Option<Live>) {
+        Arc::make_mut(&mut self.challenges).set(id, live);
+    }
+
     fn publish(mut self, shared: &Shared) -> Vec<Rejected> {
         if self.reindex {
             Arc::make_mut(&mut self.certs).index(self.hosts.panel_names());
@@ -219,6 +362,8 @@ impl Change {
         shared.snapshot.store(Arc::new(Snapshot {
             hosts: self.hosts,
             certs: self.certs,
+            upstreams: self.upstreams,
+            challenges: self.challenges,
         }));
         self.rejected
     }

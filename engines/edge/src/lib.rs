@@ -17,28 +17,42 @@
 
 mod access;
 pub mod alone;
+mod backends;
 mod body;
+mod cache;
 mod certs;
+mod challenge;
 mod clock;
 mod config;
 mod counters;
 mod edge;
+pub mod fastcgi;
 mod files;
 pub mod host;
+mod net;
 mod options;
 mod pages;
 pub mod path;
+mod policy;
 mod proxy;
 mod route;
 mod server;
+mod split;
 mod table;
 #[cfg(test)]
 mod tests;
+mod upstream;
 
 pub use access::{AccessLog, AccessRecord};
+pub use backends::{Balance, Check, HostHeader, Part, PathRoute, Php, Proxy, Server, Split, Upstream, UpstreamTls};
+pub use cache::{CacheCounters, CacheOptions, CachePolicy, Mode, Purge, PurgeWhat, Query, SetCookie};
 pub use clock::{Clock, SystemClock};
-pub use config::{Certificate, Delta, EdgeConfig, Host, PrivateKeyPem, Rejected, Target};
+pub use config::{Certificate, Challenge, Delta, EdgeConfig, Host, PrivateKeyPem, Proof, Rejected, Target};
 pub use counters::{HostCounters, LATENCY_BUCKETS_MICROS, SiteTraffic, Traffic};
 pub use edge::{Edge, Status};
-pub use options::{EdgeOptions, FileOptions, Limits, ProxyOptions};
+pub use options::{EdgeOptions, FileOptions, Limits, ProxyOptions, SpoolOptions};
+pub use policy::{
+    AccessRule, BasicAuth, ClientAuth, HeaderRule, Hsts, Maintenance, Policy, RateRule, RateScope, Rule, TlsRules,
+    TlsVersion,
+};
 pub use server::{Listener, Role, Running, Stopped};

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{AccessLog, Clock, SystemClock};
+use ipnet::IpNet;
+
+use crate::{AccessLog, CacheOptions, Clock, SystemClock};
 
 /// Settings fixed for the life of an [`crate::Edge`].
 #[derive(Clone)]
@@ -25,6 +27,12 @@ pub struct EdgeOptions {
     pub files: FileOptions,
     /// The panel's proxy.
     pub proxy: ProxyOptions,
+    /// Answers kept of proxies and PHP.
+    pub cache: CacheOptions,
+    /// Bodies that are held until their end.
+    pub spool: SpoolOptions,
+    /// Networks of proxies in front of the edge: what they say about a client is believed, what others say is not.
+    pub trusted_proxies: Vec<IpNet>,
     /// Receives one record a request; off when `None`.
     pub access_log: Option<Arc<dyn AccessLog>>,
     /// Wall clock.
@@ -43,6 +51,9 @@ impl EdgeOptions {
             limits: Limits::default(),
             files: FileOptions::default(),
             proxy: ProxyOptions::default(),
+            cache: CacheOptions::default(),
+            spool: SpoolOptions::default(),
+            trusted_proxies: Vec::new(),
             access_log: None,
             clock: Arc::new(SystemClock),
         }
@@ -128,6 +139,28 @@ impl Default for ProxyOptions {
             connect_timeout: Duration::from_secs(5),
             response_timeout: Duration::from_secs(30),
             idle_connections: 32,
+        }
+    }
+}
+
+/// Bodies that come without a length and have to be passed on with one. Above 64 KiB they are held in files without a
+/// name.
+#[derive(Clone, Debug)]
+pub struct SpoolOptions {
+    /// Where the files are.
+    pub folder: PathBuf,
+    /// Bytes of one body; more answers 413.
+    pub body_bytes: u64,
+    /// Bytes of all of them; more answers 503.
+    pub all_bytes: u64,
+}
+
+impl Default for SpoolOptions {
+    fn default() -> Self {
+        Self {
+            folder: std::env::temp_dir(),
+            body_bytes: 256 * 1024 * 1024,
+            all_bytes: 2 * 1024 * 1024 * 1024,
         }
     }
 }

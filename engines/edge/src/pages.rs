@@ -85,11 +85,32 @@ pub(crate) fn text(status: StatusCode, text: &'static str) -> Response<Payload> 
     answer(status, TEXT, Bytes::from_static(text.as_bytes()))
 }
 
+/// What somebody has asked for to be answered, as plain text.
+pub(crate) fn plain(body: Bytes) -> Response<Payload> {
+    answer(StatusCode::OK, TEXT, body)
+}
+
 /// A refusal after which the connection must not be used again.
 pub(crate) fn refuse(status: StatusCode, reason: &'static str) -> Response<Payload> {
     let mut response = text(status, reason);
     response.headers_mut().insert(header::CONNECTION, CLOSE);
     response
+}
+
+/// 429; there is room again after so many seconds.
+pub(crate) fn too_many(seconds: u32) -> Response<Payload> {
+    let mut response = text(StatusCode::TOO_MANY_REQUESTS, "too many requests: try again later\n");
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    response
+}
+
+/// A moment as a header says it.
+pub(crate) fn http_date(at: jiff::Timestamp) -> Result<HeaderValue, String> {
+    // What an HTTP date can say ends with the year 9999, and so do timestamps.
+    let text = httpdate::fmt_http_date(at.into());
+    HeaderValue::try_from(text).map_err(|_| format!("no date: {at}"))
 }
 
 /// 405 with the methods that would work.
@@ -129,7 +150,18 @@ pub(crate) fn unavailable(
     text: &str,
     code: &str,
 ) -> Response<Payload> {
-    let status = StatusCode::SERVICE_UNAVAILABLE;
+    failure(StatusCode::SERVICE_UNAVAILABLE, json, provider, title, text, code)
+}
+
+/// The same with any status.
+pub(crate) fn failure(
+    status: StatusCode,
+    json: bool,
+    provider: Option<&str>,
+    title: &str,
+    text: &str,
+    code: &str,
+) -> Response<Payload> {
     let mut response = if json {
         let mut body = String::new();
         // The three texts are constants without characters that JSON escapes.
@@ -142,10 +174,23 @@ pub(crate) fn unavailable(
     } else {
         html(status, page(title, text, provider))
     };
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    }
     response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
-    response
+}
+
+/// A site whose files cannot be read at present.
+pub(crate) fn unreadable(provider: Option<&str>) -> Response<Payload> {
+    unavailable(
+        false,
+        provider,
+        "Just a moment",
+        "This site cannot be read right now. Please try again shortly.",
+        "edge.site_unreadable",
+    )
 }
 
 /// Adds the length that a `HEAD` answer reports and drops the body.

@@ -5,58 +5,165 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header};
-use hyper::body::Incoming;
+use http::{Method, Request, Response, StatusCode, Version, header};
+use hyper::body::{Body as _, Incoming};
 
 use crate::access::AccessRecord;
 use crate::body::{EdgeBody, Logged, Payload};
+use crate::cache;
 use crate::edge::{Shared, Snapshot};
+use crate::fastcgi::Asked;
 use crate::files::Context;
 use crate::host::{self, Authority};
-use crate::pages;
-use crate::server::{ConnInfo, Role, Worker};
+use crate::proxy::ProxyRoute;
+use crate::server::{ConnInfo, OpenRequest, Role, Worker};
 use crate::table::{Entry, Notice, Route};
+use crate::upstream::Pool;
+use crate::{pages, proxy};
 
 /// Answers one request; what goes wrong becomes an answer too.
 pub(crate) async fn handle(worker: &Rc<Worker>, conn: &ConnInfo, request: Request<Incoming>) -> Response<EdgeBody> {
     let started = Instant::now();
     let shared = &*worker.shared;
     let is_http2 = request.version() >= Version::HTTP_2;
-    let open = conn.watch.open_request(is_http2);
-    let (parts, body) = request.into_parts();
+    let open = conn.watch.open_request(is_http2, !request.body().is_end_stream());
+    let (mut parts, body) = request.into_parts();
 
     let (entry, verdict) = admit(shared, conn, &parts);
+    let verdict = verdict.map(drop);
     open.charge(&entry.counters);
-    let logged = logged(shared, conn, &parts, &entry, started);
-    let mut response = match verdict {
+    let mut logged = logged(shared, conn, &parts, &entry, started);
+    let guarded = entry.guard.as_ref().map(|guard| {
+        let client = proxy::identify(conn, &parts.headers, &shared.options.trusted_proxies);
+        (guard, client, guard.path_for_answer(&parts.uri))
+    });
+    let verdict = match (verdict, &guarded) {
+        (Ok(()), Some((guard, client, _))) => guard.enter(client.address, &mut parts, &shared.passwords).await,
+        (verdict, _) => verdict,
+    };
+    // Rules may have changed the path, and what answers is found by what it is now.
+    let led = verdict.and_then(|()| {
+        let tls = conn.tls.is_some();
+        let led = entry.lead(parts.uri.path(), &parts.headers, tls);
+        led.ok_or_else(|| {
+            Box::new(pages::refuse(
+                StatusCode::BAD_REQUEST,
+                "this path can be read in several ways\n",
+            ))
+        })
+    });
+    let mut answering = &entry;
+    let mut response = match led {
         Err(response) => *response,
-        Ok(authority) => {
+        Ok((led, cookie)) => {
+            answering = led;
+            if let Some(logged) = &mut logged {
+                logged.record.site = led.site.to_string();
+            }
+            open.charge(&answering.counters);
             let now = || shared.options.clock.now();
             let cx = Context {
                 started,
                 now: &now,
                 provider: shared.options.provider.as_deref(),
             };
-            match &entry.route {
+            let mut response = match &answering.route {
                 Route::Site(site) => match shared.files.try_respond(site, &parts, &cx) {
                     Some(response) => response,
                     None => shared.files.respond(site, &parts, &cx).await,
                 },
                 Route::Redirect { to, status, keep_path } => redirect(to, *status, *keep_path, &parts),
                 Route::Placeholder(notice) => placeholder(notice, &parts.method),
-                Route::Unknown => pages::not_found(cx.provider),
+                Route::Php(_) | Route::Proxy(_) => match &answering.cache {
+                    Some(rules) => cache::answer(worker, conn, answering, rules, &open, parts, body, &cx).await,
+                    None => Box::pin(behind(worker, conn, answering, &open, parts, Some(body), &cx)).await,
+                },
+                Route::Unknown | Route::Split(_) => pages::not_found(cx.provider),
                 Route::Panel => {
-                    let authority = authority.to_url();
-                    Box::pin(worker.upstream.forward(shared, conn, &authority, parts, body, &open)).await
+                    let pool = Arc::clone(&shared.panel_pool);
+                    pass(worker, conn, &pool, None, &open, parts, Some(body)).await
                 }
+            };
+            if let Some(cookie) = cookie {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
             }
+            response
         }
     };
+    if let Some((guard, client, path)) = guarded {
+        guard.leave(response.headers_mut(), path.as_deref(), client.tls);
+    }
     // HTTP/2 says so to the connection, and knows no such field.
     if worker.is_leaving() && !is_http2 {
         response.headers_mut().insert(header::CONNECTION, pages::CLOSE);
     }
-    finish(response, &entry, logged, started, open)
+    finish(response, answering, logged, started, open)
+}
+
+async fn pass(
+    worker: &Rc<Worker>,
+    conn: &ConnInfo,
+    pool: &Arc<Pool>,
+    route: Option<&ProxyRoute>,
+    open: &OpenRequest,
+    parts: Parts,
+    body: Option<Incoming>,
+) -> Response<Payload> {
+    let asked = proxy::Asked {
+        worker,
+        conn,
+        pool,
+        route,
+        authority: &understood(&parts).to_url(),
+        open,
+    };
+    Box::pin(asked.forward(parts, body)).await
+}
+
+/// Asks the servers or programs of an entry.
+pub(crate) async fn behind(
+    worker: &Rc<Worker>,
+    conn: &ConnInfo,
+    entry: &Entry,
+    open: &OpenRequest,
+    parts: Parts,
+    body: Option<Incoming>,
+    cx: &Context<'_>,
+) -> Response<Payload> {
+    match &entry.route {
+        Route::Php(route) => {
+            let authority = understood(&parts);
+            let asked = Asked {
+                worker,
+                conn,
+                route,
+                authority: &authority,
+                parts: &parts,
+                open,
+            };
+            asked.answer(body, cx).await
+        }
+        Route::Proxy(route) => match worker.shared.pool(&route.upstream) {
+            Some(pool) => pass(worker, conn, &pool, Some(route), open, parts, body).await,
+            None => pages::unavailable(
+                false,
+                cx.provider,
+                "Just a moment",
+                "The servers behind this site are not known yet. Please try again shortly.",
+                "edge.upstream_unknown",
+            ),
+        },
+        _ => pages::not_found(cx.provider),
+    }
+}
+
+/// The authority of a request that was admitted. It is read once more since rules may change the path meanwhile, and files
+/// need none.
+pub(crate) fn understood(parts: &Parts) -> Authority<'_> {
+    host::request_authority(parts.version, &parts.uri, &parts.headers).unwrap_or(Authority {
+        host: "".into(),
+        port: None,
+    })
 }
 
 fn finish(
@@ -64,7 +171,7 @@ fn finish(
     entry: &Arc<Entry>,
     mut logged: Option<Box<Logged>>,
     started: Instant,
-    open: crate::server::OpenRequest,
+    open: OpenRequest,
 ) -> Response<EdgeBody> {
     let took = started.elapsed();
     entry.counters.answered(response.status(), took);
@@ -84,8 +191,8 @@ fn admit<'a>(shared: &Shared, conn: &ConnInfo, parts: &'a Parts) -> (Arc<Entry>,
     let Ok(authority) = host::request_authority(parts.version, &parts.uri, &parts.headers) else {
         return refuse(&shared.unknown, bad("invalid host\n"));
     };
-    if parts.version < Version::HTTP_2 && has_unclear_framing(&parts.headers, conn) {
-        return refuse(&shared.unknown, bad("both content-length and transfer-encoding\n"));
+    if parts.version < Version::HTTP_2 && has_unclear_framing(parts, conn) {
+        return refuse(&shared.unknown, bad("it is not clear where this request ends\n"));
     }
     if parts.method == Method::CONNECT || parts.method == Method::TRACE {
         return refuse(&shared.unknown, pages::method_not_allowed());
@@ -100,23 +207,35 @@ fn admit<'a>(shared: &Shared, conn: &ConnInfo, parts: &'a Parts) -> (Arc<Entry>,
     }
     let snapshot = shared.snapshot.load();
     let entry = snapshot.hosts.find(&authority.host).unwrap_or(&shared.unknown);
-    if let Some(sni) = &conn.tls
-        && !may_share(&snapshot, sni.as_deref(), &authority.host, &entry.route)
+    let demands = entry.guard.as_ref().and_then(|guard| guard.handshakes());
+    if let Some(secured) = &conn.tls
+        && (!may_share(&snapshot, secured.name.as_deref(), &authority.host, &entry.route)
+            || demands.is_some_and(|rules| !secured.satisfies(rules)))
     {
         let text = "this connection was opened for another name\n";
         return refuse(entry, pages::text(StatusCode::MISDIRECTED_REQUEST, text));
     }
+    if plain
+        && matches!(parts.method, Method::GET | Method::HEAD)
+        && let Some(answer) = snapshot.challenges.file(&authority.host, parts.uri.path())
+    {
+        return refuse(entry, pages::plain(answer));
+    }
     if plain {
         let covered = snapshot.certs.find(&authority.host).is_some();
+        let by_certificate = demands.is_some_and(|rules| rules.asks_for_certificate);
         match &entry.route {
+            _ if by_certificate && covered => return refuse(entry, to_https(shared, &authority, parts)),
+            _ if by_certificate => {
+                let text = "this is not served over plain http\n";
+                return refuse(entry, pages::refuse(StatusCode::FORBIDDEN, text));
+            }
             Route::Panel if !covered => {
                 let text = "the panel is not reachable over plain http: use https\n";
                 return refuse(entry, pages::refuse(StatusCode::FORBIDDEN, text));
             }
             Route::Panel => return refuse(entry, to_https(shared, &authority, parts)),
-            Route::Site(site) if site.https_redirect && covered => {
-                return refuse(entry, to_https(shared, &authority, parts));
-            }
+            route if covered && route.https_redirect() => return refuse(entry, to_https(shared, &authority, parts)),
             _ => {}
         }
     }
@@ -131,9 +250,14 @@ fn may_share(snapshot: &Snapshot, sni: Option<&str>, host: &str, route: &Route) 
 }
 
 /// Two ways to say where a request ends are how one request becomes two (RFC 9112 §6.1).
-fn has_unclear_framing(headers: &HeaderMap, conn: &ConnInfo) -> bool {
-    headers.contains_key(header::TRANSFER_ENCODING)
-        && (headers.contains_key(header::CONTENT_LENGTH) || !conn.watch.framing_is_clear())
+fn has_unclear_framing(parts: &Parts, conn: &ConnInfo) -> bool {
+    let length = parts.headers.contains_key(header::CONTENT_LENGTH);
+    let chunked = parts.headers.contains_key(header::TRANSFER_ENCODING);
+    match (length, chunked) {
+        (false, false) => false,
+        (true, true) => true,
+        _ => !conn.watch.framing_is_clear(parts.method.as_str()),
+    }
 }
 
 fn path_and_query(parts: &Parts) -> &str {
@@ -200,7 +324,7 @@ fn logged(shared: &Shared, conn: &ConnInfo, parts: &Parts, entry: &Entry, starte
         .or_else(|| text(header::HOST));
     let record = AccessRecord {
         at: shared.options.clock.now(),
-        peer: conn.peer.ip().to_canonical(),
+        peer: conn.client(),
         entry: entry.name.to_string(),
         site: entry.site.to_string(),
         host: host.unwrap_or_default(),

@@ -3,12 +3,20 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
+use crate::backends::Proxy;
+use crate::cache::{Cache, CachePolicy, Rules};
 use crate::config::{Host, Target};
 use crate::counters::{Counters, Registry};
+use crate::edge::Shared;
+use crate::fastcgi::PhpRoute;
+use crate::policy::Guard;
+use crate::proxy::ProxyRoute;
+use crate::split::SplitRoute;
 use crate::{host, pages, path};
 
 const SHARDS: usize = 64;
@@ -20,6 +28,11 @@ pub(crate) struct Entry {
     pub(crate) site: Box<str>,
     pub(crate) route: Route,
     pub(crate) counters: Arc<Counters>,
+    /// How the answers are kept.
+    pub(crate) cache: Option<Arc<Rules>>,
+    /// By the beginning of a path, the longest first.
+    paths: Vec<(Box<str>, Arc<Self>)>,
+    pub(crate) guard: Option<Arc<Guard>>,
 }
 
 #[derive(Debug)]
@@ -31,9 +44,25 @@ pub(crate) enum Route {
         keep_path: bool,
     },
     Panel,
+    Php(Arc<PhpRoute>),
+    Proxy(ProxyRoute),
+    Split(SplitRoute),
     Placeholder(Notice),
     /// No host of this name.
     Unknown,
+}
+
+impl Route {
+    /// Whether plain HTTP is sent to HTTPS.
+    pub(crate) fn https_redirect(&self) -> bool {
+        match self {
+            Self::Site(site) => site.https_redirect,
+            Self::Php(php) => php.files.https_redirect,
+            Self::Proxy(proxy) => proxy.https_redirect,
+            Self::Split(split) => split.https_redirect(),
+            _ => false,
+        }
+    }
 }
 
 /// A built-in page in place of a site.
@@ -57,10 +86,50 @@ impl Entry {
     pub(crate) fn compile(
         name: &str,
         config: &Host,
-        registry: &Registry,
-        provider: Option<&str>,
+        shared: &Shared,
+        former: Option<&Arc<Self>>,
     ) -> Result<Self, String> {
-        let (route, site) = match &config.target {
+        let mut entry = Self::of_target(name, &config.target, shared)?;
+        entry.guard = guard(config, shared, former)?;
+        entry.keep(config.cache.as_deref(), &shared.cache)?;
+        for route in &config.routes {
+            let prefix = prefix(&route.path).map_err(|error| format!("routes: {error}"))?;
+            if prefix.is_empty() {
+                return Err("routes: / is the host's own target".to_owned());
+            }
+            if entry.paths.iter().any(|(other, _)| *other == prefix) {
+                return Err(format!("routes: {prefix} is given twice"));
+            }
+            let below = Self::part(name, &route.target, shared);
+            let mut below = below.map_err(|error| format!("{}: {error}", route.path))?;
+            if let Some(below) = Arc::get_mut(&mut below) {
+                below.keep(config.cache.as_deref(), &shared.cache)?;
+            }
+            entry.paths.push((prefix, below));
+        }
+        entry.paths.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        Ok(entry)
+    }
+
+    /// Answers of programs and servers are kept as the host says; others come from memory or the disk anyway.
+    fn keep(&mut self, policy: Option<&CachePolicy>, cache: &Cache) -> Result<(), String> {
+        if let (Some(policy), Route::Proxy(_) | Route::Php(_)) = (policy, &self.route) {
+            self.cache = cache.rules(policy, &self.name, &self.site)?;
+        }
+        Ok(())
+    }
+
+    /// A target that is only part of a host.
+    pub(crate) fn part(name: &str, target: &Target, shared: &Shared) -> Result<Arc<Self>, String> {
+        match target {
+            Target::Panel => Err("the panel is a host of its own".to_owned()),
+            target => Self::of_target(name, target, shared).map(Arc::new),
+        }
+    }
+
+    fn of_target(name: &str, target: &Target, shared: &Shared) -> Result<Self, String> {
+        let options = &shared.options;
+        let (route, site) = match target {
             Target::Site {
                 site,
                 root,
@@ -68,7 +137,10 @@ impl Entry {
                 not_found,
                 https_redirect,
             } => {
-                let not_found = not_found.as_deref().map(relative_file).transpose()?;
+                let not_found = not_found
+                    .as_deref()
+                    .map(|file| relative_file("not_found", file))
+                    .transpose()?;
                 let route = SiteRoute {
                     root: relative_root(root)?,
                     spa_fallback: *spa_fallback,
@@ -84,6 +156,12 @@ impl Entry {
                 keep_path,
             } => (redirect(to, *status, *keep_path)?, site.as_str()),
             Target::Panel => (Route::Panel, ""),
+            Target::Split(split) => (Route::Split(SplitRoute::compile(name, split, shared)?), ""),
+            Target::Proxy(proxy) => (Route::Proxy(proxy_route(proxy)?), proxy.site.as_str()),
+            Target::Php(php) => (
+                Route::Php(Arc::new(PhpRoute::compile(php, &options.sites_dir)?)),
+                php.site.as_str(),
+            ),
             Target::Placeholder {
                 site,
                 title,
@@ -93,9 +171,9 @@ impl Entry {
                 contact,
             } => {
                 let notice = Notice {
-                    page: pages::notice(title, text, contact.as_deref(), provider),
+                    page: pages::notice(title, text, contact.as_deref(), options.provider.as_deref()),
                     status: notice_status(*status)?,
-                    retry_after: retry_at.map(retry_after).transpose()?,
+                    retry_after: retry_at.map(pages::http_date).transpose()?,
                 };
                 (Route::Placeholder(notice), site.as_str())
             }
@@ -104,7 +182,37 @@ impl Entry {
             name: name.into(),
             site: site.into(),
             route,
-            counters: registry.get(name, site),
+            counters: shared.registry.get(name, site),
+            cache: None,
+            paths: Vec::new(),
+            guard: None,
+        })
+    }
+
+    /// The entry that answers a request, and a cookie that says so: by path, then by share. `None` for a path that can
+    /// be read in several ways where paths matter.
+    pub(crate) fn lead(
+        self: &Arc<Self>,
+        raw: &str,
+        headers: &HeaderMap,
+        tls: bool,
+    ) -> Option<(&Arc<Self>, Option<HeaderValue>)> {
+        let mut entry = self;
+        if !self.paths.is_empty() {
+            let path = path::normalise(raw).ok()?;
+            let begins = |prefix: &str| {
+                let rest = path.relative.strip_prefix(&prefix[1..]);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            entry = self
+                .paths
+                .iter()
+                .find(|(prefix, _)| begins(prefix))
+                .map_or(self, |(_, entry)| entry);
+        }
+        Some(match &entry.route {
+            Route::Split(split) => split.choose(headers, tls),
+            _ => (entry, None),
         })
     }
 
@@ -115,8 +223,47 @@ impl Entry {
             site: "".into(),
             route,
             counters: registry.get(name, ""),
+            cache: None,
+            paths: Vec::new(),
+            guard: None,
         })
     }
+}
+
+fn proxy_route(proxy: &Proxy) -> Result<ProxyRoute, String> {
+    if proxy.upstream.is_empty() {
+        return Err("upstream: its name is missing".to_owned());
+    }
+    let strip = proxy.strip_prefix.as_deref().map(prefix).transpose()?;
+    Ok(ProxyRoute {
+        upstream: proxy.upstream.as_str().into(),
+        host: proxy.host_header,
+        strip,
+        https_redirect: proxy.https_redirect,
+    })
+}
+
+/// A path that begins others, without a slash at its end.
+fn prefix(text: &str) -> Result<Box<str>, String> {
+    let trimmed = text.trim_end_matches('/');
+    match path::normalise(text) {
+        Ok(path) if format!("/{}", path.relative).trim_end_matches('/') == trimmed => Ok(trimmed.into()),
+        _ => Err(format!("{text:?} is not a plain absolute path")),
+    }
+}
+
+/// What has been counted stays when the rules are the same.
+fn guard(config: &Host, shared: &Shared, former: Option<&Arc<Entry>>) -> Result<Option<Arc<Guard>>, String> {
+    let Some(policy) = config.policy.as_deref() else {
+        return Ok(None);
+    };
+    let former = former.and_then(|entry| entry.guard.as_ref());
+    if let Some(same) = former.filter(|guard| guard.is_of(policy)) {
+        return Ok(Some(Arc::clone(same)));
+    }
+    let provider = shared.options.provider.as_deref();
+    let guard = Guard::compile(policy, &shared.clock, provider, former.map(AsRef::as_ref))?;
+    Ok(Some(Arc::new(guard)))
 }
 
 fn notice_status(status: u16) -> Result<StatusCode, String> {
@@ -127,13 +274,7 @@ fn notice_status(status: u16) -> Result<StatusCode, String> {
     .ok_or_else(|| format!("placeholder: status {status} is neither 200 nor an error's"))
 }
 
-fn retry_after(at: jiff::Timestamp) -> Result<HeaderValue, String> {
-    // What an HTTP date can say ends with the year 9999, and so do timestamps.
-    let text = httpdate::fmt_http_date(at.into());
-    HeaderValue::try_from(text).map_err(|_| format!("placeholder: no date: {at}"))
-}
-
-fn relative_root(root: &str) -> Result<Arc<str>, String> {
+pub(crate) fn relative_root(root: &str) -> Result<Arc<str>, String> {
     let plain = |segment: &str| !segment.is_empty() && segment != "." && segment != ".." && !segment.contains('\0');
     if root.is_empty() || !root.split('/').all(plain) {
         return Err(format!("root {root:?} is not a plain relative path"));
@@ -141,11 +282,19 @@ fn relative_root(root: &str) -> Result<Arc<str>, String> {
     Ok(root.into())
 }
 
-fn relative_file(file: &str) -> Result<Box<str>, String> {
+/// A time that is given in milliseconds.
+pub(crate) fn time(field: &str, millis: u32) -> Result<Duration, String> {
+    match millis {
+        0 => Err(format!("{field} must not be 0")),
+        millis => Ok(Duration::from_millis(millis.into())),
+    }
+}
+
+pub(crate) fn relative_file(field: &str, file: &str) -> Result<Box<str>, String> {
     let raw = path::encode(file);
     match path::normalise(&raw) {
         Ok(path) if !path.hidden && !path.is_directory() => Ok(path.relative.into()),
-        _ => Err(format!("not_found {file:?} is not a plain relative file")),
+        _ => Err(format!("{field} {file:?} is not a plain relative file")),
     }
 }
 

@@ -88,7 +88,7 @@ fn matches_any(headers: &HeaderMap, name: &header::HeaderName, etag: &HeaderValu
 
 /// The entity tags of a list, each with its quotes. An opaque tag may contain commas, so quotes lead the way; whatever
 /// follows a malformed tag is ignored.
-fn tags(mut list: &[u8]) -> impl Iterator<Item = (bool, &[u8])> {
+pub(crate) fn tags(mut list: &[u8]) -> impl Iterator<Item = (bool, &[u8])> {
     std::iter::from_fn(move || {
         let start = list.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b','))?;
         list = &list[start..];
@@ -127,7 +127,7 @@ pub(crate) fn whole_seconds(time: SystemTime) -> SystemTime {
 
 /// Reads a `Range` field. Several ranges, other units and malformed fields are ignored, as §14.2 allows: the answer
 /// is then the whole file, and nobody can make the server send a byte twice.
-fn select(range: &HeaderValue, length: u64) -> Decision {
+pub(crate) fn select(range: &HeaderValue, length: u64) -> Decision {
     let Ok(text) = range.to_str() else {
         return Decision::Full;
     };

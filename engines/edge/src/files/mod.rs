@@ -1,6 +1,6 @@
 //! Static files of sites: look-up, caches, and the answer.
 
-mod conditional;
+pub(crate) mod conditional;
 mod encoding;
 mod entry;
 mod open;
@@ -21,7 +21,8 @@ use tokio::sync::Semaphore;
 use crate::options::FileOptions;
 use encoding::Coding;
 use entry::{Document, Entry, Found, Sizes, Variant};
-pub(crate) use respond::Context;
+pub(crate) use open::SiteRoot;
+pub(crate) use respond::{Context, add_slash};
 pub(crate) use stream::FileBody;
 
 /// Compressions running at once; each keeps a core busy.

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2};
 use rustix::io::Errno;
 
 const CONFINED: ResolveFlags = ResolveFlags::BENEATH
@@ -22,6 +22,15 @@ impl SiteRoot {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let sites = openat(CWD, sites_dir, flags, Mode::empty())?;
         Ok(Self(confined(&sites, root, flags)?))
+    }
+
+    /// What is at a path, without opening it; `None` when nothing is, or nothing of the site's.
+    pub(crate) fn kind(&self, relative: &str) -> io::Result<Option<FileType>> {
+        match confined(&self.0, relative, OFlags::PATH | OFlags::CLOEXEC) {
+            Ok(file) => Ok(Some(FileType::from_raw_mode(fstat(&file)?.st_mode))),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Opens anything for reading. Non-blocking, so that a FIFO cannot hold the thread.

@@ -72,17 +72,22 @@ impl FileStore {
                 pages::page("Bad request", "This address cannot be read.", cx.provider),
             );
         };
-        let response = match self.find(site, &path, request, cx).await {
+        self.respond_at(site, &path, request, cx).await
+    }
+
+    /// Answers with what is at `path`, whatever the request's own path is.
+    pub(crate) async fn respond_at(
+        &self,
+        site: &SiteRoute,
+        path: &SitePath<'_>,
+        request: &Parts,
+        cx: &Context<'_>,
+    ) -> Response<Payload> {
+        let response = match self.find(site, path, request, cx).await {
             Ok(response) => response,
             Err(error) => {
                 tracing::warn!(root = &*site.root, path = &*path.relative, %error, "site cannot be read");
-                pages::unavailable(
-                    false,
-                    cx.provider,
-                    "Just a moment",
-                    "This site cannot be read right now. Please try again shortly.",
-                    "edge.site_unreadable",
-                )
+                pages::unreadable(cx.provider)
             }
         };
         if request.method == Method::HEAD {
@@ -115,6 +120,23 @@ impl FileStore {
                 }
             }
         }
+        self.absent(site, cx).await
+    }
+
+    /// Answers that nothing is there.
+    pub(crate) async fn missing(&self, site: &SiteRoute, request: &Parts, cx: &Context<'_>) -> Response<Payload> {
+        let response = self.absent(site, cx).await.unwrap_or_else(|error| {
+            tracing::warn!(root = &*site.root, %error, "site cannot be read");
+            pages::unreadable(cx.provider)
+        });
+        if request.method == Method::HEAD {
+            pages::without_body(response)
+        } else {
+            response
+        }
+    }
+
+    async fn absent(&self, site: &SiteRoute, cx: &Context<'_>) -> io::Result<Response<Payload>> {
         if let Some(page) = site.not_found.as_deref() {
             let entry = self.entry(&site.root, page, cx.started).await?;
             if let Found::File(document) = &entry.found {
@@ -306,7 +328,7 @@ fn insert_text(headers: &mut HeaderMap, name: header::HeaderName, text: &str) {
     }
 }
 
-fn add_slash(path: &SitePath<'_>, request: &Parts) -> Response<Payload> {
+pub(crate) fn add_slash(path: &SitePath<'_>, request: &Parts) -> Response<Payload> {
     // Encoded anew from the normalised path: never `//host`, never a line break.
     let mut location = path::encode(&path.relative);
     location.push('/');

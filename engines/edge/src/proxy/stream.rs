@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::server::Watch;
 
 /// Where a request's body stands.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     last: Cell<Instant>,
     waiting_for_client: Cell<bool>,
 }
@@ -30,7 +30,7 @@ impl Default for Progress {
 
 impl Progress {
     /// When the server behind has been silent for too long, unless something moves before.
-    pub(super) fn deadline(&self, limit: Duration) -> Instant {
+    pub(crate) fn deadline(&self, limit: Duration) -> Instant {
         let start = if self.waiting_for_client.get() {
             Instant::now()
         } else {
@@ -41,15 +41,25 @@ impl Progress {
 }
 
 /// The client's body, watched so that a client which stops sending is noticed.
-pub(super) struct RequestBody {
-    body: Incoming,
+pub(crate) struct RequestBody {
+    /// `None` for a request that has none and is sent once more, or is the edge's own.
+    body: Option<Incoming>,
     watch: Rc<Watch>,
     progress: Rc<Progress>,
 }
 
 impl RequestBody {
-    pub(super) fn new(body: Incoming, watch: Rc<Watch>, progress: Rc<Progress>) -> Self {
+    pub(crate) fn new(body: Option<Incoming>, watch: Rc<Watch>, progress: Rc<Progress>) -> Self {
         Self { body, watch, progress }
+    }
+
+    /// No body, in place of `other`.
+    pub(crate) fn none(other: &Self) -> Self {
+        Self {
+            body: None,
+            watch: Rc::clone(&other.watch),
+            progress: Rc::clone(&other.progress),
+        }
     }
 }
 
@@ -58,9 +68,15 @@ impl Body for RequestBody {
     type Error = hyper::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        let polled = Pin::new(body).poll_frame(cx);
         self.watch.body_wait(polled.is_pending());
         self.progress.waiting_for_client.set(polled.is_pending());
+        if self.is_end_stream() || matches!(polled, Poll::Ready(None)) {
+            self.watch.body_ended();
+        }
         if polled.is_ready() {
             self.progress.last.set(Instant::now());
         }
@@ -68,11 +84,13 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,15 +15,17 @@ use std::time::{Duration, Instant};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch as signal;
-use tokio_rustls::TlsAcceptor;
 
 use super::Role;
-use super::watch::{Order, Watch, Watched};
+use super::handshake::{Secured, Tls};
+use super::watch::{Lent, Order, Watch, Watched};
+use crate::challenge;
 use crate::edge::Shared;
-use crate::proxy::Upstream;
+use crate::fastcgi::Idle;
+use crate::proxy::{Connections, Tunnel};
 use crate::route;
 
 const SWEEP: Duration = Duration::from_millis(250);
@@ -33,16 +35,11 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const HANDSHAKE: Duration = Duration::from_secs(1);
 const DRAIN_SWEEP: Duration = Duration::from_millis(20);
 
-#[derive(Clone)]
-pub(crate) struct Tls {
-    pub(crate) sites: TlsAcceptor,
-    pub(crate) panel: TlsAcceptor,
-}
-
 /// What one thread owns.
 pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) upstream: Upstream,
+    pub(crate) connections: Connections,
+    pub(crate) idle: Rc<Idle>,
     tls: Tls,
     http: auto::Builder<LocalExecutor>,
     clock: Rc<Cell<Instant>>,
@@ -59,12 +56,19 @@ pub(crate) struct ConnInfo {
     pub(crate) role: Role,
     pub(crate) peer: SocketAddr,
     pub(crate) local: SocketAddr,
-    /// `None` without TLS; the inner value is the name the client asked for.
-    pub(crate) tls: Option<Option<Box<str>>>,
+    /// `None` without TLS.
+    pub(crate) tls: Option<Secured>,
     pub(crate) watch: Rc<Watch>,
+    /// What goes on after a switch of protocols.
+    pub(crate) tunnel: RefCell<Option<Tunnel>>,
 }
 
 impl ConnInfo {
+    /// Whose request it is, as far as the edge can see.
+    pub(crate) fn client(&self) -> IpAddr {
+        self.peer.ip().to_canonical()
+    }
+
     /// Whether the bytes never leave this machine.
     pub(crate) fn is_loopback(&self) -> bool {
         self.peer.ip().to_canonical().is_loopback() && self.local.ip().to_canonical().is_loopback()
@@ -106,7 +110,8 @@ pub(crate) async fn work(
     mut stopping: signal::Receiver<Option<Instant>>,
 ) -> usize {
     let worker = Rc::new(Worker {
-        upstream: Upstream::new(&shared.options),
+        connections: Connections::default(),
+        idle: Rc::default(),
         http: http_builder(&shared),
         shared,
         tls,
@@ -148,7 +153,21 @@ impl Worker {
         for watch in self.watches.borrow().values() {
             watch.tell(watch.judge(now, limits, pressed));
         }
-        self.upstream.sweep();
+        self.connections.sweep(now);
+        self.idle.sweep(now);
+        self.shared.cache.sweep();
+    }
+
+    /// A connection like a client's for requests that the edge sends itself; nobody judges its pace.
+    pub(crate) fn on_behalf(&self, conn: &ConnInfo, address: IpAddr, tls: bool) -> ConnInfo {
+        ConnInfo {
+            role: conn.role,
+            peer: SocketAddr::new(address, conn.peer.port()),
+            local: conn.local,
+            tls: tls.then(Secured::on_behalf),
+            watch: Watch::new(Rc::clone(&self.clock), &self.shared.unknown.counters),
+            tunnel: RefCell::default(),
+        }
     }
 
     pub(crate) fn is_leaving(&self) -> bool {
@@ -247,12 +266,10 @@ async fn connection(worker: Rc<Worker>, role: Role, stream: TcpStream, peer: Soc
     socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
     let local = stream.local_addr()?;
     let head_timeout = worker.shared.options.limits.head_timeout;
-    let acceptor = match role {
-        Role::EdgeHttp => None,
-        Role::EdgeHttps => Some(&worker.tls.sites),
-        Role::Panel => tokio::time::timeout(head_timeout, speaks_tls(&stream))
-            .await??
-            .then_some(&worker.tls.panel),
+    let secure = match role {
+        Role::EdgeHttp => false,
+        Role::EdgeHttps => true,
+        Role::Panel => tokio::time::timeout(head_timeout, speaks_tls(&stream)).await??,
     };
     let watch = Watch::new(Rc::clone(&worker.clock), &worker.shared.unknown.counters);
     let mut info = ConnInfo {
@@ -261,12 +278,18 @@ async fn connection(worker: Rc<Worker>, role: Role, stream: TcpStream, peer: Soc
         local,
         tls: None,
         watch,
+        tunnel: RefCell::default(),
     };
-    let Some(acceptor) = acceptor else {
+    if !secure {
         return serve(worker, info, stream).await;
-    };
-    let stream = tokio::time::timeout(head_timeout, acceptor.accept(stream)).await??;
-    info.tls = Some(stream.get_ref().1.server_name().map(Into::into));
+    }
+    let handshake = worker.tls.accept(&worker.shared, role, stream);
+    let (mut stream, secured) = tokio::time::timeout(head_timeout, handshake).await??;
+    if stream.get_ref().1.alpn_protocol() == Some(challenge::ALPN) {
+        // All that was wanted has been shown.
+        return tokio::time::timeout(head_timeout, stream.shutdown()).await?;
+    }
+    info.tls = Some(secured);
     serve(worker, info, stream).await
 }
 
@@ -299,16 +322,17 @@ where
     worker.watches.borrow_mut().insert(id, Rc::clone(&info.watch));
     let _registered = Registered { worker: &worker, id };
     let watch = Rc::clone(&info.watch);
-    let stream = TokioIo::new(Watched {
+    let stream = Lent::new(Watched {
         stream,
         watch: Rc::clone(&watch),
     });
     let context = Rc::new((Rc::clone(&worker), info));
+    let asked = Rc::clone(&context);
     let service = service_fn(move |request| {
-        let context = Rc::clone(&context);
+        let context = Rc::clone(&asked);
         async move { Ok::<_, Infallible>(route::handle(&context.0, &context.1, request).await) }
     });
-    let mut connection = pin!(worker.http.serve_connection(stream, service));
+    let mut connection = pin!(worker.http.serve_connection(TokioIo::new(stream.clone()), service));
     let mut draining = false;
     std::future::poll_fn(|cx| {
         match watch.listen(cx) {
@@ -321,6 +345,16 @@ where
             Order::Kill => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
         }
         Pin::as_mut(&mut connection).poll(cx).map_err(io::Error::other)
+    })
+    .await?;
+    let Some(tunnel) = context.1.tunnel.take() else {
+        return Ok(());
+    };
+    let mut passing = pin!(tunnel.run(stream));
+    std::future::poll_fn(|cx| match watch.listen(cx) {
+        Order::Kill => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+        // A drain leaves it the time that there is.
+        Order::Run | Order::Drain => passing.as_mut().poll(cx),
     })
     .await
 }

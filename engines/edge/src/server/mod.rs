@@ -5,6 +5,8 @@
 
 mod conn;
 mod gate;
+mod handshake;
+mod head;
 mod watch;
 
 use std::io;
@@ -16,6 +18,7 @@ use tokio::sync::watch as signal;
 
 use crate::certs;
 use crate::edge::Shared;
+use crate::upstream;
 pub(crate) use conn::{ConnInfo, Worker};
 pub(crate) use gate::Gate;
 pub(crate) use watch::{OpenRequest, Watch};
@@ -107,9 +110,9 @@ pub(crate) fn start(shared: &Arc<Shared>, listeners: Vec<Listener>) -> io::Resul
             .enable_all()
             .max_blocking_threads(16)
             .build()?;
-        let tls = conn::Tls {
-            sites: Arc::clone(&site_tls).into(),
-            panel: Arc::clone(&panel_tls).into(),
+        let tls = handshake::Tls {
+            sites: Arc::clone(&site_tls),
+            panel: Arc::clone(&panel_tls),
         };
         let (shared, stopping) = (Arc::clone(shared), stopping.clone());
         let run = move || {
@@ -120,9 +123,30 @@ pub(crate) fn start(shared: &Arc<Shared>, listeners: Vec<Listener>) -> io::Resul
         };
         threads.push(std::thread::Builder::new().name(format!("edge-{index}")).spawn(run)?);
     }
+    threads.push(watch_pools(shared, stopping)?);
     Ok(Running {
         threads,
         stop,
         addresses,
     })
+}
+
+/// One thread looks after the servers behind, for all workers.
+fn watch_pools(
+    shared: &Arc<Shared>,
+    stopping: signal::Receiver<Option<Instant>>,
+) -> io::Result<std::thread::JoinHandle<usize>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(4)
+        .build()?;
+    let shared = Arc::clone(shared);
+    std::thread::Builder::new()
+        .name("edge-pools".to_owned())
+        .spawn(move || {
+            tokio::task::LocalSet::new().block_on(&runtime, upstream::watch(shared, stopping));
+            // A look-up that hangs must not hold up the end.
+            runtime.shutdown_background();
+            0
+        })
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::head::RawHead;
 use crate::counters::Counters;
 use crate::options::Limits;
 
@@ -23,12 +24,6 @@ pub(crate) enum Order {
     Drain,
     Kill,
 }
-
-/// The most bytes of a head that are looked at; more than the longest one that is served.
-const KEPT: usize = 128 * 1024;
-/// What an idle connection may keep of a buffer for heads: enough for the next ordinary one, and little when thousands
-/// of clients have sent long ones.
-const KEPT_IDLE: usize = 4 * 1024;
 
 /// One connection's state; lives on one thread.
 pub(crate) struct Watch {
@@ -42,9 +37,13 @@ pub(crate) struct Watch {
     head_since: Cell<Option<Instant>>,
     body_wait_since: Cell<Option<Instant>>,
     write_stuck_since: Cell<Option<Instant>>,
+    /// What comes is no HTTP any more.
+    tunnel: Cell<bool>,
+    /// When a byte came or went last.
+    moved: Cell<Instant>,
     order: Cell<Order>,
     waker: RefCell<Option<Waker>>,
-    head: RefCell<Head>,
+    head: RefCell<RawHead>,
     meter: RefCell<Meter>,
 }
 
@@ -61,13 +60,6 @@ struct Meter {
     written: u64,
 }
 
-#[derive(Default)]
-struct Head {
-    bytes: Vec<u8>,
-    /// The next bytes begin a new head.
-    complete: bool,
-}
-
 impl Watch {
     /// `nobody` is charged with what belongs to no request.
     pub(crate) fn new(clock: Rc<Cell<Instant>>, nobody: &Arc<Counters>) -> Rc<Self> {
@@ -82,6 +74,8 @@ impl Watch {
             head_since: Cell::new(None),
             body_wait_since: Cell::new(None),
             write_stuck_since: Cell::new(None),
+            tunnel: Cell::new(false),
+            moved: Cell::new(now),
             order: Cell::new(Order::Run),
             waker: RefCell::new(None),
             head: RefCell::default(),
@@ -105,6 +99,7 @@ impl Watch {
     }
 
     fn count_read(&self, bytes: usize) {
+        self.moved.set(self.clock.get());
         let mut meter = self.meter.borrow_mut();
         if self.open.get() > 0 {
             meter.charged.received(bytes as u64);
@@ -114,6 +109,7 @@ impl Watch {
     }
 
     fn count_written(&self, bytes: usize) {
+        self.moved.set(self.clock.get());
         let mut meter = self.meter.borrow_mut();
         if meter.known {
             meter.charged.sent(bytes as u64);
@@ -123,13 +119,41 @@ impl Watch {
     }
 
     /// A request's head has been read; it stays open until the guard is dropped.
-    pub(crate) fn open_request(self: &Rc<Self>, http2: bool) -> OpenRequest {
+    pub(crate) fn open_request(self: &Rc<Self>, http2: bool, has_body: bool) -> OpenRequest {
         self.open.set(self.open.get() + 1);
         self.served.set(true);
         self.head_since.set(None);
         self.http2.set(http2);
-        self.head.borrow_mut().complete = true;
+        if !http2 {
+            self.head.borrow_mut().opened(has_body);
+        }
         OpenRequest(Rc::clone(self))
+    }
+
+    /// The connection stays busy when the request that began it is over.
+    pub(crate) fn open_tunnel(self: &Rc<Self>) -> OpenRequest {
+        self.open.set(self.open.get() + 1);
+        OpenRequest(Rc::clone(self))
+    }
+
+    /// From now on what comes is no HTTP.
+    pub(crate) fn begin_tunnel(&self) {
+        self.tunnel.set(true);
+    }
+
+    /// Whether nothing has come after the head of the present HTTP/1 request, as far as that is known.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.head.borrow().is_all()
+    }
+
+    /// How long nothing has come or gone.
+    pub(crate) fn still_for(&self) -> Duration {
+        self.clock.get().saturating_duration_since(self.moved.get())
+    }
+
+    /// A request's body has been read to its end.
+    pub(crate) fn body_ended(&self) {
+        self.head.borrow_mut().body_ended();
     }
 
     /// The client owes body bytes (`true`), or has just sent some.
@@ -142,41 +166,20 @@ impl Watch {
         self.body_wait_since.set(since);
     }
 
-    /// Whether the head of the present HTTP/1 request, which carries `Transfer-Encoding`, is free of
-    /// `Content-Length`. hyper drops the latter silently, so the raw bytes are asked. A head that arrived behind
-    /// another request (pipelined) was not kept and counts as unclear.
-    pub(crate) fn framing_is_clear(&self) -> bool {
-        let head = self.head.borrow();
-        let Some(end) = head.bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
-            return false;
-        };
-        let mut chunked = false;
-        for line in head.bytes[..end].split(|byte| *byte == b'\n').skip(1) {
-            let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-            if name.eq_ignore_ascii_case(b"content-length") {
-                return false;
-            }
-            chunked |= name.eq_ignore_ascii_case(b"transfer-encoding");
-        }
-        chunked
+    /// Whether the head of the present HTTP/1 request is read in the same way by all; see [`RawHead::is_clear`].
+    pub(crate) fn framing_is_clear(&self, method: &str) -> bool {
+        self.head.borrow().is_clear(method)
     }
 
     fn on_read(&self, bytes: &[u8]) {
-        if self.open.get() > 0 || bytes.is_empty() {
+        if bytes.is_empty() || self.tunnel.get() {
             return;
         }
-        if self.head_since.get().is_none() {
+        if self.open.get() == 0 && self.head_since.get().is_none() {
             self.head_since.set(Some(self.clock.get()));
         }
         if !self.http2.get() {
-            let mut head = self.head.borrow_mut();
-            if head.complete {
-                head.bytes.clear();
-                head.complete = false;
-            }
-            // What is longer is refused by hyper, or is no HTTP/1 at all: it has no clear framing either way.
-            let room = KEPT.saturating_sub(head.bytes.len());
-            head.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            self.head.borrow_mut().read(bytes);
         }
     }
 
@@ -285,10 +288,7 @@ impl Drop for OpenRequest {
         if open == 0 {
             self.0.idle_since.set(self.0.clock.get());
             self.0.body_wait_since.set(None);
-            let mut head = self.0.head.borrow_mut();
-            if head.bytes.capacity() > KEPT_IDLE {
-                head.bytes = Vec::new();
-            }
+            self.0.head.borrow_mut().rest();
         }
     }
 }
@@ -352,5 +352,52 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// A stream that outlives the HTTP spoken on it.
+pub(crate) struct Lent<S>(Rc<RefCell<Watched<S>>>);
+
+impl<S> Lent<S> {
+    pub(crate) fn new(stream: Watched<S>) -> Self {
+        Self(Rc::new(RefCell::new(stream)))
+    }
+}
+
+impl<S> Clone for Lent<S> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Lent<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_read(cx, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Lent<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_write_vectored(cx, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.borrow().is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_shutdown(cx)
     }
 }

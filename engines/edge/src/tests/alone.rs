@@ -74,3 +74,54 @@ fn mistakes_in_the_file_are_named() {
             .contains("edge.toml")
     );
 }
+
+#[test]
+fn programs_pools_shares_and_paths_are_read_from_the_file_as_the_book_shows_them() {
+    let book = include_str!("../../../../docs/src/edge.md");
+    let mut shown = book
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap());
+    let (whole, rules) = (shown.next().unwrap(), shown.next().unwrap());
+    let ruled = "[[host]]\nname = \"rules.example.org\"\ntarget = { kind = \"site\", root = \"www\" }\n";
+    let shown = format!("{whole}{ruled}{rules}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("edge.toml");
+    let made = rcgen::generate_simple_self_signed(vec!["www.example.org".to_owned()]).unwrap();
+    std::fs::write(folder.path().join("www.crt"), made.cert.pem()).unwrap();
+    std::fs::write(folder.path().join("www.key"), made.signing_key.serialize_pem()).unwrap();
+    std::fs::create_dir(folder.path().join("sites")).unwrap();
+    let text = shown
+        .replace("0.0.0.0:8080", "127.0.0.1:0")
+        .replace("0.0.0.0:8443", "127.0.0.1:0");
+    std::fs::write(&file, text).unwrap();
+    let (edge, running) = alone::serve(&file).unwrap();
+    assert_eq!((edge.status().hosts, edge.status().certificates), (5, 1));
+    assert_eq!(edge.shared.snapshot.load().upstreams.len(), 1);
+    assert_eq!(edge.shared.options.trusted_proxies.len(), 1);
+    drop(running);
+}
+
+#[test]
+fn a_change_of_the_file_or_of_a_certificate_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let file = folder.path().join("edge.toml");
+    write("a.crt", "1");
+    write(
+        "edge.toml",
+        "[[certificate]]\nnames = [\"a.example\"]\nchain = \"a.crt\"\nkey = \"a.key\"\n",
+    );
+    let watched = || alone::Watched::new(&file);
+    let before = watched();
+    assert!(!before.has_changed());
+    write("a.crt", "12");
+    assert!(before.has_changed());
+    let before = watched();
+    write("a.key", "1");
+    assert!(before.has_changed());
+    let before = watched();
+    std::fs::remove_file(&file).unwrap();
+    assert!(before.has_changed());
+    assert!(!watched().has_changed());
+}

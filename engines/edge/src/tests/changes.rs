@@ -8,7 +8,7 @@ use crate::{Delta, EdgeConfig, Host};
 fn upsert(name: &str, root: &str) -> Delta {
     Delta::UpsertHost {
         name: name.to_owned(),
-        host: Host { target: site(root) },
+        host: Host::from(site(root)),
     }
 }
 
@@ -71,9 +71,16 @@ fn a_hundred_changes_a_second_fail_no_request() {
                 });
             }
             if round % 50 == 25 {
-                let hosts = [("a.example".to_owned(), Host { target: site(root) })].into();
+                let hosts = [("a.example".to_owned(), Host::from(site(root)))].into();
                 let certificates = [("a".to_owned(), certificates[0].clone())].into();
-                assert_eq!(rig.edge.replace(EdgeConfig { hosts, certificates }), []);
+                assert_eq!(
+                    rig.edge.replace(EdgeConfig {
+                        hosts,
+                        certificates,
+                        ..EdgeConfig::default()
+                    }),
+                    []
+                );
             }
             assert_eq!(rig.edge.apply(deltas), []);
             std::thread::sleep(
@@ -113,7 +120,7 @@ fn replacing_everything_removes_what_is_not_named_and_keeps_what_cannot_be_read(
         upsert("*.c.example", "a"),
     ]);
     assert_eq!(rig.edge.status().hosts, 4);
-    let bad = Host { target: site("../a") };
+    let bad = Host::from(site("../a"));
     let rejected = rig.edge.replace(EdgeConfig {
         hosts: [("a.example".to_owned(), bad)].into(),
         ..Default::default()

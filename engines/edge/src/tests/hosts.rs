@@ -173,7 +173,7 @@ fn entries_that_cannot_be_used_are_refused_and_the_old_ones_stay() {
     for (name, target) in bad {
         let delta = Delta::UpsertHost {
             name: name.to_owned(),
-            host: Host { target: target.clone() },
+            host: Host::from(target.clone()),
         };
         assert_eq!(rig.edge.apply([delta]).len(), 1, "{name} {target:?}");
     }
@@ -205,9 +205,7 @@ fn a_site_that_is_not_to_be_shown_says_so_to_every_method_and_when_to_come_back(
         assert_eq!(reply.body.is_empty(), method == "HEAD", "{method}");
     }
     for status in [0, 99, 204, 302, 600] {
-        let host = Host {
-            target: placeholder(status, None),
-        };
+        let host = Host::from(placeholder(status, None));
         let name = "paused.example".to_owned();
         let rejected = rig.edge.apply([Delta::UpsertHost { name, host }]);
         assert_eq!(rejected.len(), 1, "{status}");

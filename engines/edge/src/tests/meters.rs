@@ -62,8 +62,8 @@ fn eventually(mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// One request on a kept connection: what was sent, and every byte that came back.
-fn exchange(stream: &mut TcpStream, request: &str) -> (u64, u64) {
+/// One request on a kept connection: what was sent, every byte that came back, and the answer's status.
+fn exchange(stream: &mut TcpStream, request: &str) -> (u64, u64, u16) {
     stream.write_all(request.as_bytes()).unwrap();
     let head = read_head(stream);
     let reply = Reply::parse(head.as_bytes());
@@ -72,11 +72,12 @@ fn exchange(stream: &mut TcpStream, request: &str) -> (u64, u64) {
         _ => 0,
     };
     stream.read_exact(&mut vec![0; length]).unwrap();
-    (request.len() as u64, (head.len() + length) as u64)
+    (request.len() as u64, (head.len() + length) as u64, reply.status)
 }
 
-fn add(total: &mut Traffic, (sent, received): (u64, u64)) {
+fn add(total: &mut Traffic, (sent, received, status): (u64, u64, u16)) {
     total.requests += 1;
+    total.status[usize::from(status / 100) - 1] += 1;
     total.bytes_in += sent;
     total.bytes_out += received;
 }
@@ -86,6 +87,7 @@ fn traffic(counters: &HostCounters) -> Traffic {
         requests: counters.requests,
         bytes_in: counters.bytes_in,
         bytes_out: counters.bytes_out,
+        status: counters.status,
     }
 }
 
@@ -138,6 +140,7 @@ fn a_body_that_nobody_wants_and_pipelined_requests_are_counted() {
         requests: 3,
         bytes_in: sent.len() as u64,
         bytes_out: received,
+        status: [0, 2, 0, 1, 0],
     };
     eventually(|| traffic(&of(&rig, "a.example")) == total);
 }
@@ -308,7 +311,7 @@ fn counters_of_a_removed_host_are_kept_until_they_are_taken_and_then_forgotten()
     rig.host("a.example", labelled("a"));
     // A connection that is still open may count more.
     let mut open = connect(rig.http());
-    let (sent, received) = exchange(&mut open, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    let (sent, received, _) = exchange(&mut open, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
     eventually(|| of(&rig, "a.example").bytes_out == received);
     rig.edge.apply([Delta::DeleteHost {
         name: "a.example".to_owned(),

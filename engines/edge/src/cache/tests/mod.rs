@@ -1,0 +1,11 @@
+mod collapse;
+mod directives;
+mod flow;
+mod keys;
+mod poisoning;
+mod policy;
+mod purge;
+mod ranges;
+mod rig;
+mod stale;
+mod store;
