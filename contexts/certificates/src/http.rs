@@ -1,5 +1,7 @@
 //! Routes and what goes over the wire; no SQL and no rules.
 
+mod issuers;
+
 use std::sync::Arc;
 
 use axum::http::header;
@@ -20,7 +22,11 @@ use crate::{CertificateStore, authz};
 type State = axum::extract::State<Arc<CertificateStore>>;
 
 fn router() -> OpenApiRouter<Arc<CertificateStore>> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get))
+        .routes(routes!(issuers::list, issuers::create))
+        .routes(routes!(issuers::get, issuers::delete))
 }
 
 pub fn routes(certificates: Arc<CertificateStore>) -> Routes {
@@ -95,7 +101,7 @@ async fn list(certificates: State, Cx(cx): Cx, Paging(page): Paging) -> Result<J
     cx.authorize::<authz::Certificate, _>(actions::List)?;
     let mut tx = certificates.spine.db().tenant(cx.tenant()).await.map_err(Error::from)?;
     let rows = store::list(&mut tx, page).await.map_err(Error::from)?;
-    tx.commit().await.map_err(Error::from)?;
+    tx.end_read();
     let now = cx.clock().now();
     let page = Page::cut(page, rows, |row| row.id.uuid());
     Ok(Json(page.map(|row| CertificateDto::new(row, now)).into()))
@@ -111,7 +117,7 @@ async fn get(certificates: State, Cx(cx): Cx, Ids(id): Ids<CertificateId>) -> Re
         .await
         .map_err(Error::from)?
         .ok_or(Error::NotFound)?;
-    tx.commit().await.map_err(Error::from)?;
+    tx.end_read();
     cx.authorize::<authz::Certificate, _>(actions::Read)?;
     Ok(Json(CertificateDto::new(row, cx.clock().now())))
 }

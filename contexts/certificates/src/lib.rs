@@ -3,22 +3,32 @@
 
 mod authority;
 mod authz;
+mod domain;
 mod error;
 mod export;
 mod http;
+mod metrics;
+mod obtain;
 mod ports;
+mod publish;
 mod reconcile;
 mod recovery;
+mod service;
 mod store;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use mpanel_events::Spine;
+use async_trait::async_trait;
+use mpanel_client_acme::Acme;
+use mpanel_dns_contract::ChallengeRecords;
+use mpanel_events::{Served, ServedBoard, Spine, Tail};
+use mpanel_feed::frame::Role;
 use mpanel_fleet_contract::Nodes;
 use mpanel_http::{Context, Module};
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::ids::TenantId;
-use mpanel_pg::{Migrations, Reason};
+use mpanel_pg::{Db, Migrations, Reason};
 
 use authority::Authority;
 pub use error::Error;
@@ -26,7 +36,10 @@ pub use recovery::give_up_sealed;
 
 pub const MIGRATIONS: Migrations = Migrations {
     schema: "certificates",
-    files: &[("0001_certificates", include_str!("../migrations/0001_certificates.sql"))],
+    files: &[
+        ("0001_certificates", include_str!("../migrations/0001_certificates.sql")),
+        ("0002_public", include_str!("../migrations/0002_public.sql")),
+    ],
 };
 
 /// The context before anything of it is open.
@@ -38,12 +51,58 @@ pub const CONTEXT: Context = Context {
     api: http::api,
 };
 
+mpanel_kernel::define_ids! {
+    /// A public authority that somebody has set up.
+    IssuerId = "issuer",
+    /// An order for a certificate of a public authority.
+    OrderId = "order",
+}
+
+/// How it is known that what was published is answered.
+#[async_trait]
+pub trait Acknowledged: Send + Sync + 'static {
+    /// Waits a moment until every live process of the role answers this generation of an object of the feed.
+    ///
+    /// # Errors
+    /// When the database is away.
+    async fn wait(&self, role: Role, topic: &str, key: &str, generation: i64) -> Result<Served, mpanel_events::Error>;
+}
+
+/// As the data planes acknowledge it to this server.
+pub struct Acknowledgements {
+    pub board: ServedBoard,
+    pub tail: Tail,
+    pub db: Db,
+}
+
+/// How long one pass waits for an acknowledgement; the next one goes on waiting.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(5);
+
+#[async_trait]
+impl Acknowledged for Acknowledgements {
+    async fn wait(&self, role: Role, topic: &str, key: &str, generation: i64) -> Result<Served, mpanel_events::Error> {
+        let object = (topic, key, generation);
+        self.board
+            .wait(&self.db, &self.tail, role, object, ACKNOWLEDGED_WITHIN)
+            .await
+    }
+}
+
+/// What the context needs of others.
+#[derive(Clone)]
+pub struct Ports {
+    pub nodes: Arc<dyn Nodes>,
+    pub acme: Arc<dyn Acme>,
+    pub records: Arc<dyn ChallengeRecords>,
+    pub served: Arc<dyn Acknowledged>,
+}
+
 /// The context. Cheap to clone.
 #[derive(Clone)]
 pub struct CertificateStore {
     spine: Spine,
     clock: SharedClock,
-    nodes: Arc<dyn Nodes>,
+    ports: Ports,
     authority: Arc<Authority>,
     platform: TenantId,
 }
@@ -53,12 +112,7 @@ impl CertificateStore {
     ///
     /// # Errors
     /// When the database is away, or the authority's key does not open under this master key.
-    pub async fn open(
-        spine: Spine,
-        clock: SharedClock,
-        nodes: Arc<dyn Nodes>,
-        platform: TenantId,
-    ) -> Result<Self, Error> {
+    pub async fn open(spine: Spine, clock: SharedClock, ports: Ports, platform: TenantId) -> Result<Self, Error> {
         let mut tx = spine.db().platform(Reason::Lifecycle("certificates.open")).await?;
         let sealer = spine.vault().platform(&mut tx).await?;
         let authority = match store::authorities::newest_locked(&mut tx).await? {
@@ -73,7 +127,7 @@ impl CertificateStore {
         Ok(Self {
             spine,
             clock,
-            nodes,
+            ports,
             authority: Arc::new(authority),
             platform,
         })
@@ -110,7 +164,10 @@ pub fn module(certificates: CertificateStore) -> Module {
         name: "certificates",
         routes: http::routes(Arc::new(certificates.clone())),
         public_routes: http::public_routes(Arc::new(certificates.clone())),
-        reconcilers: vec![Arc::new(reconcile::Issue::new(certificates))],
+        reconcilers: vec![
+            Arc::new(reconcile::Issue::new(certificates.clone())),
+            Arc::new(obtain::Obtain::new(certificates)),
+        ],
         ..Module::default()
     }
 }

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use mpanel_authz::Actor;
-use mpanel_certificates_contract::{Certificates, HostCertificate, events};
+use mpanel_certificates_contract::{Certificates, HostCertificate, Waiting, events};
 use mpanel_kernel::ids::{RequestId, TenantId};
 use mpanel_kernel::names::DomainName;
 use mpanel_pg::{Error, TenantTx};
@@ -8,7 +8,8 @@ use mpanel_tenancy_contract::{Belonging, Belongings, EraseError, Erased, Eraser}
 use serde_json::json;
 
 use crate::CertificateStore;
-use crate::store::hosts;
+use crate::domain;
+use crate::store::{hosts, orders};
 
 impl CertificateStore {
     /// Wakes the reconciler once the caller's transaction commits.
@@ -61,6 +62,8 @@ impl Certificates for CertificateStore {
                 Some((issuer, not_after)) => HostCertificate::Valid {
                     not_after: *not_after,
                     issuer: issuer.clone(),
+                    public: status.public,
+                    waits: waits(status),
                 },
                 None => HostCertificate::Pending {
                     message: status.message.clone(),
@@ -69,6 +72,25 @@ impl Certificates for CertificateStore {
         };
         Ok(names.iter().map(of).collect())
     }
+}
+
+/// What keeps a host from a certificate that every browser knows, if anything is known.
+fn waits(status: &hosts::HostStatus) -> Option<Waiting> {
+    if let Err(never) = domain::all_registered(&status.names) {
+        return (!status.public).then_some(Waiting {
+            message: never,
+            next_at: None,
+        });
+    }
+    let under_way = status.order_message.as_ref().map(|message| match message.as_str() {
+        "" => "a certificate has been ordered".to_owned(),
+        message => message.to_owned(),
+    });
+    let message = under_way.unwrap_or_else(|| status.public_message.clone());
+    (!message.is_empty()).then_some(Waiting {
+        message,
+        next_at: status.public_due_at,
+    })
 }
 
 #[async_trait]
@@ -80,7 +102,7 @@ impl Eraser for CertificateStore {
     /// Sets tombstones, which the reconciler sees to. Most have one already, from the sites that went.
     async fn erase(&self, tenant: TenantId) -> Result<Erased, EraseError> {
         let mut tx = self.spine.db().tenant(tenant).await?;
-        let left = hosts::unwant_all(&mut tx).await?;
+        let left = hosts::unwant_all(&mut tx).await? + orders::count(&mut tx).await?;
         tx.commit().await?;
         Ok(match left {
             0 => Erased::All,

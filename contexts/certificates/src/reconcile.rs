@@ -1,16 +1,11 @@
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::OpCx;
 use mpanel_certificates_contract::events;
-use mpanel_crypto::{Place, seal_to};
-use mpanel_events::{Change, Record, State};
-use mpanel_feed::topics::{EDGE_CERTIFICATE, EDGE_CERTIFICATE_HPKE_INFO, EdgeCertificate};
-use mpanel_fleet_contract::{EdgeKey, events as fleet_events};
+use mpanel_events::{Change, Record};
+use mpanel_fleet_contract::events as fleet_events;
 use mpanel_jobs::{BoxError, PassReport, Reconciler, Stuck};
 use mpanel_kernel::error::{Kind, PublicError as _};
 use mpanel_kernel::ids::{CertificateId, TenantId};
@@ -19,6 +14,7 @@ use serde_json::json;
 
 use crate::CertificateStore;
 use crate::error::Error;
+use crate::publish::{Edges, key_place, withdraw};
 use crate::store::certificates::{self, Stored};
 use crate::store::failing;
 use crate::store::hosts::{self, Due};
@@ -62,7 +58,7 @@ impl Issue {
         let certificate = self.issue(&mut change, &now, edges).await?;
         hosts::set_certificate(change.tx(), &now.host, certificate.id).await?;
         if let Some(old) = now.certificate {
-            self.remove(&mut change, old).await?;
+            withdraw(&mut change, old).await?;
         }
         let facts =
             json!({"names": certificate.names, "not_after": certificate.not_after, "issuer": certificate.issuer});
@@ -96,22 +92,15 @@ impl Issue {
     async fn again(&self) -> Result<Option<Duration>, Error> {
         let mut tx = self.certificates.spine.db().platform(Reason::Reconcile(NAME)).await?;
         let next = failing::next(&mut tx).await?;
-        tx.commit().await?;
+        tx.end_read();
         let now = self.certificates.clock.now();
         Ok(next.map(|next| Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO)))
-    }
-
-    /// The row goes first: who is sealing it anew at the same time has then published before this, or finds it gone.
-    async fn remove(&self, change: &mut Change, id: CertificateId) -> Result<(), Error> {
-        certificates::delete(change.tx(), id).await?;
-        let gone = State::delete(EDGE_CERTIFICATE, id.to_string(), i64::MAX);
-        Ok(change.publish(&gone).await?)
     }
 
     async fn withdraw(&self, change: &mut Change, host: &Due) -> Result<(), Error> {
         hosts::delete(change.tx(), &host.host).await?;
         if let Some(id) = host.certificate {
-            self.remove(change, id).await?;
+            withdraw(change, id).await?;
         }
         let data = json!({"host": host.host});
         let record = Record::new("certificates.certificate.withdrawn.v1", &host.host, data.clone()).before(data);
@@ -133,6 +122,7 @@ impl Issue {
             not_before: leaf.not_before,
             not_after: leaf.not_after,
             generation: 1,
+            issuer_id: None,
             created_at: now,
         };
         certificates::insert(change.tx(), &stored, &edges.fingerprint).await?;
@@ -170,49 +160,6 @@ fn later(now: Timestamp, failures: i32) -> Timestamp {
     now.saturating_add(pause.min(LONGEST_PAUSE)).unwrap_or(Timestamp::MAX)
 }
 
-fn key_place(id: CertificateId) -> Place {
-    Place::new("certificates.certificates", "sealed_key", id)
-}
-
-/// The edges' keys as of this pass.
-struct Edges {
-    keys: Vec<EdgeKey>,
-    /// Names the set of keys.
-    fingerprint: String,
-}
-
-impl Edges {
-    fn new(keys: Vec<EdgeKey>) -> Self {
-        let fingerprint = keys
-            .iter()
-            .map(|edge| format!("{}={}", edge.node, edge.key))
-            .collect::<Vec<_>>()
-            .join(" ");
-        Self { keys, fingerprint }
-    }
-
-    fn state(&self, stored: &Stored, key_pem: &[u8], generation: i64) -> Result<State, Error> {
-        let mut sealed_key = BTreeMap::new();
-        for edge in &self.keys {
-            let aad = stored.id.to_string();
-            let sealed = seal_to(&edge.key, EDGE_CERTIFICATE_HPKE_INFO, aad.as_bytes(), key_pem)?;
-            sealed_key.insert(edge.node.to_string(), STANDARD.encode(sealed));
-        }
-        let value = EdgeCertificate {
-            names: stored.names.clone(),
-            chain_pem: stored.chain_pem.clone(),
-            sealed_key,
-            not_after: stored.not_after.to_string(),
-        };
-        Ok(State::upsert(
-            EDGE_CERTIFICATE,
-            stored.id.to_string(),
-            generation,
-            &value,
-        )?)
-    }
-}
-
 #[async_trait]
 impl Reconciler for Issue {
     fn name(&self) -> &'static str {
@@ -228,13 +175,13 @@ impl Reconciler for Issue {
     }
 
     async fn pass(&self) -> Result<PassReport, BoxError> {
-        let edges = Edges::new(self.certificates.nodes.edge_keys().await?);
+        let edges = Edges::new(self.certificates.ports.nodes.edge_keys().await?);
         let mut tx = self.certificates.spine.db().platform(Reason::Reconcile(NAME)).await?;
         let now = self.certificates.clock.now();
         let due = hosts::due(&mut tx, now, BATCH).await?;
         let total = usize::try_from(hosts::count(&mut tx).await?).unwrap_or(usize::MAX);
         let others = certificates::sealed_to_others(&mut tx, &edges.fingerprint, now, BATCH).await?;
-        tx.commit().await?;
+        tx.end_read();
         let full = due.len() + others.len() >= BATCH as usize;
         let (wanted, unwanted): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| due.wanted);
         let mut report = PassReport::default();

@@ -4,6 +4,8 @@ mod faults;
 mod hosts;
 mod lost;
 mod passes;
+mod public;
 mod requests;
 mod stuck;
 mod support;
+mod waking;

@@ -71,7 +71,13 @@ impl Record {
     /// Whether the platform keeps it for a host that it serves.
     #[must_use]
     pub fn is_kept_address(&self) -> bool {
-        self.managed_for.is_some() && self.rtype != "NS"
+        self.managed_for.is_some() && matches!(self.rtype.as_str(), "A" | "AAAA")
+    }
+
+    /// Whether it is there only for as long as a certificate authority looks for it.
+    #[must_use]
+    pub fn is_challenge(&self) -> bool {
+        self.managed_for.is_some() && self.rtype == "TXT"
     }
 
     /// Whether it is one of those that name our servers for the zone itself, without which nobody finds it.

@@ -17,6 +17,8 @@ pub enum Error {
     RecordExists,
     #[error("the platform keeps this record for a site; remove the domain from the site instead")]
     Managed,
+    #[error("the record is there for a certificate that is being issued, and goes by itself")]
+    Challenge,
     #[error("the zone's own name servers stay; add others beside them if some of yours answer it too")]
     Delegation,
     #[error("somebody changed this meanwhile; load it again and repeat your change")]
@@ -47,7 +49,9 @@ impl PublicError for Error {
             Self::Denied(_) => Kind::Forbidden,
             Self::NotFound => Kind::NotFound,
             Self::Invalid(_) => Kind::Invalid,
-            Self::ZoneExists | Self::RecordExists | Self::Managed | Self::Delegation => Kind::Conflict,
+            Self::ZoneExists | Self::RecordExists | Self::Managed | Self::Challenge | Self::Delegation => {
+                Kind::Conflict
+            }
             Self::Stale => Kind::Stale,
             Self::Entitlement(error) => error.kind(),
             Self::Name(error) => error.kind(),
@@ -63,6 +67,7 @@ impl PublicError for Error {
             Self::ZoneExists => "dns.zone.exists",
             Self::RecordExists => "dns.record.exists",
             Self::Managed => "dns.record.managed",
+            Self::Challenge => "dns.record.challenge",
             Self::Delegation => "dns.record.delegation",
             Self::Stale => "request.stale",
             Self::Entitlement(error) => error.code(),

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod authz;
+mod challenges;
 mod domain;
 mod error;
 mod estates;

@@ -23,7 +23,7 @@ impl From<Error> for DnsPortError {
 }
 
 /// The tenant's zone that a host falls into.
-async fn covering(tx: &mut TenantTx, host: &DomainName) -> Result<Option<(ZoneId, DomainName)>, Error> {
+pub(crate) async fn covering(tx: &mut TenantTx, host: &DomainName) -> Result<Option<(ZoneId, DomainName)>, Error> {
     let names: Vec<String> = host.ancestors().map(str::to_owned).collect();
     let found = store::zones::covering(tx, &names).await?;
     Ok(found.and_then(|(id, apex)| Some((id, DomainName::parse(&apex).ok()?))))
@@ -129,14 +129,17 @@ impl HostRecords for Dns {
         })
     }
 
-    async fn status(&self, tx: &mut TenantTx, host: &DomainName) -> Result<HostDns, DnsPortError> {
-        let Some((zone, apex)) = covering(tx, host).await? else {
-            return Ok(HostDns::Elsewhere);
-        };
-        let present = store::records::at(tx, zone, host.as_str()).await?;
-        Ok(match present.iter().any(Record::is_kept_address) {
-            true => HostDns::Managed { apex },
-            false => HostDns::OwnRecords { apex },
-        })
+    async fn status(&self, tx: &mut TenantTx, hosts: &[DomainName]) -> Result<Vec<HostDns>, DnsPortError> {
+        let mut all = vec![HostDns::Elsewhere; hosts.len()];
+        for covered in store::zones::covered(tx, hosts).await? {
+            let (Some(status), Ok(apex)) = (all.get_mut(covered.at), DomainName::parse(&covered.apex)) else {
+                continue;
+            };
+            *status = match covered.kept {
+                true => HostDns::Managed { apex },
+                false => HostDns::OwnRecords { apex },
+            };
+        }
+        Ok(all)
     }
 }

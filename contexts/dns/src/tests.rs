@@ -1,3 +1,4 @@
+mod challenges;
 mod exports;
 mod hosts;
 mod isolation;

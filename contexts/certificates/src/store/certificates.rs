@@ -3,6 +3,8 @@ use mpanel_kernel::ids::{CertificateId, TenantId};
 use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::{Error, PlatformTx, TenantTx, Ts, Tx};
 
+use crate::IssuerId;
+
 /// A certificate as stored, its key still sealed.
 #[derive(Clone)]
 pub struct Stored {
@@ -15,6 +17,8 @@ pub struct Stored {
     pub not_before: Timestamp,
     pub not_after: Timestamp,
     pub generation: i64,
+    /// The public authority that it is from; absent, the internal one.
+    pub issuer_id: Option<IssuerId>,
     pub created_at: Timestamp,
 }
 
@@ -22,8 +26,8 @@ pub async fn insert(tx: &mut TenantTx, certificate: &Stored, published_to: &str)
     sqlx::query!(
         "insert into certificates.certificates
              (tenant_id, id, names, issuer, chain_pem, sealed_key, fingerprint, not_before, not_after, generation,
-              published_to, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+              published_to, created_at, issuer_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         tx.tenant().uuid(),
         certificate.id.uuid(),
         &certificate.names,
@@ -36,6 +40,7 @@ pub async fn insert(tx: &mut TenantTx, certificate: &Stored, published_to: &str)
         certificate.generation,
         published_to,
         Ts(certificate.created_at) as _,
+        certificate.issuer_id.map(IssuerId::uuid) as _,
     )
     .execute(tx.conn())
     .await?;
@@ -109,7 +114,7 @@ pub async fn list(tx: &mut TenantTx, page: PageRequest) -> Result<Vec<Stored>, E
 async fn select(tx: &mut TenantTx, only: Option<CertificateId>, page: PageRequest) -> Result<Vec<Stored>, Error> {
     let rows = sqlx::query!(
         r#"select id, names, issuer, chain_pem, sealed_key, fingerprint, not_before as "not_before: Ts",
-                  not_after as "not_after: Ts", generation, created_at as "created_at: Ts"
+                  not_after as "not_after: Ts", generation, issuer_id, created_at as "created_at: Ts"
            from certificates.certificates
            where tenant_id = $1 and ($2::uuid is null or id = $2) and ($3::uuid is null or id > $3)
            order by id limit $4"#,
@@ -130,6 +135,7 @@ async fn select(tx: &mut TenantTx, only: Option<CertificateId>, page: PageReques
         not_before: row.not_before.0,
         not_after: row.not_after.0,
         generation: row.generation,
+        issuer_id: row.issuer_id.map(IssuerId::from_uuid),
         created_at: row.created_at.0,
     });
     Ok(rows.collect())

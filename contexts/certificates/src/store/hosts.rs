@@ -72,7 +72,8 @@ pub async fn all(tx: &mut TenantTx) -> Result<(i64, Vec<String>), Error> {
 }
 
 /// Hosts without a certificate, with one of other names or whose life is two thirds over, or no longer wanted; not those
-/// that wait for another attempt.
+/// that wait for another attempt. A public authority's is replaced here only when its life is over: until then it is
+/// better than any of ours.
 pub async fn due(tx: &mut PlatformTx, now: Timestamp, most: i64) -> Result<Vec<Due>, Error> {
     let rows = sqlx::query!(
         r#"select h.tenant_id, h.host, h.names, h.wanted, h.certificate_id
@@ -80,7 +81,8 @@ pub async fn due(tx: &mut PlatformTx, now: Timestamp, most: i64) -> Result<Vec<D
            left join certificates.certificates c on c.tenant_id = h.tenant_id and c.id = h.certificate_id
            where (h.due_at is null or h.due_at <= $1)
              and (not h.wanted or c.id is null or c.names <> h.names
-                  or c.not_before + (c.not_after - c.not_before) * 2 / 3 < $1)
+                  or (c.issuer_id is null and c.not_before + (c.not_after - c.not_before) * 2 / 3 < $1)
+                  or c.not_after < $1)
            order by h.wanted desc, h.tenant_id, h.host limit $2"#,
         Ts(now) as _,
         most,
@@ -153,13 +155,23 @@ pub async fn delete(tx: &mut TenantTx, host: &str) -> Result<(), Error> {
 pub struct HostStatus {
     pub host: String,
     pub message: String,
+    pub names: Vec<String>,
+    /// What is in the way of a public certificate, and when it is tried again.
+    pub public_message: String,
+    pub public_due_at: Option<Timestamp>,
+    /// What an order that is under way waits for.
+    pub order_message: Option<String>,
     pub valid: Option<(String, Timestamp)>,
+    pub public: bool,
 }
 
 pub async fn status(tx: &mut TenantTx, hosts: &[String]) -> Result<Vec<HostStatus>, Error> {
     let rows = sqlx::query!(
-        r#"select h.host, h.message, c.issuer as "issuer?", c.not_after as "not_after?: Ts"
+        r#"select h.host, h.message, h.names, h.public_message, h.public_due_at as "public_due_at: Ts",
+                  o.message as "order_message?", c.issuer as "issuer?", c.not_after as "not_after?: Ts",
+                  c.issuer_id is not null as "public!"
            from certificates.hosts h
+           left join certificates.orders o on o.tenant_id = h.tenant_id and o.host = h.host
            left join certificates.certificates c on c.tenant_id = h.tenant_id and c.id = h.certificate_id
            where h.tenant_id = $1 and h.wanted and h.host = any($2)"#,
         tx.tenant().uuid(),
@@ -170,6 +182,11 @@ pub async fn status(tx: &mut TenantTx, hosts: &[String]) -> Result<Vec<HostStatu
     let rows = rows.into_iter().map(|row| HostStatus {
         host: row.host,
         message: row.message,
+        names: row.names,
+        public_message: row.public_message,
+        public_due_at: row.public_due_at.map(Timestamp::from),
+        order_message: row.order_message,
+        public: row.public,
         valid: row.issuer.zip(row.not_after.map(|at| at.0)),
     });
     Ok(rows.collect())

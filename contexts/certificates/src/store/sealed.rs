@@ -17,6 +17,27 @@ pub const SEALED: &[SealedColumn] = &[
         lost: "every host gets a new certificate from the new authority",
         count: "select count(*) from certificates.certificates",
     },
+    SealedColumn {
+        table: "certificates.issuers",
+        column: "sealed_account_key",
+        what: "keys of accounts with public authorities",
+        lost: "public authorities must be added anew (`mpanel issuer add`); a new account is made with each",
+        count: "select count(*) from certificates.issuers",
+    },
+    SealedColumn {
+        table: "certificates.issuers",
+        column: "sealed_external_key",
+        what: "keys by which accounts with public authorities are bound to others",
+        lost: "they go with the public authorities that they are for",
+        count: "select count(*) from certificates.issuers where sealed_external_key is not null",
+    },
+    SealedColumn {
+        table: "certificates.orders",
+        column: "sealed_key",
+        what: "keys of certificates that are being ordered",
+        lost: "the orders are given up and made anew",
+        count: "select count(*) from certificates.orders where sealed_key is not null",
+    },
 ];
 
 /// Removes authorities and certificates, whose keys nobody can open; hosts wait for new ones. Returns what was published.
@@ -29,6 +50,14 @@ pub async fn forget(tx: &mut PlatformTx) -> Result<Vec<(TenantId, CertificateId)
     .await?;
     let gone = sqlx::query!("delete from certificates.certificates returning tenant_id, id")
         .fetch_all(tx.conn())
+        .await?;
+    sqlx::query!(
+        "update certificates.orders set state = 'ending', sealed_key = null, csr = null, due_at = '-infinity'"
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!("delete from certificates.issuers")
+        .execute(tx.conn())
         .await?;
     sqlx::query!("delete from certificates.authorities")
         .execute(tx.conn())

@@ -14,7 +14,13 @@ use crate::{CertificateStore, store};
 
 impl World {
     async fn reopen(&self, spine: &Spine) -> Result<CertificateStore, Error> {
-        CertificateStore::open(spine.clone(), self.clock.clone(), self.nodes.clone(), self.platform).await
+        CertificateStore::open(
+            spine.clone(),
+            self.clock.clone(),
+            self.store.ports.clone(),
+            self.platform,
+        )
+        .await
     }
 }
 

@@ -1,5 +1,7 @@
 //! Everything that can go wrong with issuing.
 
+mod public;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 

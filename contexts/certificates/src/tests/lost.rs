@@ -31,7 +31,7 @@ async fn after_its_keys_were_given_up_a_new_authority_certifies_every_host() {
 
     let (master, _) = MasterKey::load_or_create(&world.folder.path().join("another.key")).unwrap();
     let spine = Spine::new(world.spine.db().clone(), Arc::new(Vault::new(master)));
-    world.store = CertificateStore::open(spine, world.clock.clone(), world.nodes.clone(), world.platform)
+    world.store = CertificateStore::open(spine, world.clock.clone(), world.store.ports.clone(), world.platform)
         .await
         .unwrap();
     assert_ne!(world.store.authority_pem(), old_authority);

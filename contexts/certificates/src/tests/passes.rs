@@ -65,6 +65,8 @@ async fn a_wanted_host_gets_a_certificate_that_only_the_edge_can_open() {
     let expected = HostCertificate::Valid {
         not_after: stored.not_after,
         issuer: stored.issuer,
+        public: false,
+        waits: None,
     };
     assert_eq!(world.status(HOST).await, Some(expected));
     let log = list_audit(&mut tx, &AuditFilter::default(), PageRequest::default())

@@ -8,14 +8,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use mpanel_certificates_contract::{Certificates as _, HostCertificate};
+use mpanel_client_acme::{Network, Rfc8555};
 use mpanel_crypto::{MasterKey, NodeKeyPair};
-use mpanel_events::{Spine, Vault};
-use mpanel_feed::topics::{EDGE_CERTIFICATE, EDGE_CERTIFICATE_HPKE_INFO, EdgeCertificate};
+use mpanel_dns_contract::{ChallengeRecord, ChallengeRecords, DnsPortError};
+use mpanel_events::{Served, Spine, State, Vault};
+use mpanel_feed::frame::Role;
+use mpanel_feed::topics::{DNS_ZONE, EDGE_CERTIFICATE, EDGE_CERTIFICATE_HPKE_INFO, EdgeCertificate};
 use mpanel_fleet_contract::{EdgeKey, Nodes};
 use mpanel_jobs::{BoxError, PassReport, Reconciler as _};
 use mpanel_kernel::clock::{Clock as _, ManualClock};
 use mpanel_kernel::ids::{NodeId, TenantId};
-use mpanel_pg::{Db, Reason, Tx as _};
+use mpanel_kernel::names::DomainName;
+use mpanel_pg::{Db, Reason, TenantTx, Tx as _};
 use mpanel_testkit::tenants::{self, Tenants};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
@@ -27,7 +31,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use serde_json::Value;
 
 use crate::reconcile::Issue;
-use crate::{CertificateStore, MIGRATIONS};
+use crate::{Acknowledged, CertificateStore, MIGRATIONS, Ports};
 
 /// An edge with its key.
 pub(crate) struct Edge {
@@ -87,6 +91,60 @@ impl Nodes for FakeNodes {
     }
 }
 
+/// Zones, as far as challenges see them: who has one is said by the test, what stands in it goes to the feed.
+#[derive(Default)]
+pub(crate) struct FakeRecords {
+    pub(crate) apexes: Mutex<Vec<String>>,
+}
+
+fn record(name: &DomainName, value: &str) -> String {
+    format!("{name} {value}")
+}
+
+#[async_trait]
+impl ChallengeRecords for FakeRecords {
+    async fn show(
+        &self,
+        tx: &mut TenantTx,
+        name: &DomainName,
+        value: &str,
+    ) -> Result<Option<ChallengeRecord>, DnsPortError> {
+        let apexes = self.apexes.lock().unwrap().clone();
+        let Some(apex) = name.ancestors().find(|apex| apexes.iter().any(|own| own == apex)) else {
+            return Ok(None);
+        };
+        let (tenant, state) = (
+            tx.tenant(),
+            State::upsert(DNS_ZONE, record(name, value), 1, &true).unwrap(),
+        );
+        mpanel_events::publish(tx, Some(tenant), &state, Timestamp::UNIX_EPOCH)
+            .await
+            .unwrap();
+        Ok(Some(ChallengeRecord {
+            apex: apex.parse().unwrap(),
+            serial: 1,
+        }))
+    }
+
+    async fn take_back(&self, tx: &mut TenantTx, name: &DomainName, value: &str) -> Result<(), DnsPortError> {
+        let (tenant, state) = (tx.tenant(), State::delete(DNS_ZONE, record(name, value), i64::MAX));
+        mpanel_events::publish(tx, Some(tenant), &state, Timestamp::UNIX_EPOCH)
+            .await
+            .unwrap();
+        Ok(())
+    }
+}
+
+/// Data planes that answer as soon as they are told.
+pub(crate) struct AtOnce;
+
+#[async_trait]
+impl Acknowledged for AtOnce {
+    async fn wait(&self, _: Role, _: &str, _: &str, _: i64) -> Result<Served, mpanel_events::Error> {
+        Ok(Served::Everywhere)
+    }
+}
+
 /// What was published under a certificate's id.
 pub(crate) struct Published {
     pub(crate) id: String,
@@ -97,6 +155,7 @@ pub(crate) struct Published {
 pub(crate) struct World {
     pub(crate) store: CertificateStore,
     pub(crate) nodes: Arc<FakeNodes>,
+    pub(crate) records: Arc<FakeRecords>,
     pub(crate) edge: Edge,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) spine: Spine,
@@ -126,12 +185,22 @@ impl World {
         } = Tenants::plant(spine.db()).await;
         let (nodes, edge) = (Arc::new(FakeNodes::default()), Edge::new());
         nodes.set(&[&edge]);
-        let store = CertificateStore::open(spine.clone(), clock.clone(), nodes.clone(), platform)
+        let records = Arc::new(FakeRecords::default());
+        let ports = Ports {
+            nodes: nodes.clone(),
+            acme: Arc::new(Rfc8555::new(Network {
+                allow: vec!["127.0.0.0/8".parse().unwrap()],
+            })),
+            records: records.clone(),
+            served: Arc::new(AtOnce),
+        };
+        let store = CertificateStore::open(spine.clone(), clock.clone(), ports, platform)
             .await
             .unwrap();
         Self {
             store,
             nodes,
+            records,
             edge,
             clock,
             spine,

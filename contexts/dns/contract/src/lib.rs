@@ -56,7 +56,10 @@ impl PublicError for DnsPortError {
     }
 
     fn code(&self) -> &'static str {
-        "dns.internal"
+        match self {
+            Self::Db(error) if error.is_unavailable() => error.code(),
+            Self::Db(_) | Self::Spine(_) => "dns.internal",
+        }
     }
 
     fn public_text(&self) -> String {
@@ -65,6 +68,38 @@ impl PublicError for DnsPortError {
             Self::Spine(_) => "DNS could not be changed; nothing was changed".into(),
         }
     }
+}
+
+/// A challenge's record in a zone, as it was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChallengeRecord {
+    /// Of the zone that holds it, which is also its key in the feed's topic `dns.zone`.
+    pub apex: DomainName,
+    /// The zone's serial with the record in it: its generation in the feed.
+    pub serial: i64,
+}
+
+/// The text records by which a certificate authority is shown that a name's DNS is in the tenant's hands (DNS-01, RFC 8555
+/// §8.4). Customers neither edit them nor lose their own by them.
+#[async_trait]
+pub trait ChallengeRecords: Send + Sync + 'static {
+    /// Lets `_acme-challenge.` before `name` answer with `value` too, in the caller's transaction; `None` when no zone of the
+    /// tenant's covers it. Asking again is no change.
+    ///
+    /// # Errors
+    /// When the database is away, or when the zone's own records leave no room for it.
+    async fn show(
+        &self,
+        tx: &mut TenantTx,
+        name: &DomainName,
+        value: &str,
+    ) -> Result<Option<ChallengeRecord>, DnsPortError>;
+
+    /// Takes `value` back, and leaves others.
+    ///
+    /// # Errors
+    /// When the database is away.
+    async fn take_back(&self, tx: &mut TenantTx, name: &DomainName, value: &str) -> Result<(), DnsPortError>;
 }
 
 /// Address records of host names that the platform serves.
@@ -98,9 +133,9 @@ pub trait HostRecords: Send + Sync + 'static {
     /// When the database is away.
     async fn withdraw(&self, tx: &mut TenantTx, host: &DomainName) -> Result<Place, DnsPortError>;
 
-    /// How `host` is answered now.
+    /// How each of `hosts` is answered now, in their order, whatever their number, in one round trip.
     ///
     /// # Errors
     /// When the database is away.
-    async fn status(&self, tx: &mut TenantTx, host: &DomainName) -> Result<HostDns, DnsPortError>;
+    async fn status(&self, tx: &mut TenantTx, hosts: &[DomainName]) -> Result<Vec<HostDns>, DnsPortError>;
 }

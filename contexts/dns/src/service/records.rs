@@ -61,7 +61,7 @@ impl Dns {
         store::zones::get(&mut tx, zone).await?.ok_or(Error::NotFound)?;
         cx.authorize::<authz::Record, _>(actions::List)?;
         let rows = store::records::list(&mut tx, zone, page).await?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(Page::cut(page, rows, |record| record.id.uuid()))
     }
 
@@ -124,6 +124,9 @@ impl Dns {
 fn changeable(record: &Record) -> Result<(), Error> {
     if record.is_delegation() {
         return Err(Error::Delegation);
+    }
+    if record.is_challenge() {
+        return Err(Error::Challenge);
     }
     if record.is_kept_address() {
         return Err(Error::Managed);

@@ -129,7 +129,7 @@ impl Dns {
         cx.authorize::<authz::Zone, _>(actions::List)?;
         let mut tx = self.spine.db().tenant(cx.tenant()).await?;
         let rows = store::zones::list(&mut tx, page).await?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(Page::cut(page, rows, |zone| zone.id.uuid()))
     }
 

@@ -17,11 +17,12 @@ fn exists(error: sqlx::Error) -> Error {
 /// A record of the tenant's own.
 pub async fn insert(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Record, actions::Create>,
+    allowed: &Allowed<authz::Record, actions::Create>,
     zone: ZoneId,
     id: RecordId,
     record: &CheckedRecord,
 ) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     put(tx, zone, id, record, None).await
 }
 
@@ -78,11 +79,12 @@ async fn same_ttl(tx: &mut TenantTx, zone: ZoneId, record: &CheckedRecord) -> Re
 
 pub async fn update(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Record, actions::Modify>,
+    allowed: &Allowed<authz::Record, actions::Modify>,
     zone: ZoneId,
     id: RecordId,
     record: &CheckedRecord,
 ) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     sqlx::query!(
         "update dns.records set name = $4, type = $5, ttl = $6, data = $7, version = version + 1
          where tenant_id = $1 and zone_id = $2 and id = $3",
@@ -102,10 +104,11 @@ pub async fn update(
 
 pub async fn delete(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Record, actions::Delete>,
+    allowed: &Allowed<authz::Record, actions::Delete>,
     zone: ZoneId,
     id: RecordId,
 ) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     remove(tx, zone, id).await
 }
 
@@ -125,7 +128,7 @@ pub async fn remove(tx: &mut TenantTx, zone: ZoneId, id: RecordId) -> Result<(),
 /// Removes the addresses that the platform keeps for a host, in whichever zones.
 pub async fn delete_managed(tx: &mut TenantTx, host: &str) -> Result<(), Error> {
     sqlx::query!(
-        "delete from dns.records where tenant_id = $1 and managed_for = $2 and type <> 'NS'",
+        "delete from dns.records where tenant_id = $1 and managed_for = $2 and type in ('A', 'AAAA')",
         tx.tenant().uuid(),
         host,
     )

@@ -1,6 +1,7 @@
 use jiff::Timestamp;
 use mpanel_authz::{Allowed, actions};
 use mpanel_kernel::ids::ZoneId;
+use mpanel_kernel::names::DomainName;
 use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::{TenantTx, Ts, Tx, constraint};
 
@@ -11,11 +12,12 @@ use crate::error::Error;
 /// A zone that takes a place of its own in the plan.
 pub async fn insert(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Zone, actions::Create>,
+    allowed: &Allowed<authz::Zone, actions::Create>,
     id: ZoneId,
     apex: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     put(tx, id, apex, None, now).await
 }
 
@@ -101,7 +103,7 @@ pub async fn lock_for_host(tx: &mut TenantTx, host: &str, with: Option<ZoneId>) 
          where z.tenant_id = $1
            and (z.id = $3 or exists (
                select from dns.records r
-               where r.tenant_id = z.tenant_id and r.zone_id = z.id and r.managed_for = $2 and r.type <> 'NS'))
+               where r.tenant_id = z.tenant_id and r.zone_id = z.id and r.managed_for = $2 and r.type in ('A', 'AAAA')))
          order by z.id for update of z",
         tx.tenant().uuid(),
         host,
@@ -132,7 +134,7 @@ pub async fn leave_place(tx: &mut TenantTx, host: &str) -> Result<bool, Error> {
     let other = sqlx::query_scalar!(
         "update dns.zones z set shares_place_of = (
              select min(r.managed_for) from dns.records r
-             where r.tenant_id = z.tenant_id and r.zone_id = z.id and r.type <> 'NS' and r.managed_for <> $2
+             where r.tenant_id = z.tenant_id and r.zone_id = z.id and r.type in ('A', 'AAAA') and r.managed_for <> $2
                and not exists (
                    select from dns.zones o where o.tenant_id = z.tenant_id and o.shares_place_of = r.managed_for))
          where z.tenant_id = $1 and z.shares_place_of = $2
@@ -148,9 +150,10 @@ pub async fn leave_place(tx: &mut TenantTx, host: &str) -> Result<bool, Error> {
 /// Says whether the zone had a place of its own in the plan.
 pub async fn delete(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Zone, actions::Delete>,
+    allowed: &Allowed<authz::Zone, actions::Delete>,
     id: ZoneId,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     Ok(sqlx::query_scalar!(
         r#"delete from dns.zones where tenant_id = $1 and id = $2 returning shares_place_of is null as "own!""#,
         tx.tenant().uuid(),
@@ -170,6 +173,49 @@ pub async fn covering(tx: &mut TenantTx, names: &[String]) -> Result<Option<(Zon
     .fetch_optional(tx.conn())
     .await?;
     Ok(row.map(|row| (ZoneId::from_uuid(row.id), row.apex)))
+}
+
+/// A host that falls into a zone of the tenant.
+pub struct Covered {
+    /// The host's place among those that were asked for.
+    pub at: usize,
+    /// Of the nearest zone.
+    pub apex: String,
+    /// Whether the platform keeps addresses for the host there.
+    pub kept: bool,
+}
+
+/// Those of the hosts that fall into a zone of the tenant.
+pub async fn covered(tx: &mut TenantTx, hosts: &[DomainName]) -> Result<Vec<Covered>, Error> {
+    let names = || {
+        (0..)
+            .zip(hosts)
+            .flat_map(|(at, host)| host.ancestors().map(move |apex| (at, host, apex)))
+    };
+    let at: Vec<i32> = names().map(|(at, _, _)| at).collect();
+    let host: Vec<String> = names().map(|(_, host, _)| host.to_string()).collect();
+    let apex: Vec<String> = names().map(|(_, _, apex)| apex.to_owned()).collect();
+    let rows = sqlx::query!(
+        r#"select distinct on (o.at) o.at as "at!", z.apex,
+                  exists (select from dns.records r
+                          where r.tenant_id = z.tenant_id and r.zone_id = z.id and r.name = o.host
+                            and r.managed_for is not null and r.type in ('A', 'AAAA')) as "kept!"
+           from unnest($2::int[], $3::text[], $4::text[]) as o (at, host, apex)
+           join dns.zones z on z.tenant_id = $1 and z.apex = o.apex
+           order by o.at, length(z.apex) desc"#,
+        tx.tenant().uuid(),
+        &at,
+        &host,
+        &apex,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let rows = rows.into_iter().map(|row| Covered {
+        at: usize::try_from(row.at).expect("places are counted from nought"),
+        apex: row.apex,
+        kept: row.kept,
+    });
+    Ok(rows.collect())
 }
 
 pub async fn get(tx: &mut TenantTx, id: ZoneId) -> Result<Option<Zone>, Error> {

@@ -61,6 +61,35 @@ async fn a_host_gets_its_addresses_in_the_tenants_zone() {
 }
 
 #[tokio::test]
+async fn many_hosts_are_told_of_at_once_each_in_its_nearest_zone() {
+    let world = World::new().await;
+    let zone = world.zone("example.com").await.id;
+    world.zone("near.example.com").await;
+    world.zone("example.org").await;
+    for host in ["a.example.com", "b.near.example.com", "example.org"] {
+        world.point(host, &["192.0.2.1"], false).await.unwrap();
+    }
+    world.add(zone, "own.example.com", "A", "198.51.100.1").await.unwrap();
+    let (mut hosts, mut answers) = (Vec::new(), Vec::new());
+    for (host, answer) in [
+        ("b.near.example.com", managed("near.example.com")),
+        ("elsewhere.example.net", HostDns::Elsewhere),
+        ("a.example.com", managed("example.com")),
+        ("own.example.com", own("example.com")),
+        ("example.org", managed("example.org")),
+        ("a.example.com", managed("example.com")),
+        ("nothing.near.example.com", own("near.example.com")),
+    ] {
+        hosts.push(host.parse().unwrap());
+        answers.push(answer);
+    }
+    let mut tx = world.db().tenant(world.tenant).await.unwrap();
+    let found = world.dns.status(&mut tx, &hosts).await.unwrap();
+    assert_eq!(found, answers);
+    assert!(world.dns.status(&mut tx, &[]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn what_the_tenant_said_itself_is_left_alone() {
     let world = World::new().await;
     let zone = world.zone("example.com").await.id;

@@ -247,7 +247,9 @@ impl World {
 
     pub(crate) async fn status(&self, host: &str) -> HostDns {
         let mut tx = self.db().tenant(self.tenant).await.unwrap();
-        self.dns.status(&mut tx, &host.parse().unwrap()).await.unwrap()
+        let mut found = self.dns.status(&mut tx, &[host.parse().unwrap()]).await.unwrap();
+        assert_eq!(found.len(), 1);
+        found.remove(0)
     }
 }
 
