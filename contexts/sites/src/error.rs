@@ -53,6 +53,8 @@ pub enum Error {
     Agent(#[from] mpanel_client_agent::Error),
     #[error("a file of an upload: {0}")]
     Io(#[from] io::Error),
+    #[error("a password: {0}")]
+    Password(#[from] mpanel_crypto::Error),
     #[error("a stored name is not valid: {0}")]
     Stored(String),
     #[error(transparent)]
@@ -123,7 +125,7 @@ impl PublicError for Error {
             Self::Name { error, .. } => error.kind(),
             Self::Dns(error) => error.kind(),
             Self::Agent(error) if error.is_transient() => Kind::Unavailable,
-            Self::Agent(_) | Self::Io(_) | Self::Stored(_) => Kind::Internal,
+            Self::Agent(_) | Self::Io(_) | Self::Password(_) | Self::Stored(_) => Kind::Internal,
             Self::Jobs(error) => error.kind(),
             Self::Spine(error) => error.kind(),
         }
@@ -152,7 +154,7 @@ impl PublicError for Error {
             Self::Name { error, .. } => error.code(),
             Self::Dns(error) => error.code(),
             Self::Agent(_) => "sites.agent.unavailable",
-            Self::Io(_) | Self::Stored(_) => "sites.internal",
+            Self::Io(_) | Self::Password(_) | Self::Stored(_) => "sites.internal",
             Self::Jobs(error) => error.code(),
             Self::Spine(error) => error.code(),
         }
@@ -164,7 +166,9 @@ impl PublicError for Error {
             Self::Name { error, .. } => error.public_text(),
             Self::Dns(error) => error.public_text(),
             Self::Agent(_) => "the part of the server that keeps sites' files is not available at the moment".into(),
-            Self::Io(_) | Self::Stored(_) => "something went wrong on our side; nothing was changed".into(),
+            Self::Io(_) | Self::Password(_) | Self::Stored(_) => {
+                "something went wrong on our side; nothing was changed".into()
+            }
             Self::Jobs(error) => error.public_text(),
             Self::Spine(error) => error.public_text(),
             other => other.to_string(),

@@ -10,7 +10,7 @@ use mpanel_kernel::paging::{MAX_LIMIT, PageRequest};
 use mpanel_tenancy_contract::{ExportError, ExportScope, Exporter};
 use serde_json::{Value, json};
 
-use crate::domain::{Release, ReleaseState, Site};
+use crate::domain::{Delivery, Release, ReleaseState, Site};
 use crate::error::Error;
 use crate::{Sites, store};
 
@@ -55,7 +55,7 @@ fn has_files(release: &Release, all: bool) -> bool {
     }
 }
 
-fn described(site: &Site, releases: &[Release]) -> Result<Value, Error> {
+fn described(site: &Site, delivery: &Delivery, releases: &[Release]) -> Result<Value, Error> {
     let releases = releases.iter().map(|release| {
         json!({
             "id": release.id, "number": release.number, "state": release.state.as_str(), "files": release.files,
@@ -74,6 +74,7 @@ fn described(site: &Site, releases: &[Release]) -> Result<Value, Error> {
             "spa_fallback": settings.spa_fallback, "not_found_page": settings.not_found_page,
             "https_redirect": settings.https_redirect, "keep_releases": settings.keep_releases,
         },
+        "delivery": delivery.facts()?,
         "releases": releases.collect::<Vec<_>>(),
     }))
 }
@@ -105,9 +106,11 @@ impl Sites {
     async fn about(&self, tenant: TenantId, id: SiteId) -> Result<Option<Value>, Error> {
         let mut tx = self.spine.db().tenant(tenant).await?;
         let site = store::sites::get(&mut tx, id).await?;
+        let delivery = store::delivery::get(&mut tx, id).await?.unwrap_or_default();
         let releases = store::releases::all(&mut tx, id).await?;
         tx.end_read();
-        site.map(|site| described(&site, &releases)).transpose()
+        site.map(|site| described(&site, &delivery.document, &releases))
+            .transpose()
     }
 
     async fn pack(&self, tenant: TenantId, at: (SiteId, ReleaseId), into: File, most: u64) -> Result<(), ExportError> {

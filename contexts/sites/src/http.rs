@@ -1,6 +1,8 @@
 //! Routes and what goes over the wire; no SQL and no rules.
 
+mod delivery;
 mod domains;
+mod purge;
 mod releases;
 mod site_list;
 mod sites;
@@ -27,6 +29,8 @@ fn router() -> OpenApiRouter<Arc<Sites>> {
         .routes(routes!(site_list::list, sites::create))
         .routes(routes!(sites::get, sites::update, sites::delete))
         .routes(routes!(traffic::get))
+        .routes(routes!(delivery::get, delivery::set))
+        .routes(routes!(purge::purge))
         .routes(routes!(domains::list, domains::create))
         .routes(routes!(domains::delete))
         .routes(routes!(uploads::create))

@@ -13,6 +13,7 @@ mod observe;
 mod ops;
 mod pause;
 mod reconcile;
+mod recovery;
 mod service;
 mod store;
 mod usage;
@@ -24,16 +25,18 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use mpanel_certificates_contract::Certificates;
 use mpanel_client_agent::Agent;
+use mpanel_crypto::Passwords;
 use mpanel_dns_contract::HostRecords;
 use mpanel_events::{ServedBoard, Spine, Tail};
 use mpanel_fleet_contract::Nodes;
 use mpanel_http::{Context, Module};
 use mpanel_kernel::clock::SharedClock;
-use mpanel_kernel::names::DomainName;
+use mpanel_kernel::names::{DomainName, Suffix};
 use mpanel_pg::Migrations;
 use mpanel_tenancy_contract::{Entitlements, Metering, NameClaims, Suspensions};
 
 pub use error::Error;
+pub use recovery::{finished_releases, forget_files_seen, users};
 
 pub const MIGRATIONS: Migrations = Migrations {
     schema: "sites",
@@ -41,6 +44,9 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0001_sites", include_str!("../migrations/0001_sites.sql")),
         ("0002_traffic", include_str!("../migrations/0002_traffic.sql")),
         ("0003_pages", include_str!("../migrations/0003_pages.sql")),
+        ("0004_delivery", include_str!("../migrations/0004_delivery.sql")),
+        ("0005_answers", include_str!("../migrations/0005_answers.sql")),
+        ("0006_purges", include_str!("../migrations/0006_purges.sql")),
     ],
 };
 
@@ -74,8 +80,8 @@ pub struct Ports {
 pub struct Settings {
     /// The folder of uploads' files; it exists and belongs to this process.
     pub uploads: PathBuf,
-    /// Previews are called `<slug>.<preview_domain>`.
-    pub preview_domain: String,
+    /// Previews are called `<slug>.<previews>`.
+    pub previews: Suffix,
     /// Names below it that no preview takes: the panel's, the name servers'.
     pub reserved_hosts: Vec<DomainName>,
     /// The port at which browsers reach the edge over TLS; shown in addresses unless it is 443.
@@ -89,6 +95,8 @@ pub struct Settings {
     /// Of one release, unpacked.
     pub max_release_bytes: u64,
     pub max_release_files: u32,
+    /// Networks at which servers of sites may be, though they are not on the public internet.
+    pub outbound_allow: Vec<ipnet::IpNet>,
     /// How long an operation waits for the edges to serve a change, which goes on without it.
     pub served_within: Duration,
 }
@@ -100,6 +108,7 @@ pub struct Sites {
     clock: SharedClock,
     ports: Ports,
     settings: Arc<Settings>,
+    passwords: Passwords,
     blobs: blobs::Blobs,
 }
 
@@ -110,6 +119,8 @@ impl Sites {
             spine,
             clock,
             ports,
+            // One at a time: they must not keep others from the processors.
+            passwords: Passwords::new(1),
             blobs: blobs::Blobs::new(settings.uploads.clone()),
             settings: Arc::new(settings),
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mpanel_events::Served;
 use mpanel_feed::frame::Role;
 use mpanel_feed::topics::EDGE_HOST;
-use mpanel_kernel::ids::TenantId;
+use mpanel_kernel::ids::{SiteId, TenantId};
 use tokio::time::Instant;
 
 use crate::domain::{Condition, Observation, Site, assess, keep_times, misses_files};
@@ -32,6 +32,26 @@ impl Sites {
         Ok(all)
     }
 
+    /// Who serves these hosts as of `generation` now, in their order.
+    async fn served_now(&self, hosts: &[String], generation: i64) -> Result<Vec<Served>, Error> {
+        let objects: Vec<(&str, i64)> = hosts.iter().map(|host| (host.as_str(), generation)).collect();
+        let board = &self.ports.board;
+        Ok(board.now(self.spine.db(), Role::Edge, EDGE_HOST, &objects).await?)
+    }
+
+    /// The hosts of a site that the edge cannot serve as they are now.
+    pub(crate) async fn refused(&self, tenant: TenantId, site: SiteId) -> Result<Vec<String>, Error> {
+        let mut tx = self.spine.db().tenant(tenant).await?;
+        let site = store::sites::get(&mut tx, site).await?.ok_or(Error::NotFound)?;
+        tx.end_read();
+        let hosts: Vec<String> = site.host_names()?.iter().map(ToString::to_string).collect();
+        let served = self.served_now(&hosts, site.generation).await?;
+        let refused = hosts.into_iter().zip(served);
+        Ok(refused
+            .filter_map(|(host, served)| matches!(served, Served::Refused(_)).then_some(host))
+            .collect())
+    }
+
     /// Brings a site's conditions, readiness and summary up to date with what is found now. `files`
     /// says whether those of the active release are there, if somebody looked; what was found the last time holds
     /// until somebody looks again or the site changes.
@@ -46,26 +66,26 @@ impl Sites {
         let domains = &hosts[1..];
 
         let mut tx = self.spine.db().tenant(tenant).await?;
-        let mut dns = Vec::with_capacity(domains.len());
-        for name in domains {
-            dns.push((name.to_string(), self.ports.records.status(&mut tx, name).await?));
-        }
+        let dns = self.ports.records.status(&mut tx, domains).await?;
         let certificates = self.ports.certificates.status(&mut tx, &hosts).await?;
         let paused = store::pauses::paused(&mut tx).await?.map(|(paused, _)| paused);
-        tx.commit().await?;
+        let delivery = store::delivery::get(&mut tx, site.id).await?.unwrap_or_default();
+        tx.end_read();
 
         let names: Vec<String> = hosts.iter().map(ToString::to_string).collect();
-        let edge = self.served(&names, site.generation, Duration::ZERO).await?;
+        let served = self.served_now(&names, site.generation).await?;
+        let edge = names.iter().cloned().zip(served).collect();
         let addresses = self.ports.nodes.addresses(site.node);
         let old: Vec<Condition> = serde_json::from_str(&site.conditions)?;
         let known = site.observed_generation == site.generation && misses_files(&old);
         let files = files.or(known.then_some(false));
         let seen = Observation {
-            dns,
+            dns: names[1..].iter().cloned().zip(dns).collect(),
             certificates: names.into_iter().zip(certificates).collect(),
             edge,
             addresses: addresses.iter().map(ToString::to_string).collect(),
             files,
+            passed_on: delivery.document.servers.is_some_and(|servers| servers.is_whole()),
             paused,
         };
         let (conditions, ready, summary) = assess(site, &seen, self.address(), self.clock.now());

@@ -160,7 +160,7 @@ impl Reconciler for Pauses {
             .exceeded(&mut tx, EntitlementKey::TrafficBytesMonth, month)
             .await?;
         let differing = store::pauses::differing(&mut tx, &suspended, (&used_up, month.end())).await?;
-        tx.commit().await?;
+        tx.end_read();
         let mut failed = None;
         let mut report = PassReport {
             // Whoever has used up the traffic is shown again as soon as the month is over.

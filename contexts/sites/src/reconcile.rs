@@ -111,7 +111,7 @@ impl Converge {
             walk.at = later(now, STEP_EVERY);
             sites.extend(next.into_iter().filter(|(_, is_due)| !is_due).map(|(due, _)| due));
         }
-        tx.commit().await?;
+        tx.end_read();
         Ok(Turn { sites, more, walk })
     }
 
@@ -141,7 +141,7 @@ impl Converge {
     async fn again(&self) -> Result<Option<Duration>, Error> {
         let mut tx = self.sites.spine.db().platform(Reason::Reconcile("sites.edge")).await?;
         let due = due::next(&mut tx).await?;
-        tx.commit().await?;
+        tx.end_read();
         let walk = *self.walk();
         let next = due.into_iter().chain(walk.after.map(|_| walk.at)).min();
         let now = self.sites.clock.now();

@@ -2,8 +2,13 @@
 #![forbid(unsafe_code)]
 
 pub mod events {
+    /// With the domain that it begins with, if there is one: that has no event of its own.
     pub const SITE_CREATED: &str = "sites.site.created.v1";
     pub const SITE_CHANGED: &str = "sites.site.changed.v1";
+    /// Edges forget what they keep of a site's answers, or a part of it.
+    pub const CACHE_PURGED: &str = "sites.cache.purged.v1";
+    /// The rules before it, the servers behind it, or what is kept of their answers.
+    pub const DELIVERY_CHANGED: &str = "sites.delivery.changed.v1";
     /// What is known of how a site does; it has no entry in the audit log.
     pub const SITE_STATUS_CHANGED: &str = "sites.site.status_changed.v1";
     /// A calm page is shown in place of the site, because its traffic is used up.
@@ -12,12 +17,15 @@ pub mod events {
     pub const SITE_SUSPENDED: &str = "sites.site.suspended.v1";
     /// The site is shown again.
     pub const SITE_RESUMED: &str = "sites.site.resumed.v1";
-    /// A site is withdrawn and its files are being removed.
+    /// A site is withdrawn and its files are being removed. Its domains go with it, without events of their own; its line in
+    /// the log has them.
     pub const SITE_DELETING: &str = "sites.site.deleting.v1";
     /// Its removal was cancelled in time: the site is as it was.
     pub const SITE_KEPT: &str = "sites.site.kept.v1";
     pub const SITE_DELETED: &str = "sites.site.deleted.v1";
+    /// A site that was there before has a domain more.
     pub const DOMAIN_ADDED: &str = "sites.domain.added.v1";
+    /// A site that stays has a domain less.
     pub const DOMAIN_REMOVED: &str = "sites.domain.removed.v1";
     pub const RELEASE_CREATED: &str = "sites.release.created.v1";
     /// Its files are complete; it can be activated.

@@ -1,7 +1,7 @@
 //! How a site does, in plain words.
 
 use jiff::Timestamp;
-use mpanel_certificates_contract::HostCertificate;
+use mpanel_certificates_contract::{HostCertificate, Waiting};
 use mpanel_dns_contract::HostDns;
 use mpanel_events::Served;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,8 @@ pub struct Observation {
     pub addresses: Vec<String>,
     /// Whether the active release's files are where they should be; `None` when nobody looked.
     pub files: Option<bool>,
+    /// Whether servers answer for the whole site.
+    pub passed_on: bool,
     /// Why visitors see another page, if they do.
     pub paused: Option<Paused>,
 }
@@ -96,6 +98,11 @@ pub fn misses_files(conditions: &[Condition]) -> bool {
 
 fn release(site: &Site, seen: &Observation) -> Finding {
     let (truth, reason, message) = match (site.active_release, seen.files) {
+        _ if seen.passed_on => (
+            Truth::True,
+            "servers",
+            "requests are passed on to the servers of the site".to_owned(),
+        ),
         (None, _) => (
             Truth::False,
             "none",
@@ -161,9 +168,25 @@ fn certificate(seen: &Observation) -> Finding {
         Some(HostCertificate::Pending { message }) if !message.is_empty() => Some(format!("{host}: {message}")),
         _ => Some(format!("the certificate for {host} is on its way")),
     });
-    match pending {
-        Some(message) => ("certificate", Truth::Unknown, "pending", message),
-        None => (
+    let waits = seen.certificates.iter().find_map(|(host, found)| match found {
+        // Without a time, nothing is on its way: the name is one for which only this installation signs.
+        Some(HostCertificate::Valid {
+            public: false,
+            waits: Some(Waiting {
+                message,
+                next_at: Some(next_at),
+            }),
+            ..
+        }) => Some(format!(
+            "{host} has this installation's own certificate until a public one can be had: {message}; it is tried again at {}",
+            next_at.strftime("%F %H:%M UTC")
+        )),
+        _ => None,
+    });
+    match (pending, waits) {
+        (Some(message), _) => ("certificate", Truth::Unknown, "pending", message),
+        (None, Some(message)) => ("certificate", Truth::True, "internal", message),
+        (None, None) => (
             "certificate",
             Truth::True,
             "valid",

@@ -2,22 +2,6 @@ use mpanel_client_agent::ArchiveFormat;
 use mpanel_kernel::error::FieldError;
 use mpanel_kernel::names::DomainName;
 
-/// A name for people: 1 to 100 characters on one line.
-///
-/// # Errors
-/// The [`FieldError`] of the field `pointer`.
-pub fn title(pointer: &'static str, text: &str) -> Result<String, FieldError> {
-    let text = text.trim();
-    if text.is_empty() || text.chars().count() > 100 || text.chars().any(char::is_control) {
-        return Err(FieldError::new(
-            pointer,
-            "name.length",
-            "a name has 1 to 100 characters on one line",
-        ));
-    }
-    Ok(text.to_owned())
-}
-
 /// How to unpack a file of this name. The name is kept to show it and is never a path.
 ///
 /// # Errors

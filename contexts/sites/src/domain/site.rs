@@ -1,8 +1,10 @@
+use std::fmt::{self, Display, Formatter};
+
 use jiff::Timestamp;
 use mpanel_client_agent::SiteUid;
 use mpanel_kernel::ids::{NodeId, ReleaseId, SiteId};
 use mpanel_kernel::names::DomainName;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::Error;
 
@@ -178,9 +180,34 @@ pub struct Address(pub u16);
 impl Address {
     #[must_use]
     pub fn of(self, host: &str) -> String {
-        match self.0 {
-            443 => format!("https://{host}"),
-            port => format!("https://{host}:{port}"),
+        self.url(host).to_string()
+    }
+
+    /// As [`Address::of`], written when it is asked for: lists are long.
+    #[must_use]
+    pub fn url<Host>(self, host: Host) -> SiteUrl<Host> {
+        SiteUrl { address: self, host }
+    }
+}
+
+/// Where a site is reached.
+#[derive(Debug)]
+pub struct SiteUrl<Host> {
+    address: Address,
+    host: Host,
+}
+
+impl<Host: Display> Display for SiteUrl<Host> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.address.0 {
+            443 => write!(f, "https://{}", self.host),
+            port => write!(f, "https://{}:{port}", self.host),
         }
+    }
+}
+
+impl<Host: Display> Serialize for SiteUrl<Host> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }

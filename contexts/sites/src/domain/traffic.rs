@@ -1,5 +1,7 @@
 //! What nodes report of the traffic of sites.
 
+use std::ops::AddAssign;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -17,6 +19,19 @@ pub struct Traffic {
     pub requests: i64,
     pub bytes_in: i64,
     pub bytes_out: i64,
+    /// Requests by the class of the answer's status, 1xx to 5xx. Nodes of an earlier version have told only their sum.
+    pub answers: [i64; 5],
+}
+
+impl AddAssign for Traffic {
+    fn add_assign(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+        for (sum, more) in self.answers.iter_mut().zip(other.answers) {
+            *sum += more;
+        }
+    }
 }
 
 /// One day's traffic of a site.
@@ -74,7 +89,11 @@ impl Report {
 }
 
 fn reported(site: &mpanel_feed::SiteUsage) -> Option<Reported> {
+    let mut answers = [0; 5];
     let amount = |amount: u64| i64::try_from(amount).ok().filter(|_| amount <= MOST);
+    for (answers, given) in answers.iter_mut().zip(site.status) {
+        *answers = amount(given)?;
+    }
     Some(Reported {
         tenant: site.tenant.parse().ok()?,
         site: site.site.parse().ok()?,
@@ -82,6 +101,7 @@ fn reported(site: &mpanel_feed::SiteUsage) -> Option<Reported> {
             requests: amount(site.requests)?,
             bytes_in: amount(site.bytes_in)?,
             bytes_out: amount(site.bytes_out)?,
+            answers,
         },
     })
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::State;
 use super::domains::DomainDto;
 use super::sites::{ConditionWord, StateWord};
-use crate::domain::{Address, SiteSummary};
+use crate::domain::{Address, SiteSummary, SiteUrl};
 use crate::error::Error;
 
 /// How a site does, in short.
@@ -36,10 +36,11 @@ pub struct SiteSummaryDto {
     state: &'static str,
     status: StatusSummaryDto,
     /// At its primary domain; `null` without one.
-    #[schema(required)]
-    url: Option<String>,
+    #[schema(value_type = Option<String>, required)]
+    url: Option<SiteUrl<String>>,
     /// Works before any domain is owned.
-    preview_url: String,
+    #[schema(value_type = String)]
+    preview_url: SiteUrl<String>,
     /// The primary one first.
     #[schema(value_type = Vec<DomainDto>)]
     domains: Box<RawValue>,
@@ -60,8 +61,8 @@ impl SiteSummaryDto {
                 blocked_by: RawValue::from_string(site.blocked_by)?,
                 summary: site.summary,
             },
-            url: site.primary_host.as_deref().map(|host| address.of(host)),
-            preview_url: address.of(&site.preview_host),
+            url: site.primary_host.map(|host| address.url(host)),
+            preview_url: address.url(site.preview_host),
             domains: RawValue::from_string(site.domain_list)?,
             active_release_id: site.active_release,
             disk_bytes: site.disk_bytes,

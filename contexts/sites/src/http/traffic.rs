@@ -20,14 +20,39 @@ pub struct AmountDto {
     bytes_in: i64,
     /// Bytes that visitors were sent, with the heads of the answers. These count towards `traffic_bytes_month`.
     bytes_out: i64,
+    answers: AnswersDto,
+}
+
+/// Requests by how they were answered. What was counted before these figures were kept is in none of them.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = sites::TrafficAnswers)]
+pub struct AnswersDto {
+    /// Status 1xx: the connection became another protocol's.
+    informational: i64,
+    /// Status 2xx.
+    success: i64,
+    /// Status 3xx: elsewhere, or unchanged since the visitor's copy.
+    redirect: i64,
+    /// Status 4xx: nothing is there, or the request was refused.
+    client_error: i64,
+    /// Status 5xx.
+    server_error: i64,
 }
 
 impl From<Traffic> for AmountDto {
     fn from(traffic: Traffic) -> Self {
+        let [informational, success, redirect, client_error, server_error] = traffic.answers;
         Self {
             requests: traffic.requests,
             bytes_in: traffic.bytes_in,
             bytes_out: traffic.bytes_out,
+            answers: AnswersDto {
+                informational,
+                success,
+                redirect,
+                client_error,
+                server_error,
+            },
         }
     }
 }

@@ -83,7 +83,7 @@ impl Sites {
         let Some(row) = store::sites::get(&mut tx, site).await? else {
             return Ok(());
         };
-        tx.commit().await?;
+        tx.end_read();
         Ok(self.ports.agent.delete_release(site, release, row.uid()?).await?)
     }
 

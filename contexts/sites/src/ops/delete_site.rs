@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use mpanel_events::{Record, State};
-use mpanel_feed::topics::EDGE_HOST;
+use mpanel_feed::topics::{EDGE_HOST, EDGE_PURGE, EDGE_UPSTREAM};
 use mpanel_jobs::{Kind, Operation, Outcome, Step, StepCx, StepError};
 use mpanel_kernel::ids::SiteId;
 use mpanel_sites_contract::events;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Published, wait_served};
 use crate::domain::SiteState;
 use crate::error::Error;
-use crate::service::name_error;
+use crate::service::{name_error, site_facts as facts};
 use crate::{Sites, store};
 
 pub static DELETE_SITE: Kind = Kind {
@@ -60,6 +60,17 @@ impl DeleteSite {
             let state = State::delete(EDGE_HOST, host.as_str(), generation);
             mpanel_events::publish(&mut tx, Some(cx.tenant()), &state, now).await?;
         }
+        let mut also = Vec::new();
+        if store::delivery::get(&mut tx, id).await?.is_some() {
+            also.push(EDGE_UPSTREAM);
+        }
+        if !store::purges::log(&mut tx, id).await?.log.is_empty() {
+            also.push(EDGE_PURGE);
+        }
+        for topic in also {
+            let state = State::delete(topic, id.to_string(), generation);
+            mpanel_events::publish(&mut tx, Some(cx.tenant()), &state, now).await?;
+        }
         tx.commit().await.map_err(Error::from)?;
         published.output()
     }
@@ -91,7 +102,7 @@ impl DeleteSite {
         store::sites::unbury(change.tx(), id).await?;
         sites.publish(change.tx(), id, &[]).await?;
         let data = json!({"name": site.name, "slug": site.slug});
-        let record = Record::new(events::SITE_KEPT, id, data.clone()).after(data);
+        let record = Record::new(events::SITE_KEPT, id, data).after(facts(&site)?);
         change.record(record).await?;
         Ok(change.commit().await?)
     }
@@ -114,7 +125,7 @@ impl DeleteSite {
         let mut tx = sites.spine.db().tenant(cx.tenant()).await?;
         let site = store::sites::get(&mut tx, id).await?.ok_or(Error::NotFound)?;
         let uploads = store::uploads::all(&mut tx, id).await?;
-        tx.commit().await?;
+        tx.end_read();
         sites.ports.agent.delete_site(id, site.uid()?).await?;
         for upload in uploads {
             sites.drop_upload(&cx.op_cx(), id, upload.id).await?;
@@ -141,8 +152,7 @@ impl DeleteSite {
             .release(change.tx(), &site.preview()?, ClaimKind::Preview)
             .await;
         released.map_err(|error| name_error("/slug", error))?;
-        let data = json!({"name": site.name, "slug": site.slug});
-        let record = Record::new(events::SITE_DELETED, id, json!({"slug": site.slug})).before(data);
+        let record = Record::new(events::SITE_DELETED, id, json!({"slug": site.slug})).before(facts(&site)?);
         change.record(record).await?;
         Ok(change.commit().await?)
     }

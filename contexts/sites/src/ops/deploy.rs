@@ -8,7 +8,7 @@ use mpanel_tenancy_contract::EntitlementKey;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Published, refusal, wait_served};
+use super::{Published, Waited, refusal, showing, wait_served};
 use crate::domain::{Release, ReleaseState, UploadState, archive_format};
 use crate::error::Error;
 use crate::{Sites, store};
@@ -196,8 +196,17 @@ impl Deploy {
         if let Err(error) = sites.drop_upload(&op_cx, input.site, input.upload).await {
             tracing::warn!(upload = %input.upload, %error, "used upload is left to the reconciler");
         }
+        let waited: Waited = cx.output("served")?.unwrap_or_default();
+        let refused = sites.refused(cx.tenant(), input.site).await?;
         let mut tx = sites.spine.db().tenant(cx.tenant()).await.map_err(Error::from)?;
         let site = store::sites::lock(&mut tx, input.site).await?;
+        // A host that is refused goes on with an older release, nobody knows with which: all of them stay until a
+        // deployment finds every host up to date.
+        let shows = showing(&site)?;
+        if waited.older || refused.iter().any(|host| shows.contains(host)) {
+            tracing::warn!(site = %site.id, "old releases stay while the edge refuses what the site is now");
+            return Ok(json!({"removed": []}));
+        }
         let keep = site.settings.keep_releases;
         let buried = store::releases::bury_oldest(&mut tx, input.site, keep).await?;
         tx.commit().await.map_err(Error::from)?;

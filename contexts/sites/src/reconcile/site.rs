@@ -43,7 +43,7 @@ impl Converge {
         let Some(site) = store::sites::get(&mut tx, due.site).await? else {
             return Ok(());
         };
-        tx.commit().await?;
+        tx.end_read();
         if site.state == SiteState::Deleting {
             return self.resume_removal(due).await;
         }
@@ -69,8 +69,8 @@ impl Converge {
     async fn republish(&self, tenant: TenantId, site: Site, report: &mut PassReport) -> Result<Site, Error> {
         let mut tx = self.sites.spine.db().tenant(tenant).await?;
         let site = store::sites::lock(&mut tx, site.id).await?;
-        let hosts = self.sites.hosts(&mut tx, &site).await?;
-        if digest(&hosts)? == store::sites::published(&mut tx, site.id).await? {
+        let published = self.sites.published(&mut tx, &site).await?;
+        if digest(&published)? == store::sites::published(&mut tx, site.id).await? {
             return Ok(site);
         }
         self.sites.publish(&mut tx, site.id, &[]).await?;
@@ -100,7 +100,8 @@ impl Converge {
         Ok(tx.commit().await?)
     }
 
-    /// Removes what carries a tombstone. Says whether the active release's files are there, if there is one.
+    /// Removes what carries a tombstone. Says whether the active release's files are there, if there is one. A release whose
+    /// files are not there stays what it is: the disk may only be away, and what failed is removed where it is found.
     async fn files(&self, tenant: TenantId, site: &Site, report: &mut PassReport) -> Result<Option<bool>, Error> {
         let sites = &self.sites;
         let uid = site.uid()?;
@@ -112,7 +113,7 @@ impl Converge {
             .map(|release| (release.id, (release.state, release.reserved)))
             .collect();
         let idle = !self.is_operated_on(&mut tx, site.id).await?;
-        tx.commit().await?;
+        tx.end_read();
 
         let buried: Vec<ReleaseId> = rows
             .iter()

@@ -23,7 +23,7 @@ impl Converge {
         let now = self.sites.clock.now();
         let mut tx = self.sites.spine.db().platform(Reason::Reconcile("sites.edge")).await?;
         let uploads = due::uploads(&mut tx, now, BATCH).await?;
-        tx.commit().await?;
+        tx.end_read();
         for upload in &uploads {
             match self.remove(*upload, now).await {
                 Ok(removed) => report.deleted += u64::from(removed),
@@ -78,7 +78,7 @@ impl Converge {
         let old = self.sites.blobs.untouched_since(then.unwrap_or(Timestamp::MIN)).await?;
         let mut tx = self.sites.spine.db().platform(Reason::Reconcile("sites.edge")).await?;
         let unknown = due::unknown_uploads(&mut tx, &old).await?;
-        tx.commit().await?;
+        tx.end_read();
         for id in unknown.into_iter().take(SWEPT) {
             tracing::warn!(upload = %id, "file of an upload that nobody knows is removed");
             self.sites.blobs.remove(id).await?;

@@ -1,14 +1,15 @@
 use mpanel_authz::{OpCx, actions};
 use mpanel_events::{Begin, Record};
 use mpanel_kernel::ids::SiteId;
-use mpanel_kernel::names::{DomainName, Slug};
+use mpanel_kernel::names::{DomainName, Slug, Title};
 use mpanel_pg::TenantTx;
 use mpanel_sites_contract::events;
 use mpanel_tenancy_contract::{ClaimKind, EntitlementKey, NameError};
 use serde_json::json;
 
 use super::AddDomain;
-use crate::domain::{DomainKind, Site, title};
+use super::sites::facts;
+use crate::domain::{DomainKind, Site};
 use crate::error::Error;
 use crate::{Sites, authz, store};
 
@@ -28,8 +29,8 @@ pub struct CreateSite {
 impl Sites {
     pub async fn create_site(&self, cx: &OpCx, new: CreateSite) -> Result<Site, Error> {
         let allowed = cx.authorize::<authz::Site, _>(actions::Create)?;
-        let name = title("/name", &new.name)?;
-        let slug = new.slug.unwrap_or_else(|| Slug::from_title(&name));
+        let name = Title::parse(&new.name).map_err(|error| error.at("/name"))?;
+        let slug = new.slug.unwrap_or_else(|| Slug::from_title(name.as_str()));
         let mut change = match self.spine.begin_once(cx, "sites_create").await? {
             Begin::Run(change) => change,
             Begin::Replay(id) => return self.site_changed(cx, id).await,
@@ -44,13 +45,12 @@ impl Sites {
             id,
             name: &name,
             slug: &label,
-            preview_host: preview.as_str(),
+            preview_host: &preview,
             node,
             keep_releases: self.settings.keep_releases.clamp(1, 100),
         };
         store::sites::insert(tx, &allowed, &row, cx.clock().now()).await?;
         self.ports.certificates.want(tx, &preview).await?;
-        let facts = json!({"name": name, "slug": label, "domain": new.domain});
         if let Some(domain) = new.domain {
             let domain = AddDomain {
                 name: domain,
@@ -61,15 +61,15 @@ impl Sites {
             self.attach(cx, change.tx(), (id, node), &domain, "/domain").await?;
         }
         self.publish(change.tx(), id, &[]).await?;
-        change
-            .record(Record::new(events::SITE_CREATED, id, json!({"slug": label})).after(facts))
-            .await?;
+        let site = store::sites::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
+        let record = Record::new(events::SITE_CREATED, id, json!({"slug": label}));
+        change.record(record.after(facts(&site)?)).await?;
         change.commit_with(&id).await?;
         self.site_changed(cx, id).await
     }
 
     /// Claims a name for previews: of the slug itself, or of the slug with something added.
-    async fn claim_preview(&self, tx: &mut TenantTx, id: SiteId, slug: &Slug) -> Result<(String, DomainName), Error> {
+    async fn claim_preview(&self, tx: &mut TenantTx, id: SiteId, slug: &Slug) -> Result<(Slug, DomainName), Error> {
         let base = slug.as_str();
         let short = base.get(..BASE).unwrap_or(base).trim_end_matches('-');
         let numbered = (2..=NUMBERED).map(|number| format!("{short}-{number}"));
@@ -77,8 +77,8 @@ impl Sites {
         let text = id.to_string();
         let random = format!("{short}-{}", &text[text.len() - 6..]);
         for label in std::iter::once(base.to_owned()).chain(numbered).chain([random]) {
-            let name = DomainName::parse(&format!("{label}.{}", self.settings.preview_domain))
-                .map_err(|error| error.at("/slug"))?;
+            let label = Slug::parse(&label).map_err(|error| error.at("/slug"))?;
+            let name = self.settings.previews.name(&label);
             if self.settings.reserved_hosts.contains(&name) {
                 continue;
             }

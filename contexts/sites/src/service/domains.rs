@@ -74,7 +74,10 @@ impl Sites {
             Begin::Run(change) => change,
             Begin::Replay(name) => {
                 cx.authorize::<authz::Domain, _>(actions::Create)?;
-                return self.domain(cx, site, &name).await;
+                let mut tx = self.spine.db().tenant(cx.tenant()).await?;
+                let added = domain(&mut tx, site, &name).await?;
+                tx.end_read();
+                return Ok(added);
             }
         };
         let row = store::sites::lock(change.tx(), site).await?;
@@ -82,20 +85,11 @@ impl Sites {
         let node = row.active()?.node;
         self.attach(cx, change.tx(), (site, node), &new, "/name").await?;
         self.publish(change.tx(), site, &[]).await?;
-        let facts = json!({"name": new.name, "kind": new.kind.as_str(), "target": new.target, "status": new.status});
-        let record = Record::new(events::DOMAIN_ADDED, site, facts.clone()).after(facts);
+        let added = domain(change.tx(), site, &new.name).await?;
+        let record = Record::new(events::DOMAIN_ADDED, site, facts(&added)).after(facts(&added));
         change.record(record).await?;
         change.commit_with(&new.name).await?;
-        self.domain(cx, site, &new.name).await
-    }
-
-    /// The answer to whoever has just added it.
-    async fn domain(&self, cx: &OpCx, site: SiteId, name: &DomainName) -> Result<Domain, Error> {
-        let mut tx = self.spine.db().tenant(cx.tenant()).await?;
-        let site = store::sites::get(&mut tx, site).await?.ok_or(Error::NotFound)?;
-        tx.end_read();
-        let found = site.domains()?.into_iter().find(|domain| domain.name == *name);
-        found.ok_or(Error::NotFound)
+        Ok(added)
     }
 
     /// Claims a name for a site and sees to its addresses and certificate; `pointer` is the field
@@ -183,6 +177,14 @@ pub(crate) fn name_error(pointer: &'static str, error: NameError) -> Error {
     }
 }
 
+/// A domain of a site as it is stored.
+async fn domain(tx: &mut TenantTx, site: SiteId, name: &DomainName) -> Result<Domain, Error> {
+    let site = store::sites::get(tx, site).await?.ok_or(Error::NotFound)?;
+    let found = site.domains()?.into_iter().find(|domain| domain.name == *name);
+    found.ok_or(Error::NotFound)
+}
+
+/// What the log tells of a domain, before and after.
 fn facts(domain: &Domain) -> Value {
     json!({"name": domain.name, "kind": domain.kind.as_str(), "target": domain.target, "status": domain.status})
 }

@@ -186,7 +186,7 @@ impl Sites {
         let mut tx = self.spine.db().tenant(cx.tenant()).await?;
         let release = store::releases::get(&mut tx, site, id).await?.ok_or(Error::NotFound)?;
         cx.authorize::<authz::Release, _>(actions::Read)?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(release)
     }
 
@@ -196,7 +196,7 @@ impl Sites {
         store::sites::get(&mut tx, site).await?.ok_or(Error::NotFound)?;
         cx.authorize::<authz::Release, _>(actions::List)?;
         let rows = store::releases::list(&mut tx, site, page).await?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(Page::cut(page, rows, |release| release.id.uuid()))
     }
 
@@ -254,10 +254,12 @@ impl Sites {
 
     /// Makes a release the active one, if it is not; returns what to wait for.
     pub(crate) async fn switch_to(&self, cx: &OpCx, site: SiteId, id: ReleaseId) -> Result<Published, Error> {
+        let refused = self.refused(cx.tenant(), site).await?;
         let mut change = self.spine.begin(cx).await?;
         let site = store::sites::lock_active(change.tx(), site).await?;
         if site.active_release == Some(id) {
-            return Published::new(&site, site.generation);
+            // Run again after a crash: which hosts were refused before, nobody knows any more.
+            return Published::release(&site, site.generation, Vec::new());
         }
         let release = store::releases::get(change.tx(), site.id, id)
             .await?
@@ -279,7 +281,7 @@ impl Sites {
             .after(json!({"active_release": id}));
         change.record(record).await?;
         change.commit().await?;
-        Published::new(&site, generation)
+        Published::release(&site, generation, refused)
     }
 
     /// Makes the release that `id` replaced the active one again, if `id` is active.

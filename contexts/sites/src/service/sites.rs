@@ -1,12 +1,12 @@
 use mpanel_authz::{OpCx, actions};
 use mpanel_events::Record;
 use mpanel_kernel::ids::{OperationId, SiteId};
-use mpanel_kernel::names::RelPath;
+use mpanel_kernel::names::{RelPath, Title};
 use mpanel_kernel::paging::{Page, PageRequest};
 use mpanel_sites_contract::events;
 use serde_json::{Value, json};
 
-use crate::domain::{Site, SiteState, SiteSummary, title};
+use crate::domain::{Site, SiteState, SiteSummary};
 use crate::error::Error;
 use crate::ops::{DELETE_SITE, DeleteSiteInput};
 use crate::{Sites, authz, store};
@@ -75,7 +75,7 @@ impl Sites {
             return Err(Error::Stale);
         }
         let name = match &patch.name {
-            Some(name) => title("/name", name)?,
+            Some(name) => Title::parse(name).map_err(|error| error.at("/name"))?.into(),
             None => before.name.clone(),
         };
         let mut settings = before.settings.clone();
@@ -101,8 +101,8 @@ impl Sites {
         change
             .record(
                 Record::new(events::SITE_CHANGED, id, json!({"version": after.version}))
-                    .before(facts(&before))
-                    .after(facts(&after)),
+                    .before(facts(&before)?)
+                    .after(facts(&after)?),
             )
             .await?;
         change.commit().await?;
@@ -119,7 +119,7 @@ impl Sites {
         let input = DeleteSiteInput { site: id };
         let operation = mpanel_jobs::start(change.tx(), cx, &DELETE_SITE, id, &input).await?;
         let record = Record::new(events::SITE_DELETING, id, json!({"operation": operation}));
-        change.record(record.before(facts(&site))).await?;
+        change.record(record.before(facts(&site)?)).await?;
         change.commit().await?;
         Ok(operation)
     }
@@ -137,14 +137,17 @@ fn not_found_page(page: RelPath) -> Result<String, Error> {
     Ok(page.to_string())
 }
 
-fn facts(site: &Site) -> Value {
-    json!({
+/// What the log tells of a site, before and after.
+pub(crate) fn facts(site: &Site) -> Result<Value, Error> {
+    let domains = site.domains()?;
+    Ok(json!({
         "name": site.name,
         "slug": site.slug,
         "primary_host": site.primary_host,
+        "domains": domains.iter().map(|domain| &domain.name).collect::<Vec<_>>(),
         "spa_fallback": site.settings.spa_fallback,
         "not_found_page": site.settings.not_found_page,
         "https_redirect": site.settings.https_redirect,
         "keep_releases": site.settings.keep_releases,
-    })
+    }))
 }

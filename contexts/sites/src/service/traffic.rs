@@ -34,9 +34,7 @@ impl Sites {
         tx.end_read();
         let mut this_month = Traffic::default();
         for Day { traffic, .. } in known.iter().filter(|day| day.day >= month) {
-            this_month.requests += traffic.requests;
-            this_month.bytes_in += traffic.bytes_in;
-            this_month.bytes_out += traffic.bytes_out;
+            this_month += *traffic;
         }
         Ok(SiteTraffic {
             month,

@@ -18,11 +18,12 @@ pub struct NewDomain<'a> {
 
 pub async fn insert(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Domain, actions::Create>,
+    allowed: &Allowed<authz::Domain, actions::Create>,
     site: SiteId,
     new: &NewDomain<'_>,
     now: Timestamp,
 ) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     sqlx::query!(
         "insert into sites.domains (tenant_id, site_id, name, kind, target, status, created_at)
          values ($1, $2, $3, $4, $5, $6, $7)",
@@ -69,10 +70,11 @@ pub async fn demote(tx: &mut TenantTx, site: SiteId) -> Result<(), Error> {
 /// Takes a name from a site because somebody asks for it; `false` when the site does not have it.
 pub async fn remove(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Domain, actions::Delete>,
+    allowed: &Allowed<authz::Domain, actions::Delete>,
     site: SiteId,
     name: &DomainName,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     delete(tx, site, name).await
 }
 

@@ -19,11 +19,12 @@ pub struct NewRelease<'a> {
 
 pub async fn insert(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Release, actions::Create>,
+    allowed: &Allowed<authz::Release, actions::Create>,
     site: SiteId,
     new: &NewRelease<'_>,
     now: Timestamp,
 ) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     sqlx::query!(
         "insert into sites.releases
              (tenant_id, site_id, id, number, filename, sha256, size, note, created_by, created_at)
@@ -83,10 +84,11 @@ pub async fn set_unpacked(
 /// Buries a release because somebody asks for it.
 pub async fn bury(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Release, actions::Delete>,
+    allowed: &Allowed<authz::Release, actions::Delete>,
     site: SiteId,
     id: ReleaseId,
 ) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     set_state(tx, site, id, ReleaseState::Deleting).await
 }
 

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use mpanel_authz::{Allowed, actions};
 use mpanel_kernel::ids::{NodeId, ReleaseId, SiteId};
-use mpanel_kernel::names::DomainName;
+use mpanel_kernel::names::{DomainName, Slug, Title};
 use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::{TenantTx, Ts, Tx};
 
@@ -12,27 +12,28 @@ use crate::error::Error;
 /// What a site begins with.
 pub struct NewSite<'a> {
     pub id: SiteId,
-    pub name: &'a str,
-    pub slug: &'a str,
-    pub preview_host: &'a str,
+    pub name: &'a Title,
+    pub slug: &'a Slug,
+    pub preview_host: &'a DomainName,
     pub node: NodeId,
     pub keep_releases: i32,
 }
 
 pub async fn insert(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Site, actions::Create>,
+    allowed: &Allowed<authz::Site, actions::Create>,
     new: &NewSite<'_>,
     now: Timestamp,
 ) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     sqlx::query!(
         "insert into sites.sites (tenant_id, id, name, slug, preview_host, node_id, keep_releases, due_at, created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
         tx.tenant().uuid(),
         new.id.uuid(),
-        new.name,
-        new.slug,
-        new.preview_host,
+        new.name.as_str(),
+        new.slug.as_str(),
+        new.preview_host.as_str(),
         new.node.uuid(),
         new.keep_releases,
         Ts(now) as _,
@@ -56,11 +57,12 @@ pub async fn has_preview(tx: &mut TenantTx, name: &DomainName) -> Result<bool, E
 /// Changes name and settings; the caller has locked the site.
 pub async fn update(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Site, actions::Modify>,
+    allowed: &Allowed<authz::Site, actions::Modify>,
     id: SiteId,
     name: &str,
     settings: &SiteSettings,
 ) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     sqlx::query!(
         "update sites.sites
          set name = $3, spa_fallback = $4, not_found_page = $5, https_redirect = $6, keep_releases = $7,
@@ -80,11 +82,8 @@ pub async fn update(
 }
 
 /// Sets the tombstone.
-pub async fn bury(
-    tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Site, actions::Delete>,
-    id: SiteId,
-) -> Result<(), Error> {
+pub async fn bury(tx: &mut TenantTx, allowed: &Allowed<authz::Site, actions::Delete>, id: SiteId) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     sqlx::query!(
         "update sites.sites set state = 'deleting', ready = false, summary = 'is being deleted', version = version + 1
          where tenant_id = $1 and id = $2",

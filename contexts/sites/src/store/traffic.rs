@@ -28,9 +28,12 @@ pub async fn keep(tx: &mut PlatformTx, report: &Report) -> Result<Vec<(TenantId,
     let rows = sqlx::query!(
         r#"with given as (
                select tenant_id, site_id, max(requests) as requests, max(bytes_in) as bytes_in,
-                      max(bytes_out) as bytes_out
-               from unnest($4::uuid[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[])
-                   as g (tenant_id, site_id, requests, bytes_in, bytes_out)
+                      max(bytes_out) as bytes_out, max(answers_1xx) as answers_1xx, max(answers_2xx) as answers_2xx,
+                      max(answers_3xx) as answers_3xx, max(answers_4xx) as answers_4xx, max(answers_5xx) as answers_5xx
+               from unnest($4::uuid[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[],
+                           $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
+                   as g (tenant_id, site_id, requests, bytes_in, bytes_out,
+                         answers_1xx, answers_2xx, answers_3xx, answers_4xx, answers_5xx)
                where exists (select from sites.sites s
                              where s.tenant_id = g.tenant_id and s.id = g.site_id and s.node_id = $1)
                   or exists (select from sites.traffic t
@@ -42,12 +45,19 @@ pub async fn keep(tx: &mut PlatformTx, report: &Report) -> Result<Vec<(TenantId,
                where t.day = $3::text::date and t.node_id = $1 and t.boot = $2
            ), kept as (
                insert into sites.traffic as t
-                   (tenant_id, site_id, day, node_id, boot, requests, bytes_in, bytes_out)
-               select tenant_id, site_id, $3::text::date, $1, $2, requests, bytes_in, bytes_out from given
+                   (tenant_id, site_id, day, node_id, boot, requests, bytes_in, bytes_out,
+                    answers_1xx, answers_2xx, answers_3xx, answers_4xx, answers_5xx)
+               select tenant_id, site_id, $3::text::date, $1, $2, requests, bytes_in, bytes_out,
+                      answers_1xx, answers_2xx, answers_3xx, answers_4xx, answers_5xx from given
                on conflict (tenant_id, site_id, day, node_id, boot) do update
                set requests = greatest(t.requests, excluded.requests),
                    bytes_in = greatest(t.bytes_in, excluded.bytes_in),
-                   bytes_out = greatest(t.bytes_out, excluded.bytes_out)
+                   bytes_out = greatest(t.bytes_out, excluded.bytes_out),
+                   answers_1xx = greatest(t.answers_1xx, excluded.answers_1xx),
+                   answers_2xx = greatest(t.answers_2xx, excluded.answers_2xx),
+                   answers_3xx = greatest(t.answers_3xx, excluded.answers_3xx),
+                   answers_4xx = greatest(t.answers_4xx, excluded.answers_4xx),
+                   answers_5xx = greatest(t.answers_5xx, excluded.answers_5xx)
            )
            select g.tenant_id as "tenant_id!", sum(greatest(g.bytes_out - coalesce(k.bytes_out, 0), 0))::bigint as "grown!"
            from given g left join known k using (tenant_id, site_id)
@@ -60,6 +70,11 @@ pub async fn keep(tx: &mut PlatformTx, report: &Report) -> Result<Vec<(TenantId,
         &column(|traffic| traffic.requests),
         &column(|traffic| traffic.bytes_in),
         &column(|traffic| traffic.bytes_out),
+        &column(|traffic| traffic.answers[0]),
+        &column(|traffic| traffic.answers[1]),
+        &column(|traffic| traffic.answers[2]),
+        &column(|traffic| traffic.answers[3]),
+        &column(|traffic| traffic.answers[4]),
     )
     .fetch_all(tx.conn())
     .await?;
@@ -73,7 +88,9 @@ pub async fn keep(tx: &mut PlatformTx, report: &Report) -> Result<Vec<(TenantId,
 pub async fn by_day(tx: &mut TenantTx, site: SiteId, from: Date) -> Result<Vec<Day>, Error> {
     let rows = sqlx::query!(
         r#"select day::text as "day!", sum(requests)::bigint as "requests!", sum(bytes_in)::bigint as "bytes_in!",
-                  sum(bytes_out)::bigint as "bytes_out!"
+                  sum(bytes_out)::bigint as "bytes_out!", sum(answers_1xx)::bigint as "answers_1xx!",
+                  sum(answers_2xx)::bigint as "answers_2xx!", sum(answers_3xx)::bigint as "answers_3xx!",
+                  sum(answers_4xx)::bigint as "answers_4xx!", sum(answers_5xx)::bigint as "answers_5xx!"
            from sites.traffic where tenant_id = $1 and site_id = $2 and day >= $3::text::date
            group by day order by day"#,
         tx.tenant().uuid(),
@@ -91,6 +108,13 @@ pub async fn by_day(tx: &mut TenantTx, site: SiteId, from: Date) -> Result<Vec<D
                     requests: row.requests,
                     bytes_in: row.bytes_in,
                     bytes_out: row.bytes_out,
+                    answers: [
+                        row.answers_1xx,
+                        row.answers_2xx,
+                        row.answers_3xx,
+                        row.answers_4xx,
+                        row.answers_5xx,
+                    ],
                 },
             })
         })

@@ -9,9 +9,10 @@ use crate::error::Error;
 
 pub async fn insert(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Upload, actions::Create>,
+    allowed: &Allowed<authz::Upload, actions::Create>,
     upload: &Upload,
 ) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     sqlx::query!(
         "insert into sites.uploads (tenant_id, site_id, id, filename, size, created_at, expires_at)
          values ($1, $2, $3, $4, $5, $6, $7)",
@@ -32,12 +33,13 @@ pub async fn insert(
 /// up; `false` when it no longer takes any.
 pub async fn advance(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Upload, actions::Modify>,
+    allowed: &Allowed<authz::Upload, actions::Modify>,
     upload: &Upload,
     received: i64,
     hashing: &[u8],
     expires: Timestamp,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     let done = sqlx::query!(
         "update sites.uploads set received = $4, hashing = $5, expires_at = $6
          where tenant_id = $1 and site_id = $2 and id = $3 and state = 'open'",
@@ -56,11 +58,12 @@ pub async fn advance(
 /// All bytes are there; `false` when the upload is no longer open.
 pub async fn finish(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Upload, actions::Modify>,
+    allowed: &Allowed<authz::Upload, actions::Modify>,
     upload: &Upload,
     sha256: &str,
     expires: Timestamp,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     let done = sqlx::query!(
         "update sites.uploads set received = size, hashing = null, sha256 = $4, state = 'finished', expires_at = $5
          where tenant_id = $1 and site_id = $2 and id = $3 and state = 'open'",
@@ -78,10 +81,11 @@ pub async fn finish(
 /// Buries an upload because somebody asks for it.
 pub async fn bury(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Upload, actions::Delete>,
+    allowed: &Allowed<authz::Upload, actions::Delete>,
     at: (SiteId, UploadId),
     now: Timestamp,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     set_state(tx, at, UploadState::Deleting, now).await
 }
 

@@ -26,29 +26,39 @@ struct Cutter {
 
 impl Cutter {
     fn new(folder: &Path, server: &PgConnectOptions, marked: &'static str) -> Self {
-        let name = format!(".s.PGSQL.{}", server.get_port());
-        let behind = server
-            .get_socket()
-            .cloned()
-            .unwrap_or_else(|| server.get_host().into())
-            .join(&name);
-        let listener = UnixListener::bind(folder.join(&name)).unwrap();
         let cut = Arc::new(AtomicBool::new(false));
         let flag = cut.clone();
-        drop(spawn_named("cutter", async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let server = UnixStream::connect(&behind).await.unwrap();
-                drop(spawn_named(
-                    "cutter.connection",
-                    pass_on(client, server, marked, flag.clone()),
-                ));
-            }
-        }));
+        stand_between(folder, server, move |client, server| {
+            pass_on(client, server, marked, flag.clone())
+        });
         Self {
             cut,
             socket: folder.to_owned(),
         }
     }
+}
+
+/// Listens in `folder` as the server would, and has `pass_on` see to each connection, with one to the server.
+pub(super) fn stand_between<F>(
+    folder: &Path,
+    server: &PgConnectOptions,
+    pass_on: impl Fn(UnixStream, UnixStream) -> F + Send + 'static,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let name = format!(".s.PGSQL.{}", server.get_port());
+    let behind = server
+        .get_socket()
+        .cloned()
+        .unwrap_or_else(|| server.get_host().into())
+        .join(&name);
+    let listener = UnixListener::bind(folder.join(&name)).unwrap();
+    drop(spawn_named("between", async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = UnixStream::connect(&behind).await.unwrap();
+            drop(spawn_named("between.connection", pass_on(client, server)));
+        }
+    }));
 }
 
 async fn pass_on(client: UnixStream, server: UnixStream, marked: &'static str, cut: Arc<AtomicBool>) {

@@ -333,8 +333,8 @@ async fn every_operation_is_documented() {
         .map(|operation| operation["operationId"].as_str().unwrap())
         .collect();
     ids.sort_unstable();
-    let expected = "domains_create domains_delete domains_list releases_activate releases_create releases_delete \
-                    releases_get releases_list sites_create sites_delete sites_get sites_list sites_traffic sites_update \
+    let expected = "delivery_get delivery_set domains_create domains_delete domains_list releases_activate releases_create releases_delete \
+                    releases_get releases_list sites_create sites_delete sites_get sites_list sites_purge sites_traffic sites_update \
                     uploads_append uploads_create uploads_delete uploads_get";
     assert_eq!(ids.join(" "), expected);
     let create = &document["paths"]["/sites/{site_id}/releases"]["post"]["requestBody"]["content"];

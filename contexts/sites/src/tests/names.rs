@@ -1,6 +1,6 @@
 use mpanel_client_agent::ArchiveFormat;
 
-use crate::domain::{Address, archive_format, redirect_target, title};
+use crate::domain::{Address, archive_format, redirect_target};
 
 #[test]
 fn redirect_targets_are_hosts() {
@@ -48,15 +48,6 @@ fn the_end_of_a_file_name_says_how_to_unpack_it() {
             "/filename",
             "{name:?}"
         );
-    }
-}
-
-#[test]
-fn titles_are_one_line() {
-    assert_eq!(title("/name", "  Shop ").unwrap(), "Shop");
-    let long = "a".repeat(101);
-    for name in ["", " ", "a\nb", "a\u{7}", &long] {
-        assert_eq!(title("/name", name).unwrap_err().pointer, "/name", "{name:?}");
     }
 }
 

@@ -137,3 +137,27 @@ async fn files_that_are_missing_are_said_to_be_and_an_agent_that_is_away_is_no_d
         "nothing is deleted for being absent"
     );
 }
+
+#[tokio::test]
+async fn a_release_whose_files_are_away_stays_what_it_is() {
+    let world = World::new().await;
+    let _server = world.serve();
+    let site = world.site("Shop", None).await.id;
+    let away = world.deployed(site, &[("index.html", "1")]).await;
+    let last = world.deployed(site, &[("index.html", "2")]).await;
+    let uid = world.get(site).await.uid().unwrap();
+    let converge = Converge::new(world.sites.clone());
+    // One release alone, then the whole folder, as where the disk of the sites is not mounted.
+    for whole in [false, true] {
+        match whole {
+            false => world.agent.delete_release(site, away, uid).await.unwrap(),
+            true => world.agent.delete_site(site, uid).await.unwrap(),
+        }
+        world.clock.advance(SignedDuration::from_hours(7));
+        assert_eq!(converge.pass().await.unwrap().deleted, 0);
+        let found = world.release(site, away).await;
+        assert_eq!((found.state, found.reserved), (ReleaseState::Ready, charged(1)));
+        assert_eq!(world.release(site, last).await.state, ReleaseState::Active);
+        assert_eq!(used(&world.db, world.tenant).await[2], 2 * charged(1));
+    }
+}

@@ -208,3 +208,22 @@ async fn what_a_site_takes_is_the_sum_of_what_its_releases_show() {
     world.ended(operation).await;
     assert_eq!(same().await, charged(1));
 }
+
+#[tokio::test]
+async fn a_name_that_would_turn_what_stands_beside_it_is_refused() {
+    let world = World::new().await;
+    let site = world.site("Shop", None).await.id;
+    for name in ["gpj.\u{202e}exe", "a\u{2028}b", " "] {
+        let made = world.try_site(name, None).await.unwrap_err();
+        let patch = SitePatch {
+            name: Some(name.to_owned()),
+            ..SitePatch::default()
+        };
+        let changed = world.sites.update_site(&world.owner(), site, patch).await.unwrap_err();
+        for error in [made, changed] {
+            let field = &error.fields()[0];
+            assert_eq!((&*field.pointer, &*field.code), ("/name", "name.length"), "{name:?}");
+        }
+    }
+    assert_eq!(world.get(site).await.name, "Shop");
+}

@@ -151,7 +151,8 @@ pub async fn rows(db: &Db, tenant: TenantId) -> i64 {
     let mut tx = db.tenant(tenant).await.unwrap();
     sqlx::query_scalar(
         "select (select count(*) from sites.sites) + (select count(*) from sites.domains)
-              + (select count(*) from sites.releases) + (select count(*) from sites.uploads)",
+              + (select count(*) from sites.releases) + (select count(*) from sites.uploads)
+              + (select count(*) from sites.delivery)",
     )
     .fetch_one(tx.conn())
     .await

@@ -72,11 +72,13 @@ impl HostRecords for TestRecords {
         Ok(Place::Free)
     }
 
-    async fn status(&self, _tx: &mut TenantTx, host: &DomainName) -> Result<HostDns, DnsPortError> {
-        Ok(match self.0.lock().unwrap().contains_key(host.as_str()) {
+    async fn status(&self, _tx: &mut TenantTx, hosts: &[DomainName]) -> Result<Vec<HostDns>, DnsPortError> {
+        let pointed = self.0.lock().unwrap();
+        let of = |host: &DomainName| match pointed.contains_key(host.as_str()) {
             true => HostDns::Managed { apex: host.clone() },
             false => HostDns::Elsewhere,
-        })
+        };
+        Ok(hosts.iter().map(of).collect())
     }
 }
 
@@ -101,6 +103,8 @@ impl Certificates for TestCertificates {
         let of = |host: &DomainName| {
             Some(match wanted.get(host.as_str())? {
                 true => HostCertificate::Valid {
+                    public: false,
+                    waits: None,
                     not_after: Timestamp::MAX,
                     issuer: "test".to_owned(),
                 },
@@ -146,7 +150,7 @@ pub struct World {
 }
 
 /// Stops what runs in the background, as if killed.
-pub struct Server(JoinHandle<()>);
+pub struct Server(pub JoinHandle<()>);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -193,7 +197,7 @@ impl World {
         };
         let settings = Settings {
             uploads: folder.path().join("uploads"),
-            preview_domain: "preview.test".to_owned(),
+            previews: "preview.test".parse().unwrap(),
             reserved_hosts: vec!["panel.preview.test".parse().unwrap()],
             https_port: 8443,
             max_upload_bytes: 4 << 20,
@@ -201,6 +205,7 @@ impl World {
             keep_releases: 3,
             max_release_bytes: 8 << 20,
             max_release_files: 1000,
+            outbound_allow: Vec::new(),
             served_within: Duration::from_millis(20),
         };
         let shared: SharedClock = clock.clone();

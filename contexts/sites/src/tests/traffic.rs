@@ -76,6 +76,7 @@ impl World {
             requests: bytes / 100,
             bytes_in: bytes / 10,
             bytes_out: *bytes,
+            status: [0, bytes / 200, 0, bytes / 100 - bytes / 200, 0],
         };
         Usage {
             seq: 1,
@@ -136,6 +137,7 @@ async fn a_report_that_comes_twice_or_late_is_counted_once() {
         requests: 17,
         bytes_in: 170,
         bytes_out: 1700,
+        answers: [0, 8, 0, 9, 0],
     };
     assert_eq!(world.this_month(site).await, all);
     assert_eq!(world.this_month(other).await.bytes_out, 500);
