@@ -132,7 +132,7 @@ impl Fleet {
         let mut tx = self.spine.db().tenant(cx.tenant()).await?;
         let node = store::get(&mut tx, id).await?.ok_or(Error::NotFound)?;
         cx.authorize::<authz::Node, _>(actions::Read)?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(node)
     }
 }
@@ -148,7 +148,7 @@ async fn list(fleet: State, Cx(cx): Cx, Paging(page): Paging) -> Result<Json<Nod
     cx.authorize::<authz::Node, _>(actions::List)?;
     let mut tx = fleet.spine.db().tenant(cx.tenant()).await.map_err(Error::from)?;
     let rows = store::list(&mut tx, page).await?;
-    tx.commit().await.map_err(Error::from)?;
+    tx.end_read();
     let page = Page::cut(page, rows, |node| node.id.uuid());
     Ok(Json(page.map(|node| fleet.describe(node)).into()))
 }

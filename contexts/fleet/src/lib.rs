@@ -102,7 +102,7 @@ impl Nodes for Fleet {
     async fn edge_keys(&self) -> Result<Vec<EdgeKey>, mpanel_pg::Error> {
         let mut tx = self.spine.db().platform(Reason::Publish("fleet.edge_keys")).await?;
         let rows = store::edge_keys(&mut tx).await?;
-        tx.commit().await?;
+        tx.end_read();
         let keys = rows.into_iter().filter_map(|(node, key)| {
             let key: NodePublicKey = key.parse().ok()?;
             Some(EdgeKey { node, key })

@@ -2,13 +2,11 @@
 //! session are how panels are taken over, so whatever is unclear is refused.
 
 use http::{HeaderMap, header};
-use mpanel_crypto::Token;
+use mpanel_crypto::{Token, TokenKind};
 use mpanel_kernel::error::{Kind, PublicError};
 
 /// Host-bound by its name: browsers take it only with `Secure`, `Path=/` and without `Domain`.
 pub const SESSION_COOKIE: &str = "__Host-mpanel_session";
-pub(crate) const SESSION_PREFIX: &str = "mps";
-pub(crate) const API_TOKEN_PREFIX: &str = "mpk";
 
 /// A credential as presented, not yet looked up.
 #[derive(Debug)]
@@ -63,11 +61,11 @@ impl Presented {
             if !scheme.eq_ignore_ascii_case("bearer") {
                 return Err(CredentialError::Invalid);
             }
-            let token = Token::parse(API_TOKEN_PREFIX, token.trim()).map_err(|_| CredentialError::Invalid)?;
+            let token = Token::parse(TokenKind::Api, token.trim()).map_err(|_| CredentialError::Invalid)?;
             return Ok(Some(Self::ApiToken(token)));
         }
         cookie
-            .map(|text| Token::parse(SESSION_PREFIX, text).map(Self::Session))
+            .map(|text| Token::parse(TokenKind::Session, text).map(Self::Session))
             .transpose()
             .map_err(|_| CredentialError::Invalid)
     }

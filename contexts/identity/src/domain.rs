@@ -10,7 +10,7 @@ mod realm;
 mod service_account;
 mod sign_ins;
 
-pub use account::{Account, ApiToken, MeTenant, NewApiToken, SessionInfo, TokenFacts, password_minimum, person_name};
+pub use account::{Account, ApiToken, MeTenant, NewApiToken, SessionInfo, TokenFacts, password_minimum};
 pub use device::Device;
 pub use invitation::Invitation;
 pub use network::Network;

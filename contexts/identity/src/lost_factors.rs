@@ -41,7 +41,7 @@ impl Reconciler for LostFactors {
         loop {
             let mut tx = identity.spine.db().platform(Reason::Reconcile(NAME)).await?;
             let untold = sealed::untold(&mut tx, BATCH).await?;
-            tx.commit().await?;
+            tx.end_read();
             for person in &untold {
                 report.changed += u64::from(self.tell(person).await?);
             }

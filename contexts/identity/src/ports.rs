@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use mpanel_crypto::Token;
+use mpanel_crypto::{Token, TokenKind};
 use mpanel_identity_contract::{Accounts, Activation, InviteError, Invited, Profile};
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_kernel::names::EmailAddress;
@@ -46,8 +46,8 @@ impl Accounts for Identity {
         name: &str,
         now: Timestamp,
     ) -> Result<Invited, InviteError> {
-        let token = Token::generate(service::ACTIVATION_PREFIX);
-        let mailed = Token::generate(service::ACTIVATION_PREFIX);
+        let token = Token::generate(TokenKind::Activation);
+        let mailed = Token::generate(TokenKind::Activation);
         let expires_at = service::after(now, ACTIVATION_LIFE);
         let realm = realm_hosts::of_tenant(tx, home).await?;
         let links = (&token.hash(), &mailed.hash(), expires_at);
@@ -68,7 +68,7 @@ impl Accounts for Identity {
     async fn profiles(&self, wanted: &[UserId]) -> Result<HashMap<UserId, Profile>, mpanel_pg::Error> {
         let mut tx = self.0.spine.db().spine().await?;
         let profiles = users::profiles(&mut tx, wanted).await?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(profiles)
     }
 }

@@ -52,8 +52,6 @@ use crate::store::users::{self, Secrets};
 use crate::{Identity, Settings};
 use mpanel_kernel::throttle::Throttle;
 
-pub const ACTIVATION_PREFIX: &str = "activate";
-
 /// `span` after `now`; past the end of time there is no later moment.
 pub fn after(now: Timestamp, span: SignedDuration) -> Timestamp {
     now.saturating_add(span).unwrap_or(Timestamp::MAX)
@@ -171,7 +169,7 @@ impl Identity {
         let user = cx.actor().user().ok_or(Error::NotAPerson)?;
         let mut tx = self.0.spine.db().spine().await?;
         let found = users::by_id(&mut tx, user).await?;
-        tx.commit().await?;
+        tx.end_read();
         found.ok_or(Error::NotFound)
     }
 

@@ -1,4 +1,5 @@
-//! SQL only. What changes another's view of the actor takes the proof that it was authorised.
+//! SQL only. What changes another's view of the actor takes the proof that it was authorised. A person's own things stand
+//! where the person is at home, and not in the tenant of the proof.
 
 pub mod activations;
 pub mod api_tokens;

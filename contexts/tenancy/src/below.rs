@@ -10,14 +10,14 @@ impl Below for Tenancy {
     async fn open_to(&self, tenant: TenantId) -> Result<Vec<TenantId>, Error> {
         let mut tx = self.spine.db().platform(Reason::Administer("tenancy.below")).await?;
         let found = store::below::open_to(&mut tx, tenant).await?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(found)
     }
 
     async fn is_open_to(&self, tenant: TenantId, one: TenantId) -> Result<bool, Error> {
         let mut tx = self.spine.db().platform(Reason::Administer("tenancy.below")).await?;
         let found = store::below::is_open_to(&mut tx, tenant, one).await?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(found)
     }
 }

@@ -13,4 +13,4 @@ pub use found::{Found, Query, stem};
 pub use limits::Limits;
 pub use role::{Role, description, permissions, split};
 pub use selling::{LONGEST_GRACE, Selling, grace, page as provider_page};
-pub use tenant::{Plan, PlanVersion, Tenant, TenantPlan, TenantState, title};
+pub use tenant::{Plan, PlanVersion, Tenant, TenantPlan, TenantState};

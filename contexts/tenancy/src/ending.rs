@@ -1,20 +1,23 @@
 //! Removes tenants whose time is over, and all they have.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::OpCx;
 use mpanel_events::Record;
-use mpanel_jobs::{BoxError, PassReport, Reconciler, deletes_allowed};
+use mpanel_jobs::{BoxError, PassReport, Reconciler, Stuck, deletes_allowed};
 use mpanel_kernel::clock::SharedClock;
+use mpanel_kernel::error::PublicError as _;
 use mpanel_kernel::ids::TenantId;
-use mpanel_pg::Reason;
+use mpanel_pg::{PlatformTx, Reason};
 use mpanel_tenancy_contract::{Erased, Eraser, events};
 use serde_json::json;
 
 use crate::error::Error;
+use crate::store::going::{self, Going};
 use crate::store::tree::{self, Over};
 use crate::{Tenancy, store};
 
@@ -23,6 +26,9 @@ const NAME: &str = "tenancy.end";
 const BATCH: i64 = 50;
 /// After which it looks again at what contexts are still removing.
 const SOON: Duration = Duration::from_secs(2);
+/// One that cannot go is tried again after this, then after twice as long each time, and so often at the least.
+const FAILED: SignedDuration = SignedDuration::from_secs(10);
+const FAILED_LONG: SignedDuration = SignedDuration::from_mins(30);
 
 /// First those whose time is over are marked, with everybody below them: each mark was asked for by name, and with it
 /// how many go. Then those at the bottom lose what they have, context by context, and become tombstones; and so upwards.
@@ -31,6 +37,32 @@ pub struct Ending {
     clock: SharedClock,
     /// In the order in which they are asked: what is served before what it is served from.
     erasers: Vec<Arc<dyn Eraser>>,
+    /// Whose removal could not begin: how often in a row, and when that is tried again. Nothing has happened to them, so
+    /// a server that starts anew may just try.
+    put_off: Mutex<BTreeMap<TenantId, (i32, Timestamp)>>,
+}
+
+/// Why one cannot go.
+struct Failure {
+    /// For those who may read of it.
+    told: String,
+    /// For the log.
+    error: BoxError,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self {
+            told: error.public_text(),
+            error: error.into(),
+        }
+    }
+}
+
+/// When what has failed so often in a row is tried again.
+fn later(now: Timestamp, failures: i32) -> Timestamp {
+    let pause = FAILED.saturating_mul(1 << (failures.clamp(1, 16) - 1)).min(FAILED_LONG);
+    now.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }
 
 impl Ending {
@@ -39,7 +71,12 @@ impl Ending {
             tenancy,
             clock,
             erasers,
+            put_off: Mutex::default(),
         }
+    }
+
+    fn put_off(&self) -> MutexGuard<'_, BTreeMap<TenantId, (i32, Timestamp)>> {
+        self.put_off.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn cx(&self, tenant: TenantId) -> OpCx {
@@ -60,20 +97,50 @@ impl Ending {
         Ok(true)
     }
 
+    /// As [`Ending::begin`]; one whose removal cannot begin waits longer each time, and keeps nobody else waiting.
+    async fn begin_or_put_off(&self, over: &Over, now: Timestamp) -> bool {
+        let tenant = over.tenant;
+        let before = self.put_off().get(&tenant).copied();
+        if before.is_some_and(|(_, then)| then > now) {
+            return false;
+        }
+        match self.begin(over, now).await {
+            Ok(begun) => {
+                self.put_off().remove(&tenant);
+                begun
+            }
+            Err(error) => {
+                let failures = before.map_or(0, |(failures, _)| failures).saturating_add(1);
+                tracing::warn!(%tenant, %error, failures, "a tenant's removal cannot begin, and waits until that is tried again");
+                self.put_off().insert(tenant, (failures, later(now, failures)));
+                false
+            }
+        }
+    }
+
     /// Goes on with one at the bottom; whether it is a tombstone now.
-    async fn erase(&self, tenant: TenantId, parent: Option<TenantId>) -> Result<bool, BoxError> {
+    async fn erase(&self, tenant: TenantId, parent: Option<TenantId>) -> Result<bool, Failure> {
         for eraser in &self.erasers {
-            let erased = eraser.erase(tenant).await;
-            let erased =
-                erased.map_err(|error| format!("{} cannot remove what {tenant} has: {error}", eraser.name()))?;
+            let erased = eraser.erase(tenant).await.map_err(|error| Failure {
+                told: format!(
+                    "{} cannot remove what it has of the tenant at the moment",
+                    eraser.name()
+                ),
+                error: format!("{} cannot remove what {tenant} has: {error}", eraser.name()).into(),
+            })?;
             if erased == Erased::Going {
                 return Ok(false);
             }
         }
+        Ok(self.bury(tenant, parent).await?)
+    }
+
+    /// Leaves the tombstone of one that has nothing any more; `false` when it is one, or not empty yet.
+    async fn bury(&self, tenant: TenantId, parent: Option<TenantId>) -> Result<bool, Error> {
         let now = self.clock.now();
         let mut change = self.tenancy.spine.begin(&self.cx(tenant)).await?;
         let gone = store::tenants::get(change.tx(), tenant).await?;
-        if !tree::bury(change.tx(), now).await? {
+        if !going::bury(change.tx(), now).await? {
             return Ok(false);
         }
         store::selling::remove(change.tx()).await?;
@@ -89,6 +156,31 @@ impl Ending {
         change.commit().await?;
         tracing::info!(%tenant, "a tenant is gone");
         Ok(true)
+    }
+}
+
+impl Ending {
+    async fn tx(&self) -> Result<PlatformTx, mpanel_pg::Error> {
+        self.tenancy.spine.db().platform(Reason::Reconcile(NAME)).await
+    }
+
+    /// Goes on with one; whether it is gone. One that cannot go waits longer each time, and keeps nobody else waiting.
+    async fn one(&self, going: &Going, now: Timestamp) -> Result<bool, Error> {
+        let failure = match self.erase(going.tenant, going.parent).await {
+            Ok(true) => return Ok(true),
+            Ok(false) => None,
+            Err(failure) => Some(failure),
+        };
+        let mut tx = self.tx().await?;
+        if let Some(Failure { told, error }) = failure {
+            let failures = going.failures.saturating_add(1);
+            tracing::warn!(tenant = %going.tenant, error, failures, "a tenant cannot be removed, and waits until that is tried again");
+            going::failed(&mut tx, going.tenant, (failures, &told), now, later(now, failures)).await?;
+        } else {
+            going::looked_at(&mut tx, going.tenant, now).await?;
+        }
+        tx.commit().await?;
+        Ok(false)
     }
 }
 
@@ -108,10 +200,13 @@ impl Reconciler for Ending {
 
     async fn pass(&self) -> Result<PassReport, BoxError> {
         let now = self.clock.now();
-        let mut tx = self.tenancy.spine.db().platform(Reason::Reconcile(NAME)).await?;
+        let mut tx = self.tx().await?;
         let over = tree::over(&mut tx, now).await?;
         let total = tree::count(&mut tx).await?;
         tx.commit().await?;
+        // Those whose end was called off meanwhile begin anew, should they end once more.
+        self.put_off()
+            .retain(|tenant, _| over.iter().any(|over| over.tenant == *tenant));
         let mut report = PassReport::default();
         // More stand below than whoever ended it knew of: few may go along, and many are asked about.
         let (known, grown): (Vec<Over>, Vec<Over>) = over.into_iter().partition(|over| over.size <= over.agreed);
@@ -120,28 +215,46 @@ impl Reconciler for Ending {
         let refused = deletes_allowed("tenants", count(total), count(more)).err();
         let begin = known.iter().chain(grown.iter().filter(|_| refused.is_none()));
         for over in begin {
-            report.changed += u64::from(self.begin(over, now).await?);
+            report.changed += u64::from(self.begin_or_put_off(over, now).await);
         }
-        let mut tx = self.tenancy.spine.db().platform(Reason::Reconcile(NAME)).await?;
-        let going = tree::going(&mut tx, BATCH).await?;
-        let next = tree::next_end(&mut tx).await?;
+        let mut tx = self.tx().await?;
+        let going = going::due(&mut tx, now, BATCH).await?;
         tx.commit().await?;
-        let mut failed = None;
-        for (tenant, parent) in &going {
-            match self.erase(*tenant, *parent).await {
-                Ok(gone) => report.deleted += u64::from(gone),
-                // One that cannot go keeps nobody else.
-                Err(error) => failed = Some(error),
-            }
+        for one in &going {
+            report.deleted += u64::from(self.one(one, now).await?);
         }
-        if let Some(error) = failed.or(refused.map(Into::into)) {
-            return Err(error);
+        if let Some(refused) = refused {
+            return Err(refused.into());
         }
+        let mut tx = self.tx().await?;
+        let (end, retry) = (tree::next_end(&mut tx).await?, going::next(&mut tx, now).await?);
+        tx.commit().await?;
+        let put_off = self.put_off().values().map(|(_, then)| *then).min();
+        // The times of those that were put off are over already, and no reason to look again at once.
+        let end = end.filter(|end| put_off.is_none() || *end > now);
+        let next = end.into_iter().chain(put_off).chain(retry).min();
         report.again = match going.is_empty() {
             false if report.deleted > 0 => Some(Duration::ZERO),
             false => Some(SOON),
             true => next.map(|next| Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO)),
         };
         Ok(report)
+    }
+
+    async fn stuck(&self, of: Option<TenantId>, most: u32) -> Result<Vec<Stuck>, BoxError> {
+        let mut tx = self.tx().await?;
+        let stuck = going::stuck(&mut tx, of, most).await?;
+        tx.commit().await?;
+        Ok(stuck)
+    }
+
+    async fn try_now(&self, tenant: TenantId, subject: &str) -> Result<bool, BoxError> {
+        if subject != tenant.to_string() {
+            return Ok(false);
+        }
+        let mut tx = self.tx().await?;
+        let stuck = going::try_now(&mut tx, tenant, self.clock.now()).await?;
+        tx.commit().await?;
+        Ok(stuck)
     }
 }

@@ -32,7 +32,7 @@ use mpanel_tenancy_contract::{Belongings, Eraser, Exporter};
 pub use error::Error;
 pub use export::ExportLimits;
 pub use projection::Projection;
-pub use recovery::end_all_assumptions;
+pub use recovery::{end_all_assumptions, platform_of};
 
 pub const MIGRATIONS: Migrations = Migrations {
     schema: "tenancy",
@@ -47,6 +47,7 @@ pub const MIGRATIONS: Migrations = Migrations {
         ("0008_merge", include_str!("../migrations/0008_merge.sql")),
         ("0009_is_member", include_str!("../migrations/0009_is_member.sql")),
         ("0010_selling", include_str!("../migrations/0010_selling.sql")),
+        ("0011_erasing", include_str!("../migrations/0011_erasing.sql")),
     ],
 };
 

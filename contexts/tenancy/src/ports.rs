@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use mpanel_authz::RoleRef;
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_kernel::names::DomainName;
-use mpanel_pg::{PlatformTx, SpineTx, TenantTx};
+use mpanel_pg::{Look, PlatformTx, TenantTx};
 use mpanel_tenancy_contract::{
     Acting, ClaimKind, EntitlementError, EntitlementKey, Entitlements, Membership, Memberships, NameClaims, NameError,
     Suspended, Suspensions,
@@ -59,19 +59,19 @@ impl Memberships for Tenancy {
 
     async fn acting(
         &self,
-        tx: &mut SpineTx,
+        look: &mut Look,
         user: UserId,
         tenant: TenantId,
         via: Option<TenantId>,
         now: Timestamp,
     ) -> Result<Option<Acting>, mpanel_pg::Error> {
-        members::acting(tx, user, (tenant, self.platform), via, now).await
+        members::acting(look, user, (tenant, self.platform), via, now).await
     }
 
     async fn of_user(&self, user: UserId) -> Result<Vec<Membership>, mpanel_pg::Error> {
         let mut tx = self.spine.db().spine().await?;
         let memberships = members::of_user(&mut tx, user).await?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(memberships)
     }
 

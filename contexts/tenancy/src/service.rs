@@ -65,7 +65,7 @@ impl Service {
         }
         let mut tx = self.tenancy.spine.db().tenant(cx.tenant()).await?;
         let tenant = store::tenants::get(&mut tx, id).await?.ok_or(Error::NotFound)?;
-        tx.commit().await?;
+        tx.end_read();
         // Whoever may look at the tenants below may not for that act for them.
         let there = cx.for_descendant(id, tenant.kind).ok_or(Denied {
             resource: R::NAME,

@@ -1,8 +1,10 @@
-//! SQL only. What writes takes the proof that it was authorised.
+//! SQL only. What begins a change on behalf of a caller takes the proof that it was authorised, for the transaction's tenant;
+//! what follows from it, and what other contexts ask for, takes none.
 
 pub mod assumptions;
 pub mod below;
 pub mod entitlements;
+pub mod going;
 pub mod members;
 pub mod merge;
 pub mod metering;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use mpanel_crypto::Token;
+use mpanel_events::Change;
 use mpanel_kernel::error::{Kind, PublicError};
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_kernel::names::EmailAddress;
@@ -48,6 +49,8 @@ pub mod events {
     pub const TOTP_STARTED: &str = "identity.totp.started.v1";
     pub const TOTP_ENABLED: &str = "identity.totp.enabled.v1";
     pub const TOTP_DISABLED: &str = "identity.totp.disabled.v1";
+    /// From where and by which device somebody signed in, or tried to, is no longer known.
+    pub const SIGN_INS_ERASED: &str = "identity.sign_ins.erased.v1";
 }
 
 /// A person, as others in the tenant see them.
@@ -154,4 +157,22 @@ pub trait Accounts: Send + Sync + 'static {
     /// # Errors
     /// When the database is away.
     async fn profiles(&self, users: &[UserId]) -> Result<HashMap<UserId, Profile>, Error>;
+}
+
+/// The history of people's sign-ins.
+#[async_trait]
+pub trait SignIns: Send + Sync + 'static {
+    /// The tenant that somebody is at home in, where their history stands; `None` for whom nobody knows. It takes a connection
+    /// of its own.
+    ///
+    /// # Errors
+    /// When the database is away.
+    async fn home(&self, person: UserId) -> Result<Option<TenantId>, Error>;
+
+    /// Blanks addresses and devices in the history of somebody who is at home in `home`, and records that, if there were any:
+    /// says in how many lines. The caller has made sure that the change reaches there.
+    ///
+    /// # Errors
+    /// When the database refuses or is away.
+    async fn erase(&self, change: &mut Change, person: UserId, home: TenantId) -> Result<u64, mpanel_events::Error>;
 }

@@ -3,7 +3,6 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use mpanel_authz::{Role, RoleRef, TenantKind};
 use mpanel_crypto::{MIN_OWNER_PASSWORD_CHARS, MIN_PASSWORD_CHARS};
-use mpanel_kernel::error::FieldError;
 use mpanel_kernel::ids::{ApiTokenId, SessionId, TenantId, UserId};
 use mpanel_tenancy_contract::Membership;
 
@@ -90,20 +89,4 @@ pub fn password_minimum(memberships: &[Membership]) -> usize {
     } else {
         MIN_PASSWORD_CHARS
     }
-}
-
-/// A name for people: 1 to 100 characters on one line.
-///
-/// # Errors
-/// The [`FieldError`] of `/name`.
-pub fn person_name(text: &str) -> Result<String, FieldError> {
-    let text = text.trim();
-    if text.is_empty() || text.chars().count() > 100 || text.chars().any(char::is_control) {
-        return Err(FieldError::new(
-            "/name",
-            "name.length",
-            "a name has 1 to 100 characters on one line",
-        ));
-    }
-    Ok(text.to_owned())
 }

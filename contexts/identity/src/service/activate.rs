@@ -1,13 +1,13 @@
-use mpanel_crypto::Token;
+use mpanel_crypto::{Token, TokenKind};
 use mpanel_events::Record;
 use mpanel_identity_contract::events;
-use mpanel_kernel::names::EmailAddress;
+use mpanel_kernel::names::{EmailAddress, Title};
 use serde_json::json;
 
+use super::SignedIn;
 use super::accept::Invitation;
-use super::{ACTIVATION_PREFIX, SignedIn};
 use crate::Identity;
-use crate::domain::{Presence, password_minimum, person_name};
+use crate::domain::{Presence, password_minimum};
 use crate::error::Error;
 use crate::store::{activations, emails, realm_hosts, users};
 
@@ -26,7 +26,7 @@ impl Identity {
     pub async fn activate(&self, who: &Presence, given: Activate<'_>) -> Result<SignedIn, Error> {
         self.admit_stranger(who)?;
         let now = self.0.clock.now();
-        let token = Token::parse(ACTIVATION_PREFIX, given.token)
+        let token = Token::parse(TokenKind::Activation, given.token)
             .map_err(|_| Error::ActivationGone)?
             .hash();
         let mut tx = self.0.spine.db().spine().await?;
@@ -39,18 +39,21 @@ impl Identity {
             .await?
             .ok_or(Error::ActivationGone)?;
         let account = users::by_id(&mut tx, user).await?.ok_or(Error::ActivationGone)?.account;
-        // What was asked for before a suspension waits for its end, as everything else does.
-        let acting = self.0.memberships.acting(&mut tx, user, home, None, now).await?;
         // An account of one brand's does not join for another, nor the provider's own for a brand.
         let here = realm_hosts::at(&mut tx, &who.host, self.0.realm).await?;
         tx.end_read();
         if realm != here {
             return Err(Error::OtherRealm);
         }
+        // What was asked for before a suspension waits for its end, as everything else does.
+        let mut look = self.0.spine.db().look().await?;
+        let acting = self.0.memberships.acting(&mut look, user, home, None, now).await?;
+        drop(look);
         if acting.is_some_and(|acting| acting.suspended) {
             return Err(Error::InviterSuspended);
         }
-        let name = person_name(given.name.unwrap_or(&account.name)).map_err(|field| Error::Invalid(vec![field]))?;
+        let name = Title::parse(given.name.unwrap_or(&account.name))
+            .map_err(|error| Error::Invalid(vec![error.at("/name")]))?;
         let memberships = self.0.memberships.of_user(user).await?;
         let email = EmailAddress::parse(&account.email).map_err(|_| Error::ActivationGone)?;
         if memberships.is_empty() {
@@ -71,7 +74,7 @@ impl Identity {
         }
         // Not before: whoever joins with an account keeps its password, whatever the role would ask of a new one.
         let minimum = password_minimum(&memberships);
-        self.fit_password(("/password", given.password), minimum, &email, &name)
+        self.fit_password(("/password", given.password), minimum, &email, name.as_str())
             .await?;
         let password_hash = self.0.passwords.hash(given.password).await?;
 
@@ -80,7 +83,7 @@ impl Identity {
             return Err(Error::ActivationGone);
         }
         // A link that outlived the activation is nobody's key to the account.
-        if !users::activate(change.tx(), user, (&name, &password_hash), now).await? {
+        if !users::activate(change.tx(), user, (name.as_str(), &password_hash), now).await? {
             return Err(Error::ActivationGone);
         }
         if by_mail {

@@ -1,9 +1,10 @@
 use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{Action, OpCx, Scopes, actions};
-use mpanel_crypto::Token;
+use mpanel_crypto::{Token, TokenKind};
 use mpanel_events::{Begin, Record};
 use mpanel_identity_contract::events;
 use mpanel_kernel::ids::{ApiTokenId, UserId};
+use mpanel_kernel::names::Title;
 use mpanel_kernel::paging::{Page, PageRequest};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -11,8 +12,7 @@ use serde_json::json;
 use super::after;
 use crate::Identity;
 use crate::authz;
-use crate::credential::API_TOKEN_PREFIX;
-use crate::domain::{ApiToken, Networks, NewApiToken, TokenFacts, person_name};
+use crate::domain::{ApiToken, Networks, NewApiToken, TokenFacts};
 use crate::error::Error;
 use crate::store::api_tokens::{self, Holder};
 use crate::store::users;
@@ -102,7 +102,7 @@ impl Identity {
             return Err(Error::ApiTokenFromAbove);
         }
         let now = self.0.clock.now();
-        let name = person_name(&new.name).map_err(|field| Error::Invalid(vec![field]))?;
+        let name = Title::parse(&new.name).map_err(|error| Error::Invalid(vec![error.at("/name")]))?;
         let networks = Networks::parse(&new.allowed_networks).map_err(Error::Invalid)?;
         let scopes = checked_scopes(cx, new.scopes)?;
         let bounds = self.bounds(cx, now).await?;
@@ -120,7 +120,7 @@ impl Identity {
         if api_tokens::valid(change.tx(), Holder::Person(user), now).await? >= MOST_TOKENS {
             return Err(Error::TooManyTokens);
         }
-        let (secret, facts) = new_token((name, scopes, networks), now, expires_at);
+        let (secret, facts) = new_token((name.into(), scopes, networks), now, expires_at);
         self.0.guesses.gave(&secret);
         let token = ApiToken { user, facts };
         api_tokens::create(change.tx(), &allowed, &token, &secret.hash()).await?;
@@ -221,7 +221,7 @@ pub(super) fn new_token(
     now: Timestamp,
     expires_at: Timestamp,
 ) -> (Token, TokenFacts) {
-    let secret = Token::generate(API_TOKEN_PREFIX);
+    let secret = Token::generate(TokenKind::Api);
     let facts = TokenFacts {
         id: ApiTokenId::generate(),
         name,

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{Actor, Rights, Scopes};
 use mpanel_kernel::ids::{SessionId, TenantId, UserId};
-use mpanel_pg::SpineTx;
+use mpanel_pg::Look;
 
 use super::after;
 use super::service_accounts::member;
@@ -35,8 +35,8 @@ pub struct Authenticated {
     pub totp_lost: bool,
     /// When a session's person last showed who they are; programs never do.
     pub proven_at: Option<Timestamp>,
-    /// The look-up marked the credential as seen, which lasts only when its transaction is committed.
-    pub marked: bool,
+    /// The credential was not seen for a while: [`Identity::saw`] marks it, once its bearer is let in.
+    pub due: bool,
 }
 
 /// How a credential came.
@@ -50,14 +50,14 @@ pub struct Circumstances<'a> {
 }
 
 impl Identity {
-    /// Looks a credential up, in one query of the caller's transaction.
+    /// Looks a credential up, in one query.
     ///
     /// # Errors
     /// [`CredentialError::Invalid`] for one that is unknown, ended, expired or bound to another host or realm;
     /// [`Error::WrongNetwork`] for a good one that may not be used from there; otherwise when the database is away.
     pub async fn authenticate(
         &self,
-        tx: &mut SpineTx,
+        look: &mut Look,
         presented: &Presented,
         how: Circumstances<'_>,
     ) -> Result<Authenticated, Error> {
@@ -69,12 +69,8 @@ impl Identity {
         };
         let found = match presented {
             Presented::Session(token) => {
-                let at = sessions::Moments {
-                    now,
-                    seen_before,
-                    idle_expires_at: after(now, IDLE_LIFE),
-                };
-                let found = sessions::find(tx, self.0.realm, &token.hash(), how.host, at).await?;
+                let at = sessions::Moments { now, seen_before };
+                let found = sessions::find(look, self.0.realm, &token.hash(), how.host, at).await?;
                 found.map(|session| Authenticated {
                     actor: Actor::User(session.user),
                     session: Some(session.id),
@@ -85,11 +81,11 @@ impl Identity {
                     totp_enabled: session.totp_enabled,
                     totp_lost: session.totp_lost,
                     proven_at: Some(session.proven_at),
-                    marked: session.marked,
+                    due: session.due,
                 })
             }
             Presented::ApiToken(token) => {
-                let found = api_tokens::find(tx, &token.hash(), how.address, now, seen_before).await?;
+                let found = api_tokens::find(look, &token.hash(), now, seen_before).await?;
                 // Only now: whoever has no token learns nothing of where it would work.
                 if let Some(token) = &found
                     && !token.networks.iter().all(|networks| networks.allow(how.address))
@@ -104,19 +100,41 @@ impl Identity {
         found.ok_or(Error::Credential(CredentialError::Invalid))
     }
 
+    /// Marks a credential as seen that was not for a while. What is refused is not marked: it must not keep a session from
+    /// idling, nor hide from where a token was last used for good.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn saw(&self, look: &mut Look, who: &Authenticated, address: Option<IpAddr>) -> Result<(), Error> {
+        if !who.due {
+            return Ok(());
+        }
+        let now = self.0.clock.now();
+        let seen_before = after(now, -SEEN_EVERY);
+        match (&who.actor, who.session) {
+            (_, Some(session)) => {
+                let at = sessions::Moments { now, seen_before };
+                sessions::see(look, (who.tenant, session), at, after(now, IDLE_LIFE)).await
+            }
+            (Actor::Token { token, .. } | Actor::Service { token, .. }, None) => {
+                api_tokens::see(look, (who.tenant, *token), address, now, seen_before).await
+            }
+            (_, None) => Ok(()),
+        }
+    }
+
     /// Whether the user is a member of the platform itself by whom it can be changed, and so needs a second factor.
     ///
     /// # Errors
     /// When the database is away.
     pub async fn runs_platform(&self, user: UserId) -> Result<bool, Error> {
         let platform = self.0.memberships.platform();
-        let mut tx = self.0.spine.db().spine().await?;
+        let mut look = self.0.spine.db().look().await?;
         let acting = self
             .0
             .memberships
-            .acting(&mut tx, user, platform, None, self.0.clock.now())
+            .acting(&mut look, user, platform, None, self.0.clock.now())
             .await?;
-        tx.end_read();
         Ok(acting.is_some_and(|acting| runs(&acting.role)))
     }
 }
@@ -154,6 +172,6 @@ fn of_token(token: api_tokens::Found) -> Authenticated {
         totp_enabled: token.totp_enabled,
         totp_lost: false,
         proven_at: None,
-        marked: token.marked,
+        due: token.due,
     }
 }

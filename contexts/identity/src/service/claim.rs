@@ -6,20 +6,19 @@ use std::sync::PoisonError;
 
 use jiff::SignedDuration;
 use mpanel_authz::Role;
-use mpanel_crypto::{MIN_OWNER_PASSWORD_CHARS, Token};
+use mpanel_crypto::{MIN_OWNER_PASSWORD_CHARS, Token, TokenKind};
 use mpanel_events::Record;
 use mpanel_identity_contract::events;
 use mpanel_kernel::ids::UserId;
-use mpanel_kernel::names::EmailAddress;
+use mpanel_kernel::names::{EmailAddress, Title};
 use serde_json::json;
 
 use super::{SignedIn, after};
 use crate::Identity;
-use crate::domain::{Presence, person_name};
+use crate::domain::Presence;
 use crate::error::Error;
 use crate::store::{realms, users};
 
-const CLAIM_PREFIX: &str = "claim";
 const CLAIM_LIFE: SignedDuration = SignedDuration::from_mins(30);
 
 /// What a stranger may know about the installation.
@@ -55,7 +54,7 @@ impl Identity {
     pub async fn is_claimed(&self) -> Result<bool, Error> {
         let mut tx = self.0.spine.db().spine().await?;
         let claimed = realms::is_claimed(&mut tx, self.0.realm).await?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(claimed)
     }
 
@@ -67,7 +66,7 @@ impl Identity {
     /// When the database is away or the file cannot be written.
     pub async fn renew_claim(&self, path: &Path) -> Result<bool, Error> {
         *self.0.claim_file.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.to_owned());
-        let token = Token::generate(CLAIM_PREFIX);
+        let token = Token::generate(TokenKind::Claim);
         let expires_at = after(self.0.clock.now(), CLAIM_LIFE);
         let mut tx = self.0.spine.db().spine().await?;
         let offered = realms::offer_claim(&mut tx, self.0.realm, &token.hash(), expires_at).await?;
@@ -84,19 +83,19 @@ impl Identity {
     pub async fn claim(&self, who: &Presence, claim: Claim<'_>) -> Result<SignedIn, Error> {
         self.admit_stranger(who)?;
         let now = self.0.clock.now();
-        let token = Token::parse(CLAIM_PREFIX, claim.token)
+        let token = Token::parse(TokenKind::Claim, claim.token)
             .map_err(|_| Error::ClaimGone)?
             .hash();
         // Asked before anything else: only who holds the token may make us hash, or learn our rules.
         let mut tx = self.0.spine.db().spine().await?;
         let claimable = realms::is_claimable(&mut tx, &token, now).await?;
-        tx.commit().await?;
+        tx.end_read();
         if !claimable {
             return Err(Error::ClaimGone);
         }
-        let name = person_name(&claim.name).map_err(|field| Error::Invalid(vec![field]))?;
+        let name = Title::parse(&claim.name).map_err(|error| Error::Invalid(vec![error.at("/name")]))?;
         let typed = ("/password", claim.password);
-        self.fit_password(typed, MIN_OWNER_PASSWORD_CHARS, &claim.email, &name)
+        self.fit_password(typed, MIN_OWNER_PASSWORD_CHARS, &claim.email, name.as_str())
             .await?;
         let password_hash = self.0.passwords.hash(claim.password).await?;
 

@@ -1,6 +1,6 @@
 use jiff::SignedDuration;
 use mpanel_authz::{OpCx, actions};
-use mpanel_crypto::Token;
+use mpanel_crypto::{Token, TokenKind};
 use mpanel_events::Record;
 use mpanel_identity_contract::events;
 use mpanel_kernel::names::EmailAddress;
@@ -14,7 +14,6 @@ use crate::store::mail_limits::{self, Counted};
 use crate::store::{emails, resets};
 use crate::{Identity, authz};
 
-const PREFIX: &str = "email";
 const LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 pub struct ChangeEmail<'a> {
@@ -37,7 +36,7 @@ impl Identity {
             ));
         }
         let mail = self.mail_of_user(account.id).await?;
-        let token = Token::generate(PREFIX);
+        let token = Token::generate(TokenKind::Email);
         let until = after(self.0.clock.now(), LIFE);
         let mut change = self.confirmed(cx, &person, None).await?;
         self.may_prove(change.tx(), &given.email).await?;
@@ -69,7 +68,7 @@ impl Identity {
     pub async fn confirm_email(&self, cx: &OpCx, token: &str) -> Result<(), Error> {
         let allowed = cx.authorize::<authz::Account, _>(actions::Modify)?;
         let account = self.person(cx).await?.account;
-        let token = Token::parse(PREFIX, token).map_err(|_| {
+        let token = Token::parse(TokenKind::Email, token).map_err(|_| {
             let text = "this is no part of a link of ours: take what stands after its #";
             Error::field("/token", "identity.email.bad_token", text)
         })?;

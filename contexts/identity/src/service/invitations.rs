@@ -1,12 +1,12 @@
 use jiff::Timestamp;
 use mpanel_authz::{OpCx, Role, RoleRef, actions};
-use mpanel_crypto::Token;
+use mpanel_crypto::{Token, TokenKind};
 use mpanel_events::{Change, Record};
 use mpanel_identity_contract::{Activation, events};
 use mpanel_kernel::ids::UserId;
 use serde_json::json;
 
-use super::{ACTIVATION_PREFIX, after};
+use super::after;
 use crate::domain::Invitation;
 use crate::error::Error;
 use crate::ports::ACTIVATION_LIFE;
@@ -30,7 +30,7 @@ impl Identity {
         let mut tx = self.0.spine.db().tenant(cx.tenant()).await?;
         let waiting = invitations::waiting(&mut tx, None, MOST).await?;
         let roles = self.0.roster.roles(&mut tx).await?;
-        tx.commit().await?;
+        tx.end_read();
         let now = self.0.clock.now();
         // Who was taken out of the tenant meanwhile is invited no more.
         let invited = waiting
@@ -49,7 +49,10 @@ impl Identity {
         if !self.0.roster.could_give(change.tx(), cx, role).await? {
             return Err(Error::InvitationAbove);
         }
-        let (handed, mailed) = (Token::generate(ACTIVATION_PREFIX), Token::generate(ACTIVATION_PREFIX));
+        let (handed, mailed) = (
+            Token::generate(TokenKind::Activation),
+            Token::generate(TokenKind::Activation),
+        );
         let now = self.0.clock.now();
         let expires_at = after(now, ACTIVATION_LIFE);
         let hashes = (&handed.hash(), Some(&mailed.hash()));

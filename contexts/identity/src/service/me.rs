@@ -17,7 +17,7 @@ impl Identity {
     pub(super) async fn me_of(&self, user: UserId, loopback: bool) -> Result<MeTenant, Error> {
         let mut tx = self.0.spine.db().spine().await?;
         let account = users::by_id(&mut tx, user).await?.ok_or(Error::NotFound)?.account;
-        tx.commit().await?;
+        tx.end_read();
         let memberships = self.0.memberships.of_user(user).await?;
         let at_home = memberships.iter().find(|m| m.tenant.id == account.home);
         let home = at_home.or(memberships.first()).ok_or(Error::NoMembership)?.clone();

@@ -2,14 +2,14 @@ use mpanel_authz::{OpCx, actions};
 use mpanel_events::{Begin, Record};
 use mpanel_identity_contract::events;
 use mpanel_kernel::error::FieldError;
-use mpanel_kernel::names::DomainName;
+use mpanel_kernel::names::{DomainName, Title};
 use mpanel_kernel::paging::{Page, PageRequest};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::Identity;
 use crate::authz;
-use crate::domain::{NewRealm, Realm, RealmId, RealmPatch, person_name};
+use crate::domain::{NewRealm, Realm, RealmId, RealmPatch};
 use crate::error::Error;
 use crate::store::realm_hosts;
 
@@ -47,7 +47,7 @@ impl Identity {
     /// asks would lock themselves out.
     pub async fn create_realm(&self, cx: &OpCx, new: NewRealm, here: &str) -> Result<Realm, Error> {
         let allowed = cx.authorize::<authz::Realm, _>(actions::Create)?;
-        let name = person_name(&new.name).map_err(|field| Error::Invalid(vec![field]))?;
+        let name = Title::parse(&new.name).map_err(|error| Error::Invalid(vec![error.at("/name")]))?;
         let hosts = checked_hosts(&new.hosts, here)?;
         let mut change = match self.0.spine.begin_once(cx, "identity_realms_create").await? {
             Begin::Run(change) => change,
@@ -63,7 +63,7 @@ impl Identity {
             ));
         }
         let (id, now) = (RealmId::generate(), self.0.clock.now());
-        let moved = realm_hosts::create(change.tx(), &allowed, id, (new.brand, &name), now).await?;
+        let moved = realm_hosts::create(change.tx(), &allowed, id, (new.brand, name.as_str()), now).await?;
         let moved = moved.ok_or(Error::RealmExists)?;
         if !realm_hosts::set_hosts(change.tx(), id, &hosts).await? {
             return Err(Error::HostTaken);
@@ -81,7 +81,9 @@ impl Identity {
         let _allowed = cx.authorize::<authz::Realm, _>(actions::Modify)?;
         let before = self.realm(id).await?;
         let name = match &patch.name {
-            Some(name) => person_name(name).map_err(|field| Error::Invalid(vec![field]))?,
+            Some(name) => Title::parse(name)
+                .map_err(|error| Error::Invalid(vec![error.at("/name")]))?
+                .into(),
             None => before.name.clone(),
         };
         let hosts = match &patch.hosts {

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::SignedDuration;
 use mpanel_authz::Actor;
-use mpanel_crypto::{Place, Token};
+use mpanel_crypto::{Place, Token, TokenKind};
 use mpanel_events::Record;
 use mpanel_identity_contract::events;
 use mpanel_jobs::{Job, JobCx, JobError, enqueue};
@@ -25,7 +25,6 @@ use crate::letters::{self, Notice, Way};
 use crate::store::{emails, resets, users};
 use crate::{Identity, metrics};
 
-const PREFIX: &str = "reset";
 const LIFE: SignedDuration = SignedDuration::from_mins(30);
 /// What looks for the accounts and writes the mail.
 pub const ANSWER: &str = "identity.password_reset.answer";
@@ -160,7 +159,7 @@ impl Identity {
         until: jiff::Timestamp,
     ) -> Result<Option<Token>, Error> {
         let cx = self.recording_cx(Actor::System(ANSWER), account.home, request, asked.address);
-        let token = Token::generate(PREFIX);
+        let token = Token::generate(TokenKind::Reset);
         let mut change = self.0.spine.begin(&cx).await?;
         if !resets::offer(change.tx(), account.id, &asked.email, (&token.hash(), until)).await? {
             return Ok(None);
@@ -184,7 +183,9 @@ impl Identity {
     async fn try_accept_reset(&self, who: &Presence, given: AcceptReset<'_>) -> Result<SignedIn, Error> {
         self.admit_stranger(who)?;
         let now = self.0.clock.now();
-        let token = Token::parse(PREFIX, given.token).map_err(|_| Error::ResetGone)?.hash();
+        let token = Token::parse(TokenKind::Reset, given.token)
+            .map_err(|_| Error::ResetGone)?
+            .hash();
         let mut tx = self.0.spine.db().spine().await?;
         let (user, home) = resets::find(&mut tx, &token, now).await?.ok_or(Error::ResetGone)?;
         let account = users::by_id(&mut tx, user).await?.ok_or(Error::ResetGone)?.account;

@@ -2,6 +2,7 @@ use mpanel_authz::{Action, OpCx, Role, actions};
 use mpanel_events::{Begin, Change, Record};
 use mpanel_identity_contract::events;
 use mpanel_kernel::ids::{ServiceAccountId, UserId};
+use mpanel_kernel::names::Title;
 use mpanel_kernel::paging::{Page, PageRequest};
 use mpanel_pg::TenantTx;
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::Identity;
 use crate::authz;
-use crate::domain::{Networks, NewServiceAccount, ServiceAccount, ServiceAccountPatch, person_name};
+use crate::domain::{Networks, NewServiceAccount, ServiceAccount, ServiceAccountPatch};
 use crate::error::Error;
 use crate::store::service_accounts;
 
@@ -48,7 +49,7 @@ impl Identity {
     /// Makes an account for programs in the acting tenant, which may do no more than who makes it.
     pub async fn create_service_account(&self, cx: &OpCx, new: NewServiceAccount) -> Result<ServiceAccount, Error> {
         let allowed = cx.authorize::<authz::ServiceAccount, _>(actions::Create)?;
-        let name = person_name(&new.name).map_err(|field| Error::Invalid(vec![field]))?;
+        let name = Title::parse(&new.name).map_err(|error| Error::Invalid(vec![error.at("/name")]))?;
         let networks = Networks::parse(&new.allowed_networks).map_err(Error::Invalid)?;
         check_role(cx, new.role)?;
         let mut change = match self.0.spine.begin_once(cx, "identity_service_accounts_create").await? {
@@ -57,7 +58,7 @@ impl Identity {
         };
         let account = ServiceAccount {
             id: ServiceAccountId::generate(),
-            name,
+            name: name.into(),
             role: new.role,
             networks,
             created_at: self.0.clock.now(),
@@ -91,7 +92,9 @@ impl Identity {
         let before = self.within_reach(cx, change.tx(), id).await?;
         let mut account = before.clone();
         if let Some(name) = patch.name {
-            account.name = person_name(&name).map_err(|field| Error::Invalid(vec![field]))?;
+            account.name = Title::parse(&name)
+                .map_err(|error| Error::Invalid(vec![error.at("/name")]))?
+                .into();
         }
         if let Some(texts) = patch.allowed_networks {
             account.networks = Networks::parse(&texts).map_err(Error::Invalid)?;

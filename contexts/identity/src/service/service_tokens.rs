@@ -4,6 +4,7 @@ use mpanel_crypto::Token;
 use mpanel_events::{Begin, Change, Record};
 use mpanel_identity_contract::events;
 use mpanel_kernel::ids::{ApiTokenId, ServiceAccountId};
+use mpanel_kernel::names::Title;
 use mpanel_kernel::paging::{Page, PageRequest};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -12,7 +13,7 @@ use super::after;
 use super::api_tokens::{MAX_LIFE, MOST_TOKENS, checked_scopes, new_token};
 use crate::Identity;
 use crate::authz;
-use crate::domain::{Networks, NewApiToken, TokenFacts, person_name};
+use crate::domain::{Networks, NewApiToken, TokenFacts};
 use crate::error::Error;
 use crate::store::api_tokens::{self, Holder};
 use crate::store::service_accounts;
@@ -58,7 +59,7 @@ impl Identity {
     ) -> Result<CreatedServiceToken, Error> {
         cx.authorize::<authz::ServiceAccount, _>(actions::ManageAccess)?;
         let now = self.0.clock.now();
-        let name = person_name(&new.name).map_err(|field| Error::Invalid(vec![field]))?;
+        let name = Title::parse(&new.name).map_err(|error| Error::Invalid(vec![error.at("/name")]))?;
         let networks = Networks::parse(&new.allowed_networks).map_err(Error::Invalid)?;
         let scopes = checked_scopes(cx, new.scopes)?;
         let bounds = self.bounds(cx, now).await?;
@@ -69,7 +70,7 @@ impl Identity {
         };
         let holder = self.within_reach(cx, change.tx(), account).await?;
         bounds.hold(&[&networks, &holder.networks])?;
-        let (secret, token) = new_token((name, scopes, networks), now, expires_at);
+        let (secret, token) = new_token((name.into(), scopes, networks), now, expires_at);
         self.add_service_token(cx, change, account, (secret, token)).await
     }
 

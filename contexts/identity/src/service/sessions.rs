@@ -18,7 +18,7 @@ impl Identity {
         let person = self.person(cx).await?.account;
         let mut tx = self.0.spine.db().tenant(person.home).await?;
         let list = sessions::list(&mut tx, person.id, current, self.0.clock.now()).await?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(list)
     }
 
@@ -79,7 +79,7 @@ impl Identity {
         let token = current.ok_or(Error::NotFound)?;
         let mut tx = self.0.spine.db().spine().await?;
         let found = sessions::by_token(&mut tx, token).await?;
-        tx.commit().await?;
+        tx.end_read();
         let (session, user, _) = found.ok_or(Error::NotFound)?;
         if cx.actor().user() != Some(user) {
             return Err(Error::NotFound);

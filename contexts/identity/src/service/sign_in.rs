@@ -1,6 +1,6 @@
 use jiff::SignedDuration;
 use mpanel_authz::{Allowed, actions};
-use mpanel_crypto::{Place, Token, TokenHash, TotpSecret};
+use mpanel_crypto::{Place, Token, TokenHash, TokenKind, TotpSecret};
 use mpanel_events::{Change, Record};
 use mpanel_identity_contract::events;
 use mpanel_kernel::ids::{SessionId, TenantId, UserId};
@@ -10,7 +10,6 @@ use serde_json::json;
 
 use super::accept::Invitation;
 use super::{Recognised, Tried, after};
-use crate::credential::SESSION_PREFIX;
 use crate::domain::{Account, MeTenant, Origin, Presence, Proof, RealmId, Refusal, Refused, SecondFactor, SinceLast};
 use crate::error::Error;
 use crate::store::{realm_hosts, sessions, sign_ins, users};
@@ -198,7 +197,7 @@ impl Identity {
         }
         let mut tx = self.0.spine.db().tenant(account.home).await?;
         let mut hashes = users::backup_codes(&mut tx, account.id).await?;
-        tx.commit().await?;
+        tx.end_read();
         match self.0.passwords.find_backup_code(code, &hashes).await? {
             Some(at) => Ok(Factor::Backup(hashes.swap_remove(at))),
             None => Err(Error::InvalidCredentials),
@@ -288,7 +287,7 @@ impl Identity {
     pub(super) async fn end_by_token(&self, who: &Presence, token: &TokenHash) -> Result<(), Error> {
         let mut tx = self.0.spine.db().spine().await?;
         let found = sessions::by_token(&mut tx, token).await?;
-        tx.commit().await?;
+        tx.end_read();
         let Some((session, user, home)) = found else {
             return Ok(());
         };
@@ -331,7 +330,7 @@ impl Identity {
 }
 
 pub(super) fn new_session_token() -> Token {
-    Token::generate(SESSION_PREFIX)
+    Token::generate(TokenKind::Session)
 }
 
 pub fn secret_place(user: UserId) -> Place {

@@ -5,7 +5,7 @@ use mpanel_authz::{Allowed, actions};
 use mpanel_crypto::TokenHash;
 use mpanel_kernel::ids::{ApiTokenId, ServiceAccountId, TenantId, UserId};
 use mpanel_kernel::paging::PageRequest;
-use mpanel_pg::{PlatformTx, SpineTx, TenantTx, Ts, Tx};
+use mpanel_pg::{Look, PlatformTx, SpineTx, TenantTx, Ts, Tx};
 
 use crate::authz;
 use crate::domain::{ApiToken, Networks, TokenFacts};
@@ -27,24 +27,22 @@ pub struct Found {
     /// Lists of networks; the caller has to be in each.
     pub networks: [Networks; 2],
     pub totp_enabled: bool,
-    /// It was not used for a while, and now is.
-    pub marked: bool,
+    /// It was not used for a while.
+    pub due: bool,
 }
 
-/// Looks a token up and marks it as used: the one query of each request of a program. Those of a service account that
+/// Looks a token up: the one query of each request of a program. Those of a service account that
 /// is disabled are none.
 pub async fn find(
-    tx: &mut SpineTx,
+    look: &mut Look,
     token: &TokenHash,
-    address: Option<IpAddr>,
     now: Timestamp,
     used_before: Timestamp,
 ) -> Result<Option<Found>, Error> {
     let row = sqlx::query!(
         r#"select t.id, t.user_id, t.service_id, t.tenant_id, t.scopes, t.allowed_networks,
                   s.allowed_networks as "service_networks?", coalesce(u.totp_secret is not null, false) as "totp!",
-                  case when t.last_used_at is null or t.last_used_at <= $3
-                      then identity.see_token(t.tenant_id, t.id, $3, $2, $4) else false end as "marked!"
+                  t.last_used_at is null or t.last_used_at <= $3 as "due!"
            from identity.api_tokens t
            left join identity.users u on u.id = t.user_id
            left join identity.service_accounts s
@@ -53,9 +51,8 @@ pub async fn find(
         token.as_bytes(),
         Ts(now) as _,
         Ts(used_before) as _,
-        address.map(|address| address.to_string()),
     )
-    .fetch_optional(tx.conn())
+    .fetch_optional(look.conn())
     .await?;
     let Some(row) = row else { return Ok(None) };
     let holder = match (row.user_id, row.service_id) {
@@ -74,28 +71,51 @@ pub async fn find(
             Networks::stored(&row.service_networks.unwrap_or_default()),
         ],
         totp_enabled: row.totp,
-        marked: row.marked,
+        due: row.due,
     }))
+}
+
+/// Marks a token as used now and from there, unless somebody else just has.
+pub async fn see(
+    look: &mut Look,
+    (tenant, id): (TenantId, ApiTokenId),
+    address: Option<IpAddr>,
+    now: Timestamp,
+    used_before: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query_scalar!(
+        "select identity.see_token($1, $2, $3, $4, $5)",
+        tenant.uuid(),
+        id.uuid(),
+        Ts(used_before) as _,
+        Ts(now) as _,
+        address.map(|address| address.to_string()),
+    )
+    .fetch_one(look.conn())
+    .await?;
+    Ok(())
 }
 
 /// Adds a token of a person.
 pub async fn create(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::ApiToken, actions::Create>,
+    allowed: &Allowed<authz::ApiToken, actions::Create>,
     token: &ApiToken,
     hash: &TokenHash,
 ) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     insert(tx, Holder::Person(token.user), &token.facts, hash).await
 }
 
 /// Adds a token of a service account of the transaction's tenant.
 pub async fn create_for_service(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::ServiceAccount, actions::ManageAccess>,
+    allowed: &Allowed<authz::ServiceAccount, actions::ManageAccess>,
     account: ServiceAccountId,
     token: &TokenFacts,
     hash: &TokenHash,
 ) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     insert(tx, Holder::Service(account), token, hash).await
 }
 
@@ -267,9 +287,10 @@ pub async fn forget(tx: &mut PlatformTx, before: Timestamp, most: i64) -> Result
 /// Removes a token; `false` when there is none such.
 pub async fn delete(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::ApiToken, actions::Delete>,
+    allowed: &Allowed<authz::ApiToken, actions::Delete>,
     id: ApiTokenId,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     let done = sqlx::query!(
         "delete from identity.api_tokens where tenant_id = $1 and id = $2 and service_id is null",
         tx.tenant().uuid(),
@@ -283,9 +304,10 @@ pub async fn delete(
 /// Removes a token of a service account; `false` when there is none such.
 pub async fn delete_of_service(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::ServiceAccount, actions::ManageAccess>,
+    allowed: &Allowed<authz::ServiceAccount, actions::ManageAccess>,
     (account, id): (ServiceAccountId, ApiTokenId),
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     let done = sqlx::query!(
         "delete from identity.api_tokens where tenant_id = $1 and id = $2 and service_id = $3",
         tx.tenant().uuid(),
@@ -300,10 +322,11 @@ pub async fn delete_of_service(
 /// Lets a token of a service account end sooner.
 pub async fn shorten(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::ServiceAccount, actions::ManageAccess>,
+    allowed: &Allowed<authz::ServiceAccount, actions::ManageAccess>,
     (account, id): (ServiceAccountId, ApiTokenId),
     at: Timestamp,
 ) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     sqlx::query!(
         "update identity.api_tokens set expires_at = least(expires_at, $4)
          where tenant_id = $1 and id = $2 and service_id = $3",

@@ -48,11 +48,12 @@ pub async fn waiting(tx: &mut TenantTx, user: Option<UserId>, most: i64) -> Resu
 /// Makes these the only links of an account that waits; `false` when it waits no more.
 pub async fn renew(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Invitation, actions::ManageAccess>,
+    allowed: &Allowed<authz::Invitation, actions::ManageAccess>,
     user: UserId,
     (token, mailed): (&TokenHash, Option<&TokenHash>),
     expires_at: Timestamp,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     let done = sqlx::query!(
         "update identity.activations a set token_hash = $3, mail_token_hash = $4, expires_at = $5
          from identity.users u
@@ -71,9 +72,10 @@ pub async fn renew(
 /// Takes the link of an account that waits, and with it the account; `false` when it waits no more.
 pub async fn revoke(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Invitation, actions::Delete>,
+    allowed: &Allowed<authz::Invitation, actions::Delete>,
     user: UserId,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     sqlx::query!(
         "delete from identity.activations a using identity.users u
          where a.tenant_id = $1 and a.user_id = $2 and u.tenant_id = $1 and u.id = $2 and u.password_hash is null",

@@ -38,11 +38,12 @@ pub async fn of_tenant(tx: &mut TenantTx, home: TenantId) -> Result<RealmId, mpa
 /// `None` when the tenant has one already.
 pub async fn create(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Realm, actions::Create>,
+    allowed: &Allowed<authz::Realm, actions::Create>,
     id: RealmId,
     (brand, name): (TenantId, &str),
     now: Timestamp,
 ) -> Result<Option<u64>, Error> {
+    allowed.holds_in(tx.tenant())?;
     let moved = sqlx::query_scalar!(
         "select identity.add_realm($1, $2, $3, $4)",
         id.uuid(),

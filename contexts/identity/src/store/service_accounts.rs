@@ -11,9 +11,10 @@ use crate::error::Error;
 /// Adds an account to the transaction's tenant; `false` when its name is taken there.
 pub async fn create(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::ServiceAccount, actions::Create>,
+    allowed: &Allowed<authz::ServiceAccount, actions::Create>,
     account: &ServiceAccount,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     let done = sqlx::query!(
         "insert into identity.service_accounts (tenant_id, id, name, role, allowed_networks, created_at, created_by)
          values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
@@ -33,9 +34,10 @@ pub async fn create(
 /// Writes what may change; `false` when another account of the tenant has the name.
 pub async fn update(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::ServiceAccount, actions::Modify>,
+    allowed: &Allowed<authz::ServiceAccount, actions::Modify>,
     account: &ServiceAccount,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     let done = sqlx::query!(
         "update identity.service_accounts a set name = $3, role = $4, allowed_networks = $5, disabled_at = $6
          where a.tenant_id = $1 and a.id = $2 and not exists (
@@ -56,9 +58,10 @@ pub async fn update(
 /// Removes an account with its tokens; `false` when there is none such.
 pub async fn delete(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::ServiceAccount, actions::Delete>,
+    allowed: &Allowed<authz::ServiceAccount, actions::Delete>,
     id: ServiceAccountId,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     let done = sqlx::query!(
         "delete from identity.service_accounts where tenant_id = $1 and id = $2",
         tx.tenant().uuid(),

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use mpanel_authz::{Allowed, actions};
 use mpanel_crypto::TokenHash;
 use mpanel_kernel::ids::{SessionId, TenantId, UserId};
-use mpanel_pg::{PlatformTx, SpineTx, TenantTx, Ts, Tx};
+use mpanel_pg::{Look, PlatformTx, SpineTx, TenantTx, Ts, Tx};
 
 use crate::authz;
 use crate::domain::{Device, Presence, RealmId, SessionInfo};
@@ -23,10 +23,8 @@ pub struct NewSession<'a> {
 #[derive(Clone, Copy)]
 pub struct Moments {
     pub now: Timestamp,
-    /// Sessions seen before this are marked as seen now.
+    /// Sessions seen before this are to be marked as seen now.
     pub seen_before: Timestamp,
-    /// When one seen now will have been idle for too long.
-    pub idle_expires_at: Timestamp,
 }
 
 /// Whose session a token is.
@@ -38,14 +36,14 @@ pub struct Found {
     pub totp_lost: bool,
     /// When its person last showed who they are.
     pub proven_at: Timestamp,
-    /// It was not seen for a while, and now is.
-    pub marked: bool,
+    /// It was not seen for a while.
+    pub due: bool,
 }
 
-/// Looks a session up by its token and marks it as seen: the one query of each request of a browser. It works at the
+/// Looks a session up by its token: the one query of each request of a browser. It works at the
 /// host where it was started, as long as that host belongs to its realm; `realm` is that of hosts that belong to none.
 pub async fn find(
-    tx: &mut SpineTx,
+    look: &mut Look,
     realm: RealmId,
     token: &TokenHash,
     host: &str,
@@ -57,8 +55,7 @@ pub async fn find(
            )
            select s.id, s.user_id, s.tenant_id, u.totp_secret is not null as "totp!", u.totp_lost_at is not null as "lost!",
                   s.proven_at as "proven_at: Ts",
-                  case when s.last_seen_at <= $5
-                      then identity.see_session(s.tenant_id, s.id, $5, $4, $6) else false end as "marked!"
+                  s.last_seen_at <= $5 as "due!"
            from identity.sessions s
            join identity.users u on u.tenant_id = s.tenant_id and u.id = s.user_id
            where s.token_hash = $2 and s.realm_id = (select id from realm) and u.realm_id = s.realm_id and s.host = $3
@@ -68,9 +65,8 @@ pub async fn find(
         host,
         Ts(at.now) as _,
         Ts(at.seen_before) as _,
-        Ts(at.idle_expires_at) as _,
     )
-    .fetch_optional(tx.conn())
+    .fetch_optional(look.conn())
     .await?;
     Ok(row.map(|row| Found {
         id: SessionId::from_uuid(row.id),
@@ -79,8 +75,28 @@ pub async fn find(
         totp_enabled: row.totp,
         totp_lost: row.lost,
         proven_at: row.proven_at.0,
-        marked: row.marked,
+        due: row.due,
     }))
+}
+
+/// Marks a session as seen now, unless somebody else just has.
+pub async fn see(
+    look: &mut Look,
+    (home, id): (TenantId, SessionId),
+    at: Moments,
+    idle_expires_at: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query_scalar!(
+        "select identity.see_session($1, $2, $3, $4, $5)",
+        home.uuid(),
+        id.uuid(),
+        Ts(at.seen_before) as _,
+        Ts(at.now) as _,
+        Ts(idle_expires_at) as _,
+    )
+    .fetch_one(look.conn())
+    .await?;
+    Ok(())
 }
 
 /// The session of a token wherever it was started, if it has not ended.

@@ -1,13 +1,13 @@
 use jiff::SignedDuration;
 use mpanel_authz::{Role, TenantKind};
-use mpanel_crypto::Token;
+use mpanel_crypto::{Token, TokenKind};
 use mpanel_identity_contract::Accounts;
 use mpanel_kernel::clock::Clock as _;
 use mpanel_kernel::ids::UserId;
 
 use super::store::memberships::{audited, everything, plant_link};
 use super::support::{PASSWORD, World, activate, code, presence};
-use crate::service::{ACTIVATION_PREFIX, Activate};
+use crate::service::Activate;
 
 #[tokio::test]
 async fn an_invitation_sets_the_first_password_once() {
@@ -40,7 +40,7 @@ async fn a_link_that_outlived_the_activation_opens_nothing() {
         .me
         .account
         .id;
-    let token = Token::generate(ACTIVATION_PREFIX);
+    let token = Token::generate(TokenKind::Activation);
     let until = world.clock.now() + SignedDuration::from_hours(1);
     plant_link(&world.db, ada, token.hash().as_bytes(), until).await;
     for password in ["the password of somebody else", PASSWORD] {

@@ -1,6 +1,6 @@
 use jiff::SignedDuration;
 use mpanel_authz::{Actor, IdempotencyKey, OpCx, OpCxParts, Role};
-use mpanel_crypto::Token;
+use mpanel_crypto::{Token, TokenKind};
 use mpanel_kernel::clock::Clock as _;
 use mpanel_kernel::ids::{ApiTokenId, TenantId, UserId};
 use mpanel_kernel::paging::PageRequest;
@@ -27,7 +27,7 @@ async fn somebody(world: &World) -> (UserId, TenantId) {
 }
 
 async fn authenticate(world: &World, secret: &str) -> Result<Authenticated, Error> {
-    let presented = Presented::ApiToken(Token::parse("mpk", secret).unwrap());
+    let presented = Presented::ApiToken(Token::parse(TokenKind::Api, secret).unwrap());
     world.look_up(&presented, false).await
 }
 

@@ -117,10 +117,10 @@ async fn the_owner_owns_the_platform() {
     let world = World::new().await;
     let user = world.claim().await.me.account.id;
     assert!(world.identity.runs_platform(user).await.unwrap());
-    let mut tx = world.db.spine().await.unwrap();
+    let mut look = world.db.look().await.unwrap();
     let acting = world
         .memberships
-        .acting(&mut tx, user, world.platform(), None, world.clock.now());
+        .acting(&mut look, user, world.platform(), None, world.clock.now());
     let acting = acting.await.unwrap().unwrap();
     assert_eq!(acting.role, Role::Owner);
 }

@@ -1,5 +1,5 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
-use mpanel_crypto::Token;
+use mpanel_crypto::{Token, TokenKind};
 
 use crate::{CredentialError, Presented, host, is_cross_site, is_same_site_for_sure};
 
@@ -20,9 +20,9 @@ fn read(fields: &[(&'static str, &str)]) -> Result<Option<&'static str>, Credent
 
 #[test]
 fn one_credential_is_read_and_two_are_refused() {
-    let session = Token::generate("mps").reveal().to_owned();
+    let session = Token::generate(TokenKind::Session).reveal().to_owned();
     let cookie = format!("a=1; __Host-mpanel_session={session}; b=2");
-    let bearer = format!("Bearer {}", Token::generate("mpk").reveal());
+    let bearer = format!("Bearer {}", Token::generate(TokenKind::Api).reveal());
     let ambiguous = Err(CredentialError::Ambiguous);
     assert_eq!(read(&[]), Ok(None));
     assert_eq!(read(&[("cookie", "theme=dark")]), Ok(None));
@@ -40,8 +40,8 @@ fn one_credential_is_read_and_two_are_refused() {
 
 #[test]
 fn what_we_never_gave_is_no_credential() {
-    let token = Token::generate("mpk").reveal().to_owned();
-    let session = Token::generate("mps").reveal().to_owned();
+    let token = Token::generate(TokenKind::Api).reveal().to_owned();
+    let session = Token::generate(TokenKind::Session).reveal().to_owned();
     let mistyped = format!("Bearer {}x", &token[..token.len() - 1]);
     for value in [
         "Basic YTpi",

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use mpanel_authz::{Role, TenantKind};
-use mpanel_crypto::Token;
+use mpanel_crypto::{Token, TokenKind};
 use mpanel_kernel::clock::Clock as _;
 
 use super::mailbox::{link, links};
@@ -293,13 +293,13 @@ async fn a_link_to_an_address_that_is_the_accounts_no_more_is_neither_made_nor_t
         code(world.reset(&token, NEW, None).await),
         "identity.password_reset.gone"
     );
-    let hash = Token::parse("reset", &token).unwrap().hash();
+    let hash = Token::parse(TokenKind::Reset, &token).unwrap().hash();
     let now = world.clock.now();
     let mut tx = world.db.tenant(home).await.unwrap();
     let taken = resets::take(&mut tx, user, &hash, now).await.unwrap();
     assert!(!taken, "nor by who has found the link while it was good");
     let until = now + SignedDuration::from_mins(30);
-    let made = Token::generate("reset").hash();
+    let made = Token::generate(TokenKind::Reset).hash();
     let before = ADA.parse().unwrap();
     assert!(!resets::offer(&mut tx, user, &before, (&made, until)).await.unwrap());
     assert!(resets::offer(&mut tx, user, &new, (&made, until)).await.unwrap());

@@ -1,6 +1,6 @@
 use jiff::SignedDuration;
 use mpanel_authz::{Actor, OpCx, Role, TenantKind};
-use mpanel_crypto::Token;
+use mpanel_crypto::{Token, TokenKind};
 use mpanel_kernel::ids::{ServiceAccountId, TenantId};
 use mpanel_kernel::paging::PageRequest;
 
@@ -50,7 +50,7 @@ impl Shop {
     }
 
     async fn used(&self, secret: &Token, address: &str) -> Result<Authenticated, Error> {
-        let presented = Presented::ApiToken(Token::parse("mpk", secret.reveal()).unwrap());
+        let presented = Presented::ApiToken(Token::parse(TokenKind::Api, secret.reveal()).unwrap());
         self.world.look_up_at(&presented, HOST, Some(address), false).await
     }
 }
@@ -84,11 +84,11 @@ async fn a_program_acts_for_its_tenant_as_an_actor_of_its_own() {
         who.scopes.unwrap().as_slice(),
         ["identity.account:read", "identity.session:list"]
     );
-    let mut tx = shop.world.db.spine().await.unwrap();
+    let mut look = shop.world.db.look().await.unwrap();
     let memberships = &shop.world.identity.0.memberships;
     let now = made.token.created_at;
     let acting = memberships
-        .acting(&mut tx, who.user, shop.tenant, None, now)
+        .acting(&mut look, who.user, shop.tenant, None, now)
         .await
         .unwrap()
         .unwrap();
@@ -268,6 +268,17 @@ async fn asvs_8_3_1_a_token_works_from_its_networks_alone_and_that_is_looked_at_
         .await
         .secret
         .unwrap();
+    let listed = async || {
+        let page = PageRequest::default();
+        let listed = shop
+            .world
+            .identity
+            .list_service_tokens(&shop.owner, account.id, page)
+            .await;
+        listed.unwrap().items.remove(0)
+    };
+    assert!(shop.used(&secret, "198.51.100.1").await.is_err());
+    assert_eq!(listed().await.last_used_at, None, "what is refused is no use");
     for good in ["203.0.113.7", "2001:db8:1::5"] {
         assert!(shop.used(&secret, good).await.is_ok(), "{good}");
     }
@@ -279,19 +290,12 @@ async fn asvs_8_3_1_a_token_works_from_its_networks_alone_and_that_is_looked_at_
             "{bad}"
         );
     }
-    let forged = Token::generate("mpk");
+    let forged = Token::generate(TokenKind::Api);
     assert_eq!(
         code(shop.used(&forged, "198.51.100.1").await),
         "identity.credential.invalid"
     );
-    let page = PageRequest::default();
-    let tokens = shop
-        .world
-        .identity
-        .list_service_tokens(&shop.owner, account.id, page)
-        .await
-        .unwrap();
-    let used = tokens.items[0].last_used_address.unwrap().to_string();
+    let used = listed().await.last_used_address.unwrap().to_string();
     assert_eq!(used, "203.0.113.7", "what is refused is no use");
 }
 
@@ -425,14 +429,14 @@ async fn another_role_and_name_count_at_once() {
     shop.patch(account.id, role).await.unwrap();
     let secret = shop.token(&account, &[]).await.secret.unwrap();
     let who = shop.used(&secret, "203.0.113.7").await.unwrap();
-    let mut tx = shop.world.db.spine().await.unwrap();
+    let mut look = shop.world.db.look().await.unwrap();
     let now = account.created_at;
     let acting = shop
         .world
         .identity
         .0
         .memberships
-        .acting(&mut tx, who.user, shop.tenant, None, now)
+        .acting(&mut look, who.user, shop.tenant, None, now)
         .await;
     assert!(acting.unwrap().unwrap().role == Role::Viewer);
 }

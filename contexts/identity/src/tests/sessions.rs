@@ -1,6 +1,6 @@
 use jiff::SignedDuration;
 use mpanel_authz::Role;
-use mpanel_crypto::Token;
+use mpanel_crypto::{Token, TokenKind};
 use mpanel_kernel::ids::SessionId;
 
 use super::store::memberships::audited;
@@ -36,7 +36,7 @@ async fn v7_3_1_a_stream_that_stays_open_is_no_use_of_the_session() {
     let world = World::claimed().await;
     let session = world.sign_in(OWNER, PASSWORD, None).await.unwrap().token;
     world.clock.advance(SignedDuration::from_hours(11));
-    let presented = Presented::Session(Token::parse("mps", session.reveal()).unwrap());
+    let presented = Presented::Session(Token::parse(TokenKind::Session, session.reveal()).unwrap());
     assert!(world.look_up(&presented, true).await.is_ok());
     world.clock.advance(SignedDuration::from_hours(1));
     assert_eq!(code(world.authenticate(&session).await), "identity.credential.invalid");

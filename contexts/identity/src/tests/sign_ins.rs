@@ -1,5 +1,6 @@
 use jiff::SignedDuration;
 use mpanel_authz::Role;
+use mpanel_identity_contract::SignIns as _;
 use mpanel_jobs::Reconciler as _;
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_kernel::paging::PageRequest;
@@ -219,4 +220,50 @@ async fn history_goes_with_time_and_with_its_account() {
         number(&world.db, "select count(*) from identity.sign_ins").await == 1,
         "and not ada's"
     );
+}
+
+#[tokio::test]
+async fn who_is_erased_has_a_history_without_places_and_devices() {
+    let world = World::claimed().await;
+    let customer = world.customer().await;
+    let ada = world
+        .member("ada@example.com", customer, Role::Owner)
+        .await
+        .me
+        .account
+        .id;
+    let mut who = presence_at("198.51.100.9");
+    who.user_agent = "Firefox/145.0 (X11; Linux x86_64)".to_owned();
+    let refused = world
+        .identity
+        .sign_in(&who, sign_in("ada@example.com", "wrong password", None))
+        .await;
+    refused.unwrap_err();
+    assert!(
+        history(&world, ada, customer)
+            .await
+            .iter()
+            .any(|line| line.address.is_some())
+    );
+
+    let identity = &world.identity;
+    assert_eq!(identity.home(ada).await.unwrap(), Some(customer));
+    assert_eq!(identity.home(UserId::generate()).await.unwrap(), None);
+    let cx = world.cx(ada, customer);
+    for changed in [true, false] {
+        let mut change = identity.0.spine.begin(&cx).await.unwrap();
+        let lines = identity.erase(&mut change, ada, customer).await.unwrap();
+        assert_eq!(lines > 0, changed);
+        if changed {
+            change.commit().await.unwrap();
+        }
+    }
+    let after = history(&world, ada, customer).await;
+    assert!(!after.is_empty());
+    for line in after {
+        assert_eq!(
+            (line.address, line.device.browser, line.device.system),
+            (None, None, None)
+        );
+    }
 }

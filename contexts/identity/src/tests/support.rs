@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{Actor, CustomRole, OpCx, OpCxParts, Rights, Role, Scopes, TenantKind};
-use mpanel_crypto::Token;
+use mpanel_crypto::{Token, TokenKind};
 use mpanel_http::testing;
 use mpanel_identity_contract::{Accounts, Invited};
 use mpanel_kernel::clock::{Clock as _, ManualClock, SharedClock};
@@ -183,7 +183,7 @@ impl World {
     }
 
     pub async fn authenticate(&self, token: &Token) -> Result<Authenticated, Error> {
-        let presented = Presented::Session(Token::parse("mps", token.reveal()).unwrap());
+        let presented = Presented::Session(Token::parse(TokenKind::Session, token.reveal()).unwrap());
         self.look_up(&presented, false).await
     }
 
@@ -203,9 +203,9 @@ impl World {
             address: address.map(|address| address.parse().unwrap()),
             passive,
         };
-        let mut tx = self.identity.0.spine.db().spine().await?;
-        let found = self.identity.authenticate(&mut tx, presented, how).await?;
-        tx.commit().await?;
+        let mut look = self.identity.0.spine.db().look().await?;
+        let found = self.identity.authenticate(&mut look, presented, how).await?;
+        self.identity.saw(&mut look, &found, how.address).await?;
         Ok(found)
     }
 

@@ -87,13 +87,14 @@ impl PublicError for EntitlementError {
             Self::Exceeded { .. } => "tenancy.entitlement.exceeded",
             Self::ExceededAbove { .. } => "tenancy.entitlement.exceeded_above",
             Self::Suspended => "tenancy.tenant.suspended",
+            Self::Db(error) if error.is_unavailable() => error.code(),
             Self::Db(_) => "tenancy.internal",
         }
     }
 
     fn public_text(&self) -> String {
         match self {
-            Self::Db(_) => "the database is not available at the moment".into(),
+            Self::Db(error) => error.public_text(),
             _ => self.to_string(),
         }
     }

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use mpanel_authz::{Assumption, Rights, RoleRef, TenantKind};
 use mpanel_kernel::ids::{TenantId, UserId};
-use mpanel_pg::{Error, SpineTx, TenantTx};
+use mpanel_pg::{Error, Look, TenantTx};
 
 /// A tenant as its members see it in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub trait Memberships: Send + Sync + 'static {
     /// When the database is away.
     async fn acting(
         &self,
-        tx: &mut SpineTx,
+        look: &mut Look,
         user: UserId,
         tenant: TenantId,
         via: Option<TenantId>,

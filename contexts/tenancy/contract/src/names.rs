@@ -56,6 +56,7 @@ impl PublicError for NameError {
             // One code for all three: which of them it is would tell whose names exist.
             Self::Taken(_) | Self::Reserved(_) | Self::BelowAnothers(_) => "tenancy.name.taken",
             Self::PublicSuffix(_) => "tenancy.name.public_suffix",
+            Self::Db(error) if error.is_unavailable() => error.code(),
             Self::Db(_) => "tenancy.internal",
         }
     }
@@ -68,7 +69,7 @@ impl PublicError for NameError {
                 )
             }
             Self::PublicSuffix(_) => self.to_string(),
-            Self::Db(_) => "the database is not available at the moment".into(),
+            Self::Db(error) => error.public_text(),
         }
     }
 }

@@ -1,6 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
 use mpanel_kernel::error::FieldError;
 use mpanel_kernel::ids::{AssumptionId, TenantId, UserId};
+use mpanel_kernel::names::leaves_its_place;
 
 /// So long somebody may wait for the tenant's leave.
 pub const PATIENCE: SignedDuration = SignedDuration::from_hours(72);
@@ -71,7 +72,7 @@ pub fn until(now: Timestamp, minutes: i32) -> Timestamp {
 /// The [`FieldError`] of `/reason`: it has 5 to 300 characters on one line, for somebody shall learn from it.
 pub fn reason(text: &str) -> Result<String, FieldError> {
     let text = text.trim();
-    if !(5..=300).contains(&text.chars().count()) || text.chars().any(super::tenant::unfit) {
+    if !(5..=300).contains(&text.chars().count()) || text.chars().any(leaves_its_place) {
         return Err(FieldError::new(
             "/reason",
             "tenancy.assumption.reason",

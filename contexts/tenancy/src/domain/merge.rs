@@ -5,13 +5,10 @@ use std::collections::BTreeSet;
 use mpanel_authz::{Action, Permissions, Rights, Role as BuiltIn, RoleRef, TenantKind};
 use mpanel_kernel::error::FieldError;
 use mpanel_kernel::ids::{PlanId, RoleId, UserId};
-use mpanel_kernel::names::EmailAddress;
+use mpanel_kernel::names::{EmailAddress, Title};
 use mpanel_tenancy_contract::Belonging;
 
 use super::{Tenant, split};
-
-/// The longest name, in characters: see [`super::title`].
-const LONGEST: usize = 100;
 
 /// One tenant into another, before it is done or as it is done.
 #[derive(Debug, Clone)]
@@ -102,7 +99,7 @@ pub fn numbered(name: &str, taken: &mut BTreeSet<String>) -> String {
     let mut number = 2_u32;
     loop {
         let suffix = format!(" ({number})");
-        let kept: String = name.chars().take(LONGEST - suffix.len()).collect();
+        let kept: String = name.chars().take(Title::MAX - suffix.len()).collect();
         let candidate = format!("{}{suffix}", kept.trim_end());
         if free(&candidate, taken) {
             return candidate;

@@ -2,6 +2,7 @@ use jiff::Timestamp;
 use mpanel_authz::{Action, CustomRole, OpCx};
 use mpanel_kernel::error::FieldError;
 use mpanel_kernel::ids::RoleId;
+use mpanel_kernel::names::leaves_its_place;
 
 /// A role that the tenant has defined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub fn description(text: &str) -> Result<String, FieldError> {
     if text.is_empty() {
         return Ok(String::new());
     }
-    if text.chars().count() > MOST_CHARS || text.chars().any(super::tenant::unfit) {
+    if text.chars().count() > MOST_CHARS || text.chars().any(leaves_its_place) {
         return Err(FieldError::new(
             "/description",
             "tenancy.role.description",

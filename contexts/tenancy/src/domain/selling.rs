@@ -1,9 +1,8 @@
 //! How a seller treats those below it.
 
 use mpanel_kernel::error::FieldError;
+use mpanel_kernel::names::leaves_its_place;
 use mpanel_tenancy_contract::ProviderPage;
-
-use super::tenant::unfit;
 
 /// The longest time that somebody may be given, in days: ten years.
 pub const LONGEST_GRACE: u32 = 3650;
@@ -34,11 +33,13 @@ pub fn page(given: ProviderPage) -> Result<ProviderPage, Vec<FieldError>> {
         wrong.push(FieldError::new(pointer, "tenancy.selling.page", text));
     };
     let title = given.title.trim().to_owned();
-    if !(1..=TITLE_MAX).contains(&title.chars().count()) || title.chars().any(unfit) {
+    if !(1..=TITLE_MAX).contains(&title.chars().count()) || title.chars().any(leaves_its_place) {
         complain("/page/title", "a title has 1 to 80 characters on one line");
     }
     let text = given.text.trim().replace("\r\n", "\n");
-    if !(1..=TEXT_MAX).contains(&text.chars().count()) || text.chars().any(|char| char != '\n' && unfit(char)) {
+    if !(1..=TEXT_MAX).contains(&text.chars().count())
+        || text.chars().any(|char| char != '\n' && leaves_its_place(char))
+    {
         complain("/page/text", "a text has 1 to 600 characters");
     }
     let contact = given.contact.map(|contact| contact.trim().to_owned());

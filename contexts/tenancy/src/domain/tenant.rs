@@ -2,7 +2,6 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use mpanel_authz::TenantKind;
-use mpanel_kernel::error::FieldError;
 use mpanel_kernel::ids::{PlanId, TenantId};
 
 use super::Limits;
@@ -82,25 +81,4 @@ pub struct Plan {
     pub subscribers: i64,
     pub version: i64,
     pub created_at: Timestamp,
-}
-
-/// A name for people: 1 to 100 characters on one line.
-///
-/// # Errors
-/// The [`FieldError`] of the field `pointer`.
-pub fn title(pointer: &'static str, text: &str) -> Result<String, FieldError> {
-    let text = text.trim();
-    if text.is_empty() || text.chars().count() > 100 || text.chars().any(unfit) {
-        return Err(FieldError::new(
-            pointer,
-            "name.length",
-            "a name has 1 to 100 characters on one line",
-        ));
-    }
-    Ok(text.to_owned())
-}
-
-/// Breaks a line, or turns the direction of what stands after it on the page.
-pub(super) fn unfit(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

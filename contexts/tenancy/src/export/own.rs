@@ -3,6 +3,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use mpanel_authz::TenantKind;
 use mpanel_identity_contract::Accounts;
 use mpanel_kernel::ids::{TenantId, UserId};
 use mpanel_kernel::paging::{MAX_LIMIT, PageRequest};
@@ -10,7 +11,7 @@ use mpanel_pg::TenantTx;
 use mpanel_tenancy_contract::{ExportError, ExportScope, Exporter};
 use serde_json::{Value, json};
 
-use crate::domain::{Plan, Role, Tenant};
+use crate::domain::{Plan, Role, Selling, Tenant};
 use crate::error::Error;
 use crate::{Tenancy, store};
 
@@ -19,6 +20,7 @@ const MEMBERS: &str = "members.json";
 const ROLES: &str = "roles.json";
 const PLANS: &str = "plans.json";
 const USAGE: &str = "usage.json";
+const SELLING: &str = "selling.json";
 
 /// What tenancy itself has of a tenant.
 pub struct Own {
@@ -73,6 +75,12 @@ impl Own {
                 None => return Ok(plans.into()),
             }
         }
+    }
+
+    /// How a seller treats those below it: what visitors read in place of their sites, and how long they can be restored.
+    async fn selling(&self, tx: &mut TenantTx) -> Result<Value, Error> {
+        let (Selling { page, grace_days }, _) = store::selling::get(tx).await?;
+        Ok(json!({"page": page, "grace_days": grace_days}))
     }
 
     /// What is used now, and what was measured in each month.
@@ -139,8 +147,12 @@ impl Exporter for Own {
         let mut tx = tx.map_err(ExportError::other)?;
         let found = self.tenant(&mut tx).await.map_err(ExportError::other)?;
         tx.end_read();
-        let paths = [TENANT, MEMBERS, ROLES, PLANS, USAGE].map(str::to_owned);
-        Ok(found.map(|_| paths.into()).unwrap_or_default())
+        let Some(found) = found else { return Ok(Vec::new()) };
+        let sells = TenantKind::SELLERS.contains(&found.kind);
+        let paths = [TENANT, MEMBERS, ROLES, PLANS, USAGE]
+            .into_iter()
+            .chain(sells.then_some(SELLING));
+        Ok(paths.map(str::to_owned).collect())
     }
 
     async fn write(&self, tenant: TenantId, path: &str, into: File, _most: u64) -> Result<(), ExportError> {
@@ -155,6 +167,7 @@ impl Exporter for Own {
             ROLES => self.roles(&mut tx).await.map(Some),
             PLANS => self.plans(&mut tx).await.map(Some),
             USAGE => self.usage(&mut tx).await.map(Some),
+            SELLING => self.selling(&mut tx).await.map(Some),
             _ => Ok(None),
         };
         tx.end_read();

@@ -3,7 +3,7 @@ use mpanel_authz::{OpCx, Role, RoleRef, actions};
 use mpanel_events::{Begin, Record};
 use mpanel_identity_contract::Profile;
 use mpanel_kernel::ids::{TenantId, UserId};
-use mpanel_kernel::names::EmailAddress;
+use mpanel_kernel::names::{EmailAddress, Title};
 use mpanel_pg::TenantTx;
 use mpanel_tenancy_contract::events;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,6 @@ use serde_json::json;
 
 use super::{Service, grants};
 use crate::authz;
-use crate::domain::title;
 use crate::error::Error;
 use crate::store;
 
@@ -90,7 +89,7 @@ impl Service {
         let (cx, allowed) = &self
             .reach::<authz::Member, _>(cx, tenant, actions::ManageAccess)
             .await?;
-        let name = title("/name", &new.name).map_err(|field| Error::Invalid(vec![field]))?;
+        let name = Title::parse(&new.name).map_err(|error| Error::Invalid(vec![error.at("/name")]))?;
         let now = cx.clock().now();
         let mut change = match self.tenancy.spine.begin_once(cx, "members_create").await? {
             Begin::Run(change) => change,
@@ -105,7 +104,7 @@ impl Service {
         grants::may_give(cx, change.tx(), new.role).await?;
         let invited = self
             .accounts
-            .invite(change.tx(), tenant, &new.email, &name, now)
+            .invite(change.tx(), tenant, &new.email, name.as_str(), now)
             .await?;
         let added = store::members::add(change.tx(), allowed, invited.user, new.role, now).await?;
         let rows = store::members::lock(change.tx()).await?;

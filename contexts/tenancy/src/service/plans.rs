@@ -1,13 +1,14 @@
 use mpanel_authz::{OpCx, actions};
 use mpanel_events::{Begin, Record};
 use mpanel_kernel::ids::{PlanId, TenantId};
+use mpanel_kernel::names::Title;
 use mpanel_kernel::paging::{Page, PageRequest};
 use mpanel_tenancy_contract::events;
 use serde_json::json;
 
 use super::Service;
 use crate::authz;
-use crate::domain::{Limits, Plan, title};
+use crate::domain::{Limits, Plan};
 use crate::error::Error;
 use crate::store;
 
@@ -32,14 +33,14 @@ pub struct PlanPatch {
 impl Service {
     pub async fn create_plan(&self, cx: &OpCx, new: CreatePlan) -> Result<Plan, Error> {
         let allowed = cx.authorize::<authz::Plan, _>(actions::Create)?;
-        let name = title("/name", &new.name).map_err(|field| Error::Invalid(vec![field]))?;
+        let name = Title::parse(&new.name).map_err(|error| Error::Invalid(vec![error.at("/name")]))?;
         let mut change = match self.tenancy.spine.begin_once(cx, "plans_create").await? {
             Begin::Run(change) => change,
             Begin::Replay(id) => return self.stored_plan(cx, id).await,
         };
         let id = PlanId::generate();
         let terms = (&new.terms.entitlements, new.terms.oversell);
-        store::plans::create(change.tx(), &allowed, (id, &name), terms, cx.clock().now()).await?;
+        store::plans::create(change.tx(), &allowed, (id, name.as_str()), terms, cx.clock().now()).await?;
         let plan = store::plans::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
         let record = Record::new(events::PLAN_CREATED, id, json!({"version": 1})).after(facts(&plan));
         change.record(record).await?;
@@ -64,7 +65,7 @@ impl Service {
         cx.authorize::<authz::Plan, _>(actions::List)?;
         let mut tx = self.tenancy.spine.db().tenant(cx.tenant()).await?;
         let rows = store::plans::list(&mut tx, page).await?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(Page::cut(page, rows, |plan| plan.id.uuid()))
     }
 
@@ -99,10 +100,19 @@ impl Service {
         let mut change = self.tenancy.spine.begin(cx).await?;
         let before = store::plans::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
         let allowed = cx.authorize::<authz::Plan, _>(actions::Modify)?;
-        let name = patch.name.map(|name| title("/name", &name)).transpose();
-        let name = name.map_err(|field| Error::Invalid(vec![field]))?;
+        let name = patch.name.map(|name| Title::parse(&name)).transpose();
+        let name = name.map_err(|error| Error::Invalid(vec![error.at("/name")]))?;
         let seen = patch.seen.unwrap_or(before.version);
-        if !store::plans::update(change.tx(), &allowed, id, seen, name.as_deref(), patch.archived).await? {
+        if !store::plans::update(
+            change.tx(),
+            &allowed,
+            id,
+            seen,
+            name.as_ref().map(Title::as_str),
+            patch.archived,
+        )
+        .await?
+        {
             return Err(Error::Stale);
         }
         let after = store::plans::get(change.tx(), id).await?.ok_or(Error::NotFound)?;

@@ -2,13 +2,14 @@ use mpanel_authz::{OpCx, RoleRef, actions};
 use mpanel_events::{Begin, Record};
 use mpanel_kernel::error::FieldError;
 use mpanel_kernel::ids::RoleId;
+use mpanel_kernel::names::Title;
 use mpanel_kernel::paging::{Page, PageRequest};
 use mpanel_tenancy_contract::events;
 use serde_json::json;
 
 use super::{Service, grants};
 use crate::authz;
-use crate::domain::{Role, description, permissions, title};
+use crate::domain::{Role, description, permissions};
 use crate::error::Error;
 use crate::store;
 use crate::store::roles::Content;
@@ -176,15 +177,15 @@ fn keep(field: &mut String, read: Result<String, FieldError>, errors: &mut Vec<F
 
 /// A name for people; those of the built-in roles, and what looks like an id, mean something already.
 fn role_name(text: &str) -> Result<String, FieldError> {
-    let name = title("/name", text)?;
-    if name.to_lowercase().parse::<RoleRef>().is_ok() || name.eq_ignore_ascii_case("custom") {
+    let name = Title::parse(text).map_err(|error| error.at("/name"))?;
+    if name.as_str().to_lowercase().parse::<RoleRef>().is_ok() || name.as_str().eq_ignore_ascii_case("custom") {
         return Err(FieldError::new(
             "/name",
             "tenancy.role.reserved_name",
             "this is the name of a built-in role; choose another",
         ));
     }
-    Ok(name)
+    Ok(name.into())
 }
 
 fn facts(role: &Role) -> serde_json::Value {

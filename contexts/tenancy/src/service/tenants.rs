@@ -2,16 +2,16 @@ use jiff::Timestamp;
 use mpanel_authz::{OpCx, TenantKind, actions};
 use mpanel_events::{Begin, Record};
 use mpanel_kernel::ids::{PlanId, TenantId};
-use mpanel_kernel::names::{EmailAddress, Slug};
+use mpanel_kernel::names::{EmailAddress, Slug, Title};
 use mpanel_kernel::paging::{Page, PageRequest};
 use mpanel_pg::TenantTx;
 use mpanel_tenancy_contract::{EntitlementKey, Month, events};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Activation, Service};
 use crate::authz;
-use crate::domain::{Limits, Tenant, TenantState, title};
+use crate::domain::{Limits, Tenant, TenantState};
 use crate::error::Error;
 use crate::store;
 
@@ -62,13 +62,14 @@ impl Service {
         let person = new
             .owner
             .as_ref()
-            .map(|owner| title("/owner/name", &owner.name))
+            .map(|owner| Title::parse(&owner.name).map_err(|error| error.at("/owner/name")))
             .transpose();
-        let (name, person) = match (title("/name", &new.name), person) {
+        let name = Title::parse(&new.name).map_err(|error| error.at("/name"));
+        let (name, person) = match (name, person) {
             (Ok(name), Ok(person)) => (name, person),
             (name, person) => return Err(Error::Invalid(name.err().into_iter().chain(person.err()).collect())),
         };
-        let slug = new.slug.unwrap_or_else(|| Slug::from_title(&name));
+        let slug = new.slug.unwrap_or_else(|| Slug::from_title(name.as_str()));
         let now = cx.clock().now();
         let mut change = match self.tenancy.spine.begin_once(cx, "tenants_create").await? {
             Begin::Run(change) => change,
@@ -93,7 +94,7 @@ impl Service {
         if let Some((owner, person)) = new.owner.zip(person) {
             let invited = self
                 .accounts
-                .invite(change.tx(), id, &owner.email, &person, now)
+                .invite(change.tx(), id, &owner.email, person.as_str(), now)
                 .await?;
             store::members::add_owner(change.tx(), &allowed, id, invited.user, now).await?;
             owner_id = Some(invited.user);
@@ -101,8 +102,10 @@ impl Service {
             activation = invited.activation.map(Activation::from);
         }
         let tenant = store::tenants::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
-        let facts = json!({"kind": new.kind, "slug": slug, "plan": new.plan, "owner": owner_id});
-        let mut record = Record::new(events::TENANT_CREATED, id, facts.clone()).after(facts);
+        let data = json!({"kind": new.kind, "slug": slug, "plan": new.plan, "owner": owner_id});
+        let mut after = facts(&tenant);
+        after["owner"] = json!(owner_id);
+        let mut record = Record::new(events::TENANT_CREATED, id, data).after(after);
         if let Some((owner, facts)) = invited_owner {
             record = record.personal(owner, facts);
         }
@@ -134,7 +137,7 @@ impl Service {
         cx.authorize::<authz::Tenant, _>(actions::List)?;
         let mut tx = self.tenancy.spine.db().tenant(cx.tenant()).await?;
         let rows = store::tenants::list(&mut tx, below, page).await?;
-        tx.commit().await?;
+        tx.end_read();
         Ok(Page::cut(page, rows, |tenant| tenant.id.uuid()))
     }
 
@@ -142,8 +145,8 @@ impl Service {
         let mut change = self.tenancy.spine.begin(cx).await?;
         let before = store::tenants::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
         let allowed = cx.authorize::<authz::Tenant, _>(actions::Modify)?;
-        let name = patch.name.map(|name| title("/name", &name)).transpose();
-        let name = name.map_err(|field| Error::Invalid(vec![field]))?;
+        let name = patch.name.map(|name| Title::parse(&name)).transpose();
+        let name = name.map_err(|error| Error::Invalid(vec![error.at("/name")]))?;
         if patch.state.is_some_and(|state| state != before.state) && id == cx.tenant() {
             return Err(Error::OwnState);
         }
@@ -153,14 +156,22 @@ impl Service {
         if patch.seen.is_some_and(|seen| seen != before.version) {
             return Err(Error::Stale);
         }
-        if !store::tenants::update(change.tx(), &allowed, id, before.version, name.as_deref(), patch.state).await? {
+        if !store::tenants::update(
+            change.tx(),
+            &allowed,
+            id,
+            before.version,
+            name.as_ref().map(Title::as_str),
+            patch.state,
+        )
+        .await?
+        {
             return Err(Error::Stale);
         }
         let after = store::tenants::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
         if after.state == TenantState::Active && before.state != after.state {
             self.end_unasked(cx, &mut change, id).await?;
         }
-        let facts = |tenant: &Tenant| json!({"name": tenant.name, "state": tenant.state.as_str()});
         let record = Record::new(events::TENANT_CHANGED, id, json!({"state": after.state.as_str()}));
         change
             .record(record.before(facts(&before)).after(facts(&after)))
@@ -193,8 +204,9 @@ impl Service {
         self.put_on_plan(cx, change.tx(), id, plan, overrides, cx.clock().now())
             .await?;
         let after = store::tenants::get(change.tx(), id).await?.ok_or(Error::NotFound)?;
-        let facts = |tenant: &Tenant| json!({"plan": tenant.plan.as_ref().map(|p| p.id), "version": tenant.plan.as_ref().map(|p| p.version)});
-        let record = Record::new(events::SUBSCRIPTION_CHANGED, id, facts(&after));
+        let plan = after.plan.as_ref();
+        let data = json!({"plan": plan.map(|plan| plan.id), "version": plan.map(|plan| plan.version)});
+        let record = Record::new(events::SUBSCRIPTION_CHANGED, id, data);
         change
             .record(record.before(facts(&before)).after(facts(&after)))
             .await?;
@@ -225,4 +237,17 @@ impl Service {
             Some(key) => Err(Error::Oversold(key)),
         }
     }
+}
+
+/// What the log tells of a tenant, before and after.
+fn facts(tenant: &Tenant) -> Value {
+    let plan = tenant.plan.as_ref();
+    json!({
+        "kind": tenant.kind,
+        "name": tenant.name,
+        "slug": tenant.slug,
+        "state": tenant.state.as_str(),
+        "plan": plan.map(|plan| plan.id),
+        "plan_version": plan.map(|plan| plan.version),
+    })
 }

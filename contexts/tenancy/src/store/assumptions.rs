@@ -13,9 +13,10 @@ use crate::error::Error;
 /// Asks for leave, or takes it where none has to be asked for. The proof is of the tenant from which somebody comes.
 pub async fn create(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Assumption, actions::Create>,
+    allowed: &Allowed<authz::Assumption, actions::Create>,
     new: &Assumption,
 ) -> Result<(), Error> {
+    allowed.holds_in(new.from)?;
     sqlx::query!(
         "insert into tenancy.assumptions
              (tenant_id, id, user_id, from_tenant, from_name, reason, minutes, asked_at, opened_at, expires_at)
@@ -39,11 +40,12 @@ pub async fn create(
 /// The tenant agrees; `false` when it does not wait any more.
 pub async fn agree(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Assumption, actions::ManageAccess>,
+    allowed: &Allowed<authz::Assumption, actions::ManageAccess>,
     (id, by): (AssumptionId, Option<UserId>),
     now: Timestamp,
     expires_at: Timestamp,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     let done = sqlx::query!(
         "update tenancy.assumptions set opened_at = $3, agreed = true, agreed_by = $4, expires_at = $5
          where tenant_id = $1 and id = $2 and opened_at is null and ended_at is null and expires_at > $3",
@@ -61,10 +63,11 @@ pub async fn agree(
 /// Somebody of the tenant, or above it, ends it.
 pub async fn end(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Assumption, actions::Delete>,
+    allowed: &Allowed<authz::Assumption, actions::Delete>,
     (id, by): (AssumptionId, Option<UserId>),
     now: Timestamp,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     set_ended(tx, (id, by), now).await
 }
 
@@ -185,10 +188,11 @@ pub async fn settings(tx: &mut TenantTx) -> Result<(bool, i64), mpanel_pg::Error
 /// `None` when the version is no longer the one that was seen.
 pub async fn set_settings(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Assumption, actions::ManageAccess>,
+    allowed: &Allowed<authz::Assumption, actions::ManageAccess>,
     consent: bool,
     seen: Option<i64>,
 ) -> Result<Option<i64>, Error> {
+    allowed.holds_in(tx.tenant())?;
     Ok(sqlx::query_scalar!(
         "insert into tenancy.support_settings as s (tenant_id, consent)
          select $1, $2 where coalesce($3, 0) = 0

@@ -13,12 +13,13 @@ use crate::error::Error;
 /// Puts `tenant`, a child of the transaction's tenant, on a plan that this sells. Returns the key that the seller cannot give, if there is one.
 pub async fn subscribe(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Tenant, actions::ManageAccess>,
+    allowed: &Allowed<authz::Tenant, actions::ManageAccess>,
     tenant: TenantId,
     (plan, version): (PlanId, i32),
     (overrides, limits): (&Limits, &Limits),
     now: Timestamp,
 ) -> Result<Option<EntitlementKey>, Error> {
+    allowed.holds_in(tx.tenant())?;
     let over = sqlx::query_scalar!(
         "select tenancy.subscribe($1, $2, $3, $4, $5, $6)",
         tenant.uuid(),

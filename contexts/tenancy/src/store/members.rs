@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use mpanel_authz::{Allowed, Assumption, CustomRole, Rights, Role, RoleRef, TenantKind, actions};
 use mpanel_kernel::ids::{AssumptionId, RoleId, TenantId, UserId, Uuid};
-use mpanel_pg::{SpineTx, TenantTx, Ts, Tx, constraint};
+use mpanel_pg::{Look, SpineTx, TenantTx, Ts, Tx, constraint};
 use mpanel_tenancy_contract::{Acting, Membership, TenantSummary};
 
 use crate::authz;
@@ -37,11 +37,12 @@ fn role_of(role: &str, id: Option<Uuid>) -> RoleRef {
 /// Makes a user a member of the transaction's tenant; `false` when it is one already.
 pub async fn add(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Member, actions::ManageAccess>,
+    allowed: &Allowed<authz::Member, actions::ManageAccess>,
     user: UserId,
     role: RoleRef,
     now: Timestamp,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     insert(tx, user, role, now).await.map_err(role_gone)
 }
 
@@ -77,11 +78,12 @@ fn role_gone(error: sqlx::Error) -> Error {
 /// Makes a user the owner of a tenant that was just made below the transaction's.
 pub async fn add_owner(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Tenant, actions::Create>,
+    allowed: &Allowed<authz::Tenant, actions::Create>,
     tenant: TenantId,
     user: UserId,
     now: Timestamp,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     let added = sqlx::query_scalar!(
         r#"select tenancy.add_member($1, $2, $3, $4) as "added!""#,
         tenant.uuid(),
@@ -104,10 +106,11 @@ pub async fn hand_over(tx: &mut TenantTx, from: UserId, to: UserId) -> Result<()
 
 pub async fn set_role(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Member, actions::ManageAccess>,
+    allowed: &Allowed<authz::Member, actions::ManageAccess>,
     user: UserId,
     role: RoleRef,
 ) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     let (role, role_id) = columns(role);
     sqlx::query!(
         "update tenancy.members set role = $3, role_id = $4 where tenant_id = $1 and user_id = $2",
@@ -124,9 +127,10 @@ pub async fn set_role(
 
 pub async fn remove(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Member, actions::Delete>,
+    allowed: &Allowed<authz::Member, actions::Delete>,
     user: UserId,
 ) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     Ok(leave(tx, user).await?)
 }
 
@@ -176,7 +180,7 @@ pub async fn lock(tx: &mut TenantTx) -> Result<Vec<(UserId, RoleRef)>, mpanel_pg
 }
 
 pub async fn acting(
-    tx: &mut SpineTx,
+    look: &mut Look,
     user: UserId,
     (tenant, platform): (TenantId, TenantId),
     via: Option<TenantId>,
@@ -199,7 +203,7 @@ pub async fn acting(
         Ts(now) as _,
         platform.uuid(),
     )
-    .fetch_optional(tx.conn())
+    .fetch_optional(look.conn())
     .await?;
     Ok(row.and_then(|row| {
         let holder = TenantId::from_uuid(row.holder);

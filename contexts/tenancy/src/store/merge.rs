@@ -11,9 +11,10 @@ use crate::error::Error;
 /// Keeps the tree and two tenants at or below the transaction's as they are until it ends; `false` when one of them is not there.
 pub async fn hold(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Tenant, actions::ManageAccess>,
+    allowed: &Allowed<authz::Tenant, actions::ManageAccess>,
     (from, into): (TenantId, TenantId),
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     let held = sqlx::query_scalar!(
         r#"select tenancy.hold_for_merge($1, $2) as "held!""#,
         from.uuid(),

@@ -11,11 +11,12 @@ use crate::error::Error;
 
 pub async fn create(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Plan, actions::Create>,
+    allowed: &Allowed<authz::Plan, actions::Create>,
     (id, name): (PlanId, &str),
     (entitlements, oversell): (&Limits, bool),
     now: Timestamp,
 ) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     let tenant = tx.tenant().uuid();
     sqlx::query!(
         "insert into tenancy.plans (tenant_id, id, name, created_at) values ($1, $2, $3, $4)",
@@ -40,11 +41,12 @@ fn name_taken(error: sqlx::Error) -> Error {
 /// A new version of a plan, which becomes the latest; returns its number.
 pub async fn add_version(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Plan, actions::Modify>,
+    allowed: &Allowed<authz::Plan, actions::Modify>,
     id: PlanId,
     terms: (&Limits, bool),
     now: Timestamp,
 ) -> Result<i32, Error> {
+    allowed.holds_in(tx.tenant())?;
     let number = sqlx::query_scalar!(
         "update tenancy.plans set latest = latest + 1, version = version + 1
          where tenant_id = $1 and id = $2 returning latest",
@@ -83,12 +85,13 @@ async fn insert_version(
 /// Renames or archives; `false` when the version is no longer the one that was seen.
 pub async fn update(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Plan, actions::Modify>,
+    allowed: &Allowed<authz::Plan, actions::Modify>,
     id: PlanId,
     seen: i64,
     name: Option<&str>,
     archived: Option<bool>,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     let done = sqlx::query!(
         "update tenancy.plans
          set name = coalesce($4, name), archived = coalesce($5, archived), version = version + 1

@@ -18,11 +18,12 @@ pub struct Content<'a> {
 
 pub async fn create(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Role, actions::Create>,
+    allowed: &Allowed<authz::Role, actions::Create>,
     id: RoleId,
     content: &Content<'_>,
     now: Timestamp,
 ) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     sqlx::query!(
         "insert into tenancy.roles (tenant_id, id, name, description, permissions, reaches, created_at)
          values ($1, $2, $3, $4, $5, $6, $7)",
@@ -43,10 +44,11 @@ pub async fn create(
 /// Replaces a role's content; `false` when the version is no longer the one that was seen.
 pub async fn update(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Role, actions::Modify>,
+    allowed: &Allowed<authz::Role, actions::Modify>,
     (id, seen): (RoleId, i64),
     content: &Content<'_>,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     let done = sqlx::query!(
         "update tenancy.roles set name = $4, description = $5, permissions = $6, reaches = $7, version = version + 1
          where tenant_id = $1 and id = $2 and version = $3",
@@ -66,9 +68,10 @@ pub async fn update(
 
 pub async fn delete(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Role, actions::Delete>,
+    allowed: &Allowed<authz::Role, actions::Delete>,
     id: RoleId,
 ) -> Result<(), Error> {
+    allowed.holds_in(tx.tenant())?;
     let deleted = sqlx::query!(
         "delete from tenancy.roles where tenant_id = $1 and id = $2",
         tx.tenant().uuid(),

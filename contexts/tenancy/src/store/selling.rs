@@ -37,10 +37,11 @@ pub async fn get(tx: &mut TenantTx) -> Result<(Selling, i64), Error> {
 /// `None` when the version is no longer the one that was seen.
 pub async fn set(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Tenant, actions::Modify>,
+    allowed: &Allowed<authz::Tenant, actions::Modify>,
     selling: &Selling,
     seen: Option<i64>,
 ) -> Result<Option<i64>, Error> {
+    allowed.holds_in(tx.tenant())?;
     let page = selling.page.as_ref().map(serde_json::to_value).transpose();
     Ok(sqlx::query_scalar!(
         "insert into tenancy.selling as s (tenant_id, page, grace_days)

@@ -2,12 +2,21 @@ use jiff::Timestamp;
 use mpanel_authz::{Allowed, TenantKind, actions};
 use mpanel_kernel::ids::{PlanId, TenantId};
 use mpanel_kernel::paging::PageRequest;
+use mpanel_pg::dump::Snapshot;
 use mpanel_pg::{PlatformTx, TenantTx, Ts, Tx};
 use mpanel_tenancy_contract::Suspended;
 
 use crate::authz;
 use crate::domain::{Tenant, TenantPlan, TenantState};
 use crate::error::Error;
+
+/// The root of the tree, if it is planted.
+pub async fn platform(snapshot: &mut Snapshot) -> Result<Option<TenantId>, Error> {
+    let found = sqlx::query_scalar!("select tenant_id from tenancy.tenants where kind = 'platform'")
+        .fetch_optional(snapshot.conn())
+        .await?;
+    Ok(found.map(TenantId::from_uuid))
+}
 
 /// Finds the root of the tree, or plants it.
 pub async fn plant_platform(tx: &mut PlatformTx, now: Timestamp) -> Result<TenantId, Error> {
@@ -56,10 +65,11 @@ async fn plant(tx: &mut PlatformTx, now: Timestamp) -> Result<TenantId, Error> {
 /// A new tenant below the transaction's; `false` when that may not grow, because it is suspended.
 pub async fn create(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Tenant, actions::Create>,
+    allowed: &Allowed<authz::Tenant, actions::Create>,
     (id, kind, name, slug): (TenantId, TenantKind, &str, &str),
     now: Timestamp,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     let created = sqlx::query_scalar!(
         r#"select tenancy.create_child($1, $2, $3, $4, $5) as "created!""#,
         id.uuid(),
@@ -162,12 +172,13 @@ pub async fn suspended(tx: &mut PlatformTx) -> Result<Vec<Suspended>, mpanel_pg:
 /// Changes what is given; `false` when the version is no longer the one that was seen.
 pub async fn update(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Tenant, actions::Modify>,
+    allowed: &Allowed<authz::Tenant, actions::Modify>,
     id: TenantId,
     seen: i64,
     name: Option<&str>,
     state: Option<TenantState>,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     let version = sqlx::query_scalar!(
         "select tenancy.update_tenant($1, $2, $3, $4)",
         id.uuid(),

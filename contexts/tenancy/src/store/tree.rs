@@ -40,11 +40,12 @@ pub enum Moved {
 /// Moves a tenant below another seller, both below the transaction's tenant or that itself.
 pub async fn move_tenant(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Tenant, actions::ManageAccess>,
+    allowed: &Allowed<authz::Tenant, actions::ManageAccess>,
     (tenant, seller): (TenantId, TenantId),
     plan: Option<&NewPlan<'_>>,
     now: Timestamp,
 ) -> Result<Moved, Error> {
+    allowed.holds_in(tx.tenant())?;
     let row = sqlx::query!(
         r#"select outcome as "outcome!", over, left_parent from tenancy.move_tenant($1, $2, $3, $4, $5, $6, $7)"#,
         tenant.uuid(),
@@ -87,11 +88,12 @@ pub async fn size(tx: &mut TenantTx, tenant: TenantId) -> Result<i64, Error> {
 /// Lets a tenant below the transaction's end; `false` when it is no longer as it was seen, or going already.
 pub async fn end(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Tenant, actions::Delete>,
+    allowed: &Allowed<authz::Tenant, actions::Delete>,
     (tenant, seen): (TenantId, i64),
     ends_at: Timestamp,
     agreed: i64,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     let version = sqlx::query_scalar!(
         "select tenancy.end_tenant($1, $2, $3, $4)",
         tenant.uuid(),
@@ -107,9 +109,10 @@ pub async fn end(
 /// Calls off the end of a tenant below the transaction's; `false` when it is too late, or there is none to call off.
 pub async fn restore(
     tx: &mut TenantTx,
-    _allowed: &Allowed<authz::Tenant, actions::Delete>,
+    allowed: &Allowed<authz::Tenant, actions::Delete>,
     tenant: TenantId,
 ) -> Result<bool, Error> {
+    allowed.holds_in(tx.tenant())?;
     let version = sqlx::query_scalar!("select tenancy.restore_tenant($1)", tenant.uuid())
         .fetch_one(tx.conn())
         .await?;
@@ -174,31 +177,4 @@ pub async fn begin_erasing(tx: &mut TenantTx, most: i64, now: Timestamp) -> Resu
     )
     .fetch_one(tx.conn())
     .await?)
-}
-
-/// Tenants that are going and below whom nobody is left, with the seller above.
-pub async fn going(tx: &mut PlatformTx, most: i64) -> Result<Vec<(TenantId, Option<TenantId>)>, Error> {
-    let rows = sqlx::query!(
-        "select t.tenant_id, t.parent_id from tenancy.tenants t
-         where t.erasing and t.state = 'terminating'
-           and not exists (select from tenancy.tenants c where c.parent_id = t.tenant_id and c.state <> 'terminated')
-         order by t.tenant_id limit $1",
-        most,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    let rows = rows.into_iter().map(|row| {
-        let parent = row.parent_id.map(TenantId::from_uuid);
-        (TenantId::from_uuid(row.tenant_id), parent)
-    });
-    Ok(rows.collect())
-}
-
-/// Leaves the tombstone of the transaction's tenant; `false` when it is one, or not empty yet.
-pub async fn bury(tx: &mut TenantTx, now: Timestamp) -> Result<bool, Error> {
-    Ok(
-        sqlx::query_scalar!(r#"select tenancy.bury($1) as "buried!""#, Ts(now) as _)
-            .fetch_one(tx.conn())
-            .await?,
-    )
 }

@@ -65,7 +65,10 @@ async fn a_tenant_hangs_below_the_acting_one_and_is_written_down() {
     );
     assert_eq!(
         entry.after.unwrap(),
-        json!({"kind": "reseller", "slug": "acme", "plan": plan, "owner": null})
+        json!({
+            "kind": "reseller", "name": reseller.name, "slug": "acme", "state": "active", "plan": plan, "plan_version": 1,
+            "owner": null,
+        })
     );
     let (of, event) = world.events().await.pop().unwrap();
     assert_eq!(of, Some(reseller.id), "the customer was made by the reseller");
@@ -152,7 +155,7 @@ async fn an_owners_activation_is_shown_once_even_to_a_replay() {
         .unwrap();
     let activation = first.activation.unwrap();
     assert!(
-        activation.url_path.starts_with("/activate#mpa_"),
+        activation.url_path.starts_with("/activate#activate_"),
         "{}",
         activation.url_path
     );

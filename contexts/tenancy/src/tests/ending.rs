@@ -1,6 +1,8 @@
 //! Tenants that end, with everybody below them.
 
-use std::collections::BTreeMap;
+mod turns;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -27,7 +29,7 @@ use crate::tests::support::{World, unlimited};
 struct Slow {
     asked: Mutex<Vec<TenantId>>,
     left: Mutex<BTreeMap<TenantId, u32>>,
-    broken: Mutex<Option<TenantId>>,
+    broken: Mutex<BTreeSet<TenantId>>,
 }
 
 impl Slow {
@@ -45,7 +47,7 @@ impl Eraser for Slow {
     }
 
     async fn erase(&self, tenant: TenantId) -> Result<Erased, EraseError> {
-        if *self.broken.lock().unwrap() == Some(tenant) {
+        if self.broken.lock().unwrap().contains(&tenant) {
             return Err("it does not go".into());
         }
         let mut left = self.left.lock().unwrap();
@@ -345,30 +347,6 @@ async fn of_one_that_is_gone_nothing_stays_but_what_has_a_reason() {
     for tenant in [&scene.reseller, &scene.below, &scene.customer] {
         assert_eq!(rows_left(world, tenant.id).await, Vec::<String>::new());
     }
-}
-
-#[tokio::test]
-async fn one_that_does_not_go_keeps_its_own_tree_and_nobody_else() {
-    let scene = Scene::new().await;
-    let world = &scene.world;
-    *scene.slow.broken.lock().unwrap() = Some(scene.customer.id);
-    scene.end(&scene.reseller, 2).await;
-    scene.end(&scene.sibling, 0).await;
-    scene.days_pass(31);
-    for _ in 0..4 {
-        let error = scene.ending().pass().await.unwrap_err().to_string();
-        assert!(error.contains("slow cannot remove"), "{error}");
-    }
-    assert_eq!(scene.slow.order(), [scene.sibling.id]);
-    assert_eq!(scene.state(&scene.below).await, Some(TenantState::Terminating));
-    *scene.slow.broken.lock().unwrap() = None;
-    scene.settle().await;
-    assert_eq!(
-        world
-            .count("select count(*) from tenancy.tenants where state <> 'terminated'")
-            .await,
-        1
-    );
 }
 
 #[tokio::test]

@@ -5,12 +5,15 @@ use mpanel_http::testing::call;
 use mpanel_kernel::error::PublicError as _;
 use mpanel_kernel::ids::TenantId;
 use mpanel_pg::Reason;
-use mpanel_tenancy_contract::{ProviderPage, Suspensions as _};
+use mpanel_tenancy_contract::{ExportScope, Exporter as _, ProviderPage, Suspensions as _};
 use serde_json::json;
+
+use std::io::Seek as _;
 
 use super::support::World;
 use crate::domain::{Selling, Tenant, TenantState};
 use crate::error::Error;
+use crate::export::Own;
 use crate::http::routes;
 use crate::service::{End, TenantPatch};
 
@@ -208,4 +211,36 @@ async fn a_bad_field_of_it_is_named() {
     let shown = call(routes(world.service.clone()), &root, ("GET", &path), None, None).await;
     assert_eq!(shown.body, set.body);
     assert_eq!(shown.body["effective_grace_days"], 9);
+}
+
+#[tokio::test]
+async fn what_a_seller_has_chosen_is_in_its_archive_and_customers_have_chosen_nothing() {
+    let world = World::new().await;
+    let (reseller, customer) = (world.reseller("Acme").await, world.customer("Ada").await);
+    let chosen = Selling {
+        page: Some(page("Resting")),
+        grace_days: Some(40),
+    };
+    let acting = world.owner(&reseller);
+    world
+        .service
+        .set_selling(&acting, reseller.id, chosen, None)
+        .await
+        .unwrap();
+    let own = Own {
+        tenancy: world.tenancy.clone(),
+        accounts: world.accounts.clone(),
+    };
+    let listed = async |tenant| own.list(tenant, ExportScope::default()).await.unwrap();
+    assert!(!listed(customer.id).await.contains(&"selling.json".to_owned()));
+    assert!(listed(reseller.id).await.contains(&"selling.json".to_owned()));
+    let mut file = tempfile::tempfile().unwrap();
+    let into = file.try_clone().unwrap();
+    own.write(reseller.id, "selling.json", into, 1 << 20).await.unwrap();
+    file.rewind().unwrap();
+    let written: serde_json::Value = serde_json::from_reader(&file).unwrap();
+    assert_eq!(
+        written,
+        json!({"page": {"title": "Resting", "text": "Ask us."}, "grace_days": 40})
+    );
 }

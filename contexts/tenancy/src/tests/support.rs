@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use mpanel_authz::{IdempotencyKey, OpCx, OpCxParts, Role, RoleRef, Scopes, TenantKind};
-use mpanel_crypto::Token;
+use mpanel_crypto::{Token, TokenKind};
 use mpanel_events::{AuditEntry, AuditFilter, Spine, list_audit};
 use mpanel_http::testing;
 use mpanel_identity_contract::{Accounts, Activation, InviteError, Invited, Profile};
@@ -57,7 +57,7 @@ impl Accounts for FakeAccounts {
         Ok(Invited {
             user: entry.0,
             activation: (!entry.2).then(|| Activation {
-                token: Token::generate("mpa"),
+                token: Token::generate(TokenKind::Activation),
                 expires_at: now + SignedDuration::from_hours(7 * 24),
             }),
         })
@@ -115,8 +115,8 @@ impl World {
     }
 
     pub(crate) async fn acting_via(&self, user: UserId, tenant: TenantId, via: Option<TenantId>) -> Option<Acting> {
-        let mut tx = self.spine.db().spine().await.unwrap();
-        let acting = self.tenancy.acting(&mut tx, user, tenant, via, self.now()).await;
+        let mut look = self.spine.db().look().await.unwrap();
+        let acting = self.tenancy.acting(&mut look, user, tenant, via, self.now()).await;
         acting.unwrap()
     }
 

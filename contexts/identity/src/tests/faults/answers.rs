@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use mpanel_authz::Role;
-use mpanel_crypto::Token;
+use mpanel_crypto::{Token, TokenKind};
 use mpanel_events::Spine;
 use mpanel_faultkit::{JobWorld, try_job};
 use mpanel_jobs::Job;
@@ -66,7 +66,7 @@ impl JobWorld for Answering {
         }
         let mut good = 0;
         for token in mails.iter().flat_map(|mail| links(mail, "reset")) {
-            let hash = Token::parse("reset", &token).unwrap().hash();
+            let hash = Token::parse(TokenKind::Reset, &token).unwrap().hash();
             let mut tx = self.spine().db().spine().await.unwrap();
             good += usize::from(resets::find(&mut tx, &hash, world.clock.now()).await.unwrap().is_some());
             tx.end_read();

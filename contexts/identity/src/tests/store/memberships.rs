@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use mpanel_authz::{OpCx, Role, RoleRef, TenantKind};
 use mpanel_kernel::ids::{TenantId, UserId};
-use mpanel_pg::{Db, Reason, SpineTx, TenantTx, Ts, Tx};
+use mpanel_pg::{Db, Look, Reason, TenantTx, Ts, Tx};
 use mpanel_tenancy_contract::{Acting, Membership, Memberships, Roster, TenantSummary};
 use sqlx::Row;
 
@@ -66,7 +66,7 @@ impl Memberships for TestMemberships {
 
     async fn acting(
         &self,
-        tx: &mut SpineTx,
+        look: &mut Look,
         user: UserId,
         tenant: TenantId,
         _via: Option<TenantId>,
@@ -76,7 +76,7 @@ impl Memberships for TestMemberships {
             sqlx::query("select kind, role, holder, suspended from tenancy.acting($1, $2, array['owner', 'admin'])")
                 .bind(user.uuid())
                 .bind(tenant.uuid())
-                .fetch_optional(tx.conn())
+                .fetch_optional(look.conn())
                 .await?;
         Ok(row.map(|row| {
             let holder = TenantId::from_uuid(row.get("holder"));
