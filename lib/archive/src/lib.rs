@@ -24,7 +24,7 @@ mod sums;
 mod writer;
 
 pub use error::Error;
-pub use manifest::{FORMAT, Head, KeyNote, Origin};
+pub use manifest::{FORMAT, Head, KeyNote, Missing, Origin};
 pub use path::MemberPath;
 pub use reader::{Summary, Visitor, head, read};
 pub use seal::{Opening, Protection, is_sealed};

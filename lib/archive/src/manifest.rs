@@ -31,6 +31,17 @@ pub struct Head {
     pub sealed: BTreeMap<String, i64>,
     /// Settings that stood elsewhere than in the file that is in the archive; secrets by name only.
     pub settings: BTreeMap<String, String>,
+    /// What the archive's database knows and its files have not, because nobody had them any more.
+    #[serde(default)]
+    pub missing: Missing,
+}
+
+/// Releases without files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    pub count: u64,
+    /// The first of them, as `site_…/rel_…`.
+    pub releases: Vec<String>,
 }
 
 /// The installation that was backed up.

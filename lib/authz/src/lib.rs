@@ -1,6 +1,8 @@
-//! Authority. An [`OpCx`] says who acts, for which tenant and in which role; [`OpCx::authorize`]
-//! is the only way to a [`Allowed`] proof, and every store function that writes takes one, so a
-//! missing check does not compile. Deny by default: what no [`RoleRow`] grants is forbidden.
+//! Authority. An [`OpCx`] says who acts, for which tenant and in which role; [`OpCx::authorize`] is the only way to an
+//! [`Allowed`] proof. The write of a store that is asked for takes one, so that a missing check does not compile, and
+//! compares it with the transaction's tenant ([`Allowed::holds_in`]); a person's own things stand where the person is at home,
+//! which need not be the tenant that is acted for. What follows from that write, or is done by the system, has functions that
+//! take none. Deny by default: what no [`RoleRow`] grants is forbidden.
 #![forbid(unsafe_code)]
 
 mod cx;

@@ -287,7 +287,8 @@ impl Permissions {
     }
 }
 
-/// Proof that `A` on `R` was authorised for a tenant. Only [`OpCx::authorize`](crate::OpCx::authorize) makes one.
+/// Proof that `A` on `R` was authorised for a tenant. Only [`OpCx::authorize`](crate::OpCx::authorize) makes one. It says
+/// nothing of which object: row-level security sees to it that the transaction's tenant has it.
 pub struct Allowed<R, A> {
     tenant: TenantId,
     proof: PhantomData<fn() -> (R, A)>,
@@ -300,11 +301,22 @@ impl<R, A> Allowed<R, A> {
             proof: PhantomData,
         }
     }
+}
 
-    /// The tenant for which it was authorised.
-    #[must_use]
-    pub fn tenant(&self) -> TenantId {
-        self.tenant
+impl<R: Resource, A: ActionType> Allowed<R, A> {
+    /// For whoever writes on behalf of a tenant, which is the transaction's but where one comes from above: one that was
+    /// authorised for another is none.
+    ///
+    /// # Errors
+    /// [`Denied`] when it was authorised for another tenant than this.
+    pub fn holds_in(&self, tenant: TenantId) -> Result<(), Denied> {
+        match self.tenant == tenant {
+            true => Ok(()),
+            false => Err(Denied {
+                resource: R::NAME,
+                action: A::ACTION,
+            }),
+        }
     }
 }
 

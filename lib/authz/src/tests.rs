@@ -54,6 +54,15 @@ fn parts(role: Role, kind: TenantKind, scopes: Option<&[&str]>) -> OpCxParts {
 }
 
 #[test]
+fn a_proof_for_one_tenant_is_none_for_another() {
+    let cx = cx(Role::Owner, TenantKind::Customer, None);
+    let allowed = cx.authorize::<Site, _>(actions::Modify).unwrap();
+    allowed.holds_in(cx.tenant()).unwrap();
+    let denied = allowed.holds_in(TenantId::generate()).unwrap_err();
+    assert_eq!((denied.resource, denied.action), (Site::NAME, Action::Modify));
+}
+
+#[test]
 fn asvs_8_2_1_what_no_row_grants_is_denied() {
     assert!(
         cx(Role::Owner, TenantKind::Customer, None)

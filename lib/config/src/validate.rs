@@ -1,6 +1,7 @@
 //! Checks that no type makes.
 
 use jiff::tz::TimeZone;
+use mpanel_kernel::names::{DomainName, NameError, Suffix};
 
 use crate::{Config, Mail, MailTransport, OwnBackup, Problem};
 
@@ -36,11 +37,11 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
     for (key, names) in names {
         names
             .iter()
-            .filter(|name| !is_host_name(name))
-            .for_each(|name| complain(key, not_a_name(name)));
+            .filter_map(|name| misnamed(name, DomainName::parse(name)))
+            .for_each(|message| complain(key, message));
     }
-    if !is_host_name(&config.preview_domain) {
-        complain("preview_domain", not_a_name(&config.preview_domain));
+    if let Some(message) = misnamed(&config.preview_domain, Suffix::parse(&config.preview_domain)) {
+        complain("preview_domain", message);
     }
     let scheme = |text: &str, allowed: [&str; 2]| allowed.iter().any(|scheme| text.starts_with(scheme));
     if config
@@ -169,19 +170,11 @@ fn mail(mail: &Mail, complain: &mut impl FnMut(&str, String)) {
     }
 }
 
-fn not_a_name(name: &str) -> String {
-    format!("`{name}` is not a host name (lower case, without scheme, port or final dot)")
-}
-
-/// RFC 1123 §2.1 with A-labels, lower case.
-fn is_host_name(name: &str) -> bool {
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    name.len() <= 253 && name.split('.').all(label)
+/// What is wrong with a name, if anything: it is compared as it is written.
+fn misnamed<N: AsRef<str>>(text: &str, read: Result<N, NameError>) -> Option<String> {
+    match read {
+        Ok(name) if name.as_ref() == text => None,
+        Ok(name) => Some(format!("`{text}` must be written `{}`", name.as_ref())),
+        Err(error) => Some(format!("`{text}` is not a host name: {error}")),
+    }
 }

@@ -12,6 +12,7 @@ mod password;
 mod secret;
 mod secret_file;
 mod token;
+mod token_kind;
 mod totp;
 mod xaes;
 
@@ -22,9 +23,10 @@ pub use password::breached::{HashFile, is_breached};
 pub use password::policy::{
     MAX_PASSWORD_CHARS, MIN_OWNER_PASSWORD_CHARS, MIN_PASSWORD_CHARS, WeakPassword, check_password,
 };
-pub use password::{Passwords, Verdict};
+pub use password::{Passwords, Verdict, check_password_hash};
 pub use secret::Secret;
 pub use token::{Token, TokenHash};
+pub use token_kind::TokenKind;
 pub use totp::{TOTP_SECRET_BYTES, TotpSecret};
 
 use std::path::PathBuf;
@@ -53,7 +55,7 @@ pub enum Error {
 }
 
 /// Fills `bytes` from the system's random source.
-fn fill_random(bytes: &mut [u8]) {
+pub fn fill_random(bytes: &mut [u8]) {
     aws_lc_rs::rand::fill(bytes).expect("aws-lc aborts or blocks rather than fail once the kernel has entropy");
 }
 

@@ -7,7 +7,7 @@ use aws_lc_rs::{constant_time, digest};
 use data_encoding::BASE32_NOPAD_NOCASE;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::{Error, fill_random};
+use crate::{Error, TokenKind, fill_random};
 
 const RANDOM_LEN: usize = 32;
 
@@ -22,15 +22,16 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
-    /// A fresh token of 256 random bits. `prefix` is lower-case letters, for example `mpk`.
-    pub fn generate(prefix: &'static str) -> Self {
+    /// A fresh token of 256 random bits.
+    pub fn generate(kind: TokenKind) -> Self {
         let mut random = Zeroizing::new([0u8; RANDOM_LEN]);
         fill_random(random.as_mut_slice());
-        Self(Zeroizing::new(render(prefix, &random)))
+        Self(Zeroizing::new(render(kind.prefix(), &random)))
     }
 
-    /// Accepts text of the exact form that `generate` gives for `prefix`; fails with `Malformed` on anything else.
-    pub fn parse(prefix: &'static str, text: &str) -> Result<Self, Error> {
+    /// Accepts text of the exact form that `generate` gives for `kind`; fails with `Malformed` on anything else.
+    pub fn parse(kind: TokenKind, text: &str) -> Result<Self, Error> {
+        let prefix = kind.prefix();
         const BAD: Error = Error::Malformed("token");
         let body = text
             .strip_prefix(prefix)

@@ -4,11 +4,18 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Key: a host name in lower-case A-label form, or `*.` and a suffix. Value: [`EdgeHost`].
 pub const EDGE_HOST: &str = "edge.host";
+/// Key: the id of the site whose servers they are. Value: [`EdgeUpstream`].
+pub const EDGE_UPSTREAM: &str = "edge.upstream";
+/// Key: the id of the site whose kept answers are forgotten. Value: [`EdgePurges`].
+pub const EDGE_PURGE: &str = "edge.purge";
 /// Key: the certificate's id. Value: [`EdgeCertificate`].
 pub const EDGE_CERTIFICATE: &str = "edge.certificate";
+/// Key: the challenge's id. Value: [`EdgeChallenge`].
+pub const EDGE_CHALLENGE: &str = "edge.challenge";
 /// Key: the zone's apex. Value: [`DnsZone`].
 pub const DNS_ZONE: &str = "dns.zone";
 
@@ -16,7 +23,58 @@ pub const DNS_ZONE: &str = "dns.zone";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EdgeHost {
     pub target: EdgeTarget,
+    /// What answers for parts of its paths; the longest that matches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<EdgeRoute>,
+    /// What stands before all of it, in the words of the edge (`[host.policy]`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Value>,
+    /// How answers of servers are kept, in the words of the edge (`cache`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Value>,
 }
+
+impl From<EdgeTarget> for EdgeHost {
+    /// With nothing before it.
+    fn from(target: EdgeTarget) -> Self {
+        Self {
+            target,
+            routes: Vec::new(),
+            policy: None,
+            cache: None,
+        }
+    }
+}
+
+/// A path, with all below it, that has a target of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeRoute {
+    pub path: String,
+    pub target: EdgeTarget,
+}
+
+/// What of a site's kept answers is to be forgotten: the last of a log with numbers that only grow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgePurges {
+    pub tenant: String,
+    /// What was before is no longer in the log: whoever has not come so far forgets everything of the site.
+    pub floor: i64,
+    /// In their order.
+    pub log: Vec<EdgePurge>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgePurge {
+    pub seq: i64,
+    /// Whether the answers may still be served as stale ones are.
+    #[serde(default)]
+    pub soft: bool,
+    /// In the words of the edge.
+    pub what: Vec<Value>,
+}
+
+/// A pool of servers, in the words of the edge (`[upstream.NAME]`).
+pub type EdgeUpstream = Value;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -47,6 +105,18 @@ pub enum EdgeTarget {
         status: u16,
         #[serde(default = "yes")]
         keep_path: bool,
+    },
+    /// Pass requests on.
+    Proxy {
+        site: String,
+        tenant: String,
+        /// Key of the [`EDGE_UPSTREAM`].
+        upstream: String,
+        /// Whether servers are asked for their own name, and not for the one that the visitor asked for.
+        #[serde(default)]
+        own_name: bool,
+        #[serde(default = "yes")]
+        https_redirect: bool,
     },
     /// The control panel.
     Panel,
@@ -94,6 +164,24 @@ pub struct EdgeCertificate {
 
 /// HPKE `info` for keys in [`EdgeCertificate::sealed_key`]; the certificate's id is the AAD.
 pub const EDGE_CERTIFICATE_HPKE_INFO: &[u8] = b"mpanel edge.certificate v1";
+
+/// What a certificate authority is answered that tries whether a name leads here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeChallenge {
+    /// One exact name.
+    pub host: String,
+    #[serde(flatten)]
+    pub proof: EdgeProof,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EdgeProof {
+    /// RFC 8555 §8.3.
+    Http { token: String, key_authorization: String },
+    /// RFC 8737.
+    TlsAlpn { key_authorization: String },
+}
 
 /// A zone as it is answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -29,7 +29,7 @@ pub struct Usage {
 }
 
 /// What one site has used in a window.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteUsage {
     pub tenant: String,
     pub site: String,
@@ -38,6 +38,9 @@ pub struct SiteUsage {
     pub bytes_in: u64,
     /// Bytes that were sent to visitors, heads included.
     pub bytes_out: u64,
+    /// Requests by the class of the answer's status, 1xx to 5xx; an older data plane tells only their sum.
+    #[serde(default)]
+    pub status: [u64; 5],
 }
 
 /// Where a data plane keeps what it has to report until the control plane has it.

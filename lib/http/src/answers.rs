@@ -8,28 +8,36 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::BodyExt;
+use mpanel_authz::OpCx;
 
-use crate::body::{Pool, Share};
+use crate::body::{Pool, SHORT, Share};
 
 /// Two thousand clients that ask for the longest page, and read none of it, must not fill the memory.
-static UNREAD: Pool = Pool::of(64 * 1024 * 1024);
-/// Shorter answers fit into what a connection takes anyway.
-const SHORT: u64 = 16 * 1024;
+static UNREAD: Pool = Pool::of(32 * 1024 * 1024);
 
 /// The layer around operations: bounds what long answers hold until they are read. One to a change is always given, since
 /// the change is made; streams have no length, and hold only their next part.
 pub async fn limit_answers(request: Request, next: Next) -> Response {
     let is_read = request.method().is_safe();
+    let tenant = request.extensions().get::<OpCx>().map(OpCx::tenant);
     let response = next.run(request).await;
-    if is_read { held(response, &UNREAD) } else { response }
+    if is_read {
+        held(response, Share::of(&UNREAD, tenant))
+    } else {
+        response
+    }
 }
 
-pub(crate) fn held(response: Response, pool: &'static Pool) -> Response {
-    let length = response.body().size_hint().exact().filter(|length| *length > SHORT);
-    let Some(length) = length.and_then(|length| usize::try_from(length).ok()) else {
+pub(crate) fn held(response: Response, mut share: Share<'static>) -> Response {
+    let length = response
+        .body()
+        .size_hint()
+        .exact()
+        .and_then(|length| usize::try_from(length).ok());
+    // Shorter ones fit into what a connection takes anyway.
+    let Some(length) = length.filter(|length| *length > SHORT) else {
         return response;
     };
-    let mut share = Share::of(pool);
     if let Err(problem) = share.grow(length) {
         return problem.into_response();
     }

@@ -7,6 +7,9 @@ use mpanel_kernel::ids::RequestId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// Seconds after which something that is not available may be, when nobody knows better.
+const AGAIN: u32 = 2;
+
 /// What a handler returns.
 pub type Result<T> = std::result::Result<T, Problem>;
 
@@ -183,7 +186,9 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if let Some(seconds) = self.retry_after {
+        // Whatever wraps the database's error: nobody is to ask again at once.
+        let in_a_moment = (self.kind == Kind::Unavailable).then_some(AGAIN);
+        if let Some(seconds) = self.retry_after.or(in_a_moment) {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
         // The outermost layer, which knows the request's id, writes the document again with it.

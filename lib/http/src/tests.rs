@@ -132,6 +132,29 @@ impl PublicError for Secret {
     }
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("it is away")]
+struct Away;
+impl PublicError for Away {
+    fn kind(&self) -> Kind {
+        Kind::Unavailable
+    }
+    fn code(&self) -> &'static str {
+        "test.away"
+    }
+}
+
+#[test]
+fn whoever_finds_something_away_is_told_when_to_ask_again() {
+    let response = Problem::from(Away).into_response();
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()[header::RETRY_AFTER], "2");
+    let response = Problem::from(Away).retry_after(60).into_response();
+    assert_eq!(response.headers()[header::RETRY_AFTER], "60");
+    let response = Problem::from(Secret).into_response();
+    assert!(!response.headers().contains_key(header::RETRY_AFTER));
+}
+
 #[tokio::test]
 async fn internal_text_never_reaches_the_caller() {
     let response = Problem::from(Secret).into_response();

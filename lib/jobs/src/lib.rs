@@ -20,6 +20,7 @@ mod reconciler;
 mod retention;
 mod round;
 mod runtime;
+mod watch;
 mod worker;
 
 pub use error::{BoxError, Error};
@@ -45,6 +46,7 @@ pub const MIGRATIONS: Migrations = Migrations {
     files: &[
         ("0001_jobs", include_str!("../migrations/0001_jobs.sql")),
         ("0002_kinds", include_str!("../migrations/0002_kinds.sql")),
+        ("0003_ending", include_str!("../migrations/0003_ending.sql")),
     ],
 };
 

@@ -11,6 +11,7 @@ struct Metrics {
     ended: Family<Labels, Counter>,
     seconds: Family<Labels, Histogram, fn() -> Histogram>,
     dead: Family<[(&'static str, String); 1], Gauge>,
+    stuck: Family<[(&'static str, String); 1], Gauge>,
 }
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
@@ -30,6 +31,11 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         dead: register(
             "jobs_dead",
             "Jobs that nothing more is tried with until somebody has looked at them",
+            Family::default(),
+        ),
+        stuck: register(
+            "operations_stuck",
+            "Operations that can neither go on nor back, or cannot end, and are tried again until they can",
             Family::default(),
         ),
     }
@@ -78,12 +84,20 @@ pub(crate) fn job_ended(kind: &'static str, result: &'static str, time: Duration
     took("job", kind, "", time);
 }
 
-/// All of them, so that a kind that has none any more shows as such.
 pub(crate) fn dead_jobs(kinds: &[String], counts: &[(String, i64)]) {
+    counted(&METRICS.dead, kinds, counts);
+}
+
+pub(crate) fn stuck_operations(kinds: &[String], counts: &[(String, i64)]) {
+    counted(&METRICS.stuck, kinds, counts);
+}
+
+/// All kinds, so that one that has none any more shows as such.
+fn counted(gauges: &Family<[(&'static str, String); 1], Gauge>, kinds: &[String], counts: &[(String, i64)]) {
     for kind in kinds {
-        METRICS.dead.get_or_create(&[("kind", kind.clone())]).set(0);
+        gauges.get_or_create(&[("kind", kind.clone())]).set(0);
     }
     for (kind, count) in counts {
-        METRICS.dead.get_or_create(&[("kind", kind.clone())]).set(*count);
+        gauges.get_or_create(&[("kind", kind.clone())]).set(*count);
     }
 }

@@ -5,7 +5,7 @@ use mpanel_events::{Spine, Tail};
 use mpanel_kernel::clock::SharedClock;
 
 use crate::worker::{Tuning, Worker};
-use crate::{Job, Operation, Reconciler, job, operation, reconciler};
+use crate::{Job, Operation, Reconciler, job, operation, reconciler, watch};
 
 /// Everything that runs in the background of one server.
 pub struct Runtime {
@@ -29,14 +29,21 @@ impl Runtime {
     pub async fn run(self) {
         self.check_names();
         let worker = Worker::new(self.spine, self.tuning);
-        let kinds: Vec<String> = self.jobs.iter().map(|job| job.kind().to_owned()).collect();
+        let kinds = watch::Kinds {
+            jobs: self.jobs.iter().map(|job| job.kind().to_owned()).collect(),
+            operations: self
+                .operations
+                .iter()
+                .map(|operation| operation.kind().name.to_owned())
+                .collect(),
+        };
         tokio::join!(
             worker.live(),
             worker.bury_dead(),
             operation::runner::run(worker.clone(), self.clock.clone(), self.operations),
             reconciler::runner::run(worker.clone(), self.clock.clone(), self.tail, self.reconcilers),
             job::runner::run(worker.clone(), self.clock.clone(), self.jobs),
-            job::watch::run(worker.clone(), self.clock, kinds),
+            watch::run(worker.clone(), self.clock, kinds),
         );
     }
 

@@ -72,7 +72,8 @@ pub trait PublicError: std::error::Error + Send + Sync + 'static {
     fn fields(&self) -> Vec<FieldError> {
         Vec::new()
     }
-    /// Seconds after which a retry makes sense, for [`Kind::RateLimited`] and [`Kind::Unavailable`].
+    /// Seconds after which a retry makes sense, for [`Kind::RateLimited`] and [`Kind::Unavailable`]; of the latter a moment,
+    /// when it says nothing.
     fn retry_after(&self) -> Option<u32> {
         None
     }

@@ -5,11 +5,13 @@ mod domain;
 mod email;
 mod path;
 mod slug;
+mod title;
 
-pub use domain::DomainName;
+pub use domain::{DomainName, Suffix};
 pub use email::EmailAddress;
 pub use path::RelPath;
 pub use slug::Slug;
+pub use title::{Title, leaves_its_place};
 
 /// Why a text is not such a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -26,6 +26,7 @@ pub struct Builder {
     redirects: usize,
     max_body: usize,
     timeout: Duration,
+    root_pem: Option<String>,
     lookup: Arc<dyn Lookup>,
 }
 
@@ -60,14 +61,25 @@ impl Builder {
         self
     }
 
+    /// Believes servers with certificates of this authority (PEM) as well as of the machine's. For the operator's own.
+    pub fn root_pem(mut self, pem: Option<String>) -> Self {
+        self.root_pem = pem;
+        self
+    }
+
     #[cfg(test)]
     pub(crate) fn lookup(mut self, lookup: impl Lookup) -> Self {
         self.lookup = Arc::new(lookup);
         self
     }
 
-    /// Fails when the machine's certificate authorities cannot be read.
+    /// Fails when the machine's certificate authorities cannot be read, or the one that was added.
     pub fn build(self) -> Result<Client, Error> {
+        let failed = |error: reqwest::Error| Error::Failed(error.to_string());
+        let roots = match &self.root_pem {
+            Some(pem) => reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(failed)?,
+            None => Vec::new(),
+        };
         let rules = Arc::new(Rules {
             allow: self.allow,
             ports: self.ports,
@@ -85,8 +97,9 @@ impl Builder {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(self.timeout)
             .user_agent(concat!("mPanel/", env!("CARGO_PKG_VERSION")))
+            .tls_certs_merge(roots)
             .build()
-            .map_err(|error| Error::Failed(error.to_string()))?;
+            .map_err(failed)?;
         Ok(Client {
             http,
             rules,
@@ -139,6 +152,7 @@ impl Client {
             redirects: 0,
             max_body: MAX_BODY,
             timeout: TIMEOUT,
+            root_pem: None,
             lookup: Arc::new(System),
         }
     }

@@ -3,47 +3,43 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, PgConnection};
 
-use crate::{Error, PlatformTx, Reason, SpineTx, TenantTx};
+use crate::{Error, Look, PlatformTx, Reason, SpineTx, TenantTx};
 use mpanel_kernel::ids::TenantId;
 
 /// A connection returned no longer ago than this is taken to be alive.
 const FRESH: Duration = Duration::from_secs(1);
+/// For as many connections for transactions there may be one more for look-ups, which are over in a fraction of the time.
+const TO_A_LOOK: u32 = 2;
+/// What a look-up writes, that a credential was seen, may be lost with the machine: nobody who signs in waits for a disk. Nor for
+/// somebody else's lock.
+const OF_A_LOOK: [(&str, &str); 3] = [
+    ("role", "mpanel_spine"),
+    ("synchronous_commit", "off"),
+    ("lock_timeout", "1s"),
+];
 
-/// The pool. It hands out transactions, never bare connections.
+/// The pools. They hand out transactions and look-ups, never bare connections.
 #[derive(Debug, Clone)]
 pub struct Db {
     pool: PgPool,
+    looks: PgPool,
 }
 
 impl Db {
-    /// Opens a pool of at most `max` connections; the first is made at once.
+    /// Opens a pool of at most `max` connections for transactions, of which the first is made at once, and of half as
+    /// many for look-ups.
     ///
     /// # Errors
     /// When no connection can be made within five seconds.
     pub async fn connect(options: PgConnectOptions, max: u32) -> Result<Self, Error> {
-        let pool = PgPoolOptions::new()
-            .max_connections(max)
-            .min_connections(1)
-            .acquire_timeout(Duration::from_secs(5))
-            .idle_timeout(Duration::from_secs(60))
-            // Each connection is tested when it is returned: only what lay for a while needs it again, and
-            // otherwise each transaction would cost a round trip more.
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    if meta.idle_for > FRESH {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            // A statement that hangs must not hold a connection for ever; long work is cut in steps.
-            .connect_with(options.options([
-                ("statement_timeout", "30s"),
-                ("idle_in_transaction_session_timeout", "30s"),
-            ]))
-            .await?;
-        Ok(Self { pool })
+        // A statement that hangs must not hold a connection for ever; long work is cut in steps.
+        let options = options.options([
+            ("statement_timeout", "30s"),
+            ("idle_in_transaction_session_timeout", "30s"),
+        ]);
+        let looks = pool(max.div_ceil(TO_A_LOOK)).connect_lazy_with(options.clone().options(OF_A_LOOK));
+        let pool = pool(max).connect_with(options).await?;
+        Ok(Self { pool, looks })
     }
 
     /// A transaction that sees and changes one tenant's rows.
@@ -79,6 +75,14 @@ impl Db {
         SpineTx::begin_in_order(&self.pool).await
     }
 
+    /// For what every request asks first.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn look(&self) -> Result<Look, Error> {
+        Look::take(&self.looks).await
+    }
+
     /// The pool itself, for listeners and advisory locks of `lib/events` and `lib/jobs`.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
@@ -94,8 +98,29 @@ impl Db {
     }
 
     pub async fn close(&self) {
+        self.looks.close().await;
         self.pool.close().await;
     }
+}
+
+fn pool(max: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(max)
+        // Who asks after a quiet hour does not wait for a backend, nor is refused because others have taken them all.
+        .min_connections(1)
+        .acquire_timeout(Duration::from_secs(5))
+        .idle_timeout(Duration::from_secs(60))
+        // Each connection is tested when it is returned: only what lay for a while needs it again, and
+        // otherwise each transaction would cost a round trip more.
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > FRESH {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
 }
 
 async fn tokio_timeout<F: Future>(future: F) -> Option<F::Output> {

@@ -1,5 +1,5 @@
 //! PostgreSQL for the whole platform: the private server ([`server`]), the pool ([`Db`]), the
-//! three kinds of transaction that are the only way to a connection, and migrations.
+//! three kinds of transaction and the look-up that are the only way to a connection, and migrations.
 #![forbid(unsafe_code)]
 
 mod begin;
@@ -7,6 +7,7 @@ mod db;
 pub mod dump;
 mod error;
 mod health;
+mod look;
 mod metrics;
 mod migrate;
 mod one;
@@ -17,6 +18,7 @@ mod tx;
 pub use db::{Db, bootstrap};
 pub use error::{Error, constraint};
 pub use health::{Health, health};
+pub use look::Look;
 pub use migrate::{FOUNDATION, Migrations, Promise, migrate, migrate_promising};
 pub use one::{counted, one_connection};
 pub use sqlx::PgConnection;

@@ -132,6 +132,9 @@ impl PlatformTx {
     pub async fn commit(self) -> Result<(), Error> {
         self.tx.commit().await.map_err(Error::of_commit)
     }
+
+    /// Ends a transaction that has only read. Nobody waits for that: it travels with the connection's return.
+    pub fn end_read(self) {}
 }
 
 impl Tx for PlatformTx {

@@ -31,6 +31,7 @@ pub fn a_head() -> Head {
         },
         sealed: [("identity.users.totp_secret".to_owned(), 1)].into(),
         settings: Default::default(),
+        missing: Default::default(),
     }
 }
 

@@ -120,6 +120,28 @@ impl Passwords {
     }
 }
 
+/// The most that a hash made elsewhere may ask of this machine: 64 MiB and ten passes.
+const MOST: (u32, u32, u32) = (64 * 1024, 10, 4);
+
+/// Whether [`Passwords::verify`] takes a hash that was made elsewhere, at a cost that is no attack.
+///
+/// # Errors
+/// [`Error::PasswordHash`] or [`Error::Malformed`] with what is wrong.
+pub fn check_password_hash(stored: &str) -> Result<(), Error> {
+    let hash = parse(stored)?;
+    let params = Params::try_from(&hash).map_err(Error::PasswordHash)?;
+    Algorithm::try_from(hash.algorithm.as_str()).map_err(Error::PasswordHash)?;
+    if hash.salt.is_none() || hash.hash.is_none() {
+        return Err(Error::Malformed("password hash: it has no salt or output"));
+    }
+    if params.m_cost() > MOST.0 || params.t_cost() > MOST.1 || params.p_cost() > MOST.2 {
+        return Err(Error::Malformed(
+            "password hash: it costs more than 64 MiB and ten passes",
+        ));
+    }
+    Ok(())
+}
+
 fn params() -> Params {
     Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the constants are within argon2's limits")
 }

@@ -1,10 +1,10 @@
 use mpanel_authz::OpCx;
 use mpanel_kernel::clock::SharedClock;
-use mpanel_kernel::ids::{TenantId, UserId};
+use mpanel_kernel::ids::{TenantId, UserId, Uuid};
 use mpanel_pg::{Db, Reason, Tx};
 use serde_json::json;
 
-use super::retention::{REMOVER, audit_retention};
+use super::retention::{REMOVER, audit_retention, passed_over};
 use crate::{Change, Error, Record, Spine};
 
 /// The audit log's action for it.
@@ -129,38 +129,51 @@ async fn wait_for_release(change: &mut Change, person: UserId) -> Result<(), Err
 /// each tenant.
 ///
 /// # Errors
-/// When the database is away; what is left is done the next time.
+/// When the database is away, or, once all others have had their turn, what the last one said that failed; what is left is
+/// done the next time.
 pub async fn erase_released(spine: &Spine, clock: &SharedClock) -> Result<u64, Error> {
-    let mut erased = 0;
+    let (mut erased, mut failed) = (0, None);
+    let mut after = (Uuid::nil(), Uuid::nil());
     loop {
-        let due = released(spine.db()).await?;
+        let due = released(spine.db(), after).await?;
         for (tenant, person) in &due {
-            let cx = OpCx::system(REMOVER, *tenant, clock.clone());
-            let mut change = spine.begin(&cx).await?;
-            match erase_person(&mut change, *person, Extent::Tenant).await {
-                // Somebody else has done it meanwhile.
-                Ok(done) if done.is_nothing() => continue,
-                Ok(_) => change.commit().await?,
-                // There is another hold by now.
-                Err(Error::Held) => continue,
-                Err(error) => return Err(error),
+            match erase_waiting(spine, *tenant, *person, clock).await {
+                Ok(done) => erased += u64::from(done),
+                Err(error) => failed = Some(passed_over(spine.db(), *tenant, error).await?),
             }
-            erased += 1;
+            after = (tenant.uuid(), person.uuid());
         }
         if due.len() < usize::try_from(BATCH).unwrap_or(usize::MAX) {
-            return Ok(erased);
+            return failed.map_or(Ok(erased), Err);
         }
     }
 }
 
-async fn released(db: &Db) -> Result<Vec<(TenantId, UserId)>, Error> {
+async fn erase_waiting(spine: &Spine, tenant: TenantId, person: UserId, clock: &SharedClock) -> Result<bool, Error> {
+    let cx = OpCx::system(REMOVER, tenant, clock.clone());
+    let mut change = spine.begin(&cx).await?;
+    match erase_person(&mut change, person, Extent::Tenant).await {
+        // Somebody else has done it meanwhile.
+        Ok(done) if done.is_nothing() => Ok(false),
+        Ok(_) => change.commit().await.map(|()| true),
+        // There is another hold by now.
+        Err(Error::Held) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Some of those that come after one.
+async fn released(db: &Db, (tenant, person): (Uuid, Uuid)) -> Result<Vec<(TenantId, UserId)>, Error> {
     let mut tx = db.platform(Reason::Lifecycle("spine.held_erasures")).await?;
     let rows = sqlx::query!(
         "select e.tenant_id, e.person from spine.held_erasures e
          where not exists (
              select from spine.audit_retention r where r.tenant_id = e.tenant_id and r.held_for is not null)
+           and (e.tenant_id, e.person) > ($2, $3)
          order by e.tenant_id, e.person limit $1",
         BATCH,
+        tenant,
+        person,
     )
     .fetch_all(tx.conn())
     .await?;

@@ -106,20 +106,40 @@ pub async fn set_audit_retention(tx: &mut TenantTx, retention: &AuditRetention) 
 ///
 /// A day goes as a whole (UTC), so a log has one such line a day at most.
 ///
+/// A log of which something cannot be removed keeps no other.
+///
 /// # Errors
-/// When the database is away; what is left goes the next time.
+/// When the database is away, or, once all others have had their turn, what the last one said that failed; what is left goes
+/// the next time.
 pub async fn remove_expired(spine: &Spine, platform: TenantId, clock: &SharedClock) -> Result<u64, Error> {
     let of_platform = audit_retention_of(spine.db(), platform).await?;
-    let mut removed = 0;
+    let (mut removed, mut failed) = (0, None);
     for log in logs(spine.db()).await? {
         let before = start_of_day(clock.now(), log.retention.days_under(&of_platform));
         if log.oldest < before && log.retention.held_for.is_none() {
-            let cx = OpCx::system(REMOVER, log.tenant, clock.clone());
-            announce(spine, &cx, log.oldest, before).await?;
-            removed += remove(spine.db(), log.tenant, before).await?;
+            match expire(spine, &log, before, clock).await {
+                Ok(lines) => removed += lines,
+                Err(error) => failed = Some(passed_over(spine.db(), log.tenant, error).await?),
+            }
         }
     }
-    Ok(removed)
+    failed.map_or(Ok(removed), Err)
+}
+
+async fn expire(spine: &Spine, log: &Log, before: Timestamp, clock: &SharedClock) -> Result<u64, Error> {
+    let cx = OpCx::system(REMOVER, log.tenant, clock.clone());
+    announce(spine, &cx, log.oldest, before).await?;
+    remove(spine.db(), log.tenant, before).await
+}
+
+/// Gives the error back, to go on with the next tenant.
+///
+/// # Errors
+/// When nobody's turn can come, since the database is away.
+pub(super) async fn passed_over(db: &Db, tenant: TenantId, error: Error) -> Result<Error, Error> {
+    tracing::warn!(%tenant, %error, "the log of a tenant cannot be seen to");
+    db.spine().await?.end_read();
+    Ok(error)
 }
 
 /// A tenant's log.

@@ -64,6 +64,64 @@ impl World {
         page.items
     }
 
+    /// As when somebody was to be erased while there was a hold, which is over.
+    async fn waits_for_release(&self, tenant: TenantId, person: UserId) {
+        let mut tx = self.fixture.db().tenant(tenant).await.unwrap();
+        sqlx::query("insert into spine.held_erasures (tenant_id, person) values ($1, $2)")
+            .bind(tenant.uuid())
+            .bind(person.uuid())
+            .execute(tx.conn())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn waiting(&self) -> Vec<TenantId> {
+        let mut tx = self.fixture.db().platform(Reason::Administer("test")).await.unwrap();
+        let found = sqlx::query_scalar("select tenant_id from spine.held_erasures order by tenant_id")
+            .fetch_all(tx.conn())
+            .await;
+        found.unwrap().into_iter().map(TenantId::from_uuid).collect()
+    }
+
+    async fn refuse_deletes_of(&self, tenant: TenantId) {
+        let mut admin = self.admin().await;
+        sqlx::raw_sql(
+            "create table public.refused (tenant_id uuid);
+             grant select on public.refused to public;
+             create function public.refuse() returns trigger language plpgsql as $$
+             begin
+                 if exists (select from public.refused r where r.tenant_id = old.tenant_id) then
+                     raise 'it does not go';
+                 end if;
+                 return old;
+             end $$;
+             create trigger refuse before delete on spine.audit for each row execute function public.refuse();
+             create trigger refuse before delete on spine.held_erasures for each row execute function public.refuse()",
+        )
+        .execute(&mut admin)
+        .await
+        .unwrap();
+        sqlx::query("insert into public.refused values ($1)")
+            .bind(tenant.uuid())
+            .execute(&mut admin)
+            .await
+            .unwrap();
+    }
+
+    async fn refuse_nothing(&self) {
+        let mut admin = self.admin().await;
+        sqlx::raw_sql("delete from public.refused")
+            .execute(&mut admin)
+            .await
+            .unwrap();
+    }
+
+    async fn admin(&self) -> sqlx::PgConnection {
+        use sqlx::Connection as _;
+        sqlx::PgConnection::connect_with(&self.fixture.admin).await.unwrap()
+    }
+
     async fn subjects(&self, tenant: TenantId) -> Vec<String> {
         let log = self.log(tenant).await;
         let of_test = log.into_iter().filter(|entry| entry.action.starts_with("test."));
@@ -272,4 +330,29 @@ fn without_a_word_of_anybody_it_is_four_hundred_days() {
         ..AuditRetention::default()
     };
     assert_eq!(days(1).days_under(&lenient), 1);
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_seen_to_keeps_no_other_waiting() {
+    let world = World::new().await;
+    let (broken, fine) = (TenantId::generate(), TenantId::generate());
+    assert!(broken < fine, "it comes first");
+    let person = UserId::generate();
+    for tenant in [broken, fine] {
+        world.happens(tenant, "old").await;
+        world.waits_for_release(tenant, person).await;
+    }
+    world.refuse_deletes_of(broken).await;
+    world.pass_days(500);
+    let (spine, clock) = (&world.fixture.spine, world.clock());
+    remove_expired(spine, world.platform, &clock).await.unwrap_err();
+    assert_eq!(world.subjects(broken).await, ["old"]);
+    assert!(world.subjects(fine).await.is_empty());
+
+    erase_released(spine, &clock).await.unwrap_err();
+    assert_eq!(world.waiting().await, [broken]);
+    world.refuse_nothing().await;
+    erase_released(spine, &clock).await.unwrap();
+    assert!(world.waiting().await.is_empty());
+    assert_eq!(world.remove().await, 1);
 }

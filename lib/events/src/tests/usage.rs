@@ -52,6 +52,7 @@ fn usage(seq: u64) -> Usage {
         requests: 1,
         bytes_in: 2,
         bytes_out: 3,
+        status: [0, 1, 0, 0, 0],
     };
     Usage {
         seq,

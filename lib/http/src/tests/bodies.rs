@@ -12,7 +12,7 @@ use mpanel_kernel::clock::SystemClock;
 use mpanel_kernel::ids::TenantId;
 use tower::ServiceExt;
 
-use crate::body::{Pool, gather, read_within};
+use crate::body::{Pool, Share, gather, read_within};
 use crate::{Json, limit_time};
 
 const MIB: usize = 1024 * 1024;
@@ -54,7 +54,7 @@ async fn bodies_that_never_end_fill_only_so_much_memory() {
     let all = Pool::of(64 * MIB);
     let mut waiting = Vec::new();
     for n in 0..2_000 {
-        let mut gathered = Box::pin(gather(unending(&PART), MIB, &all));
+        let mut gathered = Box::pin(gather(unending(&PART), MIB, Share::of(&all, None)));
         match futures_util::poll!(&mut gathered) {
             std::task::Poll::Pending => waiting.push(gathered),
             std::task::Poll::Ready(answer) => {
@@ -69,7 +69,37 @@ async fn bodies_that_never_end_fill_only_so_much_memory() {
     }
     assert_eq!(waiting.len(), 64);
     drop(waiting);
-    assert_eq!(all.gathered(), 0, "what is given up is free again");
+    assert_eq!(all.gathered(), (0, 0), "what is given up is free again");
+}
+
+#[tokio::test]
+async fn one_tenant_fills_a_quarter_and_short_bodies_are_always_taken() {
+    static PART: [u8; MIB] = [b'x'; MIB];
+    let all = Pool::of(4 * MIB);
+    let (greedy, other) = (TenantId::generate(), TenantId::generate());
+    let mut waiting = Vec::new();
+    let mut answers = Vec::new();
+    for tenant in [greedy, greedy, other] {
+        let mut gathered = Box::pin(gather(unending(&PART), MIB, Share::of(&all, Some(tenant))));
+        match futures_util::poll!(&mut gathered) {
+            std::task::Poll::Pending => waiting.push(gathered),
+            std::task::Poll::Ready(answer) => {
+                answers.push(code(axum::response::IntoResponse::into_response(answer.unwrap_err())).await);
+            }
+        }
+    }
+    let too_many = (StatusCode::TOO_MANY_REQUESTS, "request.too_many_at_once".to_owned());
+    assert_eq!((waiting.len(), answers), (2, vec![too_many]));
+    let short = gather(Body::from("{}"), MIB, Share::of(&all, Some(greedy)))
+        .await
+        .unwrap();
+    assert_eq!(&short[..], b"{}");
+    drop(waiting);
+    assert_eq!(
+        all.gathered(),
+        (0, 0),
+        "nothing is kept of those who have nothing on its way"
+    );
 }
 
 #[tokio::test]
@@ -81,7 +111,7 @@ async fn a_body_that_drips_is_given_up() {
     let all = Pool::of(MIB);
     let refused = read_within(
         Duration::from_millis(50),
-        gather(Body::from_stream(Box::pin(drop_by_drop)), MIB, &all),
+        gather(Body::from_stream(Box::pin(drop_by_drop)), MIB, Share::of(&all, None)),
     )
     .await
     .unwrap_err();

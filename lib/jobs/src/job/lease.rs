@@ -27,21 +27,33 @@ pub(crate) struct Taken {
     lease: Uuid,
 }
 
+/// Of whom and what kind none is to be taken now.
+#[derive(Debug, Default)]
+pub(crate) struct Full {
+    /// Who has no place left for any kind.
+    pub(crate) owners: Vec<Uuid>,
+    /// Who has no place left for one: the owner here, the kind at the same place in `kinds`.
+    pub(crate) sated: Vec<Uuid>,
+    pub(crate) kinds: Vec<String>,
+}
+
 /// Takes the first due job of the first tenant from `from` on that has one, tenants in the order of their ids.
 ///
 /// What it costs does not depend on how much a tenant has queued: the index is entered anew for each tenant and kind, and no
 /// further than to the one whose turn it is.
-pub(crate) async fn take(worker: &Worker, kinds: &[String], busy: &[Uuid], from: Uuid) -> Result<Claim<Taken>, Error> {
+pub(crate) async fn take(worker: &Worker, kinds: &[String], full: &Full, from: Uuid) -> Result<Claim<Taken>, Error> {
     let mut tx = worker.db().queue().await?;
     let lease = Uuid::now_v7();
     let row = sqlx::query_file!(
         "src/job/take.sql",
         from,
         kinds,
-        busy,
+        &full.owners,
         worker.name,
         lease,
         worker.tuning.lease.as_secs_f64(),
+        &full.sated,
+        &full.kinds,
     )
     .fetch_optional(tx.conn())
     .await?;

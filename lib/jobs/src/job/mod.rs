@@ -2,7 +2,6 @@ mod dead;
 mod lease;
 mod redact;
 pub(crate) mod runner;
-pub(crate) mod watch;
 
 pub use dead::{
     DeadFilter, DeadJob, Reach, count_dead, dead_owners, discard_dead, get_dead, list_dead, retry_all_dead, retry_dead,
@@ -37,7 +36,8 @@ pub trait Job: Send + Sync + 'static {
     fn longest(&self) -> Duration {
         Duration::from_secs(300)
     }
-    /// Attempts that one server has at work at once: what all of them wait for may hang, and other kinds have places left.
+    /// Attempts that one server has at work at once: what all of them wait for may hang, and other kinds have places left. One
+    /// tenant has half of them at most, so that whatever its own wait for, the next one of another tenant begins at once.
     fn at_once(&self) -> usize {
         8
     }

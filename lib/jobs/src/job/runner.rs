@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
-use crate::job::lease::{Taken, take};
+use crate::job::lease::{Full, Taken, take};
 use crate::round::{Owned as _, Round};
 use crate::worker::Worker;
 use crate::{Error, Job, JobCx, JobError, metrics};
@@ -26,8 +26,8 @@ pub(crate) async fn run(worker: Worker, clock: SharedClock, jobs: Vec<Arc<dyn Jo
     let mut tasks: FuturesUnordered<BoxFuture<'static, (Uuid, &'static str)>> = FuturesUnordered::new();
     loop {
         while tasks.len() < worker.tuning.jobs {
-            let (kinds, busy) = (at_work.open_kinds(&jobs), at_work.busy(worker.tuning.per_tenant));
-            let taken = match next(&worker, &kinds, &busy, &mut round).await {
+            let (kinds, full) = (at_work.open_kinds(&jobs), at_work.full(&jobs, worker.tuning.per_tenant));
+            let taken = match next(&worker, &kinds, &full, &mut round).await {
                 Ok(Some(taken)) => taken,
                 Ok(None) => break,
                 Err(error) => {
@@ -62,24 +62,35 @@ pub(crate) async fn run(worker: Worker, clock: SharedClock, jobs: Vec<Arc<dyn Jo
 struct AtWork {
     owners: HashMap<Uuid, usize>,
     kinds: HashMap<&'static str, usize>,
+    both: HashMap<(Uuid, &'static str), usize>,
 }
 
 impl AtWork {
     fn begins(&mut self, (owner, kind): (Uuid, &'static str)) {
         *self.owners.entry(owner).or_default() += 1;
         *self.kinds.entry(kind).or_default() += 1;
+        *self.both.entry((owner, kind)).or_default() += 1;
     }
 
     fn ended(&mut self, (owner, kind): (Uuid, &'static str)) {
         self.owners.entry(owner).and_modify(|n| *n -= 1);
         self.owners.retain(|_, n| *n > 0);
         self.kinds.entry(kind).and_modify(|n| *n -= 1);
+        self.both.entry((owner, kind)).and_modify(|n| *n -= 1);
+        self.both.retain(|_, n| *n > 0);
     }
 
-    /// Who has no place left.
-    fn busy(&self, per_tenant: usize) -> Vec<Uuid> {
-        let busy = self.owners.iter().filter(|(_, n)| **n >= per_tenant);
-        busy.map(|(owner, _)| *owner).collect()
+    /// Who has no place left, at all or in a kind.
+    fn full(&self, jobs: &HashMap<&'static str, Arc<dyn Job>>, per_tenant: usize) -> Full {
+        let owners = self.owners.iter().filter(|(_, n)| **n >= per_tenant);
+        let share = |kind| jobs.get(kind).map_or(1, |job| share(job.at_once()));
+        let sated = self.both.iter().filter(|((_, kind), n)| **n >= share(kind));
+        let (sated, kinds) = sated.map(|((owner, kind), _)| (*owner, (*kind).to_owned())).unzip();
+        Full {
+            owners: owners.map(|(owner, _)| *owner).collect(),
+            sated,
+            kinds,
+        }
     }
 
     /// Kinds that have a place left.
@@ -90,9 +101,15 @@ impl AtWork {
     }
 }
 
-async fn next(worker: &Worker, kinds: &[String], busy: &[Uuid], round: &mut Round) -> Result<Option<Taken>, Error> {
+/// Of a kind's places those that one tenant may have: half of them, so that another's next finds one whatever the first one's
+/// wait for.
+fn share(at_once: usize) -> usize {
+    (at_once / 2).max(1)
+}
+
+async fn next(worker: &Worker, kinds: &[String], full: &Full, round: &mut Round) -> Result<Option<Taken>, Error> {
     loop {
-        let claim = take(worker, kinds, busy, round.from()).await?;
+        let claim = take(worker, kinds, full, round.from()).await?;
         if let ControlFlow::Break(work) = round.after(claim) {
             return Ok(work);
         }

@@ -14,6 +14,10 @@ with recursive waiting as (
               and (j.lease_until is null or j.lease_until <= now())
             order by j.due_at, j.id limit 1
         ) of_kind
+        where not exists (
+            select from unnest($7::uuid[], $8::text[]) sated (tenant_id, kind)
+            where sated.tenant_id = w.tenant_id and sated.kind = wanted.kind
+        )
         order by of_kind.due_at, of_kind.id limit 1
     ) first
     where w.tenant_id <> all($3) limit 1

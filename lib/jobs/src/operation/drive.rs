@@ -136,7 +136,7 @@ impl Drive {
                 Err(StepError::Retry { message, after }) if step.attempts < self.operation.max_attempts() => {
                     let pause = pause(after, step.attempts, LONGEST_PAUSE);
                     self.taken
-                        .park(&self.worker, Some(step), &message, pause, self.clock.now())
+                        .park(&self.worker, step, &message, pause, self.clock.now())
                         .await?;
                     return Ok(Way::Later);
                 }
@@ -150,7 +150,7 @@ impl Drive {
                     tracing::error!(operation = %self.taken.id, step = step.key, attempt = step.attempts, %error, "step fails that cannot be undone any more");
                     let pause = pause(retry_after(&error), step.attempts, LONGEST_STUCK);
                     self.taken
-                        .park(&self.worker, Some(step), &error.to_string(), pause, self.clock.now())
+                        .park(&self.worker, step, &error.to_string(), pause, self.clock.now())
                         .await?;
                     return Ok(Way::Later);
                 }
@@ -201,7 +201,7 @@ impl Drive {
             } else {
                 let pause = pause(retry_after(&error), attempt, LONGEST_PAUSE);
                 self.taken
-                    .park(&self.worker, Some(step), &error.to_string(), pause, self.clock.now())
+                    .park(&self.worker, step, &error.to_string(), pause, self.clock.now())
                     .await?;
                 return Ok(Way::Later);
             }
@@ -211,6 +211,13 @@ impl Drive {
 
     async fn finish(&mut self, cx: &mut StepCx, outcome: Outcome) -> Result<(), Error> {
         let kind = self.operation.kind().name;
+        let most = self.operation.max_attempts();
+        let longest = |attempt| if attempt < most { LONGEST_PAUSE } else { LONGEST_STUCK };
+        let attempt = self.taken.finish_attempts + 1;
+        if attempt > most {
+            let later = pause(Duration::from_secs(1), attempt, LONGEST_STUCK);
+            self.taken.expect_no_end(&self.worker, later, self.clock.now()).await?;
+        }
         self.taken.begin_finish(&self.worker).await?;
         FINISHED.clone_into(&mut cx.step);
         crash::point(kind, FINISHED, "before").await;
@@ -220,10 +227,10 @@ impl Drive {
             // Its subject would never learn of it, so this is tried for as long as it may work.
             Err(StepError::Retry { message, after }) => {
                 tracing::warn!(operation = %self.taken.id, message, "operation cannot be brought to its end yet");
-                let pause = pause(after, self.taken.finish_attempts, LONGEST_PAUSE);
+                let pause = pause(after, attempt, longest(attempt));
                 return self
                     .taken
-                    .park(&self.worker, None, &message, pause, self.clock.now())
+                    .park_end(&self.worker, attempt >= most, &message, pause, self.clock.now())
                     .await;
             }
             Err(StepError::Failed { code, message }) => {

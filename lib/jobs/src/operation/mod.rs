@@ -44,7 +44,8 @@ pub struct Step {
 pub trait Operation: Send + Sync + 'static {
     fn kind(&self) -> &'static Kind;
 
-    /// Does a step; what it returns is kept for later steps. Idempotent: it runs again when the
+    /// Does a step; what it returns is kept for later steps, and a text in it under `warning` is shown beside the
+    /// step. Idempotent: it runs again when the
     /// process died before the result was written, or when it asked for it. It holds no transaction
     /// open while it waits for anything but the database.
     ///
@@ -65,12 +66,15 @@ pub trait Operation: Send + Sync + 'static {
     /// Idempotent; runs before the outcome is written, again if the process dies in between.
     ///
     /// # Errors
-    /// An error means another attempt later, for a while.
+    /// [`StepError::Retry`] for another attempt later, without an end, since nobody else tells the subject: after
+    /// [`Operation::max_attempts`] it shows as stuck meanwhile. With [`StepError::Failed`] the operation ends all the same,
+    /// and the log says that its subject was not told.
     async fn finished(&self, _cx: &StepCx, _outcome: &Outcome) -> Result<(), StepError> {
         Ok(())
     }
 
-    /// Attempts of a step before it counts as failed, or as stuck when it cannot be undone.
+    /// Attempts of a step before it counts as failed, or as stuck when it cannot be undone; and of the end before it
+    /// counts as stuck.
     fn max_attempts(&self) -> u32 {
         10
     }

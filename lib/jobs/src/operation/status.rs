@@ -114,6 +114,8 @@ pub struct StepStatus {
     pub attempts: u32,
     /// Why it failed, or is tried again.
     pub error: Option<String>,
+    /// What is not as it should be though it has done its work: `warning` in what it leaves.
+    pub warning: Option<String>,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
 }
@@ -307,7 +309,7 @@ fn progress(done: Option<i64>, total: Option<i64>, unit: Option<String>) -> Opti
 
 async fn steps_of(tx: &mut TenantTx, operations: &[Uuid]) -> Result<HashMap<Uuid, Vec<StepStatus>>, Error> {
     let rows = sqlx::query!(
-        r#"select operation_id, key, title, state, attempts, error, started_at as "started_at: Ts", finished_at as "finished_at: Ts"
+        r#"select operation_id, key, title, state, attempts, error, output->>'warning' as warning, started_at as "started_at: Ts", finished_at as "finished_at: Ts"
            from jobs.operation_steps where tenant_id = $1 and operation_id = any($2) order by position"#,
         tx.tenant().uuid(),
         operations,
@@ -322,6 +324,7 @@ async fn steps_of(tx: &mut TenantTx, operations: &[Uuid]) -> Result<HashMap<Uuid
             state: StepState::stored(&row.state),
             attempts: row.attempts.unsigned_abs(),
             error: row.error,
+            warning: row.warning,
             started_at: row.started_at.map(Timestamp::from),
             finished_at: row.finished_at.map(Timestamp::from),
         });

@@ -15,21 +15,54 @@ impl Taken {
     pub(crate) async fn park(
         &self,
         worker: &Worker,
-        step: Option<&StepRow>,
+        step: &StepRow,
         why: &str,
         pause: Duration,
         now: Timestamp,
     ) -> Result<(), Error> {
         let mut tx = worker.db().spine().await?;
         let cancel = self.hold(&mut tx, worker).await?;
-        if let Some(step) = step {
-            self.waits(&mut tx, step, why).await?;
-        }
+        self.waits(&mut tx, step, why).await?;
         let pause = if cancel && self.state == OperationState::Running {
             Duration::ZERO
         } else {
             pause
         };
+        self.give_back(&mut tx, pause).await?;
+        self.tell(&mut tx, self.state, Some(&step.key), None, now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Gives the operation back until its end is to be tried again, which no cancellation hastens: there is nothing left to
+    /// cancel.
+    pub(crate) async fn park_end(
+        &self,
+        worker: &Worker,
+        stuck: bool,
+        why: &str,
+        pause: Duration,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut tx = worker.db().spine().await?;
+        self.hold(&mut tx, worker).await?;
+        sqlx::query!(
+            "update jobs.operations
+             set finish_error = $3, stuck_since = coalesce(stuck_since, case when $4 then $5::timestamptz end)
+             where tenant_id = $1 and id = $2",
+            self.tenant.uuid(),
+            self.id.uuid(),
+            why,
+            stuck,
+            Ts(now) as _,
+        )
+        .execute(tx.conn())
+        .await?;
+        self.give_back(&mut tx, pause).await?;
+        self.tell(&mut tx, self.state, None, None, now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn give_back(&self, tx: &mut SpineTx, pause: Duration) -> Result<(), Error> {
         sqlx::query!(
             "update jobs.operations
              set lease_until = null, lease = null, worker = null, due_at = now() + make_interval(secs => $3)
@@ -40,9 +73,7 @@ impl Taken {
         )
         .execute(tx.conn())
         .await?;
-        self.tell(&mut tx, self.state, step.map(|step| step.key.as_str()), None, now)
-            .await?;
-        Ok(tx.commit().await?)
+        Ok(())
     }
 
     /// Notes why a step waits to be tried again.
@@ -121,6 +152,26 @@ impl Taken {
         Ok(tx.commit().await?)
     }
 
+    /// Before an attempt to tell the operation that it has ended, of which it had as many as it may: it is stuck, and if
+    /// this one takes the process with it as well, the next is not made before `pause` has passed.
+    pub(crate) async fn expect_no_end(&self, worker: &Worker, pause: Duration, now: Timestamp) -> Result<(), Error> {
+        let mut tx = worker.db().spine().await?;
+        self.hold(&mut tx, worker).await?;
+        sqlx::query!(
+            "update jobs.operations
+             set stuck_since = coalesce(stuck_since, $3), due_at = now() + make_interval(secs => $4),
+                 finish_error = coalesce(finish_error, 'it was interrupted too often')
+             where tenant_id = $1 and id = $2",
+            self.tenant.uuid(),
+            self.id.uuid(),
+            Ts(now) as _,
+            pause.as_secs_f64(),
+        )
+        .execute(tx.conn())
+        .await?;
+        Ok(tx.commit().await?)
+    }
+
     /// Counts an attempt to tell the operation that it has ended.
     pub(crate) async fn begin_finish(&mut self, worker: &Worker) -> Result<(), Error> {
         let mut tx = worker.db().spine().await?;
@@ -156,7 +207,7 @@ impl Taken {
         .await?;
         sqlx::query!(
             "update jobs.operations
-             set state = $3, error = $4, finished_at = $5, lease_until = null, lease = null, worker = null
+             set state = $3, error = $4, finished_at = $5, stuck_since = null, finish_error = null, lease_until = null, lease = null, worker = null
              where tenant_id = $1 and id = $2",
             self.tenant.uuid(),
             self.id.uuid(),

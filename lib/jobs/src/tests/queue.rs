@@ -120,10 +120,17 @@ async fn taking_a_job_reads_the_index_alone_and_little_of_it_however_much_is_que
                 .unwrap();
             sqlx::query("analyze jobs.jobs").execute(&mut *admin).await.unwrap();
         }
-        // At the start of a round, behind the tenant with much to do, and at its end where nobody is left.
+        // At the start of a round, behind the tenant with much to do which has no place left, at all or of this kind, and at the
+        // end where nobody is left.
         let past = Uuid::from_u128(others[49].uuid().as_u128() + 1);
-        for (from, excluded) in [(Uuid::nil(), None), (Uuid::nil(), Some(busy)), (past, None)] {
-            let excluded: Vec<Uuid> = excluded.map(TenantId::uuid).into_iter().collect();
+        for (from, excluded, sated) in [
+            (Uuid::nil(), None, None),
+            (Uuid::nil(), Some(busy), None),
+            (Uuid::nil(), None, Some(busy)),
+            (past, None, None),
+        ] {
+            let [excluded, sated] =
+                [excluded, sated].map(|tenant: Option<TenantId>| Vec::from_iter(tenant.map(TenantId::uuid)));
             let plan: Value = sqlx::query_scalar(concat!(
                 "explain (analyze, buffers, format json) ",
                 include_str!("../job/take.sql")
@@ -134,6 +141,8 @@ async fn taking_a_job_reads_the_index_alone_and_little_of_it_however_much_is_que
             .bind("test")
             .bind(Uuid::now_v7())
             .bind(15.0)
+            .bind(&sated)
+            .bind(vec![KIND; sated.len()])
             .fetch_one(tx.conn())
             .await
             .unwrap();

@@ -19,6 +19,7 @@ struct Gated {
     kind: &'static str,
     open: watch::Receiver<bool>,
     longest: Duration,
+    at_once: usize,
     begun: AtomicUsize,
     done: AtomicUsize,
 }
@@ -29,6 +30,7 @@ impl Gated {
             kind,
             open: open.subscribe(),
             longest: Duration::from_secs(300),
+            at_once: 4,
             begun: AtomicUsize::new(0),
             done: AtomicUsize::new(0),
         })
@@ -64,7 +66,7 @@ impl Job for Gated {
     }
 
     fn at_once(&self) -> usize {
-        4
+        self.at_once
     }
 
     fn max_attempts(&self) -> u32 {
@@ -109,6 +111,47 @@ async fn jobs_of_one_tenant_that_hang_keep_no_other_tenant_waiting() {
     assert_eq!(letters.begun(), 2 + 3, "the tenant whose jobs hang has two places");
     gate.send_replace(true);
     until(|| async { (letters.done() == 13).then_some(()) }).await;
+}
+
+#[tokio::test]
+async fn one_tenant_never_takes_all_places_of_a_kind_however_few_they_are() {
+    let fixture = Fixture::new().await;
+    let (gate, _) = watch::channel(false);
+    let few = Arc::new(Gated {
+        at_once: 2,
+        ..Arc::into_inner(Gated::new("test.letter", &gate)).unwrap()
+    });
+    let others = Gated::new("test.other", &gate);
+    for _ in 0..10 {
+        add(&fixture, fixture.tenant, "test.letter", true).await;
+    }
+    let _server = server(working(&fixture, &[&few, &others]));
+    until(|| async { (few.begun() == 1).then_some(()) }).await;
+    for done in 1..=3 {
+        add(&fixture, TenantId::generate(), "test.letter", false).await;
+        until(|| async { (few.done() == done).then_some(()) }).await;
+    }
+    assert_eq!(few.begun(), 1 + 3, "the tenant whose jobs hang has half of the places");
+    // Which says nothing of its other kinds.
+    add(&fixture, fixture.tenant, "test.other", false).await;
+    until(|| async { (others.done() == 1).then_some(()) }).await;
+    gate.send_replace(true);
+    until(|| async { (few.done() == 13).then_some(()) }).await;
+}
+
+#[tokio::test]
+async fn a_kind_with_one_place_gives_it_to_whoever_comes() {
+    let fixture = Fixture::new().await;
+    let (gate, _) = watch::channel(true);
+    let single = Arc::new(Gated {
+        at_once: 1,
+        ..Arc::into_inner(Gated::new("test.letter", &gate)).unwrap()
+    });
+    for tenant in [fixture.tenant, fixture.tenant, TenantId::generate()] {
+        add(&fixture, tenant, "test.letter", true).await;
+    }
+    let _server = server(working(&fixture, &[&single]));
+    until(|| async { (single.done() == 3).then_some(()) }).await;
 }
 
 #[tokio::test]

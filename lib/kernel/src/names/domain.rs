@@ -1,7 +1,7 @@
-use super::{NameError, string_newtype};
+use super::{NameError, Slug, string_newtype};
 
-/// A host name of at least two labels (or under `localhost`), in lower-case A-label form without a
-/// final dot: what DNS, certificates and `Host` headers compare. RFC 1123 §2.1, RFC 5890, RFC 1035 §2.3.4.
+/// A host name of at least two labels, in lower-case A-label form without a final dot: what DNS, certificates and `Host`
+/// headers compare. RFC 1123 §2.1, RFC 5890, RFC 1035 §2.3.4. Labels that come as A-labels (`xn--…`) are taken as they are.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DomainName(String);
 
@@ -64,6 +64,36 @@ impl DomainName {
     pub fn ancestors(&self) -> impl Iterator<Item = &str> {
         std::iter::successors(Some(self.as_str()), |name| name.split_once('.').map(|(_, rest)| rest))
             .take_while(|name| name.contains('.'))
+    }
+}
+
+/// What names are made below: a domain, or a single label such as `localhost`; short enough for every [`Slug`].
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Suffix(String);
+
+string_newtype!(Suffix);
+
+impl Suffix {
+    /// Reads a suffix as people write it.
+    ///
+    /// # Errors
+    /// [`NameError`] with a `domain.*` code.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let longest = "x".repeat(Slug::MAX);
+        if text.trim().is_empty() {
+            return Err(NameError::new(
+                "domain.empty",
+                "a name is needed, such as example.com or localhost",
+            ));
+        }
+        let DomainName(name) = DomainName::parse(&format!("{longest}.{}", text.trim()))?;
+        Ok(Self(name[longest.len() + 1..].to_owned()))
+    }
+
+    /// The name of this label below it.
+    #[must_use]
+    pub fn name(&self, label: &Slug) -> DomainName {
+        DomainName(format!("{label}.{}", self.0))
     }
 }
 

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use crate::names::{DomainName, EmailAddress, RelPath, Slug};
+use crate::names::{DomainName, EmailAddress, RelPath, Slug, Suffix, Title};
 
 #[test]
 fn a_domain_is_kept_lower_case_in_a_label_form_without_final_dot() {
@@ -43,6 +43,92 @@ fn a_name_is_within_its_apex_and_not_within_a_look_alike() {
         name.ancestors().collect::<Vec<_>>(),
         ["a.b.example.com", "b.example.com", "example.com"]
     );
+}
+
+#[test]
+fn names_are_made_below_a_suffix_of_one_label_or_more() {
+    let label = Slug::parse("shop").unwrap();
+    for (given, name) in [
+        ("localhost", "shop.localhost"),
+        ("Preview.Example.com.", "shop.preview.example.com"),
+        ("bücher.example", "shop.xn--bcher-kva.example"),
+    ] {
+        let made = Suffix::parse(given).unwrap().name(&label);
+        assert_eq!(made, DomainName::parse(name).unwrap());
+    }
+    // With the longest label, a name of 253 characters.
+    let longest = format!("{}{}", "a.".repeat(75), "a".repeat(62));
+    let label = Slug::parse(&"x".repeat(Slug::MAX)).unwrap();
+    assert_eq!(Suffix::parse(&longest).unwrap().name(&label).as_str().len(), 253);
+    for (bad, code) in [
+        (" ", "domain.empty"),
+        (".", "domain.empty_label"),
+        ("a..b", "domain.empty_label"),
+        ("a_b.com", "domain.bad_character"),
+        ("192.0.2.1", "domain.ip_address"),
+        (&format!("a.{longest}"), "domain.too_long"),
+    ] {
+        assert_eq!(Suffix::parse(bad).unwrap_err().code, code, "{bad:?}");
+    }
+}
+
+#[test]
+fn a_title_is_one_line_in_which_everything_stays_where_it_stands() {
+    let longest = "é".repeat(Title::MAX);
+    for (given, kept) in [
+        ("  Ada's Shop ", "Ada's Shop"),
+        ("متجر\u{200f} 7", "متجر\u{200f} 7"),
+        ("👩‍🚀", "👩‍🚀"),
+        (&longest, &longest),
+    ] {
+        assert_eq!(Title::parse(given).unwrap().as_str(), kept);
+    }
+    for bad in [
+        "",
+        " \t ",
+        "a\nb",
+        "a\0b",
+        "a\u{85}b",
+        "a\u{9b}b",
+        "a\u{2028}b",
+        "a\u{2029}b",
+        "gpj.\u{202e}exe",
+        "a\u{202a}b",
+        "a\u{2066}b",
+        "a\u{2069}b",
+        &format!("{longest}é"),
+    ] {
+        assert_eq!(Title::parse(bad).unwrap_err().code, "name.length", "{bad:?}");
+    }
+}
+
+#[test]
+fn a_title_is_seen_and_hides_nothing() {
+    for given in ["👩\u{200d}🚀", "❤\u{fe0f}", "می\u{200c}خواهم", "a\u{200e}"] {
+        assert_eq!(Title::parse(given).unwrap().as_str(), given);
+    }
+    for hidden in [
+        '\u{200b}',
+        '\u{2060}',
+        '\u{feff}',
+        '\u{ad}',
+        '\u{e0000}',
+        '\u{e0041}',
+        '\u{e007f}',
+    ] {
+        for bad in [hidden.to_string(), format!("Sh{hidden}op"), format!("Shop{hidden}")] {
+            assert_eq!(Title::parse(&bad).unwrap_err().code, "name.length", "{bad:?}");
+        }
+    }
+    for unseen in [
+        "\u{200d}",
+        "\u{fe0f}",
+        "\u{200e}",
+        "\u{200f} \u{61c}",
+        "\u{3000}\u{200c}\u{a0}",
+    ] {
+        assert_eq!(Title::parse(unseen).unwrap_err().code, "name.length", "{unseen:?}");
+    }
 }
 
 #[test]

@@ -1,11 +1,12 @@
 mod interleaving;
 mod migrations;
+mod passing;
 mod transactions;
 
 use mpanel_kernel::ids::TenantId;
 use mpanel_testkit::postgres::{TestDatabase, TestPostgres};
 
-use crate::{Db, Error, FOUNDATION, Migrations, Tx};
+use crate::{Db, Error, FOUNDATION, Migrations, PgConnection, Tx};
 
 /// One table of tenants, protected as every one is.
 const THINGS: Migrations = Migrations {
@@ -31,10 +32,14 @@ async fn db(connections: u32) -> Db {
 }
 
 async fn insert(tx: &mut impl Tx, owner: TenantId, id: i64) -> Result<(), Error> {
+    insert_by(tx.conn(), owner, id).await
+}
+
+async fn insert_by(conn: &mut PgConnection, owner: TenantId, id: i64) -> Result<(), Error> {
     sqlx::query("insert into things.things (tenant_id, id) values ($1, $2)")
         .bind(owner.uuid())
         .bind(id)
-        .execute(tx.conn())
+        .execute(conn)
         .await?;
     Ok(())
 }

@@ -1,7 +1,10 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use mpanel_kernel::error::{Kind, PublicError as _};
 use mpanel_kernel::ids::TenantId;
 
-use super::{db, insert, seen};
+use super::{db, insert, insert_by, seen};
 use crate::{Db, Error, Reason, Tx};
 
 /// Role and tenant as a bare connection of the pool has them.
@@ -196,17 +199,39 @@ async fn a_commit_that_is_not_answered_is_not_said_to_have_changed_nothing() {
 }
 
 #[tokio::test]
-async fn what_a_deadlock_stops_may_be_tried_again() {
-    let db = db(2).await;
-    let mut tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
-    let deadlock = "do $$ begin raise exception 'made up' using errcode = '40P01'; end $$";
-    let too_long = "do $$ begin raise exception 'made up' using errcode = '57014'; end $$";
-    let not_unique = "do $$ begin raise exception 'made up' using errcode = '23505'; end $$";
-    for (state, passing) in [(deadlock, true), (too_long, true), (not_unique, false)] {
-        let raised = sqlx::query(state);
-        let error = Error::from(raised.execute(tx.conn()).await.unwrap_err());
-        assert_eq!(error.is_unavailable(), passing, "{state}");
-        drop(tx);
-        tx = db.platform(Reason::Lifecycle("test")).await.unwrap();
+async fn a_look_has_the_role_of_the_spine_from_the_first_statement_and_after_a_broken_one() {
+    let db = db(1).await;
+    let a_tenant = TenantId::generate();
+    let mut tx = db.tenant(a_tenant).await.unwrap();
+    insert(&mut tx, a_tenant, 1).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut backends = BTreeSet::new();
+    for _ in 0..2 {
+        let mut look = db.look().await.unwrap();
+        let (role, is_reading, backend): (String, bool, i32) = sqlx::query_as(
+            "select current_user::text, pg_current_xact_id_if_assigned() is null, pg_backend_pid() from things.things",
+        )
+        .fetch_one(look.conn())
+        .await
+        .unwrap();
+        assert_eq!((role.as_str(), is_reading), ("mpanel_spine", true));
+        backends.insert(backend);
+        let written = insert_by(look.conn(), a_tenant, 2).await.unwrap_err();
+        assert!(written.to_string().contains("permission denied"), "{written}");
     }
+    assert_eq!(backends.len(), 1, "it is the same connection");
+    let mut tx = db.tenant(a_tenant).await.unwrap();
+    assert_eq!(seen(&mut tx).await, [1]);
+}
+
+#[tokio::test]
+async fn a_look_that_nobody_waits_for_any_more_leaves_its_connection_fit_for_the_next() {
+    let db = db(1).await;
+    let mut look = db.look().await.unwrap();
+    let asleep = sqlx::query("select pg_sleep(0.2)").execute(look.conn());
+    assert!(tokio::time::timeout(Duration::from_millis(20), asleep).await.is_err());
+    drop(look);
+    let mut look = db.look().await.unwrap();
+    let answer: i32 = sqlx::query_scalar("select 7").fetch_one(look.conn()).await.unwrap();
+    assert_eq!(answer, 7);
 }

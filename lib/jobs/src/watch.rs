@@ -1,4 +1,4 @@
-//! Sees what no attempt sees: how many jobs are dead, and those that nobody takes.
+//! Sees what no attempt sees: how many jobs are dead and operations stuck, and jobs that nobody takes.
 
 use std::time::Duration;
 
@@ -13,17 +13,26 @@ const EVERY: Duration = Duration::from_secs(30);
 /// Hours for which a job of a kind that nobody knows waits for a server that does: servers are updated one after the other.
 const UNKNOWN: i32 = 24;
 
-/// For ever. `kinds` are those that this server knows.
-pub(crate) async fn run(worker: Worker, clock: SharedClock, kinds: Vec<String>) {
+/// What this server knows.
+pub(crate) struct Kinds {
+    pub(crate) jobs: Vec<String>,
+    pub(crate) operations: Vec<String>,
+}
+
+/// For ever.
+pub(crate) async fn run(worker: Worker, clock: SharedClock, kinds: Kinds) {
     loop {
-        if let Err(error) = look(&worker, &clock, &kinds).await {
+        if let Err(error) = jobs(&worker, &clock, &kinds.jobs).await {
             tracing::warn!(%error, "cannot look after jobs");
+        }
+        if let Err(error) = operations(&worker, &kinds.operations).await {
+            tracing::warn!(%error, "cannot look after operations");
         }
         sleep(EVERY).await;
     }
 }
 
-pub(crate) async fn look(worker: &Worker, clock: &SharedClock, kinds: &[String]) -> Result<(), Error> {
+async fn jobs(worker: &Worker, clock: &SharedClock, kinds: &[String]) -> Result<(), Error> {
     let mut tx = worker.db().spine().await?;
     let buried = sqlx::query!(
         "update jobs.jobs set state = 'dead', died_at = $2, error = 'no part of this version does this kind of work'
@@ -46,5 +55,19 @@ pub(crate) async fn look(worker: &Worker, clock: &SharedClock, kinds: &[String])
     tx.commit().await?;
     let counts: Vec<(String, i64)> = rows.into_iter().map(|row| (row.kind, row.count)).collect();
     metrics::dead_jobs(kinds, &counts);
+    Ok(())
+}
+
+async fn operations(worker: &Worker, kinds: &[String]) -> Result<(), Error> {
+    let mut tx = worker.db().spine().await?;
+    let rows = sqlx::query!(
+        r#"select kind, count(*) as "count!" from jobs.operations
+           where stuck_since is not null and finished_at is null group by kind"#
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    tx.commit().await?;
+    let counts: Vec<(String, i64)> = rows.into_iter().map(|row| (row.kind, row.count)).collect();
+    metrics::stuck_operations(kinds, &counts);
     Ok(())
 }
