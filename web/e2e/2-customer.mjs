@@ -1,4 +1,4 @@
-// The customer sets a password, logs in, drops a real website, sees it live over HTTPS, publishes another and rolls back.
+// The customer sets a password, logs in, drops a real website, sees it live over HTTPS, publishes another and rolls back, and sets rules before it.
 import { CUSTOMER, check, drop, env, journey, logIn, readState, zip } from './lib.mjs';
 
 const BAKERY = {
@@ -51,6 +51,24 @@ await journey('customer', async ({ page, context, shot }) => {
   await page.getByRole('row', { name: /Release 1.*Live/ }).waitFor({ timeout: 60_000 });
   await (await shows(/PostgreSQL .*Documentation/)).close();
   await shot('rolled-back');
+
+  await page.getByRole('link', { name: 'Delivery' }).click();
+  await page.getByRole('button', { name: 'Add redirect' }).click();
+  await page.getByLabel('From').fill('no slash');
+  await page.getByLabel('To', { exact: true }).fill('/preface.html');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('alert').filter({ hasText: 'nothing was changed' }).waitFor();
+  await page.getByLabel('From').fill('/foreword');
+  await page.getByLabel('Try a path').fill('/foreword');
+  await page.getByText('Rule 1 leads to /preface.html').waitFor();
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Everything is saved.').waitFor();
+  await shot('delivery');
+  const led = await context.newPage();
+  // Within a moment: the edge hears of it after the panel has said so.
+  for (let tries = 0; tries < 50 && !led.url().endsWith('/preface.html'); tries += 1) await led.goto(new URL('/foreword', url).href);
+  await led.getByRole('heading', { name: 'Preface' }).first().waitFor();
+  await led.close();
 
   await page.getByRole('link', { name: 'Traffic' }).click();
   // What the web server counted arrives within seconds.

@@ -75,11 +75,12 @@ async function settled(page) {
   await page.waitForFunction(() => document.querySelector('[aria-label="Loading"], [aria-busy=true], .mantine-Skeleton-root') === null);
 }
 
-/** Until what has changed is on the screen, with the shortest of transitions. */
+/** Until what has changed is on the screen, with the shortest of transitions. What turns for as long as something loads has no end. */
 async function drawn(page) {
   await page.evaluate(async () => {
     for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
-    await Promise.allSettled(document.getAnimations().map(({ finished }) => finished));
+    const ending = document.getAnimations().filter(({ effect }) => Number.isFinite(effect?.getComputedTiming().endTime));
+    await Promise.allSettled(ending.map(({ finished }) => finished));
   });
 }
 

@@ -31,6 +31,9 @@ export const env = {
 export const OWNER = { name: 'Olga Owner', email: 'olga@provider.example', password: 'lantern copper rainfall 7' };
 export const CUSTOMER = { name: 'Carl Customer', email: 'carl@bakery.example', password: 'violin harbour sesame 4' };
 
+/** Milliseconds that a journey may take: far more than any does. */
+const LIMIT = 10 * 60_000;
+
 export const readState = () => JSON.parse(readFileSync(env.state, 'utf8'));
 export const writeState = (state) => writeFileSync(env.state, JSON.stringify(state, null, 2), { mode: 0o600 });
 
@@ -63,6 +66,11 @@ export async function journey(name, run) {
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('console', (message) => /Content.Security.Policy/i.test(message.text()) && complaints.push(message.text()));
   let count = 0;
+  // What runs in the page, such as a wait for its next frame, has no limit of its own.
+  const hurry = setTimeout(() => {
+    console.error(`not ok ${name}: it does not end\nat ${page.url().replace(/#.*/, '')}`);
+    process.exit(1);
+  }, LIMIT);
   const shot = async (what) => {
     if (!env.shots) return;
     mkdirSync(env.shots, { recursive: true });
@@ -81,6 +89,7 @@ export async function journey(name, run) {
     process.exitCode = 1;
   } finally {
     await close();
+    clearTimeout(hurry);
   }
 }
 

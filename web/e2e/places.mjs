@@ -43,6 +43,7 @@ export async function places(page) {
     ['site-new', `${theirs}/sites/new`],
     ['site', site],
     ['site-domains', site && `${site}/domains`],
+    ['site-delivery', site && `${site}/delivery`],
     ['site-traffic', site && `${site}/traffic`],
     ['site-settings', site && `${site}/settings`],
     ['zones', `${theirs}/zones`],

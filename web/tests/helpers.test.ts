@@ -91,7 +91,8 @@ describe('roles', () => {
 });
 
 describe('the picture of traffic', () => {
-  const day = (name: string, bytes_out: number) => ({ day: name, bytes_out, bytes_in: 0, requests: 3 });
+  const answers = { informational: 0, success: 3, redirect: 0, client_error: 0, server_error: 0 };
+  const day = (name: string, bytes_out: number) => ({ day: name, bytes_out, bytes_in: 0, requests: 3, answers });
 
   it('draws each day as a part of the highest', () => {
     expect(bars([day('2026-11-22', 50), day('2026-11-23', 200)], 'bytes_out').map(({ share }) => share)).toEqual([0.25, 1]);

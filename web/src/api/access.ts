@@ -34,6 +34,8 @@ export type Permission =
   | 'reconcilers:read'
   | 'reconcilers:run'
   | 'nodes:read'
+  | 'issuers:read'
+  | 'issuers:write'
   | 'audit:read'
   | 'audit:erase'
   | 'audit:keep';
@@ -66,6 +68,8 @@ const ROLES: Record<Permission, readonly BuiltIn[]> = {
   'reconcilers:read': ['owner', 'admin', 'developer', 'viewer'],
   'reconcilers:run': ['owner', 'admin'],
   'nodes:read': ['owner', 'admin', 'developer', 'viewer'],
+  'issuers:read': ['owner', 'admin', 'developer', 'viewer'],
+  'issuers:write': ['owner', 'admin'],
   'audit:read': ['owner', 'admin'],
   'audit:erase': ['owner'],
   /** For how long. */
@@ -99,6 +103,8 @@ const NAMES: Partial<Record<Permission, string>> = {
   'reconcilers:read': 'spine.reconciler:list',
   'reconcilers:run': 'spine.reconciler:operate',
   'nodes:read': 'fleet.node:list',
+  'issuers:read': 'certificates.issuer:list',
+  'issuers:write': 'certificates.issuer:create',
   'audit:read': 'spine.audit:list',
   'audit:erase': 'spine.audit:delete',
   'audit:keep': 'spine.audit:modify',
@@ -117,6 +123,8 @@ const KINDS: Partial<Record<Permission, readonly Kind[]>> = {
   'reconcilers:read': ['platform'],
   'reconcilers:run': ['platform'],
   'nodes:read': ['platform'],
+  'issuers:read': ['platform'],
+  'issuers:write': ['platform'],
   /** Nobody stands above the platform. */
   'support:read': ['reseller', 'customer'],
 };

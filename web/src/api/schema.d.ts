@@ -156,7 +156,8 @@ export interface paths {
          *     does it there. While the log is under a legal hold nothing is erased in it (409 `spine.audit.held`); where the platform erases, logs of
          *     others that are under one follow when it is released. Copies of the database that were made
          *     before end when they are thrown away. The account itself is not touched, and what it does afterwards is recorded
-         *     anew.
+         *     anew. Where the person is at home in the tenant, and for the platform wherever that is, addresses and devices in the history
+         *     of the person's sign-ins are blanked as well; times and results stay.
          */
         delete: operations["audit_erase"];
         options?: never;
@@ -198,6 +199,42 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/certificate-issuers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the public authorities. */
+        get: operations["certificate_issuers_list"];
+        put?: never;
+        /** Sets a public authority up. An account is made with it a moment later; certificates are ordered then. */
+        post: operations["certificate_issuers_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/certificate-issuers/{issuer_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a public authority. */
+        get: operations["certificate_issuers_get"];
+        put?: never;
+        post?: never;
+        /** Asks a public authority no longer. Its certificates stay until they are renewed by another one. */
+        delete: operations["certificate_issuers_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1175,6 +1212,49 @@ export interface paths {
         patch: operations["sites_update"];
         trace?: never;
     };
+    "/api/v1/sites/{site_id}/cache/purge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Has the edges forget kept answers of a site.
+         * @description 200 when every edge has: no visitor gets what was meant any more. 202 when some have not said so within ten seconds; they do as
+         *     soon as they hear of it, and whoever asks again with the same `Idempotency-Key` is told how far it has come.
+         */
+        post: operations["sites_purge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site_id}/delivery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how a site is delivered: the rules before it, its servers, its cache. */
+        get: operations["delivery_get"];
+        /**
+         * Replaces how a site is delivered.
+         * @description It is one document: what is left out is gone. Visitors meet it within a moment. Passwords are never shown again; a user whose
+         *     password is `null` keeps the one that the area for the same path had.
+         */
+        put: operations["delivery_set"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sites/{site_id}/domains": {
         parameters: {
             query?: never;
@@ -1836,6 +1916,86 @@ export interface components {
         };
         /** @enum {string} */
         "certificates.CertificateState": "valid" | "expired";
+        "certificates.CreateIssuer": {
+            /** @description Must be true: that you have read its terms and agree. */
+            agree_terms: boolean;
+            /** @description Mail addresses that it may write to; at most five. */
+            contact?: string[];
+            /** @description Its directory (RFC 8555 §7.1.1), `https://…`; for those that are not known by name. */
+            directory_url?: string | null;
+            external_account?: components["schemas"]["certificates.ExternalAccount"] | null;
+            /** @description 1 to 40 of a-z, 0-9 and `-`. Known by name are `letsencrypt`, `letsencrypt-staging`, `zerossl`, `google`, `sslcom`. */
+            name: string;
+            /**
+             * Format: int32
+             * @description 0 to 1000, 100 when absent; the lowest is asked first.
+             */
+            preference?: number | null;
+            /** @description The root of its own server's certificate (PEM), when trust stores do not have it. */
+            root_pem?: string | null;
+        };
+        /** @description An account that you have there by other means (RFC 8555 §7.3.4). */
+        "certificates.ExternalAccount": {
+            /**
+             * Format: password
+             * @description base64url.
+             */
+            hmac_key: string;
+            kid: string;
+        };
+        /** @description A public authority that certificates are ordered of; its secrets are never shown. */
+        "certificates.Issuer": {
+            /** @description The account's URL, which CAA records may name (RFC 8657). */
+            account_url?: string | null;
+            /**
+             * Format: date-time
+             * @description When somebody agreed to its terms, and who.
+             */
+            agreed_at: string;
+            agreed_by: string;
+            /**
+             * Format: int32
+             * @description Certificates that it issues in seven days for one registered domain.
+             */
+            certificates_per_domain_7d: number;
+            /** @description Mail addresses that it may write to. */
+            contact: string[];
+            /** Format: date-time */
+            created_at: string;
+            directory_url: string;
+            /** @description The account elsewhere that it is bound to. */
+            external_kid?: string | null;
+            /** @example issuer_01h2xcejqtf2nbrexx3vqjhp41 */
+            id: string;
+            name: string;
+            /**
+             * Format: int32
+             * @description Orders that it takes in three hours.
+             */
+            orders_per_3h: number;
+            /**
+             * Format: date-time
+             * @description Until when it is left alone.
+             */
+            paused_until?: string | null;
+            /**
+             * Format: int32
+             * @description The lowest is asked first.
+             */
+            preference: number;
+            /** @description What its last trouble was; empty when there is none. */
+            problem: string;
+            /** @description `registering` until there is an account, `paused` while it is left alone, else `ready`. */
+            state: components["schemas"]["certificates.IssuerState"];
+        };
+        /** @description One page of the list. */
+        "certificates.IssuerList": {
+            items: components["schemas"]["certificates.Issuer"][];
+            /** @description Pass as `cursor` for the next page; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @enum {string} */
+        "certificates.IssuerState": "registering" | "ready" | "paused";
         "dns.CreateRecord": {
             /** @example 192.0.2.1 */
             data: string;
@@ -2520,6 +2680,191 @@ export interface components {
              */
             size: number;
         };
+        /**
+         * @description What stands before a site, who answers in place of its files, and what is kept of these answers. Paths are `/exact`, `/area/*`
+         *     (which covers `/area` too) or `/a/:any/b`.
+         */
+        "sites.Delivery": {
+            /** @description Who may come, by address. All that match must agree. */
+            access: components["schemas"]["sites.DeliveryAccess"][];
+            /** @description Areas that ask for a name and a password; the first that matches asks. */
+            areas: components["schemas"]["sites.DeliveryArea"][];
+            cache: components["schemas"]["sites.DeliveryCache"] | null;
+            /** @description Changes to the header of answers, in order. */
+            headers: components["schemas"]["sites.DeliveryHeaders"][];
+            hsts: components["schemas"]["sites.DeliveryHsts"] | null;
+            maintenance: components["schemas"]["sites.DeliveryMaintenance"] | null;
+            /** @description How often one may ask. All that match must agree. */
+            rates: components["schemas"]["sites.DeliveryRate"][];
+            /** @description Other places for paths; the first that matches is followed. */
+            redirects: components["schemas"]["sites.DeliveryRedirect"][];
+            servers: components["schemas"]["sites.DeliveryServers"] | null;
+            tls: components["schemas"]["sites.DeliveryTls"] | null;
+            /**
+             * Format: int64
+             * @description Grows with each change, 0 before the first; also the `ETag`.
+             */
+            version: number;
+        };
+        "sites.DeliveryAccess": {
+            /** @description Only these networks may come, when there are any. */
+            allow?: string[];
+            /** @description These may not. */
+            deny?: string[];
+            /** @description `/*` when absent. */
+            path?: string;
+        };
+        "sites.DeliveryArea": {
+            /** @description `/*` when absent. */
+            path?: string;
+            /** @description What browsers show when they ask. */
+            realm: string;
+            /** @description Passwords by user, 8 to 128 characters. `null` for the one that there is: what is stored is never shown. */
+            users: {
+                [key: string]: string | null;
+            };
+        };
+        /** @enum {string} */
+        "sites.DeliveryBalance": "round_robin" | "least_connections" | "client_hash";
+        "sites.DeliveryCache": {
+            /** @description Requests with one of these cookies (`name` or `name*`) go to the servers. */
+            bypass_cookies?: string[];
+            /** @description Requests for these paths and what lies below them go to the servers. */
+            bypass_paths?: string[];
+            /**
+             * Format: int32
+             * @description Seconds for which an answer is fresh that does not say itself; `null` for not at all.
+             */
+            default_ttl?: number | null;
+            /** @description Parameters of queries that tell no answers apart, `name` or `name*`. */
+            ignore_query?: string[];
+            /**
+             * Format: int32
+             * @description Seconds at most, whatever an answer says.
+             */
+            max_ttl?: number | null;
+            /**
+             * @description `off`: nothing; `standard`: what the servers allow; `wordpress`: pages for ten minutes, but for who has logged in, commented
+             *     or put something into a cart.
+             */
+            mode: components["schemas"]["sites.DeliveryCacheMode"];
+            /**
+             * Format: int32
+             * @description Seconds for which a stale answer stands in for servers that fail.
+             */
+            stale_if_error?: number;
+            /**
+             * Format: int32
+             * @description Seconds for which a stale answer is served while it is fetched anew.
+             */
+            stale_while_revalidate?: number;
+        };
+        /** @enum {string} */
+        "sites.DeliveryCacheMode": "off" | "standard" | "wordpress";
+        "sites.DeliveryHeaders": {
+            /** @description `/*` when absent. */
+            path?: string;
+            /** @description Fields that are removed first. */
+            remove?: string[];
+            /** @description Fields that take the place of others of their name. */
+            set?: {
+                [key: string]: string;
+            };
+        };
+        "sites.DeliveryHsts": {
+            /** @description Also for all names below. */
+            include_subdomains?: boolean;
+            /**
+             * Format: int64
+             * @description Seconds; 0 takes it back.
+             */
+            max_age: number;
+            /** @description Consent to the lists that browsers are built with. */
+            preload?: boolean;
+        };
+        "sites.DeliveryMaintenance": {
+            /** @description Networks that see the site nevertheless. */
+            allow?: string[];
+            /**
+             * Format: date-time
+             * @description When it is over.
+             */
+            retry_at?: string | null;
+            text: string;
+            title: string;
+        };
+        "sites.DeliveryRate": {
+            /** @description `/*` when absent. */
+            path?: string;
+            /** @description `client`, an IPv4 address or IPv6 /64, or `host`, everybody; `client` when absent. */
+            per?: components["schemas"]["sites.DeliveryRateScope"];
+            /**
+             * Format: int32
+             * @description So many at once, and so many in each `seconds` after that; 1 to 1000000.
+             */
+            requests: number;
+            /**
+             * Format: int32
+             * @description 1 to 86400.
+             */
+            seconds: number;
+        };
+        /** @enum {string} */
+        "sites.DeliveryRateScope": "client" | "host";
+        "sites.DeliveryRedirect": {
+            /** @example /blog/:year/* */
+            from: string;
+            /**
+             * Format: int32
+             * @description 301, 302, 303, 307 or 308; 200 answers with what is at `to`, without telling. 301 when absent.
+             */
+            status?: number;
+            /**
+             * @description A path, or an `https` address; `:name` and `:splat` (for `*`) stand for what matched.
+             * @example /articles/:splat?year=:year
+             */
+            to: string;
+        };
+        "sites.DeliveryServer": {
+            /**
+             * @description A name or an address on the public internet, with a port.
+             * @example app.example.com:443
+             */
+            address: string;
+            /** @description Whether it only gets what the others cannot take. */
+            backup?: boolean;
+            /**
+             * Format: int32
+             * @description Its share of the requests; 1 when absent.
+             */
+            weight?: number;
+        };
+        "sites.DeliveryServers": {
+            /** @description 1 to 20. */
+            addresses: components["schemas"]["sites.DeliveryServer"][];
+            /** @description `round_robin` when absent. */
+            balance?: components["schemas"]["sites.DeliveryBalance"];
+            /** @description Asked for every five seconds: a server that does not answer 200 to 399 gets no requests. */
+            check_path?: string | null;
+            /** @description Whether they are asked for their own name, and not for the one that the visitor asked for. */
+            own_name?: boolean;
+            /** @description `/` for the whole site, or the beginning of paths; `/` when absent. */
+            path?: string;
+            /** @description Whether a cookie keeps a visitor with one server. */
+            sticky?: boolean;
+            /** @description Whether they are spoken to over TLS. Their certificates are checked. */
+            tls?: boolean;
+        };
+        "sites.DeliveryTls": {
+            /** @description Certificates of authorities, PEM: clients show a certificate of one of them. The site is not served over plain HTTP then. */
+            client_authorities_pem?: string | null;
+            /** @description Whether clients without one are served too. */
+            client_optional?: boolean;
+            /** @description The oldest that is spoken. */
+            min_version: components["schemas"]["sites.DeliveryTlsVersion"];
+        };
+        /** @enum {string} */
+        "sites.DeliveryTlsVersion": "1.2" | "1.3";
         "sites.Deploying": {
             /** @description Follow it at `/api/v1/operations/{operation_id}`. */
             operation_id: string;
@@ -2549,6 +2894,45 @@ export interface components {
             /** @description Always `null`: the list is whole. */
             next_cursor: string | null;
         };
+        /** @description What is to be forgotten of a site's kept answers. */
+        "sites.Purge": {
+            /** @description All of them. */
+            everything?: boolean;
+            /** @description Host names of the site, at most 100. */
+            hosts?: string[];
+            /** @description Beginnings of addresses, at most 100. */
+            prefixes?: string[];
+            /** @description Whether they may still be served as stale ones are, until they are fetched anew. */
+            soft?: boolean;
+            /** @description What the servers wrote in `Cache-Tag` or `Surrogate-Key`, at most 100. */
+            tags?: string[];
+            /**
+             * @description Whole addresses with their query, at most 100.
+             * @example [
+             *       "https://www.example.com/news?page=1"
+             *     ]
+             */
+            urls?: string[];
+        };
+        /** @description How far a purge has come. */
+        "sites.Purged": {
+            /**
+             * Format: int64
+             * @description Its number in the log of the site.
+             */
+            seq: number;
+            /** @description `everywhere`: no edge serves what was meant any more. */
+            state: components["schemas"]["sites.PurgeState"];
+            /**
+             * Format: int64
+             * @description Milliseconds until it was known.
+             */
+            took_ms: number;
+            /** @description Edges that have not said so in time. */
+            waiting_for: string[];
+        };
+        /** @enum {string} */
+        "sites.PurgeState": "everywhere" | "nobody_connected" | "lagging" | "refused" | "not_published";
         /** @description One version of a site's files. */
         "sites.Release": {
             /** Format: date-time */
@@ -2601,6 +2985,23 @@ export interface components {
         };
         /** @enum {string} */
         "sites.ReleaseState": "unpacking" | "ready" | "active" | "failed" | "deleting";
+        "sites.SetDelivery": {
+            /** @description At most 50. */
+            access?: components["schemas"]["sites.DeliveryAccess"][];
+            /** @description At most 20. */
+            areas?: components["schemas"]["sites.DeliveryArea"][];
+            cache?: components["schemas"]["sites.DeliveryCache"] | null;
+            /** @description At most 50. */
+            headers?: components["schemas"]["sites.DeliveryHeaders"][];
+            hsts?: components["schemas"]["sites.DeliveryHsts"] | null;
+            maintenance?: components["schemas"]["sites.DeliveryMaintenance"] | null;
+            /** @description At most 20. */
+            rates?: components["schemas"]["sites.DeliveryRate"][];
+            /** @description At most 1000. */
+            redirects?: components["schemas"]["sites.DeliveryRedirect"][];
+            servers?: components["schemas"]["sites.DeliveryServers"] | null;
+            tls?: components["schemas"]["sites.DeliveryTls"] | null;
+        };
         "sites.Settings": {
             /** @description Whether plain HTTP is redirected to HTTPS. */
             https_redirect: boolean;
@@ -2724,6 +3125,7 @@ export interface components {
         };
         /** @description What a site's visitors have used. */
         "sites.TrafficAmount": {
+            answers: components["schemas"]["sites.TrafficAnswers"];
             /**
              * Format: int64
              * @description Bytes that visitors sent, with the heads of their requests.
@@ -2736,6 +3138,34 @@ export interface components {
             bytes_out: number;
             /** Format: int64 */
             requests: number;
+        };
+        /** @description Requests by how they were answered. What was counted before these figures were kept is in none of them. */
+        "sites.TrafficAnswers": {
+            /**
+             * Format: int64
+             * @description Status 4xx: nothing is there, or the request was refused.
+             */
+            client_error: number;
+            /**
+             * Format: int64
+             * @description Status 1xx: the connection became another protocol's.
+             */
+            informational: number;
+            /**
+             * Format: int64
+             * @description Status 3xx: elsewhere, or unchanged since the visitor's copy.
+             */
+            redirect: number;
+            /**
+             * Format: int64
+             * @description Status 5xx.
+             */
+            server_error: number;
+            /**
+             * Format: int64
+             * @description Status 2xx.
+             */
+            success: number;
         };
         /** @description One day's traffic. */
         "sites.TrafficDay": components["schemas"]["sites.TrafficAmount"] & {
@@ -3044,6 +3474,8 @@ export interface components {
             /** @description `pending`, `running`, `done`, `failed`, `undone` or `skipped`. */
             state: components["schemas"]["spine.StepState"];
             title: string;
+            /** @description What is not as it should be though the step has done its work. */
+            warning: string | null;
         };
         /** @description How far an operation's step at work is. */
         "spine.Progress": {
@@ -3159,7 +3591,7 @@ export interface components {
              * @description How often in a row it has failed.
              */
             failures: number;
-            /** @description What people call it; of an operation, what the step does that fails. */
+            /** @description What people call it; of an operation, what the step does that fails, or that it is to be brought to its end. */
             name: string;
             /**
              * Format: date-time
@@ -4480,6 +4912,188 @@ export interface operations {
             };
             /** @description A problem; `code` tells which */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    certificate_issuers_list: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string;
+                /** @description 1 to 200; 50 when absent */
+                limit?: number;
+            };
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["certificates.IssuerList"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    certificate_issuers_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["certificates.CreateIssuer"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["certificates.Issuer"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    certificate_issuers_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                issuer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["certificates.Issuer"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    certificate_issuers_delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                issuer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; `code` tells which */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8175,6 +8789,195 @@ export interface operations {
             };
             /** @description A problem; `code` tells which */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sites_purge: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters of your choice. A repeated request with the same key does nothing again and gets the first one's answer, without secrets that are shown once, for 24 hours; another request with it is refused (422), and so is one while the first is still running (409). Method, path, query and body make a request the same; of an archive that is the body, the bytes are compared once they have arrived, so a repeated deployment sends them again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["sites.Purge"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["sites.Purged"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["sites.Purged"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delivery_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["sites.Delivery"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delivery_set: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that is acted for, such as `tnt_01h2xcejqtf2nbrexx3vqjhp41`; without it the credential's own */
+                "Mpanel-Tenant"?: components["parameters"]["Mpanel-Tenant"];
+            };
+            path: {
+                site_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["sites.SetDelivery"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["sites.Delivery"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` tells which */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

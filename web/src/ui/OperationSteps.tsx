@@ -42,6 +42,7 @@ export function OperationSteps({ operation }: { operation: Operation }) {
               {step.title}
               <span className={classes.srOnly}> ({t(`ui.state.${step.state}`)})</span>
               {step.error && <div className={classes.error}>{sentence(step.error)}</div>}
+              {step.warning && <div className={classes.warning}>{sentence(step.warning)}</div>}
               {step.attempts > 1 && isRunning(operation) && step.state !== 'done' && (
                 <div className="mp-dim">
                   {t('ui.operationAttempt', { count: step.attempts })} {operation.next_try_at && <Time iso={operation.next_try_at} />}

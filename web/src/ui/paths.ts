@@ -12,6 +12,7 @@ export function tenantPaths(tenant: string) {
     site: (id: string) => `${root}/sites/${segment(id)}`,
     siteDomains: (id: string) => `${root}/sites/${segment(id)}/domains`,
     siteTraffic: (id: string) => `${root}/sites/${segment(id)}/traffic`,
+    siteDelivery: (id: string) => `${root}/sites/${segment(id)}/delivery`,
     siteSettings: (id: string) => `${root}/sites/${segment(id)}/settings`,
     zones: `${root}/zones`,
     newZone: `${root}/zones/new`,

@@ -30,6 +30,12 @@ export const createSite = (api: Api, body: CreateSite) => unwrap(api.POST('/api/
 export const updateSite = (api: Api, site: Site, body: Schemas['sites.SitePatch']) =>
   unwrap(api.PATCH('/api/v1/sites/{site_id}', { params: { path: { site_id: site.id } }, headers: ifMatch(site), body }));
 
+export const purge = (api: Api, id: string, body: Schemas['sites.Purge']) =>
+  unwrap(api.POST('/api/v1/sites/{site_id}/cache/purge', { params: { path: { site_id: id } }, body }));
+
+export const setDelivery = (api: Api, id: string, was: Schemas['sites.Delivery'], body: Schemas['sites.SetDelivery']) =>
+  unwrap(api.PUT('/api/v1/sites/{site_id}/delivery', { params: { path: { site_id: id } }, headers: ifMatch(was), body }));
+
 export const deleteSite = (api: Api, id: string) => unwrap(api.DELETE('/api/v1/sites/{site_id}', { params: { path: { site_id: id } } }));
 
 export const addDomain = (api: Api, id: string, body: AddDomain) =>

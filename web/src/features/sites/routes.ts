@@ -9,5 +9,6 @@ export const siteRoutes = (tenant: AnyRoute) => [
   page(tenant, 'sites/$site', () => import('./pages/SitePage'), 'SitePage'),
   page(tenant, 'sites/$site/domains', () => import('./pages/SiteDomainsPage'), 'SiteDomainsPage'),
   page(tenant, 'sites/$site/traffic', () => import('./pages/SiteTrafficPage'), 'SiteTrafficPage'),
+  page(tenant, 'sites/$site/delivery', () => import('./pages/SiteDeliveryPage'), 'SiteDeliveryPage'),
   page(tenant, 'sites/$site/settings', () => import('./pages/SiteSettingsPage'), 'SiteSettingsPage'),
 ];

@@ -8,9 +8,10 @@ import { DataTable } from '@/ui/DataTable';
 import { Page, Section } from '@/ui/Page';
 import { Empty } from '@/ui/feedback';
 import { StateBadge, Time } from '@/ui/state';
+import { Issuers } from '../components/Issuers';
 
 export function CertificatesPage() {
-  const { id: tenant } = useActing();
+  const { id: tenant, can } = useActing();
   const certificates = usePages(tenant, '/api/v1/certificates');
   return (
     <Page title={t('certificates.title')} description={t('certificates.text')}>
@@ -38,6 +39,7 @@ export function CertificatesPage() {
           ]}
         />
       </Section>
+      {can('issuers:read') && <Issuers />}
       <Section title={t('certificates.authority')} hint={t('certificates.authorityText')}>
         <Stack gap="sm" align="flex-start">
           <Button component="a" href="/api/v1/certificate-authority" download="mpanel-ca.pem" variant="default" leftSection={<Download size={15} />}>

@@ -35,6 +35,7 @@ export function SiteFrame({ children }: { children: (site: Site) => ReactNode })
   const tabs = [
     { to: paths.site(id), label: t('sites.tab.releases'), exact: true },
     { to: paths.siteDomains(id), label: t('sites.tab.domains'), exact: false },
+    { to: paths.siteDelivery(id), label: t('sites.tab.delivery'), exact: false },
     { to: paths.siteTraffic(id), label: t('sites.tab.traffic'), exact: false },
     { to: paths.siteSettings(id), label: t('sites.tab.settings'), exact: false },
   ];

@@ -4,6 +4,9 @@ export type Traffic = Schemas['sites.Traffic'];
 export type TrafficDay = Schemas['sites.TrafficDay'];
 export type Measure = 'bytes_out' | 'bytes_in' | 'requests';
 
+/** Classes of status that people are shown: visitors see no 1xx but where a connection became another protocol's. */
+export const ANSWERS = ['success', 'redirect', 'client_error', 'server_error'] as const;
+
 export interface Bar {
   day: string;
   value: number;

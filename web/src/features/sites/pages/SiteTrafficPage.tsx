@@ -11,7 +11,7 @@ import { bytes, count, entitlement } from '@/ui/format';
 import { Meter } from '@/ui/state';
 import { SiteFrame } from '../components/SiteFrame';
 import { TrafficChart } from '../components/TrafficChart';
-import { dayName, type Measure } from '../components/traffic';
+import { ANSWERS, dayName, type Measure } from '../components/traffic';
 import classes from '../components/traffic.module.css';
 import type { Site } from '../queries';
 
@@ -44,6 +44,16 @@ function Traffic({ site }: { site: Site }) {
           </dl>
           <Allowance />
         </Stack>
+      </Section>
+      <Section title={t('sites.traffic.answers.title')} hint={t('sites.traffic.answers.hint')}>
+        <dl className={classes.numbers}>
+          {ANSWERS.map((name) => (
+            <div key={name}>
+              <dt>{t(`sites.traffic.answers.${name}`)}</dt>
+              <dd>{count(month.answers[name])}</dd>
+            </div>
+          ))}
+        </dl>
       </Section>
       <Section
         title={t('sites.traffic.days')}
