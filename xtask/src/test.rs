@@ -4,15 +4,22 @@
 //! installation, which a process for each test could not. The tests of the whole product (app/e2e) drive the built
 //! programs, which cargo does not build for them.
 
+mod silence;
+
 use crate::process;
 use anyhow::Result;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
+
+/// Several times what the longest tests take. One that waits for ever would only be cut off with everything after it, and
+/// nobody would know which it was.
+const SILENCE: Duration = Duration::from_mins(12);
 
 /// `cargo xtask test [ARG…]`: the arguments go to `cargo test`.
 ///
 /// # Errors
-/// When a test fails.
+/// When a test fails, or does not end.
 pub fn run(root: &Path, args: &[String]) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(&cargo);
@@ -24,5 +31,5 @@ pub fn run(root: &Path, args: &[String]) -> Result<()> {
     test.current_dir(root)
         .args(["test", "--locked", "--workspace", "--no-fail-fast"])
         .args(args);
-    process::run(&mut test)
+    silence::run(&mut test, SILENCE)
 }

@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! [[shell]]
-//! path = "xtask/src/sqlx/server.rs"
+//! path = "xtask/src/queries/server.rs"
 //! contains = "\"-c\""           # optional: part of the offending line's message
 //! reason = "an option of postgres, not of a shell"
 //! ```
@@ -49,6 +49,22 @@ impl Allowed {
             })
             .collect();
         Self { check, entries }
+    }
+
+    /// Sections of the file that no check reads, or that cannot be read.
+    pub fn unread(tree: &Tree, checks: &[&str]) -> Vec<Finding> {
+        let Some(text) = tree.text(FILE) else { return Vec::new() };
+        let table: toml::Table = match text.parse() {
+            Ok(table) => table,
+            Err(error) => return vec![Finding::new(FILE, 0, format!("it cannot be read: {error}"))],
+        };
+        let unknown = table.keys().filter(|name| !checks.contains(&name.as_str()));
+        unknown
+            .map(|name| {
+                let message = format!("no check is called `{name}`, so that [[{name}]] excuses nothing: remove it");
+                Finding::new(FILE, 0, message)
+            })
+            .collect()
     }
 
     /// Drops excused findings; an entry without a reason or without use becomes a finding.

@@ -88,3 +88,15 @@ fn an_exception_excuses_a_finding_only_with_a_reason_and_only_while_it_is_needed
         "remove it",
     );
 }
+
+#[test]
+fn a_section_of_exceptions_that_no_check_reads_is_a_finding() {
+    let of = |text: &str| super::allow::Allowed::unread(&Tree::of(&[("xtask/allow.toml", text)]), &super::names());
+    let section = |name: &str| format!("[[{name}]]\npath = \"a\"\nreason = \"it has always been so\"\n");
+    assert_eq!(of(&section("shell")), []);
+    assert_eq!(super::allow::Allowed::unread(&Tree::of(&[]), &super::names()), []);
+    let found = of(&(section("shell") + &section("shel")));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].message.contains("no check is called `shel`"), "{found:?}");
+    assert!(of("[[shell").remove(0).message.contains("cannot be read"));
+}
