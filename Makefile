@@ -24,7 +24,7 @@ WEB_SOURCES := $(shell find web/src web/public web/index.html web/package.json w
 NODE = PATH="$$(deploy/node $(CACHE)):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check fmt fmt-check tidy lint sqlx openapi web web-test bench fuzz fuzz-api book audit package test-package deps deps-test clean
+.PHONY: help run build test check fmt fmt-check tidy lint sqlx openapi web web-test bench bench-cache bench-edge fuzz fuzz-api book audit package test-package deps deps-test clean
 
 help:
 	@printf '%s\n' \
@@ -35,11 +35,13 @@ help:
 	  'make sqlx      renew the offline query data after changing SQL' \
 	  'make openapi   renew web/openapi.json and its types after changing the API' \
 	  'make package   the Debian package, from a release build; with the list of everything inside' \
-  'make test-package  install, upgrade and remove it on a fresh Debian in a container (root, systemd-nspawn)' \
-  'make bench     benchmarks beside the peers they name' \
+	  'make test-package  install, upgrade and remove it on a fresh Debian in a container (root, systemd-nspawn)' \
+	  'make bench     benchmarks beside the peers they name' \
+	  'make bench-edge the edge alone beside nginx, Caddy, Varnish and HAProxy' \
+	  'make bench-cache  the edge'"'"'s cache under the tests of http-tests/cache-tests' \
 	  'make fuzz      each fuzz target for a while (SECONDS_EACH=60; needs cargo-fuzz)' \
 	  'make fuzz-api for as long: requests made up from the API description (EXAMPLES=200 for each operation)' \
-  'make book      the documentation as a website (needs mdbook)' \
+	  'make book      the documentation as a website (needs mdbook)' \
 	  'make audit     licences and advisories of dependencies (needs cargo-deny)' \
 	  'make deps      what building and running needs, from Debian packages'
 
@@ -119,6 +121,21 @@ bench: build
 	@deploy/deps bench
 	cargo build --locked --release -p mpanel -p mpanel-agent
 	cargo run --locked --release -p mpanel-bench -- $(ONLY)
+
+bench-edge: deps web
+	@deploy/deps bench
+	cargo build --locked --release -p mpanel
+	cargo run --locked --release -p mpanel-bench -- $(or $(ONLY),static proxy cache h2 collapse hosts)
+
+# HTTP_CACHE_TESTS may name a checkout of http-tests/cache-tests; else it is the npm package, which is older.
+HTTP_CACHE_TESTS ?= $(CACHE)/http-cache-tests/node_modules/http-cache-tests
+$(CACHE)/http-cache-tests/node_modules/http-cache-tests:
+	mkdir -p $(CACHE)/http-cache-tests
+	$(NODE) npm install --no-audit --no-fund --no-save --prefix $(CACHE)/http-cache-tests http-cache-tests@0.4.5
+
+bench-cache: deps web $(HTTP_CACHE_TESTS)
+	cargo build --locked --release -p mpanel
+	$(NODE) node bench/conformance.mjs $(HTTP_CACHE_TESTS) $(CARGO_TARGET_DIR)/release/mpanel edge serve --config
 
 # Two programs, one package. Everything in it has the time of the last commit, so that the same commit gives the same bytes.
 package: deps web

@@ -21,6 +21,11 @@ mod upgrade;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use tikv_jemallocator::Jemalloc;
+
+/// Gives back what a crowd made it take, of which the C library's keeps most, and takes less time (`bench/README.md`, what was tried).
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Hosting platform: sites, DNS and customers on your own machines.
 #[derive(Debug, Parser)]

@@ -25,7 +25,7 @@ const RETURNS: Duration = Duration::from_secs(180);
 pub struct Args {
     #[command(flatten)]
     installation: Installation,
-    /// Also when this version was tried before and did not work
+    /// Also when this version was tried before and did not work, or somebody went back from it
     #[arg(long)]
     again: bool,
     /// Change back to the version that ran before the present one, though that one works
@@ -56,9 +56,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(refused) = record.refused.take_if(|refused| refused.version == version) {
         ensure!(
             args.again,
-            "version {} was tried at {:.0} and did not work: {}; to try it again: mpanel upgrade --again",
+            "version {} {}: {}; to try it again: mpanel upgrade --again",
             version.name,
-            refused.at,
+            refused.told(),
             refused.reason
         );
         // What kept it from working may be gone.

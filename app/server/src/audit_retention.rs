@@ -31,8 +31,9 @@ impl Reconciler for AuditRetention {
 
     async fn pass(&self) -> Result<PassReport, BoxError> {
         // First: what somebody has asked for waits for no line that is too old.
-        erase_released(&self.spine, &self.clock).await?;
+        let erased = erase_released(&self.spine, &self.clock).await;
         let deleted = remove_expired(&self.spine, self.platform, &self.clock).await?;
+        erased?;
         Ok(PassReport {
             deleted,
             ..PassReport::default()

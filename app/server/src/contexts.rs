@@ -1,5 +1,8 @@
 //! The contexts, and which of them owns the ports that another needs. A new context is a line in [`CONTEXTS`], a field that
-//! [`Contexts::open`] fills, and its module and ports in [`Contexts::modules`]; docs/adding-a-context.md has the list.
+//! [`Contexts::open`] fills, its module in [`Contexts::modules`], and a line in each list of [`parts`] that it has something
+//! for; docs/adding-a-context.md goes through them.
+
+mod parts;
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
@@ -8,7 +11,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use jiff::SignedDuration;
 use mpanel_authz::{Permissions, ResourceInfo};
-use mpanel_certificates::CertificateStore;
+use mpanel_certificates::{Acknowledgements, CertificateStore};
+use mpanel_client_acme::{Network, Rfc8555};
 use mpanel_client_agent::{Agent, UnixAgent};
 use mpanel_client_mailer::Post;
 use mpanel_config::Config;
@@ -19,12 +23,12 @@ use mpanel_fleet_contract::Nodes;
 use mpanel_http::{Api, Context, Module};
 use mpanel_identity::Identity;
 use mpanel_kernel::clock::SharedClock;
-use mpanel_kernel::names::DomainName;
+use mpanel_kernel::names::{DomainName, Suffix};
 use mpanel_pg::Migrations;
 use mpanel_sites::Sites;
 use mpanel_tenancy::{Projection, Tenancy};
 
-use crate::belongings::Operations;
+use self::parts::Part;
 use crate::{data_plane, post};
 
 /// In the order in which they build on each other.
@@ -108,7 +112,6 @@ impl Contexts {
         let addresses = data_plane::addresses(config);
         let fleet = Fleet::open(spine.clone(), clock.clone(), board.clone(), platform, addresses).await?;
         let nodes: Arc<dyn Nodes> = Arc::new(fleet.clone());
-        let certificates = CertificateStore::open(spine.clone(), clock.clone(), nodes.clone(), platform).await?;
         let dns = Dns::new(
             spine.clone(),
             clock.clone(),
@@ -116,6 +119,20 @@ impl Contexts {
             nameservers,
             board.clone(),
         );
+        let network = Network {
+            allow: config.outbound.allow.clone(),
+        };
+        let certificate_ports = mpanel_certificates::Ports {
+            nodes: nodes.clone(),
+            acme: Arc::new(Rfc8555::new(network)),
+            records: Arc::new(dns.clone()),
+            served: Arc::new(Acknowledgements {
+                board: board.clone(),
+                tail: tail.clone(),
+                db: spine.db().clone(),
+            }),
+        };
+        let certificates = CertificateStore::open(spine.clone(), clock.clone(), certificate_ports, platform).await?;
         let agent: Arc<dyn Agent> = Arc::new(UnixAgent::new(config.data.join("run/agent.sock")));
         let ports = mpanel_sites::Ports {
             entitlements: Arc::new(tenancy.clone()),
@@ -129,7 +146,7 @@ impl Contexts {
             board: board.clone(),
             tail: tail.clone(),
         };
-        let sites = Sites::new(spine.clone(), clock.clone(), ports, site_settings(config, reserved));
+        let sites = Sites::new(spine.clone(), clock.clone(), ports, site_settings(config, reserved)?);
         Ok(Self {
             spine: spine.clone(),
             post,
@@ -144,33 +161,20 @@ impl Contexts {
 
     /// What can be found across the tree, kept in step with the contexts that have it.
     pub fn projection(&self) -> Projection {
-        Projection::new(vec![Arc::new(self.sites.clone()), Arc::new(self.dns.clone())])
+        Projection::new(self.all(parts::RESOURCES))
+    }
+
+    fn all<T: ?Sized>(&self, parts: &[Part<T>]) -> Vec<Arc<T>> {
+        parts.iter().map(|(_, part)| part(self)).collect()
     }
 
     /// What each gives to the server.
     pub fn modules(&self, config: &Config, clock: &SharedClock) -> Vec<Module> {
         let ports = mpanel_tenancy::Ports {
             accounts: Arc::new(self.identity.clone()),
-            // What is served first, and the names and certificates that it needs after it; people last.
-            erasers: vec![
-                Arc::new(self.sites.clone()),
-                Arc::new(self.dns.clone()),
-                Arc::new(self.certificates.clone()),
-                Arc::new(self.identity.clone()),
-            ],
-            exporters: vec![
-                Arc::new(self.sites.clone()),
-                Arc::new(self.dns.clone()),
-                Arc::new(self.certificates.clone()),
-                Arc::new(crate::http::audit::Log(self.spine.clone())),
-            ],
-            belongings: vec![
-                Arc::new(self.sites.clone()),
-                Arc::new(self.dns.clone()),
-                Arc::new(self.certificates.clone()),
-                Arc::new(self.identity.clone()),
-                Arc::new(Operations),
-            ],
+            erasers: self.all(parts::ERASERS),
+            exporters: self.all(parts::EXPORTERS),
+            belongings: self.all(parts::BELONGINGS),
         };
         let settings = mpanel_tenancy::Settings {
             grace_days: config.tenants.grace_days,
@@ -221,10 +225,10 @@ async fn open_identity(
     Ok(Identity::open(spine.clone(), clock.clone(), ports, settings).await?)
 }
 
-fn site_settings(config: &Config, reserved: Vec<DomainName>) -> mpanel_sites::Settings {
-    mpanel_sites::Settings {
+fn site_settings(config: &Config, reserved: Vec<DomainName>) -> anyhow::Result<mpanel_sites::Settings> {
+    Ok(mpanel_sites::Settings {
         uploads: uploads_folder(config),
-        preview_domain: config.preview_domain.clone(),
+        previews: Suffix::parse(&config.preview_domain).context("setting preview_domain")?,
         reserved_hosts: reserved,
         https_port: config.public_https_port(),
         max_upload_bytes: config.uploads.max_bytes,
@@ -232,8 +236,9 @@ fn site_settings(config: &Config, reserved: Vec<DomainName>) -> mpanel_sites::Se
         keep_releases: i32::try_from(config.releases.keep).unwrap_or(i32::MAX),
         max_release_bytes: config.releases.max_bytes,
         max_release_files: u32::try_from(config.releases.max_files).unwrap_or(u32::MAX),
+        outbound_allow: config.outbound.allow.clone(),
         served_within: Duration::from_secs(10),
-    }
+    })
 }
 
 fn uploads_folder(config: &Config) -> PathBuf {

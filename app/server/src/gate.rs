@@ -12,7 +12,7 @@ use mpanel_identity::{Authenticated, Circumstances, Identity, Presented, is_same
 use mpanel_kernel::clock::SharedClock;
 use mpanel_kernel::error::{FieldError, Kind};
 use mpanel_kernel::ids::{TenantId, UserId};
-use mpanel_pg::{Db, SpineTx};
+use mpanel_pg::{Db, Look};
 use mpanel_tenancy_contract::{Acting, Memberships};
 
 use crate::openapi::PREFIX;
@@ -64,16 +64,17 @@ impl SessionGate {
     /// For whom somebody known may act now, and by what right.
     async fn admit_known(
         &self,
-        mut tx: SpineTx,
+        mut look: Look,
         who: &Authenticated,
         admission: &Admission<'_>,
         named: Option<TenantId>,
     ) -> Result<(TenantId, Acting), Problem> {
-        let acting = self.acting(&mut tx, who, named).await?;
-        match who.marked {
-            true => tx.commit().await?,
-            false => tx.end_read(),
+        let acting = self.acting(&mut look, who, named).await?;
+        // Nobody is refused because that cannot be written down: on a full disk, say, everything can still be read.
+        if let Err(error) = self.identity.saw(&mut look, who, admission.caller.address).await {
+            tracing::warn!(%error, "cannot mark a credential as seen");
         }
+        drop(look);
         let (tenant, acting) = match acting {
             Some(acting) => acting,
             None => self.elsewhere(who.user).await?,
@@ -128,12 +129,12 @@ impl SessionGate {
     }
 
     /// Whom a credential stands for, if it comes neither too often nor from where too many wrong ones come; with the
-    /// transaction of the look-up, in which the membership is asked for as well.
+    /// connection of the look-up, on which the membership is asked for as well.
     async fn authenticate(
         &self,
         presented: &Presented,
         admission: &Admission<'_>,
-    ) -> Result<(SpineTx, Authenticated), Problem> {
+    ) -> Result<(Look, Authenticated), Problem> {
         let hash = presented.token().hash();
         let key = hash.as_bytes().try_into().unwrap_or_default();
         let (address, guesses) = (admission.caller.address, self.identity.guesses());
@@ -148,27 +149,27 @@ impl SessionGate {
             address,
             passive: is_stream(admission.uri),
         };
-        let mut tx = self.db.spine().await?;
-        let found = self.identity.authenticate(&mut tx, presented, how).await;
+        let mut look = self.db.look().await?;
+        let found = self.identity.authenticate(&mut look, presented, how).await;
         match &found {
             Ok(_) => guesses.succeeded(key),
             Err(mpanel_identity::Error::Credential(_)) => guesses.failed(address, &key),
             Err(_) => {}
         }
-        Ok((tx, found?))
+        Ok((look, found?))
     }
 
     /// The tenant that is acted for, and by what right; `None` when the own home is not open any more. One that
     /// the caller may not act for is as good as not there.
     async fn acting(
         &self,
-        tx: &mut SpineTx,
+        look: &mut Look,
         who: &Authenticated,
         named: Option<TenantId>,
     ) -> Result<Option<(TenantId, Acting)>, Problem> {
         let tenant = named.unwrap_or(who.tenant);
         let (via, now) = (who.bound.then_some(who.tenant), self.clock.now());
-        let acting = self.memberships.acting(tx, who.user, tenant, via, now).await?;
+        let acting = self.memberships.acting(look, who.user, tenant, via, now).await?;
         match acting {
             // A token acts where it was made for, and where its owner reaches from there.
             Some(acting) if who.bound && tenant != who.tenant && acting.assumed_from != Some(who.tenant) => {
@@ -185,10 +186,11 @@ impl SessionGate {
     async fn elsewhere(&self, user: UserId) -> Result<(TenantId, Acting), Problem> {
         let memberships = self.memberships.of_user(user).await?;
         let tenant = memberships.first().ok_or_else(no_tenant)?.tenant.id;
-        let mut tx = self.db.spine().await?;
-        let now = self.clock.now();
-        let acting = self.memberships.acting(&mut tx, user, tenant, None, now).await?;
-        tx.end_read();
+        let mut look = self.db.look().await?;
+        let acting = self
+            .memberships
+            .acting(&mut look, user, tenant, None, self.clock.now())
+            .await?;
         Ok((tenant, acting.ok_or_else(no_tenant)?))
     }
 
@@ -245,12 +247,12 @@ impl Gate for SessionGate {
             check_origin(admission.method, admission.headers)?;
         }
         let named = named_tenant(&admission)?;
-        let (tx, who) = self.authenticate(&presented, &admission).await?;
+        let (look, who) = self.authenticate(&presented, &admission).await?;
         let device = Device {
             user_agent: admission.caller.user_agent.clone(),
             credential: who.session.map(|session| session.to_string()),
         };
-        let (tenant, acting) = match self.admit_known(tx, &who, &admission, named).await {
+        let (tenant, acting) = match self.admit_known(look, &who, &admission, named).await {
             Ok(admitted) => admitted,
             Err(problem) => {
                 self.refused(&who, device, &admission, (named, &problem)).await;

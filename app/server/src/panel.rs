@@ -21,9 +21,7 @@ pub fn names(config: &Config, outward: &[IpAddr]) -> Vec<String> {
 
 /// Tells the edges which names are the panel's: these and no others. What is so already is left alone.
 pub async fn publish(spine: &Spine, clock: &dyn Clock, names: &[String]) -> Result<(), mpanel_events::Error> {
-    let panel = EdgeHost {
-        target: EdgeTarget::Panel,
-    };
+    let panel = EdgeHost::from(EdgeTarget::Panel);
     let wanted = serde_json::to_value(&panel)?;
     let now = clock.now();
     let mut tx = spine.db().platform(Reason::Publish("server.panel_hosts")).await?;

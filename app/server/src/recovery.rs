@@ -20,7 +20,6 @@ use mpanel_pg::{Db, PgConnectOptions, Reason};
 use mpanel_telemetry::metrics::{self, Gauge};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use uuid::Uuid;
 
 use crate::contexts::MIGRATIONS;
 
@@ -44,6 +43,11 @@ static LAST_AT: LazyLock<Gauge> = LazyLock::new(|| {
 static LAST_BYTES: LazyLock<Gauge> =
     LazyLock::new(|| metrics::register("backup_last_bytes", "Size of that backup's archive", Gauge::default()));
 
+static LAST_MISSING: LazyLock<Gauge> = LazyLock::new(|| {
+    let help = "Releases that the newest backup is without, because they had lost their files";
+    metrics::register("backup_last_missing_releases", help, Gauge::default())
+});
+
 static FAILED_AT: LazyLock<Gauge> = LazyLock::new(|| {
     let help = "When a backup that was due failed last and none was made since, in seconds since 1970; else 0";
     metrics::register("backup_failed_timestamp_seconds", help, Gauge::default())
@@ -55,6 +59,9 @@ pub struct Noted {
     /// The moment that the newest one shows.
     pub at: i64,
     pub bytes: i64,
+    /// Releases that had lost their files before, so that it is without them.
+    #[serde(default)]
+    pub missing: i64,
     /// When one that was due failed, if none was made since.
     #[serde(default)]
     pub failed_at: i64,
@@ -78,10 +85,11 @@ pub fn noted(data: &Path) -> Noted {
 ///
 /// # Errors
 /// When the folder cannot be written to.
-pub fn note(data: &Path, at: Timestamp, bytes: u64) -> std::io::Result<()> {
+pub fn note(data: &Path, at: Timestamp, bytes: u64, missing: u64) -> std::io::Result<()> {
     let noted = Noted {
         at: at.as_second(),
         bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
+        missing: i64::try_from(missing).unwrap_or(i64::MAX),
         ..Noted::default()
     };
     write(data, &noted)
@@ -115,6 +123,7 @@ pub(crate) fn observe(data: &Path) {
     let noted = noted(data);
     LAST_AT.set(noted.at);
     LAST_BYTES.set(noted.bytes);
+    LAST_MISSING.set(noted.missing);
     FAILED_AT.set(noted.failed_at);
 }
 
@@ -133,10 +142,7 @@ pub fn migrations() -> BTreeMap<String, Vec<String>> {
 /// # Errors
 /// When the database is away.
 pub async fn installation(snapshot: &mut Snapshot) -> anyhow::Result<Option<TenantId>> {
-    let found: Vec<(Uuid,)> = snapshot
-        .fetch("select tenant_id from tenancy.tenants where kind = 'platform'")
-        .await?;
-    Ok(found.first().map(|(id,)| TenantId::from_uuid(*id)))
+    Ok(mpanel_tenancy::platform_of(snapshot).await?)
 }
 
 /// Every finished release that sites have at this moment.
@@ -144,23 +150,15 @@ pub async fn installation(snapshot: &mut Snapshot) -> anyhow::Result<Option<Tena
 /// # Errors
 /// When the database is away.
 pub async fn releases(snapshot: &mut Snapshot) -> anyhow::Result<Vec<(SiteId, ReleaseId)>> {
-    let found: Vec<(Uuid, Uuid)> = snapshot
-        .fetch("select site_id, id from sites.releases where state in ('ready', 'active')")
-        .await?;
-    let typed = |(site, release)| (SiteId::from_uuid(site), ReleaseId::from_uuid(release));
-    Ok(found.into_iter().map(typed).collect())
+    Ok(mpanel_sites::finished_releases(snapshot).await?)
 }
 
 /// The numbers of sites' users.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn site_users(snapshot: &mut Snapshot) -> anyhow::Result<BTreeMap<String, u32>> {
-    let found: Vec<(Uuid, i32)> = snapshot.fetch("select id, uid from sites.sites").await?;
-    found
-        .into_iter()
-        .map(|(site, uid)| Ok((SiteId::from_uuid(site).to_string(), u32::try_from(uid)?)))
-        .collect()
+pub async fn site_users(snapshot: &mut Snapshot) -> anyhow::Result<Vec<(SiteId, u32)>> {
+    Ok(mpanel_sites::users(snapshot).await?)
 }
 
 /// Bytes of all tables and indexes.
@@ -235,7 +233,7 @@ pub async fn migrate(options: &PgConnectOptions) -> anyhow::Result<()> {
 
 /// What does not come back from a backup, since it may have been ended or used after it: every session, every link that was mailed
 /// or handed out, every leave to act for a tenant below, and the data planes' place in the feed. API tokens only if `revoke_tokens`
-/// is not set; says how many were revoked.
+/// is not set; says how many were revoked. Files of sites are looked at anew.
 ///
 /// # Errors
 /// When the database is away.
@@ -243,6 +241,7 @@ pub async fn begin_again(db: &Db, revoke_tokens: bool) -> anyhow::Result<u64> {
     let mut tx = db.platform(Reason::Lifecycle("recovery")).await?;
     let revoked = mpanel_identity::begin_again(&mut tx, &SystemClock, revoke_tokens).await?;
     mpanel_tenancy::end_all_assumptions(&mut tx, &SystemClock).await?;
+    mpanel_sites::forget_files_seen(&mut tx).await?;
     tx.commit().await?;
     mpanel_events::notice_restore(db).await?;
     Ok(revoked)

@@ -153,6 +153,7 @@ fn app(
         platform: contexts.tenancy.platform(),
         below: Arc::new(contexts.tenancy.clone()),
         names: Arc::new(contexts.identity.clone()),
+        sign_ins: Arc::new(contexts.identity.clone()),
         gate: gate.clone(),
     };
     let mut routes = spine_routes(Arc::new(state)).merge(audit_routes(Arc::new(audit)));

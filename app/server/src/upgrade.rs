@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use jiff::Timestamp;
+use mpanel_events::{AuditFilter, list_audit};
 use mpanel_kernel::ids::TenantId;
+use mpanel_kernel::paging::PageRequest;
 use mpanel_pg::PgConnectOptions;
 use mpanel_pg::dump::Snapshot;
 use serde_json::Value;
@@ -52,6 +55,34 @@ pub async fn record(options: &PgConnectOptions, data: &Path, event: &'static str
     let platform = platform(options).await?;
     let db = recovery::connect(options).await?;
     recovery::record(&db, &data.join("keys/master.key"), platform, event, facts).await?;
+    db.close().await;
+    Ok(())
+}
+
+/// The same of what became known at `at`, unless it stands there already: whoever had it written may have been replaced before it
+/// could note that.
+///
+/// # Errors
+/// As [`record`].
+pub async fn record_once(
+    options: &PgConnectOptions,
+    data: &Path,
+    event: &'static str,
+    (at, facts): (Timestamp, Value),
+) -> anyhow::Result<()> {
+    let platform = platform(options).await?;
+    let db = recovery::connect(options).await?;
+    let filter = AuditFilter {
+        action: Some(event.trim_end_matches(".v1").to_owned()),
+        since: Some(at),
+        ..AuditFilter::default()
+    };
+    let mut tx = db.tenant(platform).await?;
+    let written = list_audit(&mut tx, &filter, PageRequest::default()).await?;
+    tx.end_read();
+    if !written.items.iter().any(|line| line.after.as_ref() == Some(&facts)) {
+        recovery::record(&db, &data.join("keys/master.key"), platform, event, facts).await?;
+    }
     db.close().await;
     Ok(())
 }

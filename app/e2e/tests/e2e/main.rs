@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy excuses tests, but not their helpers")]
 
 mod catalogue;
+mod certificates;
 mod cve;
 mod dead_events;
 mod delivery;
@@ -19,6 +20,7 @@ mod mail;
 mod main_job;
 mod panel_host;
 mod recovery;
+mod site_delivery;
 mod specification;
 mod starts;
 mod streams;

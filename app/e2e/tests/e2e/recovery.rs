@@ -3,6 +3,7 @@
 mod elsewhere;
 mod keys;
 mod kills;
+mod missing;
 mod mounted;
 mod refused;
 mod scheduled;

@@ -196,3 +196,21 @@ async fn each_start_renews_the_claim_until_somebody_has_claimed() {
     assert!(!system.data().join("run/claim").exists());
     api.post("/claim", body(&second)).await.expect(410);
 }
+
+#[tokio::test]
+async fn the_supervisor_logs_as_the_other_processes_do() {
+    let mut system = System::prepare(&[("MPANEL_LOG_FORMAT", "json"), ("MPANEL_LOG_FILTER", "debug")]);
+    system.up().await;
+    let output = system.output();
+    let lines: Vec<serde_json::Value> = output
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    assert!(!lines.is_empty(), "{output}");
+    assert!(
+        !output
+            .lines()
+            .any(|line| line.contains(" INFO ") || line.contains(" DEBUG ")),
+        "{output}"
+    );
+}

@@ -56,6 +56,13 @@ pub const ROLE: Kind = Kind {
     names: &["name"],
     list: "mpanel role list",
 };
+pub const ISSUER: Kind = Kind {
+    noun: "authority",
+    prefix: "issuer_",
+    path: "certificate-issuers",
+    names: &["name"],
+    list: "mpanel issuer list",
+};
 pub const NODE: Kind = Kind {
     noun: "node",
     prefix: "node_",

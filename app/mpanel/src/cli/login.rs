@@ -78,14 +78,18 @@ pub async fn sign_in(
     let token = create_token(&api, login.token_name.as_deref()).await;
     close_session(&api).await;
     let token = token?;
+    api.remove_header("cookie");
+    api.set_token(&Secret::new(token.text("/token").to_owned()))?;
+    keep(&mut profiles, &login.global, (&panel.server, &panel.trust), &token);
+    if let Err(failure) = profiles.save(file) {
+        // Nobody has it, and it may do everything.
+        let _expires = api.delete(&["api-tokens", token.text("/id")]).await;
+        return Err(failure);
+    }
+    // Only now: whoever keeps the new one needs the old one no longer, which may be gone already.
     if let Some(old) = panel.known.as_ref().and_then(|profile| profile.token_id.as_deref()) {
-        // The one before on this machine; it may be gone already.
-        api.remove_header("cookie");
-        api.set_token(&Secret::new(token.text("/token").to_owned()))?;
         let _gone = api.delete(&["api-tokens", old]).await;
     }
-    keep(&mut profiles, &login.global, (&panel.server, &panel.trust), &token);
-    profiles.save(file)?;
     Ok((panel.server, me))
 }
 

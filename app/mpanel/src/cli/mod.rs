@@ -13,6 +13,7 @@ mod export;
 pub mod failure;
 mod find;
 mod fleet;
+mod issuer;
 mod jobs;
 mod login;
 mod machine;
@@ -113,6 +114,8 @@ pub enum Commands {
     Node(With<fleet::Nodes>),
     /// TLS certificates
     Certificate(With<fleet::Certificates>),
+    /// Public certificate authorities
+    Issuer(With<issuer::Command>),
     /// Make this machine and its browsers trust the panel's certificate authority
     Trust(trust::Trust),
     /// Look at the settings of this machine's installation
@@ -207,6 +210,7 @@ impl Commands {
             Self::Events(with) => with.global.json,
             Self::Node(with) => with.global.json,
             Self::Certificate(with) => with.global.json,
+            Self::Issuer(with) => with.global.json,
             Self::Trust(trust) => trust.json,
             Self::Config(_) | Self::Completion(_) => false,
         }
@@ -247,6 +251,7 @@ impl Commands {
             Self::Events(with) => events::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Node(with) => fleet::nodes(&Cx::connect(&with.global).await?, with.command).await,
             Self::Certificate(with) => fleet::certificates(&Cx::connect(&with.global).await?, with.command).await,
+            Self::Issuer(with) => issuer::run(&Cx::connect(&with.global).await?, with.command).await,
             Self::Trust(trust) => trust::run(trust).await,
             Self::Config(config) => machine::config(&config),
             Self::Completion(completion) => machine::completion(&completion, root),

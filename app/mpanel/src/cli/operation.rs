@@ -188,6 +188,10 @@ impl Teller {
                 let why = text("error");
                 let colon = if why.is_empty() { "" } else { ": " };
                 view::say(&format!("  {state:6}  {title}{colon}{why}"));
+                let warning = text("warning");
+                if !warning.is_empty() {
+                    view::say(&format!("  {:6}  {warning}", "but"));
+                }
             }
             self.told.insert(key, state);
         }

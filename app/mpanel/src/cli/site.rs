@@ -7,6 +7,8 @@ use super::connection::{Cx, Page};
 use super::failure::Failure;
 use super::{deploy, find, operation, prompt, view};
 
+mod delivery;
+mod purge;
 pub mod releases;
 mod traffic;
 mod update;
@@ -70,6 +72,8 @@ pub enum Command {
     Upload(releases::Upload),
     /// Show what visitors of a website have used, this month and day by day
     Traffic(traffic::Traffic),
+    Delivery(delivery::Delivery),
+    Purge(purge::Purge),
     /// Domains of a website
     #[command(subcommand)]
     Domain(Domain),
@@ -177,6 +181,8 @@ pub async fn run(cx: &Cx, command: Command) -> Result<(), Failure> {
         Command::Upload(upload) => releases::uploads(cx, upload).await,
         Command::Rollback { site, to } => releases::rollback(cx, &site, to.as_deref()).await,
         Command::Traffic(args) => traffic::run(cx, &args).await,
+        Command::Purge(args) => purge::run(cx, &args).await,
+        Command::Delivery(args) => delivery::run(cx, &args).await,
         Command::Domain(domain) => domains(cx, domain).await,
     }
 }

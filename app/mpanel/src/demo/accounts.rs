@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use mpanel_crypto::Token;
+use mpanel_crypto::{Token, TokenKind};
 use serde::{Deserialize, Serialize};
 
 use super::world::{self, Person};
@@ -120,10 +120,11 @@ impl Accounts {
     }
 }
 
-/// 100 random bits in groups that can be typed: the beginning of a token, whose letters are random ones of an alphabet of 32.
+/// 100 random bits in groups that can be typed: letters of a token after its prefix, which are random ones of an alphabet of 32.
 pub fn password() -> String {
-    let token = Token::generate("demo");
-    let letters: Vec<char> = token.reveal().chars().skip("demo_".len()).take(20).collect();
+    let token = Token::generate(TokenKind::Claim);
+    let (_, letters) = token.reveal().split_once('_').expect("a token has a prefix");
+    let letters: Vec<char> = letters.chars().take(20).collect();
     let groups: Vec<String> = letters.chunks(4).map(|group| group.iter().collect()).collect();
     groups.join("-")
 }

@@ -5,19 +5,13 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use mpanel_crypto::TokenKind;
+
 const HIDDEN: &str = "<hidden>";
-/// What begins a secret of ours; the rest of the word belongs to it.
-const SECRETS: [&str; 9] = [
-    "mpk_",
-    "claim_",
-    "activate_",
-    "session_",
-    "reset_",
-    "invite_",
-    "email_",
-    "age-secret-key-",
-    "mkey_",
-];
+/// What begins a secret that is no token of ours; the rest of the word belongs to it.
+const AGE: &str = "age-secret-key-";
+/// Letters behind a token's prefix by which it is one, though a log line may have cut it short. No word of a name is as long.
+const LETTERS: usize = 16;
 /// Fields whose value is never shown, whatever it looks like.
 const NAMES: [&str; 10] = [
     "password",
@@ -75,10 +69,7 @@ impl Redaction {
         let bare = word.trim_end_matches(['.', '-']);
         let end = &word[bare.len()..];
         let lower = word.to_ascii_lowercase();
-        if SECRETS
-            .iter()
-            .any(|secret| lower.contains(secret) && word.len() > secret.len() + 8)
-        {
+        if has_token(&lower) || lower.contains(AGE) {
             return "<secret>".to_owned();
         }
         if let Some((user, host)) = bare.split_once('@')
@@ -117,6 +108,17 @@ impl Redaction {
         self.seen.insert(what.to_owned(), mark.clone());
         mark
     }
+}
+
+/// Whether a word in small letters has a token in it.
+fn has_token(lower: &str) -> bool {
+    let of_token = |byte: &u8| byte.is_ascii_lowercase() || (b'2'..=b'7').contains(byte);
+    TokenKind::ALL.into_iter().any(|kind| {
+        lower.match_indices(kind.prefix()).any(|(at, prefix)| {
+            let rest = lower[at + prefix.len()..].strip_prefix('_');
+            rest.is_some_and(|rest| rest.bytes().take_while(|byte| of_token(byte)).count() >= LETTERS)
+        })
+    })
 }
 
 /// Hides what stands behind `password=`, `"password": `, `Authorization: ` and their like: up to the closing quote, to the
@@ -235,3 +237,6 @@ fn words(text: &str) -> impl Iterator<Item = (&str, &str)> {
         Some((word, gap))
     })
 }
+
+#[cfg(test)]
+mod tests;

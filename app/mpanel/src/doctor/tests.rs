@@ -7,7 +7,7 @@ use mpanel_pg::Health;
 
 use super::bundle::{gather, write};
 use super::redact::Redaction;
-use super::work::{Figures, judge};
+use super::work::{Figures, issuers, judge};
 use super::{database, folder, processes};
 use crate::checks::{Check, Machine, State};
 
@@ -130,6 +130,11 @@ fn work_is_judged_by_the_servers_own_figures() {
         backup.detail.contains("failed; the newest is 5.8 days old"),
         "{backup:?}"
     );
+    let without = format!("{text}mpanel_backup_last_missing_releases 2\n");
+    let checks = judge(&Figures::read(&without), 1_000_100.0);
+    let backup = checks.iter().find(|check| check.id == "backup").unwrap();
+    assert_eq!(backup.state, State::Warning);
+    assert!(backup.detail.contains("without 2 releases"), "{backup:?}");
     let well = text.replace("} 2", "} 0").replace("dns-1\"} 0", "dns-1\"} 1");
     let checks = judge(&Figures::read(&well), 1_000_100.0);
     assert!(checks.iter().all(|check| check.state == State::Ok), "{checks:?}");
@@ -245,4 +250,20 @@ fn a_bundle_holds_what_helps_and_nobodys_secrets() {
     ] {
         assert!(names.contains(&format!("mpanel-support/{name}")), "{names:?}");
     }
+}
+
+#[test]
+fn an_installation_with_a_name_is_told_to_set_a_public_authority_up() {
+    let said = |text: &str, public| issuers(&Figures::read(text), public).state;
+    assert_eq!(said("", false), State::Ok, "it is being tried out");
+    assert_eq!(said("", true), State::Warning);
+    let figures = |ready, paused| {
+        format!(
+            "mpanel_certificate_issuers{{state=\"registering\"}} 0\nmpanel_certificate_issuers{{state=\"ready\"}} {ready}\n\
+             mpanel_certificate_issuers{{state=\"paused\"}} {paused}\n"
+        )
+    };
+    assert_eq!(said(&figures(0, 0), true), State::Warning);
+    assert_eq!(said(&figures(0, 1), true), State::Warning);
+    assert_eq!(said(&figures(1, 1), true), State::Ok);
 }

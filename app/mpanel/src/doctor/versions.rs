@@ -13,16 +13,24 @@ pub fn check(data: &Path) -> Option<Check> {
     judge(&Record::load(data), data)
 }
 
-pub(super) fn judge(record: &Record, data: &Path) -> Option<Check> {
+fn judge(record: &Record, data: &Path) -> Option<Check> {
     let running = record.running.as_ref()?;
     if let Some(refused) = &record.refused {
+        let detail = format!(
+            "{} runs: {} {} ({})",
+            running.name,
+            refused.version.name,
+            refused.told(),
+            refused.reason
+        );
+        if refused.on_purpose {
+            let how = "nothing, if that is how it is to stay; `mpanel upgrade --again` goes on to it, and so does installing another version";
+            return Some(Check::warning(ID, TITLE, detail, how));
+        }
         return Some(Check::failure(
             ID,
             TITLE,
-            format!(
-                "{} runs: {} was tried at {:.0} and did not work ({})",
-                running.name, refused.version.name, refused.at, refused.reason
-            ),
+            detail,
             format!(
                 "see {} and serve.log beside it, and install another version; or end what stood in its way and \
                  `mpanel upgrade --again`",
@@ -51,3 +59,6 @@ pub(super) fn judge(record: &Record, data: &Path) -> Option<Check> {
     }
     Some(Check::ok(ID, TITLE, running.name.clone()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,12 @@ const OLD_BACKUP_DAYS: f64 = 7.0;
 
 pub async fn all(data: &Path, config: &Config) -> Vec<Check> {
     let mut checks = match metrics(data).await {
-        Some(text) => judge(&Figures::read(&text), SystemClock.now().as_second() as f64),
+        Some(text) => {
+            let figures = Figures::read(&text);
+            let mut checks = judge(&figures, SystemClock.now().as_second() as f64);
+            checks.push(issuers(&figures, !config.hosts.is_empty()));
+            checks
+        }
         // That it does not answer is said elsewhere.
         None => Vec::new(),
     };
@@ -73,7 +78,12 @@ impl Figures {
 
 /// `now` in seconds since 1970.
 pub fn judge(figures: &Figures, now: f64) -> Vec<Check> {
-    let mut checks = vec![dead_jobs(figures), dead_events(figures), followers(figures)];
+    let mut checks = vec![
+        dead_jobs(figures),
+        stuck_operations(figures),
+        dead_events(figures),
+        followers(figures),
+    ];
     checks.extend(backup(figures, now));
     checks
 }
@@ -91,19 +101,29 @@ fn dead_jobs(figures: &Figures) -> Check {
     }
 }
 
+fn stuck_operations(figures: &Figures) -> Check {
+    let (id, title) = ("operations.stuck", "operations");
+    let stuck = counted(figures, "mpanel_operations_stuck", "of");
+    match stuck.is_empty() {
+        true => Check::ok(id, title, "none is stuck"),
+        false => Check::warning(
+            id,
+            title,
+            format!("stuck, with what waits behind them on the same object: {stuck}"),
+            "`mpanel jobs stuck list` says why; then `mpanel jobs stuck retry`",
+        ),
+    }
+}
+
 fn dead_events(figures: &Figures) -> Check {
     let (id, title) = ("events.dead", "events");
-    let dead: Vec<String> = figures
-        .of("mpanel_consumer_dead_events")
-        .filter(|(_, dead)| *dead > 0.0)
-        .map(|(labels, dead)| format!("{dead} by {}", process(labels)))
-        .collect();
+    let dead = counted(figures, "mpanel_consumer_dead_events", "by");
     match dead.is_empty() {
         true => Check::ok(id, title, "all were taken on"),
         false => Check::warning(
             id,
             title,
-            format!("not taken on, and tried no more: {}", dead.join(", ")),
+            format!("not taken on, and tried no more: {dead}"),
             "`mpanel events dead list` says why, and please report it; then `mpanel events dead retry` or `mpanel events rebuild`",
         ),
     }
@@ -115,7 +135,7 @@ fn followers(figures: &Figures) -> Check {
     let away: Vec<String> = figures
         .of("mpanel_feed_connected")
         .filter(|(_, connected)| *connected == 0.0)
-        .map(|(labels, _)| process(labels))
+        .map(|(labels, _)| label(labels))
         .collect();
     if !away.is_empty() {
         return Check::failure(
@@ -128,7 +148,7 @@ fn followers(figures: &Figures) -> Check {
     let late: Vec<String> = figures
         .of("mpanel_feed_acknowledged")
         .filter(|(_, acknowledged)| newest - acknowledged > 1000.0)
-        .map(|(labels, acknowledged)| format!("{} by {}", process(labels), newest - acknowledged))
+        .map(|(labels, acknowledged)| format!("{} by {}", label(labels), newest - acknowledged))
         .collect();
     match late.is_empty() {
         true => Check::ok(id, title, "all serve what was last published"),
@@ -141,8 +161,17 @@ fn followers(figures: &Figures) -> Check {
     }
 }
 
+/// What there is of a figure, such as `2 of sites.release.deploy, 1 of dns.zone.sign`; empty when there is nothing.
+fn counted(figures: &Figures, name: &str, word: &str) -> String {
+    let some = figures.of(name).filter(|(_, count)| *count > 0.0);
+    let each: Vec<String> = some
+        .map(|(labels, count)| format!("{count} {word} {}", label(labels)))
+        .collect();
+    each.join(", ")
+}
+
 /// The first label's value: `{process="node/edge"}` → `node/edge`.
-fn process(labels: &str) -> String {
+fn label(labels: &str) -> String {
     labels.split('"').nth(1).unwrap_or(labels).to_owned()
 }
 
@@ -166,11 +195,44 @@ fn backup(figures: &Figures, now: f64) -> Option<Check> {
             "logs/backup.log in the data folder says why, and so does the audit log (recovery.backup.failed); it is tried every hour",
         ));
     }
+    let missing = figures.sum("mpanel_backup_last_missing_releases");
+    if missing > 0.0 {
+        return Some(Check::warning(
+            id,
+            title,
+            format!("the newest is {days:.1} days old and without {missing} releases that have lost their files"),
+            "the audit log (recovery.backup.made) names them: `mpanel site release list SITE` shows what is left, and `mpanel site release delete SITE RELEASE` removes it",
+        ));
+    }
     Some(match at == 0.0 {
         true => Check::warning(id, title, "this installation was never backed up", how),
         false if days > OLD_BACKUP_DAYS => Check::warning(id, title, format!("the newest is {days:.0} days old"), how),
         false => Check::ok(id, title, format!("the newest is {days:.1} days old")),
     })
+}
+
+/// `public`: somebody has given the panel a name, so it is not being tried out.
+pub fn issuers(figures: &Figures, public: bool) -> Check {
+    let (id, title) = ("certificates.issuers", "public certificates");
+    let ready = figures.sum("mpanel_certificate_issuers{state=\"ready\"}");
+    let others = figures.sum("mpanel_certificate_issuers") - ready;
+    match (ready > 0.0, others > 0.0) {
+        (true, _) => Check::ok(id, title, "an authority is set up, and can be asked"),
+        (false, true) => Check::warning(
+            id,
+            title,
+            "no authority that is set up can be asked at the moment",
+            "`mpanel issuer list` says why",
+        ),
+        // To try it out needs no public name.
+        (false, false) if !public => Check::ok(id, title, "none are ordered, for trying mPanel out"),
+        (false, false) => Check::warning(
+            id,
+            title,
+            "none are ordered: browsers warn of every site",
+            "read an authority's terms; then `mpanel issuer add letsencrypt --contact EMAIL --agree-terms`",
+        ),
+    }
 }
 
 fn mail(config: &Config) -> Check {

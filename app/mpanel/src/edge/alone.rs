@@ -1,13 +1,18 @@
 //! `mpanel edge serve`: a web server of its own, from one file.
 
 use std::path::Path;
+use std::time::Duration;
 
 use mpanel_engine_edge::alone;
 use mpanel_telemetry::{Format, Options};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::MissedTickBehavior;
 
 use super::GRACE;
 use crate::child::{self, Stop};
+
+/// Between two looks whether the file has changed.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Serves until a signal stops it.
 ///
@@ -33,13 +38,22 @@ async fn serve(file: &Path) -> anyhow::Result<()> {
     for (role, address) in running.addresses() {
         tracing::info!(?role, %address, "edge serves");
     }
+    let mut watched = alone::Watched::new(file);
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = stop.asked() => break,
-            _ = hang_up.recv() => match alone::reload(&edge, file) {
-                Ok(()) => tracing::info!(hosts = edge.status().hosts, "file read again"),
-                Err(error) => tracing::error!(%error, "file not usable, what was served before stays"),
+            _ = hang_up.recv() => {}
+            _ = look.tick() => if !watched.has_changed() {
+                continue;
             },
+        }
+        // Before it is read: what changes meanwhile is noticed with the next look.
+        watched = alone::Watched::new(file);
+        match alone::reload(&edge, file) {
+            Ok(()) => tracing::info!(hosts = edge.status().hosts, "file read again"),
+            Err(error) => tracing::error!(%error, "file not usable, what was served before stays"),
         }
     }
     stop.while_ending(move || running.stop(GRACE)).await;

@@ -1,14 +1,18 @@
 //! From feed items to the engine's configuration.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mpanel_crypto::NodeKeyPair;
-use mpanel_engine_edge::{Certificate, Delta, Edge, Host, PrivateKeyPem, Rejected, Target};
+use mpanel_engine_edge::{
+    Certificate, Challenge, Delta, Edge, Host, HostHeader, PathRoute, PrivateKeyPem, Proof, Proxy, Purge, PurgeWhat,
+    Rejected, Target,
+};
 use mpanel_feed::frame::Item;
 use mpanel_feed::topics::{
-    EDGE_CERTIFICATE, EDGE_CERTIFICATE_HPKE_INFO, EDGE_HOST, EdgeCertificate, EdgeHost, EdgeTarget,
+    EDGE_CERTIFICATE, EDGE_CERTIFICATE_HPKE_INFO, EDGE_CHALLENGE, EDGE_HOST, EDGE_PURGE, EDGE_UPSTREAM,
+    EdgeCertificate, EdgeChallenge, EdgeHost, EdgeProof, EdgePurges, EdgeTarget,
 };
 use mpanel_feed::{Refusal, Update};
 
@@ -20,12 +24,17 @@ pub struct Feed {
     key: NodeKeyPair,
     /// What the control plane has, by topic and key: a reset removes what is no longer among it.
     known: BTreeSet<(Topic, Box<str>)>,
+    /// How far the purges of each site have been applied by this process, whose cache was empty when it began.
+    purged: BTreeMap<Box<str>, i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Topic {
     Host,
+    Upstream,
+    Purge,
     Certificate,
+    Challenge,
 }
 
 /// Why an entry cannot be used.
@@ -51,6 +60,7 @@ impl Feed {
             edge,
             key,
             known: BTreeSet::new(),
+            purged: BTreeMap::new(),
         }
     }
 
@@ -65,6 +75,9 @@ impl Feed {
                     self.known.insert(entry);
                 } else {
                     self.known.remove(&entry);
+                }
+                if topic == Topic::Purge {
+                    return self.purge(item).err().into_iter().collect();
                 }
                 match self.delta(topic, item, node) {
                     Ok(delta) => {
@@ -86,9 +99,18 @@ impl Feed {
             .iter()
             .map(|(topic, item)| (*topic, item.key.as_str().into()))
             .collect();
-        let gone = self.known.difference(&now).map(|(topic, key)| delete(*topic, key));
+        let gone = self
+            .known
+            .difference(&now)
+            .filter_map(|(topic, key)| delete(*topic, key));
         let (mut deltas, mut refused) = (gone.collect::<Vec<Delta>>(), Vec::new());
+        self.purged
+            .retain(|site, _| now.contains(&(Topic::Purge, site.clone())));
         for (topic, item) in &items {
+            if *topic == Topic::Purge {
+                refused.extend(self.purge(item).err());
+                continue;
+            }
             match self.delta(*topic, item, node) {
                 Ok(delta) => deltas.extend(delta),
                 Err(refusal) => refused.push(refusal),
@@ -102,22 +124,77 @@ impl Feed {
         refused
     }
 
+    /// Forgets what a site's log says that this process has not forgotten yet; all of the site, when it was away for too long.
+    fn purge(&mut self, item: &Item) -> Result<(), Refusal> {
+        let Some(value) = item.value.clone() else {
+            self.purged.remove(item.key.as_str());
+            return Ok(());
+        };
+        let purges: EdgePurges = serde_json::from_value(value).map_err(|error| refusal(item, error.to_string()))?;
+        let site = usage::label(&purges.tenant, &item.key);
+        let done = self.purged.entry(item.key.as_str().into()).or_default();
+        let missed = *done < purges.floor;
+        let understood =
+            |what: &serde_json::Value| serde_json::from_value(what.clone()).unwrap_or(PurgeWhat::Everything);
+        let new = purges.log.iter().filter(|purge| purge.seq > *done && !missed);
+        // What a newer control plane means and this edge does not know is more than it needs to forget, and never less.
+        let new: Vec<Purge> = new
+            .flat_map(|purge| purge.what.iter().map(|what| (purge.soft, understood(what))))
+            .map(|(soft, what)| Purge {
+                site: site.clone(),
+                what,
+                soft,
+            })
+            .collect();
+        if missed {
+            self.edge.purge(&Purge {
+                site,
+                what: PurgeWhat::Everything,
+                soft: false,
+            });
+        }
+        for purge in &new {
+            self.edge.purge(purge);
+        }
+        let last = purges.log.last().map_or(purges.floor, |purge| purge.seq);
+        *done = last.max(*done);
+        Ok(())
+    }
+
+    /// How far the purges of a site have been applied.
+    #[cfg(test)]
+    pub fn purged(&self, site: &str) -> Option<i64> {
+        self.purged.get(site).copied()
+    }
+
     /// What it changes, if anything.
     fn delta(&self, topic: Topic, item: &Item, node: Option<&str>) -> Result<Option<Delta>, Refusal> {
         let Some(value) = item.value.clone() else {
-            return Ok(Some(delete(topic, &item.key)));
+            return Ok(delete(topic, &item.key));
         };
         let delta = match topic {
             Topic::Host => host(value).map(|host| Delta::UpsertHost {
                 name: item.key.clone(),
                 host,
             }),
+            Topic::Upstream => serde_json::from_value(value)
+                .map(|upstream| Delta::UpsertUpstream {
+                    name: item.key.clone(),
+                    upstream,
+                })
+                .map_err(Unusable::from),
+            // Not a part of the configuration.
+            Topic::Purge => return Ok(None),
             Topic::Certificate => {
                 certificate(&self.key, node, &item.key, value).map(|certificate| Delta::UpsertCertificate {
                     id: item.key.clone(),
                     certificate,
                 })
             }
+            Topic::Challenge => challenge(value).map(|challenge| Delta::UpsertChallenge {
+                id: item.key.clone(),
+                challenge,
+            }),
         };
         match delta {
             Ok(delta) => Ok(Some(delta)),
@@ -146,21 +223,45 @@ fn refusal(item: &Item, reason: String) -> Refusal {
 fn topic(item: &Item) -> Option<Topic> {
     match item.topic.as_str() {
         EDGE_HOST => Some(Topic::Host),
+        EDGE_UPSTREAM => Some(Topic::Upstream),
+        EDGE_PURGE => Some(Topic::Purge),
         EDGE_CERTIFICATE => Some(Topic::Certificate),
+        EDGE_CHALLENGE => Some(Topic::Challenge),
         _ => None,
     }
 }
 
-fn delete(topic: Topic, key: &str) -> Delta {
-    match topic {
+fn delete(topic: Topic, key: &str) -> Option<Delta> {
+    Some(match topic {
         Topic::Host => Delta::DeleteHost { name: key.to_owned() },
+        Topic::Upstream => Delta::DeleteUpstream { name: key.to_owned() },
+        Topic::Purge => return None,
         Topic::Certificate => Delta::DeleteCertificate { id: key.to_owned() },
-    }
+        Topic::Challenge => Delta::DeleteChallenge { id: key.to_owned() },
+    })
 }
 
 fn host(value: serde_json::Value) -> Result<Host, Unusable> {
-    let EdgeHost { target } = serde_json::from_value(value)?;
-    let target = match target {
+    let EdgeHost {
+        target: of_host,
+        routes,
+        policy,
+        cache,
+    } = serde_json::from_value(value)?;
+    let routes = routes.into_iter().map(|route| PathRoute {
+        path: route.path,
+        target: target(route.target),
+    });
+    Ok(Host {
+        target: target(of_host),
+        routes: routes.collect(),
+        cache: cache.map(serde_json::from_value).transpose()?,
+        policy: policy.map(serde_json::from_value).transpose()?,
+    })
+}
+
+fn target(target: EdgeTarget) -> Target {
+    match target {
         EdgeTarget::Site {
             site,
             tenant,
@@ -187,6 +288,22 @@ fn host(value: serde_json::Value) -> Result<Host, Unusable> {
             status,
             keep_path,
         },
+        EdgeTarget::Proxy {
+            site,
+            tenant,
+            upstream,
+            own_name,
+            https_redirect,
+        } => Target::Proxy(Proxy {
+            site: usage::label(&tenant, &site),
+            upstream,
+            host_header: match own_name {
+                true => HostHeader::Upstream,
+                false => HostHeader::Keep,
+            },
+            strip_prefix: None,
+            https_redirect,
+        }),
         EdgeTarget::Panel => Target::Panel,
         EdgeTarget::Placeholder {
             site,
@@ -205,8 +322,22 @@ fn host(value: serde_json::Value) -> Result<Host, Unusable> {
             retry_at: retry_at.and_then(|at| at.parse().ok()),
             contact,
         },
+    }
+}
+
+fn challenge(value: serde_json::Value) -> Result<Challenge, Unusable> {
+    let EdgeChallenge { host, proof } = serde_json::from_value(value)?;
+    let proof = match proof {
+        EdgeProof::Http {
+            token,
+            key_authorization,
+        } => Proof::Http {
+            token,
+            key_authorization,
+        },
+        EdgeProof::TlsAlpn { key_authorization } => Proof::TlsAlpn { key_authorization },
     };
-    Ok(Host { target })
+    Ok(Challenge { host, proof })
 }
 
 fn certificate(

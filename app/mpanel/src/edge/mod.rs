@@ -43,9 +43,9 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Alone {
-    /// Serve the sites of a TOML file, without a panel; SIGHUP reads it again
+    /// Serve the sites of a TOML file, without a panel; it is read again when it changes, and by SIGHUP
     Serve {
-        /// Listeners, hosts and certificates
+        /// Listeners, hosts, upstreams and certificates
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
@@ -106,7 +106,15 @@ fn subscription(data: &Path, process: Option<&str>, key: &NodeKeyPair) -> Subscr
         role: frame::Role::Edge,
         process: process.unwrap_or("edge").to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        topics: vec![topics::EDGE_HOST.to_owned(), topics::EDGE_CERTIFICATE.to_owned()],
+        topics: [
+            topics::EDGE_HOST,
+            topics::EDGE_UPSTREAM,
+            topics::EDGE_PURGE,
+            topics::EDGE_CERTIFICATE,
+            topics::EDGE_CHALLENGE,
+        ]
+        .map(str::to_owned)
+        .into(),
         public_key: Some(key.public().to_string()),
     }
 }

@@ -110,6 +110,9 @@ impl Window {
             total.requests += traffic.requests;
             total.bytes_in += traffic.bytes_in;
             total.bytes_out += traffic.bytes_out;
+            for (total, grown) in total.status.iter_mut().zip(traffic.status) {
+                *total += grown;
+            }
         }
     }
 
@@ -122,6 +125,7 @@ impl Window {
                 requests: total.requests,
                 bytes_in: total.bytes_in,
                 bytes_out: total.bytes_out,
+                status: total.status,
             })
         };
         Usage {
@@ -139,6 +143,7 @@ impl Window {
                 requests: site.requests,
                 bytes_in: site.bytes_in,
                 bytes_out: site.bytes_out,
+                status: site.status,
             };
             let counted = Counted {
                 total,

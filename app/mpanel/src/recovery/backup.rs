@@ -2,10 +2,11 @@
 //!
 //! The moment that an archive shows is the database's snapshot. Files are linked before and after it is taken, and it is taken
 //! again in the rare case that a release it knows was made and removed in between: so every release that the database of the
-//! archive knows has its files in it. What was uploaded or published later may be in the archive as well, and is then nobody's; a
-//! restored installation removes it as it does after a crash.
+//! archive knows has its files in it, unless its files are gone for good: that is said, and ends no backup while others have theirs.
+//! What was uploaded or published later may be in the archive as well, and is then nobody's; a restored installation removes it as
+//! it does after a crash.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -14,7 +15,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail, ensure};
 use aws_lc_rs::digest::{Context as Digest, SHA256};
-use mpanel_archive::{FORMAT, Head, KeyNote, Origin, Owner, Protection, Writer};
+use mpanel_archive::{FORMAT, Head, KeyNote, Missing, Origin, Owner, Protection, Writer};
 use mpanel_crypto::MasterKey;
 use mpanel_kernel::clock::{Clock as _, SystemClock};
 use mpanel_kernel::ids::TenantId;
@@ -26,14 +27,15 @@ use serde_json::{Value, json};
 use super::args::Own;
 use super::farm::Farm;
 use super::layout::{CONFIG, DATABASE, KEY, SITES, UPLOADS};
+use super::losses::told_missing;
 use super::place::Place;
 use super::progress::{Progress, size};
 use super::{rotation, seal};
 
 /// How often a moment is looked for at which all files are held.
 const ATTEMPTS: u32 = 8;
-/// Releases without files that an error names.
-const NAMED: usize = 5;
+/// Releases without files that are named.
+const NAMED: usize = 1000;
 /// Left free beside an archive.
 const RESERVE: u64 = 64 << 20;
 
@@ -73,11 +75,15 @@ async fn make(args: &Own, place: &Place, protection: &Protection) -> anyhow::Res
         );
     }
     let mut farm = Farm::new(&place.data)?;
-    let mut snapshot = moment(place, &mut farm).await?;
+    let (mut snapshot, missing) = moment(place, &mut farm).await?;
     let Some(installation) = recovery::installation(&mut snapshot).await? else {
         bail!("there is nothing to back up yet: the first start of this installation was not complete");
     };
-    let head = head(place, &mut snapshot, installation, key.is_some()).await?;
+    let mut head = head(place, &mut snapshot, installation, key.is_some()).await?;
+    head.missing = missing;
+    if let Some(warning) = told_missing(&head.missing) {
+        eprint!("mpanel: {warning}");
+    }
     let (mut output, name) = Output::create(&args.to, &head, protection)?;
     let estimate = farm.bytes + recovery::size(&mut snapshot).await?;
     check_space(output.folder(), estimate)?;
@@ -108,23 +114,26 @@ async fn make(args: &Own, place: &Place, protection: &Protection) -> anyhow::Res
     let seconds = begin.elapsed().as_secs_f64();
     let deleted = match (args.keep, file.parent()) {
         // The archive is made, and stays so when an old one stays as well.
-        (Some(keep), Some(folder)) => rotation::delete_old(folder, installation, keep).unwrap_or_else(|error| {
-            eprintln!("mpanel: {error:#}");
-            0
-        }),
+        (Some(keep), Some(folder)) => {
+            rotation::delete_old(folder, installation, keep, &head.missing).unwrap_or_else(|error| {
+                eprintln!("mpanel: {error:#}");
+                0
+            })
+        }
         _ => 0,
     };
     let facts = json!({
         "file": file.file_name().map(|name| name.to_string_lossy()),
         "bytes": bytes, "sha256": sum, "files": files, "content_bytes": content,
         "sealed": !matches!(protection, Protection::None), "keys": key.is_some(), "by_uid": caller(), "deleted": deleted,
+        "missing": head.missing,
     });
     eprintln!(
         "backed up {} in {files} files and the database in {seconds:.1} s: {}",
         size(content),
         size(bytes)
     );
-    if let Err(error) = recovery::note(&place.data, head.created_at, bytes) {
+    if let Err(error) = recovery::note(&place.data, head.created_at, bytes, head.missing.count) {
         eprintln!("mpanel: the backup is not in the metrics: {error}");
     }
     // The archive is made, and stays so when nobody can be told.
@@ -171,25 +180,52 @@ async fn record(place: &Place, installation: TenantId, event: &'static str, fact
     Ok(())
 }
 
-/// The database's snapshot, with the files of every release in it linked.
-async fn moment(place: &Place, farm: &mut Farm) -> anyhow::Result<Snapshot> {
-    let mut missing: Vec<String> = Vec::new();
-    for _ in 0..ATTEMPTS {
+/// The database's snapshot, with the files of every release in it linked, and those that have none.
+async fn moment(place: &Place, farm: &mut Farm) -> anyhow::Result<(Snapshot, Missing)> {
+    let mut before = BTreeSet::new();
+    let mut attempt = 1;
+    loop {
         farm.gather()?;
         let mut snapshot = Snapshot::open(place.target.options()).await?;
         farm.gather()?;
         let releases = recovery::releases(&mut snapshot).await?;
         let without = releases.iter().filter(|(site, release)| !farm.has(*site, *release));
-        missing = without.map(|(site, release)| format!("{release} of {site}")).collect();
-        if missing.is_empty() {
-            return Ok(snapshot);
+        let without: BTreeSet<String> = without.map(|(site, release)| format!("{site}/{release}")).collect();
+        if let Some(missing) = lost(releases.len(), &without, &before)? {
+            return Ok((snapshot, missing));
         }
+        ensure!(
+            attempt < ATTEMPTS,
+            "releases are removed faster than their files can be held; {} were without files the last time: try again later",
+            without.len()
+        );
+        (before, attempt) = (without, attempt + 1);
     }
-    missing.truncate(NAMED);
-    bail!(
-        "these releases have no files: {}: delete them (`mpanel site release delete SITE RELEASE`), or try again when less is published",
-        missing.join(", ")
-    )
+}
+
+/// Which of the releases without files have lost them; `None` when one has to look again.
+///
+/// One that is removed while files are linked is not in the next snapshot. So whatever twice in a row has no files has lost them.
+///
+/// # Errors
+/// When no release at all has files: an archive of that would look like a good one.
+pub(super) fn lost(
+    releases: usize,
+    without: &BTreeSet<String>,
+    before: &BTreeSet<String>,
+) -> anyhow::Result<Option<Missing>> {
+    if !without.is_subset(before) {
+        return Ok(None);
+    }
+    ensure!(
+        without.is_empty() || without.len() < releases,
+        "none of the {releases} releases has its files: `sites` in the data folder looks empty, or the disk that belongs there is \
+         not mounted. Nothing is backed up. If the files are gone for good, publish a site again or delete what is lost"
+    );
+    Ok(Some(Missing {
+        count: without.len() as u64,
+        releases: without.iter().take(NAMED).cloned().collect(),
+    }))
 }
 
 async fn head(place: &Place, snapshot: &mut Snapshot, installation: TenantId, keys: bool) -> anyhow::Result<Head> {
@@ -210,6 +246,7 @@ async fn head(place: &Place, snapshot: &mut Snapshot, installation: TenantId, ke
         keys: KeyNote { included: keys, master },
         sealed: recovery::count_sealed(snapshot).await?,
         settings: elsewhere(place, keys),
+        missing: Missing::default(),
     })
 }
 

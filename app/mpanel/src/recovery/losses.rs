@@ -1,8 +1,9 @@
-//! What is gone with a master key, said before anything is done about it.
+//! What is gone: with a master key, said before anything is done about it; from the data folder, before it was backed up.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use mpanel_archive::Missing;
 use mpanel_server::recovery;
 
 /// The list for the person who decides, from how many values there are of each sealed column.
@@ -28,3 +29,29 @@ pub fn told(counts: &BTreeMap<String, i64>) -> String {
     );
     text
 }
+
+/// Releases that a terminal is told of by name.
+const NAMED: usize = 20;
+
+/// Which releases an archive knows and has no files of, on lines of their own; `None` when it has all.
+pub fn told_missing(missing: &Missing) -> Option<String> {
+    if missing.count == 0 {
+        return None;
+    }
+    let mut text = format!(
+        "{} releases have lost their files, and the archive is without them:\n",
+        missing.count
+    );
+    let named = missing.releases.iter().take(NAMED);
+    for release in named.clone() {
+        let _infallible = writeln!(text, "  {release}");
+    }
+    let more = missing.count.saturating_sub(named.len() as u64);
+    if more > 0 {
+        let _infallible = writeln!(text, "  and {more} more");
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -75,6 +75,9 @@ pub async fn run(args: &Restore) -> anyhow::Result<()> {
     }
     let plan = Plan::new(args, &file, &data, &checked, remote.is_some())?;
     eprint!("{}", plan.told(again));
+    if let Some(missing) = losses::told_missing(&checked.summary.head.missing) {
+        eprint!("{missing}");
+    }
     if plan.keys == Keys::Lost {
         eprint!("{}", losses::told(&checked.summary.head.sealed));
     }
@@ -167,7 +170,7 @@ impl Restored<'_> {
         let installation = head.origin.installation.parse()?;
         let facts = json!({
             "installation": head.origin.installation, "backed_up_at": head.created_at, "version": head.version,
-            "files": summary.files, "bytes": summary.bytes, "keys": plan.keys,
+            "files": summary.files, "bytes": summary.bytes, "keys": plan.keys, "missing": head.missing,
             "tokens_revoked": revoked,
         });
         let path = self.data.join("keys/master.key");
@@ -190,7 +193,7 @@ impl Restored<'_> {
         let users = recovery::site_users(&mut snapshot).await?;
         drop(snapshot);
         for (site, uid) in users {
-            let folder = self.data.join("sites").join(&site);
+            let folder = self.data.join("sites").join(site.to_string());
             if folder.is_dir() {
                 ensure!(
                     uid >= 200_000,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use mpanel_archive::{Head, Protection};
+use mpanel_archive::{Head, Missing, Protection};
 use mpanel_kernel::ids::TenantId;
 
 /// How the time stands in a name: names sort by it.
@@ -26,10 +26,17 @@ fn short(installation: &str) -> &str {
 }
 
 /// Deletes the archives of this installation but for the newest ones; says how many there were. What has another name stays.
+/// Nothing goes while the newest archive is without files: an older one may be the last that has them.
 ///
 /// # Errors
 /// When the folder cannot be read, or one cannot be deleted.
-pub fn delete_old(folder: &Path, installation: TenantId, keep: u32) -> anyhow::Result<usize> {
+pub fn delete_old(folder: &Path, installation: TenantId, keep: u32, missing: &Missing) -> anyhow::Result<usize> {
+    if missing.count > 0 {
+        eprintln!(
+            "mpanel: no older archive is deleted, since one of them may have the files that are missing in this one"
+        );
+        return Ok(0);
+    }
     let installation = installation.to_string();
     let entries = std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
     let names = entries

@@ -2,4 +2,5 @@ mod decisions;
 mod files;
 mod forged;
 mod inventory;
+mod missing;
 mod rotation;

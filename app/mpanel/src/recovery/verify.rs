@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::args::Verify;
 use super::layout::{self, Part};
+use super::losses::told_missing;
 use super::progress::{Progress, size};
 use super::seal;
 use super::unpack::{check_folder, out_of_order};
@@ -37,6 +38,9 @@ pub async fn run(args: &Verify) -> anyhow::Result<()> {
     } else {
         ""
     };
+    if let Some(missing) = told_missing(&head.missing) {
+        eprint!("mpanel: {missing}");
+    }
     crate::installation::print(&format!(
         "whole: {files} files, {}, of {} at {} (mPanel {}){loaded}",
         size(*bytes),

@@ -107,5 +107,5 @@ async fn tell(data: &Path, database: &PgConnectOptions) -> anyhow::Result<()> {
         Some(_) => upgrade::ROLLED_BACK,
     };
     let facts = json!({"from": outcome.from, "to": outcome.to, "reason": outcome.reason, "at": outcome.at});
-    upgrade::record(database, data, event, facts).await
+    upgrade::record_once(database, data, event, (outcome.at, facts)).await
 }

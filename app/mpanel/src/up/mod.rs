@@ -35,13 +35,11 @@ use anyhow::Context;
 use mpanel_config::{Config, Sources};
 use mpanel_kernel::clock::{Clock as _, SystemClock};
 use mpanel_pg::server;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 use accounts::Accounts;
 use upgrade::trial;
 
-use crate::pretence;
+use crate::{child, pretence};
 
 /// Where children look for programs.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -97,13 +95,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     if check {
         return Ok(());
     }
-    let lines = tracing_subscriber::fmt::layer()
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_writer(std::io::stderr);
-    tracing_subscriber::registry()
-        .with(mpanel_telemetry::filter(&config.log.filter)?)
-        .with(lines)
-        .init();
+    let _log = child::log("mpanel-up", &config, None)?;
     let folder = |program: &Path| -> anyhow::Result<PathBuf> {
         Ok(program.parent().context("the program has a folder")?.to_owned())
     };

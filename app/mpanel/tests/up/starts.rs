@@ -37,7 +37,7 @@ fn a_first_start_serves_everything_and_a_signal_stops_everything() {
     }
     let stopped = ["serve", "agent", "edge", "dns-1", "postgres"].map(|name| {
         output
-            .find(&format!("stopped process=\"{name}\""))
+            .find(&format!("\"process stopped\",\"process\":\"{name}\""))
             .unwrap_or_else(|| panic!("{name}: {output}"))
     });
     assert!(stopped.is_sorted(), "{output}");

@@ -22,7 +22,10 @@ async fn v7_2_1_without_a_credential_nothing_is_admitted() {
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert_eq!(answer.code(), "identity.credential.missing");
     assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"mpanel\"");
-    let unknown = format!("Bearer {}", mpanel_crypto::Token::generate("mpk").reveal());
+    let unknown = format!(
+        "Bearer {}",
+        mpanel_crypto::Token::generate(mpanel_crypto::TokenKind::Api).reveal()
+    );
     for value in ["Bearer mpk_nonsense", "Basic YTpi", unknown.as_str()] {
         let answer = world
             .request(Method::GET, "/me")

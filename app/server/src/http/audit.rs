@@ -14,6 +14,7 @@ use std::sync::Arc;
 use mpanel_authz::{OpCx, Resource, actions};
 use mpanel_events::{AuditEntry, AuditFilter, Spine, audit_entry, list_audit, list_audit_of};
 use mpanel_http::{Api, Cx, Gate, Ids, Json, Paging, Problem, ProblemDocument, Query, Result, Routes};
+use mpanel_identity_contract::SignIns;
 use mpanel_kernel::error::Kind;
 use mpanel_kernel::ids::{AuditId, TenantId, UserId};
 use mpanel_kernel::paging::{Page, PageRequest};
@@ -45,6 +46,7 @@ pub struct AuditState {
     pub platform: TenantId,
     pub below: Arc<dyn Below>,
     pub names: Arc<dyn Names>,
+    pub sign_ins: Arc<dyn SignIns>,
     /// Asked again while a long answer goes out.
     pub gate: Arc<dyn Gate>,
 }
@@ -104,7 +106,7 @@ impl AuditState {
                 let reason = Reason::Administer("audit.search");
                 let mut tx = self.spine.db().platform(reason).await?;
                 let found = list_audit_of(&mut tx, tenants, filter, page).await?;
-                tx.commit().await?;
+                tx.end_read();
                 Ok(found)
             }
         }

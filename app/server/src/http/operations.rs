@@ -48,6 +48,9 @@ pub struct StepDto {
     /// Why it failed, or is tried again.
     #[schema(required)]
     error: Option<String>,
+    /// What is not as it should be though the step has done its work.
+    #[schema(required)]
+    warning: Option<String>,
 }
 
 /// Why an operation failed.
@@ -113,6 +116,7 @@ impl From<OperationStatus> for OperationDto {
                     started_at: step.started_at,
                     finished_at: step.finished_at,
                     error: step.error,
+                    warning: step.warning,
                 })
                 .collect(),
             error: status.error.map(|failure| FailureDto {

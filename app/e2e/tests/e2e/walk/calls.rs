@@ -22,6 +22,11 @@ pub enum Body {
     Raw(&'static str, &'static [u8], &'static [(&'static str, &'static str)]),
 }
 
+/// An authority that nobody ever reaches.
+pub fn new_issuer() -> Value {
+    json!({"name": format!("walk-{}", unique()), "directory_url": "https://acme.invalid/dir", "agree_terms": true})
+}
+
 pub fn table() -> BTreeMap<&'static str, Call> {
     let mut table = BTreeMap::new();
     let mut add = |id, needs, body| {
@@ -205,6 +210,15 @@ pub fn table() -> BTreeMap<&'static str, Call> {
     add("nodes_get", of("fleet.node", Read), Body::None);
     add("certificates_list", of("certificates.certificate", List), Body::None);
     add("certificates_get", of("certificates.certificate", Read), Body::None);
+    let issuer = "certificates.issuer";
+    add("certificate_issuers_list", of(issuer, List), Body::None);
+    add(
+        "certificate_issuers_create",
+        of(issuer, Create),
+        Body::Json(|_| new_issuer()),
+    );
+    add("certificate_issuers_get", of(issuer, Read), Body::None);
+    add("certificate_issuers_delete", of(issuer, Delete), Body::None);
     add("operations_list", of("spine.operation", List), Body::None);
     add("operations_get", of("spine.operation", Read), Body::None);
     add("operations_cancel", of("spine.operation", Operate), Body::None);
@@ -315,6 +329,17 @@ fn sites(add: Add<'_>) {
         Body::Json(|_| json!({"name": "Renamed"})),
     );
     add("sites_delete", of(site, Delete), Body::None);
+    add(
+        "sites_purge",
+        of(site, Operate),
+        Body::Json(|_| json!({"everything": true})),
+    );
+    add("delivery_get", of(site, Read), Body::None);
+    add(
+        "delivery_set",
+        of(site, Modify),
+        Body::Json(|_| json!({"redirects": [{"from": "/old", "to": "/new"}]})),
+    );
     add("domains_list", of(domain, List), Body::None);
     add(
         "domains_create",

@@ -5,7 +5,9 @@ use super::operations;
 use crate::harness::shared::owner;
 
 /// What the platform alone may: machines, reconcilers and consumers of events are no tenant's, and their existence is no secret.
-const OF_PLATFORM: [&str; 7] = [
+const OF_PLATFORM: [&str; 9] = [
+    "certificate_issuers_delete",
+    "certificate_issuers_get",
     "dead_events_discard",
     "dead_events_retry",
     "event_consumers_rebuild",

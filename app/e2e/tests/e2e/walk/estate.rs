@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::calls::{Body, Call};
+use super::calls::{Body, Call, new_issuer};
 use crate::harness::accounts::{assume, unique};
 use crate::harness::spec::Operation;
 use crate::harness::{Account, Answer, Api, eventually, queue, website};
@@ -89,6 +89,11 @@ impl Estate {
             _ => "realm_01h2xcejqtf2nbrexx3vqjhp41".to_owned(),
         };
         keep("realm_id", realm);
+        let issuer = match kind {
+            "platform" => api.post("/certificate-issuers", new_issuer()).await.expect(201).id(),
+            _ => "issuer_01h2xcejqtf2nbrexx3vqjhp41".to_owned(),
+        };
+        keep("issuer_id", issuer);
         let sessions = api.get("/sessions").await.expect(200);
         keep("session_id", sessions.text("/items/0/id"));
         keep("user_id", owner.member("viewer").await.user);
@@ -172,7 +177,14 @@ impl Estate {
 
     /// Everything that belongs to this tenant alone.
     pub fn own_ids(&self) -> impl Iterator<Item = &String> {
-        let shared = ["node_id", "reconciler", "consumer", "bought_plan", "realm_id"];
+        let shared = [
+            "node_id",
+            "issuer_id",
+            "reconciler",
+            "consumer",
+            "bought_plan",
+            "realm_id",
+        ];
         self.ids
             .iter()
             .filter(move |(name, _)| !shared.contains(&name.as_str()))

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::audited;
+use super::calls::new_issuer;
 use super::estate::{Estate, call, node};
 use super::operations;
 use crate::harness::accounts::{PASSWORD, assume, claim};
@@ -39,8 +40,12 @@ const BY_HAND: [&str; 22] = [
 ];
 
 /// Those that the platform does: to its machines, and to a tenant below it.
-const OF_PLATFORM: [&str; 13] = [
+const OF_PLATFORM: [&str; 17] = [
     "assumptions_create",
+    "certificate_issuers_create",
+    "certificate_issuers_delete",
+    "certificate_issuers_get",
+    "certificate_issuers_list",
     "dead_events_discard",
     "dead_events_list",
     "dead_events_retry",
@@ -77,6 +82,13 @@ async fn every_operation_is_seen_to_succeed_as_promised() {
     cancel(&system, &seller).await;
     let site = format!("/sites/{}", estate.id("site_id"));
     let live = seller.api.get(&site).await.expect(200).text("/active_release_id");
+    let issuer = platform
+        .api
+        .post("/certificate-issuers", new_issuer())
+        .await
+        .expect(201)
+        .id();
+    estate.set("issuer_id", issuer);
     let mut problems = Vec::new();
     for (operation, how) in operations(&seller.api).await {
         let id = operation.id.as_str();

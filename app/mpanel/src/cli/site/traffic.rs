@@ -17,18 +17,26 @@ pub struct Traffic {
     pub days: u32,
 }
 
-const MONTH: [view::Field; 4] = [
+const MONTH: [view::Field; 8] = [
     ("This month since", "/this_month/begins_on"),
     ("Requests", "/this_month/requests"),
     ("Received", "/this_month/bytes_in"),
     ("Sent", "/this_month/bytes_out"),
+    ("Answered 2xx", "/this_month/answers/success"),
+    ("Answered 3xx", "/this_month/answers/redirect"),
+    ("Answered 4xx", "/this_month/answers/client_error"),
+    ("Answered 5xx", "/this_month/answers/server_error"),
 ];
 
-const DAY: [view::Field; 4] = [
+const DAY: [view::Field; 8] = [
     ("DAY", "/day"),
     ("REQUESTS", "/requests"),
     ("RECEIVED", "/bytes_in"),
     ("SENT", "/bytes_out"),
+    ("2XX", "/answers/success"),
+    ("3XX", "/answers/redirect"),
+    ("4XX", "/answers/client_error"),
+    ("5XX", "/answers/server_error"),
 ];
 
 /// Shows what a site's visitors have used this month, and day by day.

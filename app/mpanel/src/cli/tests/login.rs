@@ -84,6 +84,33 @@ async fn a_login_leaves_a_token_and_no_session() {
 }
 
 #[tokio::test]
+async fn a_token_that_cannot_be_kept_is_revoked_and_the_one_before_stays() {
+    let fake = panel().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cli.toml");
+    let profile = format!(
+        "[profile.default]\nurl = \"{}\"\ntoken = \"mpk_old\"\ntoken_id = \"tok_1\"\n",
+        fake.url()
+    );
+    std::fs::write(&file, profile).unwrap();
+    let login = line(&fake.url(), &["--totp", "123456"]);
+    let password = || {
+        // From here on nothing can be written to the file.
+        std::fs::remove_file(&file).unwrap();
+        std::fs::create_dir(&file).unwrap();
+        Ok(Secret::new("secret".to_owned()))
+    };
+    sign_in(&login, password, &file).await.unwrap_err();
+    let revoked: Vec<String> = fake
+        .asked()
+        .into_iter()
+        .filter(|one| one.method == "DELETE" && one.path.contains("api-tokens"))
+        .map(|one| one.path)
+        .collect();
+    assert_eq!(revoked, ["/api/v1/api-tokens/tok_2"]);
+}
+
+#[tokio::test]
 async fn a_second_factor_that_nobody_can_be_asked_for_is_a_matter_of_the_command_line() {
     let fake = panel().await;
     let folder = tempfile::tempdir().unwrap();

@@ -145,3 +145,39 @@ fn what_cannot_be_served_is_said() {
         (vec!["hidden.test", "not a name", "strange.test"], 1)
     );
 }
+
+/// What an engine kept of the site's label is seen by its number of purges alone: the log is applied once, in order.
+#[test]
+fn purges_are_applied_once_and_a_log_that_was_missed_is_made_up_for() {
+    let mut rig = Rig::new();
+    let log = |floor: i64, numbers: &[i64]| {
+        let log: Vec<_> = numbers
+            .iter()
+            .map(|seq| json!({"seq": seq, "soft": false, "what": [{"kind": "everything"}, {"kind": "of a later version"}]}))
+            .collect();
+        Item {
+            topic: "edge.purge".to_owned(),
+            key: "site_1".to_owned(),
+            generation: *numbers.last().unwrap(),
+            value: Some(json!({"tenant": "ten_1", "floor": floor, "log": log})),
+            ..host(1, "unused", None)
+        }
+    };
+    for (item, last) in [
+        (log(0, &[10, 20]), 20),
+        (log(0, &[10, 20]), 20),
+        (log(30, &[40, 50]), 50),
+        // One that is older than what was done changes nothing.
+        (log(0, &[10]), 50),
+    ] {
+        assert_eq!(rig.item(&item), []);
+        assert_eq!(rig.feed.purged("site_1"), Some(last));
+    }
+    rig.reset(vec![log(30, &[60])]);
+    assert_eq!(rig.feed.purged("site_1"), Some(60));
+    rig.reset(Vec::new());
+    assert_eq!(rig.feed.purged("site_1"), None);
+    let mut broken = log(0, &[70]);
+    broken.value = Some(json!({"log": 1}));
+    assert_eq!(rig.item(&broken).len(), 1);
+}

@@ -45,6 +45,7 @@ fn grown(sites: &[(&str, u64)]) -> Vec<SiteTraffic> {
             requests: 1,
             bytes_in: 10,
             bytes_out: *bytes,
+            status: [0, 1, 0, 0, 0],
         },
     };
     sites.iter().map(of).collect()

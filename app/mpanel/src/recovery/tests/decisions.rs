@@ -33,6 +33,7 @@ pub(super) fn head() -> Head {
         },
         sealed: Default::default(),
         settings: Default::default(),
+        missing: Default::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which archives are old.
 
-use mpanel_archive::Protection;
+use mpanel_archive::{Missing, Protection};
 use mpanel_kernel::ids::TenantId;
 
 use super::decisions::head;
@@ -30,8 +30,16 @@ fn the_newest_archives_of_this_installation_stay_and_everything_else_that_is_not
     for archive in &archives {
         std::fs::write(folder.path().join(archive), "").unwrap();
     }
-    assert_eq!(delete_old(folder.path(), own, 2).unwrap(), 2);
+    // Of what the newest is without, an older one may have the last copy.
+    let lost = Missing {
+        count: 1,
+        releases: vec!["site_1/rel_1".to_owned()],
+    };
+    assert_eq!(delete_old(folder.path(), own, 2, &lost).unwrap(), 0);
+    assert!(archives.iter().all(|name| folder.path().join(name).exists()));
+    let none = Missing::default();
+    assert_eq!(delete_old(folder.path(), own, 2, &none).unwrap(), 2);
     let stays: Vec<bool> = archives.iter().map(|name| folder.path().join(name).exists()).collect();
     assert_eq!(stays, [false, true, false, true, true, true, true, true]);
-    assert_eq!(delete_old(folder.path(), own, 2).unwrap(), 0);
+    assert_eq!(delete_old(folder.path(), own, 2, &none).unwrap(), 0);
 }

@@ -95,13 +95,24 @@ pub fn launch(data: &Path, installed: &Path, back: impl FnOnce(PathBuf) -> Comma
         }
         note(&record, data);
         let before = before.ok_or_else(|| anyhow::anyhow!("no version ran before"))?;
-        let reason = record.refused.as_ref().map_or("", |refused| refused.reason.as_str());
-        tracing::error!(
-            version = version.name,
-            reason,
-            "the installed version was tried and does not work; starting version {} instead",
-            before.name
-        );
+        if let Some(refused) = &record.refused {
+            let told = refused.told();
+            let reason = refused.reason.as_str();
+            match refused.on_purpose {
+                true => tracing::warn!(
+                    version = version.name,
+                    reason,
+                    "the installed version {told}; starting version {} instead",
+                    before.name
+                ),
+                false => tracing::error!(
+                    version = version.name,
+                    reason,
+                    "the installed version {told}; starting version {} instead",
+                    before.name
+                ),
+            }
+        }
         let error = back(before.folder(data).join("mpanel")).exec();
         anyhow::bail!("cannot start version {}, which ran before: {error}", before.name);
     }

@@ -38,12 +38,15 @@ pub struct Tried {
     pub until: Option<Timestamp>,
 }
 
-/// A version that did not work, and is not tried again until other programs are installed or somebody asks for it.
+/// A version that did not work, or that somebody went back from, and is not tried again until other programs are installed or somebody asks for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
     pub version: Version,
     pub reason: String,
     pub at: Timestamp,
+    /// It worked, and somebody went back from it all the same.
+    #[serde(default)]
+    pub on_purpose: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +58,16 @@ pub struct Outcome {
     pub at: Timestamp,
     /// Whether the audit log has it.
     pub told: bool,
+}
+
+impl Refused {
+    /// What became of it, without the reason: `… and did not work`.
+    pub fn told(&self) -> String {
+        match self.on_purpose {
+            true => format!("worked, and was taken back on purpose at {:.0}", self.at),
+            false => format!("was tried at {:.0} and did not work", self.at),
+        }
+    }
 }
 
 impl Record {
@@ -95,7 +108,7 @@ impl Record {
             .as_ref()
             .map_or_else(String::new, |running| running.name.clone());
         self.trial = None;
-        self.give_up(version, reason, at);
+        self.give_up(version, reason, at, false);
         self.end(Outcome {
             from,
             to: version.name.clone(),
@@ -130,7 +143,7 @@ impl Record {
         let before = self.before.take()?;
         self.running = Some(before.clone());
         self.trial = None;
-        self.give_up(&running, reason, at);
+        self.give_up(&running, reason, at, true);
         self.end(Outcome {
             from: before.name.clone(),
             to: running.name.clone(),
@@ -141,11 +154,12 @@ impl Record {
         Some((running, before))
     }
 
-    fn give_up(&mut self, version: &Version, reason: &str, at: Timestamp) {
+    fn give_up(&mut self, version: &Version, reason: &str, at: Timestamp, on_purpose: bool) {
         self.refused = Some(Refused {
             version: version.clone(),
             reason: reason.to_owned(),
             at,
+            on_purpose,
         });
     }
 

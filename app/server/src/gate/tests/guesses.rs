@@ -1,7 +1,7 @@
 //! Credentials that are none, one after another.
 
 use http::{Method, StatusCode};
-use mpanel_crypto::Token;
+use mpanel_crypto::{Token, TokenKind};
 
 use super::support::{BURST, World};
 
@@ -13,7 +13,7 @@ async fn v6_3_1_made_up_credentials_are_refused_before_they_are_looked_up_and_ot
     let known = || world.request(Method::GET, "/probe").bearer(&token);
     assert_eq!(known().send().await.status, StatusCode::OK);
     let made_up = |from: &str| {
-        let bearer = format!("Bearer {}", Token::generate("mpk").reveal());
+        let bearer = format!("Bearer {}", Token::generate(TokenKind::Api).reveal());
         world
             .request(Method::GET, "/probe")
             .field("authorization", &bearer)

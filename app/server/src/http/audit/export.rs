@@ -170,7 +170,7 @@ impl Place {
                 let tx = state.spine.db().platform(Reason::Administer("audit.export")).await;
                 let mut tx = tx.map_err(mpanel_events::Error::from)?;
                 let found = tenant_of_line(&mut tx, tenants, line).await?;
-                tx.commit().await.map_err(mpanel_events::Error::from)?;
+                tx.end_read();
                 found.ok_or_else(|| {
                     let message = "there is no such line in these logs, or not any more";
                     Problem::field(FieldError::new("?after", "spine.audit.unknown_line", message))
@@ -271,7 +271,7 @@ impl Export {
                 break;
             }
         }
-        tx.commit().await?;
+        tx.end_read();
         self.at = next;
         Ok(lines)
     }

@@ -36,7 +36,7 @@ pub struct StuckDto {
     /// The object, by id or name.
     #[schema(example = "site_01h2xcejqtf2nbrexx3vqjhp41")]
     subject: String,
-    /// What people call it; of an operation, what the step does that fails.
+    /// What people call it; of an operation, what the step does that fails, or that it is to be brought to its end.
     name: String,
     /// Why it failed at last.
     problem: String,
@@ -73,7 +73,7 @@ async fn find(work: &Work, cx: &OpCx) -> Result<Vec<StuckDto>> {
     }
     let mut tx = work.all("spine.stuck_objects").await?;
     let operations = mpanel_jobs::stuck_operations(&mut tx, of, MOST).await?;
-    tx.commit().await.map_err(mpanel_events::Error::from)?;
+    tx.end_read();
     all.extend(operations.into_iter().map(|(kind, stuck)| StuckDto::new(&kind, stuck)));
     all.sort_by_key(|stuck| stuck.since);
     Ok(all)

@@ -179,7 +179,24 @@ async fn nobody_is_erased_under_a_legal_hold_and_the_refusal_says_what_to_do() {
         details["origin"]["erased"].clone()
     };
     assert_eq!(erased().await, false);
+    // What is no log is under no hold.
+    assert_eq!(*world.blanked.1.lock().unwrap(), [person]);
     set(&world, world.one, json!({"release_hold": true})).await;
     reconciler(&world).pass().await.unwrap();
     assert_eq!(erased().await, true);
+}
+
+#[tokio::test]
+async fn the_history_of_sign_ins_is_erased_by_the_home_and_by_the_platform_and_by_nobody_else() {
+    let world = World::new().await;
+    let person = UserId::generate();
+    for (tenant, reaches) in [(world.two, false), (world.one, true), (world.platform, true)] {
+        world.blanked.1.lock().unwrap().clear();
+        let path = format!("/audit/people/{person}");
+        world
+            .ask(world.cx(tenant, Role::Owner), Method::DELETE, &path, None)
+            .await;
+        let blanked = world.blanked.1.lock().unwrap().clone();
+        assert_eq!(blanked, if reaches { vec![person] } else { Vec::new() });
+    }
 }

@@ -12,8 +12,9 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use mpanel_authz::{Device, OpCx, OpCxParts, Role, TenantKind};
-use mpanel_events::{Record, Spine};
+use mpanel_events::{Change, Record, Spine};
 use mpanel_http::{Admission, Caller, Gate, Problem, testing};
+use mpanel_identity_contract::SignIns;
 use mpanel_kernel::clock::ManualClock;
 use mpanel_kernel::error::Kind;
 use mpanel_kernel::ids::{TenantId, UserId};
@@ -35,7 +36,25 @@ pub struct World {
     pub two: TenantId,
     /// Whom the gate admits when it is asked again.
     pub known: Arc<Known>,
+    /// Whose sign-ins were erased.
+    pub blanked: Arc<Blanked>,
     app: Router,
+}
+
+/// Everybody is at home in one tenant, and has signed in there.
+pub struct Blanked(TenantId, pub Mutex<Vec<UserId>>);
+
+#[async_trait]
+impl SignIns for Blanked {
+    async fn home(&self, _: UserId) -> Result<Option<TenantId>, Error> {
+        Ok(Some(self.0))
+    }
+
+    async fn erase(&self, _: &mut Change, person: UserId, home: TenantId) -> Result<u64, mpanel_events::Error> {
+        assert_eq!(home, self.0);
+        self.1.lock().unwrap().push(person);
+        Ok(0)
+    }
 }
 
 /// A gate that admits one, or nobody.
@@ -107,11 +126,13 @@ impl World {
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let [platform, one, two] = [(); 3].map(|()| TenantId::generate());
         let known = Arc::new(Known::default());
+        let blanked = Arc::new(Blanked(one, Mutex::default()));
         let state = AuditState {
             spine: spine.clone(),
             platform,
             below: Arc::new(Tree(platform, vec![one, two])),
             names: Arc::new(Everybody),
+            sign_ins: blanked.clone(),
             gate: known.clone(),
         };
         let app = Router::from(audit_routes(Arc::new(state))).layer(middleware::from_fn(
@@ -124,6 +145,7 @@ impl World {
             one,
             two,
             known,
+            blanked,
             app,
         }
     }
