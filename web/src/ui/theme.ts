@@ -8,6 +8,7 @@ const titleStyle = { fontSize: 16, fontWeight: 620 };
 
 /** Mantine reads the design tokens (tokens.css); nothing here is a colour a brand could want to change. */
 export const theme = createTheme({
+  respectReducedMotion: true,
   primaryColor: 'brand',
   primaryShade: { light: 6, dark: 6 },
   colors: {

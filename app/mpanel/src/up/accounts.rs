@@ -1,5 +1,7 @@
 //! The system users that the processes run as when the supervisor is root.
 
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,6 +22,10 @@ const ATTEMPTS: u32 = 10;
 const RETRY: Duration = Duration::from_millis(200);
 /// Of the panel, the edge, the name servers and PostgreSQL.
 pub const NAMES: [&str; 4] = ["mpanel", "mpanel-edge", "mpanel-dns", "mpanel-pg"];
+
+/// Held while a user is looked up and created: of two `useradd` of one name at once, the second replaces the number that the first gave.
+/// Nobody but root may open it.
+const LOCK: &str = "/run/mpanel-accounts.lock";
 
 /// Of the PostgreSQL that an archive is tried in, and of nothing else.
 const SCRATCH: &str = "mpanel-scratch";
@@ -63,11 +69,12 @@ pub fn prepare() -> anyhow::Result<Option<Accounts>> {
 }
 
 fn ensure_account(name: &str) -> anyhow::Result<Account> {
+    let _held = lock()?;
     if let Some(account) = Account::by_name(name)? {
         ensure!(account.uid != 0, "the account {name} must not be root (uid 0)");
         return Ok(account);
     }
-    // Somebody else may be adding users: another installation, a package manager.
+    // Somebody else may be adding users: a package manager.
     let mut attempts = 0;
     loop {
         let output = Command::new("useradd")
@@ -90,6 +97,14 @@ fn ensure_account(name: &str) -> anyhow::Result<Account> {
         );
         std::thread::sleep(RETRY);
     }
+}
+
+fn lock() -> anyhow::Result<File> {
+    let mut open = OpenOptions::new();
+    open.write(true).create(true).truncate(false).mode(0o600);
+    let file = open.open(LOCK).with_context(|| format!("opening {LOCK}"))?;
+    file.lock().with_context(|| format!("locking {LOCK}"))?;
+    Ok(file)
 }
 
 /// No home, no shell, a group of its own (or the one of that name that is there already).
