@@ -69,9 +69,11 @@ pub fn prepare() -> anyhow::Result<Option<Accounts>> {
 }
 
 fn ensure_account(name: &str) -> anyhow::Result<Account> {
+    if let Some(account) = known(name)? {
+        return Ok(account);
+    }
     let _held = lock()?;
-    if let Some(account) = Account::by_name(name)? {
-        ensure!(account.uid != 0, "the account {name} must not be root (uid 0)");
+    if let Some(account) = known(name)? {
         return Ok(account);
     }
     // Somebody else may be adding users: a package manager.
@@ -97,6 +99,13 @@ fn ensure_account(name: &str) -> anyhow::Result<Account> {
         );
         std::thread::sleep(RETRY);
     }
+}
+
+fn known(name: &str) -> anyhow::Result<Option<Account>> {
+    let account = Account::by_name(name)?;
+    let root = account.as_ref().is_some_and(|account| account.uid == 0);
+    ensure!(!root, "the account {name} must not be root (uid 0)");
+    Ok(account)
 }
 
 fn lock() -> anyhow::Result<File> {
