@@ -74,9 +74,6 @@ impl Body for RequestBody {
         let polled = Pin::new(body).poll_frame(cx);
         self.watch.body_wait(polled.is_pending());
         self.progress.waiting_for_client.set(polled.is_pending());
-        if self.is_end_stream() || matches!(polled, Poll::Ready(None)) {
-            self.watch.body_ended();
-        }
         if polled.is_ready() {
             self.progress.last.set(Instant::now());
         }

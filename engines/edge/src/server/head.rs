@@ -2,139 +2,121 @@
 //! `Content-Length` beside `Transfer-Encoding`, and takes a line feed alone for the end of a line.
 //!
 //! What comes on a connection is a head, its body, a head, and so on, also when a client does not wait for answers, or gets
-//! one before it has sent its body. Bodies with a length are counted and not kept; behind a chunked one it is not known where
-//! the next head begins, unless nothing else came with its end.
+//! one before it has sent its body. Bodies are followed and not kept, so that each head is known to the byte.
 
-/// The most bytes that are kept: more than the longest head that is served, with what may have come in one piece with it.
-const KEPT: usize = 128 * 1024;
+mod chunks;
+
+use chunks::Chunks;
+
+/// The most bytes of heads that are kept: more than the longest head that is served, with what may have come in one piece with it.
+const KEPT: usize = 256 * 1024;
 /// What an idle connection may keep of a buffer: enough for the next ordinary head, and little when thousands of clients
 /// have sent long ones.
 const KEPT_IDLE: usize = 4 * 1024;
 
 #[derive(Default)]
 pub(super) struct RawHead {
-    /// Begins with the head of the request that was read last, or holds it.
+    /// Holds the head of the request that was read last, and what came after its body.
     bytes: Vec<u8>,
-    /// It may stand behind a body.
-    behind: bool,
-    /// What is still to come of its body.
+    /// Where that head begins, and where it ends.
+    begin: usize,
+    end: usize,
+    /// Where the next head begins: at the end of `bytes` for as long as the body is not over.
+    next: usize,
     body: Body,
-    /// What came after its body: the next head.
-    next: Vec<u8>,
-    /// It may stand behind the end of a body.
-    next_behind: bool,
 }
 
 /// What is still to come of a request's body.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 enum Body {
     #[default]
     Nothing,
     Length(u64),
-    /// Until a chunk says so.
-    Chunks,
-    /// Its head is not known for certain.
+    Chunks(Chunks),
+    /// It is not known where it ends: no head behind it is known either.
     Unknown,
+}
+
+impl Body {
+    /// How many of the bytes belong to it.
+    fn take(&mut self, bytes: &[u8]) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Length(left) => {
+                let here = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
+                *left -= here as u64;
+                if *left == 0 {
+                    *self = Self::Nothing;
+                }
+                here
+            }
+            Self::Chunks(chunks) => match chunks.take(bytes) {
+                Ok(None) => bytes.len(),
+                Ok(Some(end)) => {
+                    *self = Self::Nothing;
+                    end
+                }
+                Err(chunks::Malformed) => {
+                    *self = Self::Unknown;
+                    bytes.len()
+                }
+            },
+            Self::Unknown => bytes.len(),
+        }
+    }
 }
 
 impl RawHead {
     /// Bytes came.
     pub(super) fn read(&mut self, bytes: &[u8]) {
-        match &mut self.body {
-            Body::Nothing => self.next.extend_from_slice(bytes),
-            Body::Length(left) => {
-                let here = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
-                *left -= here as u64;
-                self.next.extend_from_slice(&bytes[here..]);
-            }
-            // Only what comes with the end of the body can begin the next head.
-            Body::Chunks => {
-                let ends = bytes.ends_with(b"0\r\n\r\n");
-                if ends || self.next.len() > KEPT_IDLE {
-                    self.next.clear();
-                }
-                if ends {
-                    self.body = Body::Nothing;
-                } else {
-                    self.next.extend_from_slice(bytes);
-                }
-                // It may have been data that looks like the end.
-                self.next_behind = true;
-            }
-            Body::Unknown => {
-                self.next_behind = true;
-                self.next.extend_from_slice(bytes);
-            }
+        if self.begin > KEPT_IDLE {
+            self.bytes.drain(..self.begin);
+            self.end -= self.begin;
+            self.next -= self.begin;
+            self.begin = 0;
         }
-        // The end is what matters: hyper asks for no more while it holds a whole head.
-        if self.next.len() > 2 * KEPT {
-            self.next.drain(..self.next.len() - KEPT);
-            self.next_behind = true;
-        }
-    }
-
-    /// A body has been read to its end: what comes now belongs to the next head.
-    pub(super) fn body_ended(&mut self) {
-        match self.body {
-            Body::Chunks => self.body = Body::Nothing,
-            Body::Nothing if self.next.is_empty() => self.next_behind = false,
-            _ => {}
+        let taken = self.body.take(bytes);
+        self.bytes.extend_from_slice(&bytes[taken..]);
+        if self.bytes.len() - self.next > KEPT {
+            self.bytes.truncate(self.next);
+            self.body = Body::Unknown;
         }
     }
 
     /// hyper has read a head, with a body or none.
     pub(super) fn opened(&mut self, has_body: bool) {
-        self.bytes.clear();
-        std::mem::swap(&mut self.bytes, &mut self.next);
-        self.behind = std::mem::take(&mut self.next_behind);
-        if self.behind {
-            self.body = if has_body { Body::Unknown } else { Body::Nothing };
-            // Heads that came together are looked for in the same bytes.
-            if has_body || !self.bytes.ends_with(b"\r\n\r\n") {
-                self.next.extend_from_slice(&self.bytes);
-                self.next_behind = true;
-            }
-            return;
-        }
-        let begin = blank(&self.bytes);
-        let Some(end) = end(&self.bytes[begin..]).map(|end| begin + end) else {
+        let rest = &self.bytes[self.next..];
+        self.begin = self.next + blank(rest);
+        let Some(length) = length(&self.bytes[self.begin..]) else {
+            (self.end, self.next) = (self.begin, self.bytes.len());
             self.body = Body::Unknown;
             return;
         };
-        self.body = match has_body {
-            true => body(&self.bytes[begin..end]),
-            false => Body::Nothing,
-        };
-        let rest = self.bytes.split_off(end);
-        self.read(&rest);
+        self.end = self.begin + length;
+        if has_body {
+            self.body = body(&self.bytes[self.begin..self.end]);
+        }
+        self.next = self.end + self.body.take(&self.bytes[self.end..]);
     }
 
     /// The connection is idle from now on.
     pub(super) fn rest(&mut self) {
-        if self.bytes.capacity() > KEPT_IDLE {
+        if self.next == self.bytes.len() && self.bytes.capacity() > KEPT_IDLE {
             self.bytes = Vec::new();
-        }
-        if self.next.is_empty() && self.next.capacity() > KEPT_IDLE {
-            self.next = Vec::new();
+            (self.begin, self.end, self.next) = (0, 0, 0);
         }
     }
 
     /// Whether nothing has come after it.
     pub(super) fn is_all(&self) -> bool {
-        !self.behind && self.next.is_empty() && matches!(self.body, Body::Nothing)
+        self.next == self.bytes.len() && matches!(self.body, Body::Nothing)
     }
 
     /// Whether the head of this method is read in the same way by all: each line ends in CR and LF (RFC 9112 §2.2), and
-    /// it says in one way where its body ends (§6.1). Not so when it is not known. Behind others it is not known where it
-    /// begins: whatever could be it has to stand the test, so that nothing takes its place.
+    /// it says in one way where its body ends (§6.1). Not so when it is not known.
     pub(super) fn is_clear(&self, method: &str) -> bool {
-        if !self.behind {
-            let head = &self.bytes[blank(&self.bytes)..];
-            return begins(head, method) && is_one_reading(head);
-        }
-        let starts = (0..self.bytes.len()).map(|at| &self.bytes[at..]);
-        let mut heads = starts.filter(|head| begins(head, method)).peekable();
-        heads.peek().is_some() && heads.all(is_one_reading)
+        let head = &self.bytes[self.begin..self.end];
+        begins(head, method) && is_one_reading(head)
     }
 }
 
@@ -143,12 +125,19 @@ fn blank(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
 }
 
-/// Bytes of the head that begins here, with the blank line at its end.
-fn end(bytes: &[u8]) -> Option<usize> {
-    bytes
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .map(|at| at + 4)
+/// Of the head that begins here, with the blank line at its end; unknown when a line ends in LF alone, for that may be a blank one.
+fn length(bytes: &[u8]) -> Option<usize> {
+    let mut length = 0;
+    loop {
+        let line = length + bytes[length..].iter().position(|byte| *byte == b'\n')? + 1;
+        let line = &bytes[length..line];
+        length += line.len();
+        match line {
+            b"\r\n" => return Some(length),
+            _ if !line.ends_with(b"\r\n") => return None,
+            _ => {}
+        }
+    }
 }
 
 /// How the body of this head ends.
@@ -158,7 +147,9 @@ fn body(head: &[u8]) -> Body {
         Some((&line[..at], &line[at + 1..]))
     });
     let length = fields.find(|(name, _)| name.eq_ignore_ascii_case(b"content-length"));
-    let Some((_, value)) = length else { return Body::Chunks };
+    let Some((_, value)) = length else {
+        return Body::Chunks(Chunks::default());
+    };
     let value = std::str::from_utf8(value)
         .ok()
         .and_then(|text| text.trim().parse().ok());
@@ -170,23 +161,19 @@ fn begins(bytes: &[u8], method: &str) -> bool {
     let Some(rest) = bytes.strip_prefix(method.as_bytes()) else {
         return false;
     };
-    let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = rest.split(|byte| *byte == b'\r').next().unwrap_or_default();
     rest.starts_with(b" ") && (line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0"))
 }
 
+/// Whether the head says in one way where its body ends.
 fn is_one_reading(head: &[u8]) -> bool {
-    let Some(end) = head.windows(4).position(|window| window == b"\r\n\r\n") else {
-        return false;
-    };
     let (mut length, mut coding) = (false, false);
-    for line in head[..end + 2].split_inclusive(|byte| *byte == b'\n').skip(1) {
+    for line in head.split(|byte| *byte == b'\n').skip(1) {
         let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
         length |= name.eq_ignore_ascii_case(b"content-length");
         coding |= name.eq_ignore_ascii_case(b"transfer-encoding");
     }
-    let lines = head[..end + 2].split_inclusive(|byte| *byte == b'\n');
-    lines.into_iter().all(|line| line.ends_with(b"\r\n")) && !(length && coding)
+    !(length && coding)
 }
 
 #[cfg(test)]

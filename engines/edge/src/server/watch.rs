@@ -151,11 +151,6 @@ impl Watch {
         self.clock.get().saturating_duration_since(self.moved.get())
     }
 
-    /// A request's body has been read to its end.
-    pub(crate) fn body_ended(&self) {
-        self.head.borrow_mut().body_ended();
-    }
-
     /// The client owes body bytes (`true`), or has just sent some.
     pub(crate) fn body_wait(&self, waiting: bool) {
         let since = if waiting {
