@@ -133,9 +133,13 @@ pub struct Upstream {
     /// Speaks TLS to the servers.
     #[serde(default)]
     pub tls: Option<UpstreamTls>,
-    /// Refuses servers whose address is not on the public internet, whatever their name says.
+    /// Refuses servers whose address is not on the public internet or is this machine's own, whatever their name says.
     #[serde(default)]
     pub public_only: bool,
+    /// Pools of one owner share [`ProxyOptions::owner_requests`](crate::ProxyOptions::owner_requests); one that says none
+    /// has it alone.
+    #[serde(default)]
+    pub owner: String,
 }
 
 /// One server of a pool.
@@ -284,6 +288,7 @@ impl Upstream {
             keep_connections: keep(),
             tls: None,
             public_only: false,
+            owner: String::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the engine is told to serve. The shapes are those of the feed topics `edge.host`, `edge.certificate` and
 //! `edge.challenge`, except that the private key has already been opened. Unknown fields are ignored, so that a newer control plane
-//! can talk to an older edge.
+//! can talk to an older edge; but not those of rules ([`Policy`]), which would leave open what they protect.
 
 use std::collections::BTreeMap;
 use std::fmt;

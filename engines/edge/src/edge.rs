@@ -21,9 +21,10 @@ use crate::fastcgi::Scripts;
 use crate::files::FileStore;
 use crate::host;
 use crate::options::EdgeOptions;
+use crate::policy::Guards;
 use crate::server::{self, Gate, Listener, Running};
 use crate::table::{self, Entry, HostTable, Route};
-use crate::upstream::Pool;
+use crate::upstream::{Pool, Shares};
 
 /// Each holds 19 MiB and a processor for 25 ms.
 const PASSWORDS_AT_ONCE: usize = 2;
@@ -46,6 +47,10 @@ pub(crate) struct Shared {
     pub(crate) scripts: Scripts,
     /// The panel's server.
     pub(crate) panel_pool: Arc<Pool>,
+    /// What the pools of one owner have together.
+    pub(crate) shares: Shares,
+    /// What stands before the names of a site.
+    pub(crate) guards: Guards,
     /// Bytes of spooled bodies.
     pub(crate) spooled: Arc<AtomicU64>,
     pub(crate) gate: Arc<Gate>,
@@ -95,6 +100,8 @@ impl Edge {
             cache: Cache::new(&options.cache, Arc::clone(&options.clock)),
             scripts: Scripts::new(options.files.revalidate),
             panel_pool: Arc::new(Pool::panel(&options)),
+            shares: Shares::new(options.proxy.owner_requests),
+            guards: Guards::default(),
             spooled: Arc::default(),
             gate: Arc::new(Gate::new(&options.limits)),
             panel: Entry::built_in("panel", Route::Panel, &registry),
@@ -141,7 +148,7 @@ impl Edge {
         }
         for (name, upstream) in config.upstreams {
             let kept = old.upstreams.get(&*name);
-            if !next.set_upstream(&name, &upstream, kept.map(|kept| &**kept))
+            if !next.set_upstream(&self.shared, &name, &upstream, kept.map(|kept| &**kept))
                 && let Some(kept) = kept
             {
                 Arc::make_mut(&mut next.upstreams).insert(name.into(), Arc::clone(kept));
@@ -286,7 +293,7 @@ impl Change {
             }
             Delta::UpsertUpstream { name, upstream } => {
                 let old = self.upstreams.get(&*name).cloned();
-                return self.set_upstream(&name, &upstream, old.as_deref());
+                return self.set_upstream(shared, &name, &upstream, old.as_deref());
             }
             Delta::DeleteUpstream { name } => {
                 Arc::make_mut(&mut self.upstreams).remove(&*name);
@@ -320,8 +327,8 @@ impl Change {
     }
 
     /// Servers that `old` has go on as they are.
-    fn set_upstream(&mut self, name: &str, config: &Upstream, old: Option<&Pool>) -> bool {
-        let result = Pool::compile(name, config, old).map(|pool| {
+    fn set_upstream(&mut self, shared: &Shared, name: &str, config: &Upstream, old: Option<&Pool>) -> bool {
+        let result = Pool::compile(name, config, old, &shared.shares).map(|pool| {
             Arc::make_mut(&mut self.upstreams).insert(name.into(), Arc::new(pool));
         });
         self.note(name.to_owned(), result)

@@ -131,6 +131,8 @@ pub struct ProxyOptions {
     pub response_timeout: Duration,
     /// Idle connections each thread keeps.
     pub idle_connections: usize,
+    /// Requests at a time that all pools of one owner have open, tunnels included; more are answered with 503.
+    pub owner_requests: usize,
 }
 
 impl Default for ProxyOptions {
@@ -139,6 +141,7 @@ impl Default for ProxyOptions {
             connect_timeout: Duration::from_secs(5),
             response_timeout: Duration::from_secs(30),
             idle_connections: 32,
+            owner_requests: 4_096,
         }
     }
 }

@@ -90,7 +90,7 @@ impl Entry {
         former: Option<&Arc<Self>>,
     ) -> Result<Self, String> {
         let mut entry = Self::of_target(name, &config.target, shared)?;
-        entry.guard = guard(config, shared, former)?;
+        entry.guard = guard(&entry.site, config, shared, former)?;
         entry.keep(config.cache.as_deref(), &shared.cache)?;
         for route in &config.routes {
             let prefix = prefix(&route.path).map_err(|error| format!("routes: {error}"))?;
@@ -252,8 +252,13 @@ fn prefix(text: &str) -> Result<Box<str>, String> {
     }
 }
 
-/// What has been counted stays when the rules are the same.
-fn guard(config: &Host, shared: &Shared, former: Option<&Arc<Entry>>) -> Result<Option<Arc<Guard>>, String> {
+/// What has been counted stays when the rules are the same, and the names of one site count together.
+fn guard(
+    site: &str,
+    config: &Host,
+    shared: &Shared,
+    former: Option<&Arc<Entry>>,
+) -> Result<Option<Arc<Guard>>, String> {
     let Some(policy) = config.policy.as_deref() else {
         return Ok(None);
     };
@@ -262,8 +267,8 @@ fn guard(config: &Host, shared: &Shared, former: Option<&Arc<Entry>>) -> Result<
         return Ok(Some(Arc::clone(same)));
     }
     let provider = shared.options.provider.as_deref();
-    let guard = Guard::compile(policy, &shared.clock, provider, former.map(AsRef::as_ref))?;
-    Ok(Some(Arc::new(guard)))
+    let compile = || Guard::compile(policy, &shared.clock, provider, former.map(AsRef::as_ref)).map(Arc::new);
+    shared.guards.of(site, policy, compile).map(Some)
 }
 
 fn notice_status(status: u16) -> Result<StatusCode, String> {

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-/// Rules of one host. A request passes them in the order of the fields; `headers` and `hsts` are for answers.
+/// Rules of one host. Fields that it does not know are refused: a rule that protects must not be passed over in silence.
+/// A request passes them in the order of the fields; `headers` and `hsts` are for answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Policy {
     /// What its handshakes demand.
     pub tls: Option<TlsRules>,
@@ -30,7 +31,7 @@ pub struct Policy {
 /// What the handshakes of a host demand beyond those of others. What the engine offers without is Mozilla's intermediate
 /// configuration: TLS 1.2 and 1.3, forward secrecy, authenticated encryption.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct TlsRules {
     /// Clients that know no newer version than the one before are not served.
     pub min_version: TlsVersion,
@@ -52,6 +53,7 @@ pub enum TlsVersion {
 
 /// Which clients' certificates are taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ClientAuth {
     /// Certificates of authorities, PEM: a client's must be signed by one of them.
     pub authorities_pem: String,
@@ -62,6 +64,7 @@ pub struct ClientAuth {
 
 /// Refuses with 403 whom it does not let in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AccessRule {
     /// For which paths; see [`RateRule::path`].
     #[serde(default = "everything")]
@@ -76,6 +79,7 @@ pub struct AccessRule {
 
 /// Refuses with 429 and `Retry-After` what is too much.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RateRule {
     /// `/exact`, `/area/*` (which covers `/area` too) or `/a/:any/b`, against the decoded path. A final slash does not matter.
     #[serde(default = "everything")]
@@ -102,6 +106,7 @@ pub enum RateScope {
 
 /// A page with status 503 for everybody but some.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Maintenance {
     /// Heading, plain text.
     pub title: String,
@@ -117,6 +122,7 @@ pub struct Maintenance {
 
 /// Another place for a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rule {
     /// As [`RateRule::path`]; what `:name` stands for and what `*` covers can be used in `to`.
     pub from: String,
@@ -130,6 +136,7 @@ pub struct Rule {
 
 /// Asks for a name and a password (RFC 7617).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BasicAuth {
     /// As [`RateRule::path`].
     #[serde(default = "everything")]
@@ -152,6 +159,7 @@ impl std::fmt::Debug for BasicAuth {
 
 /// Changes the header of answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct HeaderRule {
     /// As [`RateRule::path`].
     #[serde(default = "everything")]
@@ -169,6 +177,7 @@ pub struct HeaderRule {
 
 /// `Strict-Transport-Security` (RFC 6797).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Hsts {
     /// For how long, in seconds; 0 takes it back.
     pub max_age: u64,

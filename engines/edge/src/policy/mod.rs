@@ -5,6 +5,7 @@
 
 mod auth;
 mod config;
+mod guards;
 mod headers;
 mod pattern;
 mod rules;
@@ -31,6 +32,7 @@ pub use config::{
     AccessRule, BasicAuth, ClientAuth, HeaderRule, Hsts, Maintenance, Policy, RateRule, RateScope, Rule, TlsRules,
     TlsVersion,
 };
+pub(crate) use guards::Guards;
 use headers::Headers;
 pub(crate) use pattern::Pattern;
 pub(crate) use rules::{Found, Rules};
@@ -189,6 +191,9 @@ impl Guard {
             .and_then(|relative| self.rules.find(relative, parts.uri.query()));
         let asked = match found {
             None => asked.into_owned(),
+            Some(Found::TooLong) => {
+                return Err(pages::text(StatusCode::URI_TOO_LONG, "this address is too long\n").into());
+            }
             Some(Found::Redirect { status, location }) => return Err(pages::redirect(status, &location).into()),
             Some(Found::Rewrite(to)) => {
                 parts.uri = rewritten(&parts.uri, &to)

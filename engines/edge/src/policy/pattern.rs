@@ -163,7 +163,13 @@ impl Template {
         }
     }
 
-    pub(crate) fn fill(&self, captures: &Captures<'_, '_>) -> String {
+    /// How many variable parts it has.
+    pub(crate) fn names(&self) -> usize {
+        self.0.iter().filter(|piece| matches!(piece, Piece::Name(_))).count()
+    }
+
+    /// With what was captured put in; `None` when that is longer than `most` bytes.
+    pub(crate) fn fill(&self, captures: &Captures<'_, '_>, most: usize) -> Option<String> {
         let mut out = String::new();
         for piece in &self.0 {
             match piece {
@@ -174,8 +180,11 @@ impl Template {
                     escape(&mut out, value.map_or("", |(_, value)| value));
                 }
             }
+            if out.len() > most {
+                return None;
+            }
         }
-        out
+        Some(out)
     }
 }
 

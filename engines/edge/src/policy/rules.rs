@@ -12,6 +12,12 @@ use crate::host;
 const MAX_RULES: usize = 5_000;
 /// Rules with variable parts are compared one after the other.
 const MAX_OPEN: usize = 500;
+/// Bytes of `from`, and of `to`.
+const MAX_TEXT: usize = 2_048;
+/// Variable parts of `to`: each may be as long as a request's path.
+const MAX_NAMES: usize = 16;
+/// Bytes of what a rule leads to; clients and servers take no longer lines.
+const MAX_FILLED: usize = 8_192;
 
 /// Where a rule leads.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,6 +26,8 @@ pub(crate) enum Found {
     Redirect { status: StatusCode, location: String },
     /// The request is answered as if it had asked for this path and query.
     Rewrite(String),
+    /// What it leads to is longer than anybody takes.
+    TooLong,
 }
 
 #[derive(Debug, Default)]
@@ -85,6 +93,11 @@ impl Rules {
 
 impl Compiled {
     fn new(rule: &Rule) -> Result<Self, String> {
+        for (field, text) in [("from", &rule.from), ("to", &rule.to)] {
+            if text.len() > MAX_TEXT {
+                return Err(format!("{field} is longer than {MAX_TEXT} bytes"));
+            }
+        }
         let from = Pattern::parse(&rule.from)?;
         let status = match rule.status {
             200 => None,
@@ -95,6 +108,9 @@ impl Compiled {
         let to = Template::parse(&rule.to, &from);
         if to.varies_before_path() {
             return Err(format!("to {:?}: the host cannot vary", rule.to));
+        }
+        if to.names() > MAX_NAMES {
+            return Err(format!("to: more than {MAX_NAMES} variable parts"));
         }
         let has_query = rule.to.contains('?');
         Ok(Self {
@@ -107,7 +123,10 @@ impl Compiled {
 
     fn follow(&self, relative: &str, query: Option<&str>) -> Option<Found> {
         let captures = self.from.captures(relative)?;
-        let mut to = self.to.fill(&captures);
+        let room = MAX_FILLED.saturating_sub(query.map_or(0, |query| query.len() + 1));
+        let Some(mut to) = self.to.fill(&captures, room) else {
+            return Some(Found::TooLong);
+        };
         // One that leads to where it came from would never end.
         let (path, _) = to.split_once(['?', '#']).unwrap_or((&to, ""));
         if crate::path::normalise(path).is_ok_and(|path| path.relative == relative) {

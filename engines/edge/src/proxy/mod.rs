@@ -145,6 +145,7 @@ impl Asked<'_> {
         let body = RequestBody::new(body, self.open.watch(), Rc::clone(&progress));
         let label = pool.sticky.as_deref().and_then(|name| cookie(&parts.headers, name));
         let bound = label.and_then(|label| pool.bound(label)).cloned();
+        let place = pool.place().ok_or(Failure::Full)?;
         let mut request = Request::from_parts(parts, body);
         let mut tried = Vec::new();
         let mut chosen = bound.clone();
@@ -153,7 +154,7 @@ impl Asked<'_> {
                 Some(member) => member,
                 None => Arc::clone(pool.choose(client, &tried).ok_or(Failure::Full)?),
             };
-            let in_flight = member.enter();
+            let in_flight = member.enter(&place);
             let (failure, unsent) = match self.once(&member, request, again, &progress).await {
                 Ok(response) => {
                     pool.worked(&member);

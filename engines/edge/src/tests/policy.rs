@@ -152,7 +152,7 @@ fn a_rewrite_leads_nobody_round_the_wall() {
 }
 
 #[test]
-fn a_rewrite_to_a_path_that_cannot_be_read_is_refused_where_paths_matter() {
+fn a_rewrite_to_a_path_that_is_too_long_is_refused() {
     let mut policy = access("/admin/*", &["10.0.0.0/8"], &[]);
     policy.rules = vec![Rule {
         from: "/open/*".to_owned(),
@@ -161,7 +161,7 @@ fn a_rewrite_to_a_path_that_cannot_be_read_is_refused_where_paths_matter() {
     }];
     let rig = rig(policy);
     // Each colon is three bytes once it is put in.
-    assert_eq!(rig.get(HOST, &format!("/open/{}", ":".repeat(4_000))).status, 400);
+    assert_eq!(rig.get(HOST, &format!("/open/{}", ":".repeat(4_000))).status, 414);
 }
 
 #[test]
@@ -448,5 +448,46 @@ impl Policy {
     fn with_users<const N: usize>(mut self, users: [(&str, &str); N]) -> Self {
         self.auth[0].users = users.map(|(name, hash)| (name.to_owned(), hash.to_owned())).into();
         self
+    }
+}
+
+#[test]
+fn the_names_of_one_site_count_together_and_those_of_others_apart() {
+    let rig = Rig::new();
+    files(&rig);
+    let policy = Policy {
+        rates: vec![RateRule {
+            path: "/*".to_owned(),
+            per: RateScope::Host,
+            requests: 2,
+            seconds: 60,
+        }],
+        ..Policy::default()
+    };
+    for (name, label) in [("a.example", "one"), ("b.example", "one"), ("c.example", "two")] {
+        let mut target = site("a");
+        if let crate::Target::Site { site, .. } = &mut target {
+            label.clone_into(site);
+        }
+        let host = Host {
+            policy: Some(Box::new(policy.clone())),
+            ..Host::from(target)
+        };
+        let name = name.to_owned();
+        assert_eq!(rig.edge.apply([Delta::UpsertHost { name, host }]), []);
+    }
+    let statuses = ["a.example", "b.example", "a.example", "c.example"].map(|host| rig.get(host, "/").status);
+    assert_eq!(statuses, [200, 200, 429, 200]);
+}
+
+#[test]
+fn a_rule_that_is_not_known_is_refused_and_not_passed_over() {
+    for unknown in [
+        r#"{"acess": []}"#,
+        r#"{"access": [{"alow": ["10.0.0.0/8"]}]}"#,
+        r#"{"tls": {"min": "1.3"}}"#,
+    ] {
+        let error = serde_json::from_str::<Policy>(unknown).unwrap_err().to_string();
+        assert!(error.contains("unknown field"), "{error}");
     }
 }

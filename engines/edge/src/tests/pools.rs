@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::rig::{Rig, connect, read_head};
 use super::servers::{Origin, answer, rig, server, until};
-use crate::{Balance, Check};
+use crate::{Balance, Check, Proxy, Target};
 
 /// How often each of `names` has answered `times` requests.
 fn answers(rig: &Rig, times: usize) -> BTreeMap<String, usize> {
@@ -199,4 +199,40 @@ fn one_that_may_answer_is_better_than_a_refusal() {
             .any(|head| head.starts_with("get /health"))
     });
     assert_eq!(rig.get("a.example", "/").text(), "answer");
+}
+
+#[test]
+fn pools_of_one_owner_share_what_may_be_open_and_others_have_their_own() {
+    let held = Origin::start(|_, stream| {
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+            .unwrap();
+        stream.read(&mut [0]).is_ok()
+    });
+    let free = Origin::saying("free");
+    let rig = Rig::with(|options| {
+        options.threads = 1;
+        options.proxy.owner_requests = 1;
+    });
+    for (name, owner, address) in [
+        ("one", "a", &held.address),
+        ("two", "a", &free.address),
+        ("three", "b", &free.address),
+    ] {
+        let mut pool = crate::Upstream::new([address.as_str()]);
+        owner.clone_into(&mut pool.owner);
+        rig.upstream(name, pool);
+        rig.host(&format!("{name}.example"), Target::Proxy(Proxy::new(name)));
+    }
+    let mut holding = connect(rig.http());
+    holding
+        .write_all(b"GET / HTTP/1.1\r\nHost: one.example\r\n\r\n")
+        .unwrap();
+    read_head(&mut holding);
+    assert_eq!(rig.get("two.example", "/").status, 503);
+    assert_eq!(rig.get("three.example", "/").text(), "free");
+    drop(holding);
+    until("a place that is free again", || {
+        rig.get("two.example", "/").status == 200
+    });
 }

@@ -25,6 +25,7 @@ fn location(rules: &Rules, url: &str) -> Option<String> {
     match rules.find(&path::normalise(path).unwrap().relative, query)? {
         Found::Redirect { location, .. } => Some(location),
         Found::Rewrite(to) => Some(format!("rewrite {to}")),
+        Found::TooLong => Some("too long".to_owned()),
     }
 }
 
@@ -65,6 +66,27 @@ fn patterns_that_mean_nothing_are_refused_by_their_fault() {
         assert!(error.contains(why), "{wrong}: {error}");
     }
     assert!(Pattern::parse(&"/a".repeat(65)).unwrap_err().contains("too many"));
+}
+
+#[test]
+fn what_a_rule_says_and_leads_to_has_a_length() {
+    for (from, to, why) in [
+        ("/a".repeat(1_025), "/b".to_owned(), "from is longer than 2048 bytes"),
+        ("/a".to_owned(), "/b".repeat(1_025), "to is longer than 2048 bytes"),
+        ("/a/*".to_owned(), "/:splat".repeat(17), "more than 16 variable parts"),
+    ] {
+        let error = Rules::compile(&[rule(&from, &to, 301)]).unwrap_err();
+        assert!(error.contains(why), "{error}");
+    }
+    let repeated = "/:splat".repeat(16);
+    let rules = rules(&[("/a/*", repeated.as_str(), 301)]);
+    assert!(location(&rules, &format!("/a/{}", "b".repeat(500))).is_some_and(|to| to.len() == 16 * 501));
+    assert_eq!(
+        location(&rules, &format!("/a/{}", "b".repeat(600))).unwrap(),
+        "too long"
+    );
+    let query = format!("/a/b?{}", "q".repeat(8_192));
+    assert_eq!(location(&rules, &query).unwrap(), "too long");
 }
 
 #[test]

@@ -1,16 +1,16 @@
 //! Connections to servers: addresses that may be connected to, and TLS.
 
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustls::ClientConfig;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, RootCertStore};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -21,11 +21,15 @@ use crate::net::{Address, Stream};
 
 /// Between two looks whether a name has been looked up.
 const LOOK: Duration = Duration::from_millis(20);
+/// The system's certificate authorities.
+const READ_AGAIN: Duration = Duration::from_hours(1);
 
 /// How a pool speaks TLS.
 #[derive(Debug)]
 pub(super) struct Tls {
-    config: Arc<ClientConfig>,
+    /// What it was made of.
+    pub(super) config: UpstreamTls,
+    client: Arc<ClientConfig>,
     name: Option<ServerName<'static>>,
 }
 
@@ -49,7 +53,8 @@ impl Tls {
         };
         client.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self {
-            config: Arc::new(client),
+            config: config.clone(),
+            client: Arc::new(client),
             name: name.transpose()?,
         })
     }
@@ -61,30 +66,45 @@ impl Tls {
             Address::Unix(_) => Err(io::Error::other("no name to verify")),
         };
         let name = self.name.clone().map_or_else(own, Ok)?;
-        let stream = TlsConnector::from(Arc::clone(&self.config))
+        let stream = TlsConnector::from(Arc::clone(&self.client))
             .connect(name, stream)
             .await?;
         Ok(Stream::Tls(Box::new(stream)))
     }
 }
 
-fn roots(config: &UpstreamTls) -> Result<rustls::RootCertStore, String> {
-    let mut roots = rustls::RootCertStore::empty();
-    match &config.ca_pem {
+fn roots(config: &UpstreamTls) -> Result<Arc<RootCertStore>, String> {
+    let roots = match &config.ca_pem {
         Some(pem) => {
+            let mut roots = RootCertStore::empty();
             for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
                 let certificate = certificate.map_err(|error| format!("tls: ca: {error}"))?;
                 roots.add(certificate).map_err(|error| format!("tls: ca: {error}"))?;
             }
+            Arc::new(roots)
         }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
+        None => system_roots(),
+    };
     if roots.is_empty() {
         return Err("tls: no certificate authority".to_owned());
     }
     Ok(roots)
+}
+
+/// The system's authorities. They are read once an hour at most, not for each of a thousand pools.
+fn system_roots() -> Arc<RootCertStore> {
+    static READ: Mutex<Option<(Instant, Arc<RootCertStore>)>> = Mutex::new(None);
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*read {
+        Some((at, roots)) if at.elapsed() < READ_AGAIN => Arc::clone(roots),
+        _ => {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            let roots = Arc::new(roots);
+            *read = Some((Instant::now(), Arc::clone(&roots)));
+            roots
+        }
+    }
 }
 
 /// Takes any certificate, where the operator says so.
@@ -139,6 +159,20 @@ fn is_public(address: SocketAddr) -> bool {
     mpanel_netguard::is_public(address.ip().to_canonical())
 }
 
+/// Whether an address is one of this machine's, behind whose firewall its services think themselves: what is sent to it
+/// is sent from it. Nothing is sent to find out.
+fn is_own(address: SocketAddr) -> bool {
+    let any: SocketAddr = match address {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let from = UdpSocket::bind(any).and_then(|socket| {
+        socket.connect(address)?;
+        socket.local_addr()
+    });
+    from.is_ok_and(|from| from.ip() == address.ip())
+}
+
 impl Pool {
     /// Connects to a server of the pool. Addresses are judged here, as what they are: a name may lead anywhere.
     pub(crate) async fn connect(&self, member: &Member) -> io::Result<Stream> {
@@ -162,6 +196,10 @@ impl Pool {
             let text = format!("{address} is not on the public internet");
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
         }
+        if self.public_only && is_own(address) {
+            let text = format!("{address} is this machine's own");
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+        }
         Stream::tcp(address).await
     }
 
@@ -181,5 +219,17 @@ impl Pool {
             }
         }
         Err(last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_own;
+
+    #[test]
+    fn the_machines_own_addresses_are_told_from_others() {
+        assert!(is_own("127.0.0.1:443".parse().unwrap()));
+        assert!(!is_own("192.0.2.1:443".parse().unwrap()));
+        assert!(!is_own("[2001:db8::1]:443".parse().unwrap()));
     }
 }

@@ -9,7 +9,8 @@ use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
 use http::HeaderValue;
 
-use crate::backends::{Server, Upstream};
+use super::share::Place;
+use crate::backends::Server;
 use crate::net::Address;
 
 /// Moments are kept as milliseconds since this one.
@@ -31,7 +32,6 @@ pub(crate) struct Member {
     pub(super) weight: u32,
     pub(super) backup: bool,
     most: usize,
-    secure: (bool, bool),
     /// Of a name: what it led to last.
     pub(super) found: ArcSwap<Vec<SocketAddr>>,
     open: AtomicUsize,
@@ -41,7 +41,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(super) fn new(pool: &str, address: Address, server: &Server, config: &Upstream) -> Result<Self, String> {
+    pub(super) fn new(pool: &str, address: Address, server: &Server) -> Result<Self, String> {
         if server.weight == 0 {
             return Err(format!("{address}: weight must not be 0"));
         }
@@ -55,7 +55,6 @@ impl Member {
             .ok()
             .filter(|most| *most > 0)
             .unwrap_or(usize::MAX);
-        member.secure = (config.tls.is_some(), config.public_only);
         Ok(member)
     }
 
@@ -74,7 +73,6 @@ impl Member {
             weight: 1,
             backup: false,
             most: usize::MAX,
-            secure: (false, false),
             found: ArcSwap::default(),
             open: AtomicUsize::new(0),
             failures: AtomicU32::new(0),
@@ -83,16 +81,13 @@ impl Member {
         }
     }
 
-    /// Whether a server of a new configuration is this one, with connections that may be used on. Other trust means
-    /// other connections.
-    pub(super) fn is(&self, address: &Address, server: &Server, config: &Upstream) -> bool {
+    /// Whether a server of a new configuration is this one, with connections that may be used on.
+    pub(super) fn is(&self, address: &Address, server: &Server) -> bool {
         let most = usize::try_from(server.max_connections).ok().filter(|most| *most > 0);
         self.address == *address
             && self.weight == u32::from(server.weight)
             && self.backup == server.backup
             && self.most == most.unwrap_or(usize::MAX)
-            && config.tls.is_none()
-            && self.secure == (false, config.public_only)
     }
 
     /// Whether requests may be sent to it.
@@ -135,19 +130,26 @@ impl Member {
         self.well.swap(well, Relaxed) != well
     }
 
-    /// Counts a request until it is dropped.
-    pub(crate) fn enter(self: &Arc<Self>) -> InFlight {
+    /// Counts a request that has a place until it is dropped.
+    pub(crate) fn enter(self: &Arc<Self>, place: &Arc<Place>) -> InFlight {
         self.open.fetch_add(1, Relaxed);
-        InFlight(Arc::clone(self))
+        InFlight {
+            member: Arc::clone(self),
+            _place: Arc::clone(place),
+        }
     }
 }
 
 /// A request that a server has not answered to the end.
 #[derive(Debug)]
-pub(crate) struct InFlight(Arc<Member>);
+pub(crate) struct InFlight {
+    member: Arc<Member>,
+    /// In the share of the pool's owner.
+    _place: Arc<Place>,
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Relaxed);
+        self.member.open.fetch_sub(1, Relaxed);
     }
 }

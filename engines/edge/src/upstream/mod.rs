@@ -5,6 +5,7 @@ mod balance;
 mod connect;
 mod health;
 mod member;
+mod share;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -19,6 +20,8 @@ use crate::table::time;
 use connect::Tls;
 pub(crate) use health::watch;
 pub(crate) use member::{InFlight, Member};
+use share::Share;
+pub(crate) use share::{Place, Shares};
 
 /// A pool made ready to be asked.
 #[derive(Debug)]
@@ -36,8 +39,10 @@ pub(crate) struct Pool {
     pub(crate) tries_timeout: Duration,
     pub(crate) retries: u32,
     pub(crate) keep: usize,
-    tls: Option<Tls>,
+    tls: Option<Arc<Tls>>,
     public_only: bool,
+    /// Of its owner.
+    share: Arc<Share>,
     turn: AtomicUsize,
 }
 
@@ -55,16 +60,21 @@ impl Upstream {
     /// # Errors
     /// What is wrong with it.
     pub fn check(&self) -> Result<(), String> {
-        Pool::compile("", self, None).map(drop)
+        Pool::compile("", self, None, &Shares::new(0)).map(drop)
     }
 }
 
 impl Pool {
     /// Checks and compiles a pool; the error says what is wrong. Servers that were in `old` go on as they are.
-    pub(crate) fn compile(name: &str, config: &Upstream, old: Option<&Self>) -> Result<Self, String> {
+    pub(crate) fn compile(name: &str, config: &Upstream, old: Option<&Self>, shares: &Shares) -> Result<Self, String> {
         if config.servers.is_empty() {
             return Err("an upstream needs servers".to_owned());
         }
+        // Other trust means other connections.
+        let old_tls = old.and_then(|old| old.tls.as_ref());
+        let old = old.filter(|old| {
+            old.public_only == config.public_only && old_tls.map(|tls| &tls.config) == config.tls.as_ref()
+        });
         let mut members: Vec<Arc<Member>> = Vec::new();
         for server in &config.servers {
             let address = Address::parse(&server.address)?;
@@ -76,10 +86,10 @@ impl Pool {
             if members.iter().any(|member| member.address == address) {
                 return Err(format!("{address}: given twice"));
             }
-            let kept = old.and_then(|old| old.members.iter().find(|member| member.is(&address, server, config)));
+            let kept = old.and_then(|old| old.members.iter().find(|member| member.is(&address, server)));
             members.push(match kept {
                 Some(member) => Arc::clone(member),
-                None => Arc::new(Member::new(name, address, server, config)?),
+                None => Arc::new(Member::new(name, address, server)?),
             });
         }
         if let Some(cookie) = &config.sticky_cookie {
@@ -114,8 +124,13 @@ impl Pool {
             tries_timeout: time("tries_timeout_ms", config.tries_timeout_ms)?,
             retries: config.retries,
             keep: config.keep_connections.into(),
-            tls: config.tls.as_ref().map(Tls::new).transpose()?,
+            tls: match (&config.tls, old) {
+                (Some(_), Some(old)) => old.tls.clone(),
+                (tls, _) => tls.as_ref().map(Tls::new).transpose()?.map(Arc::new),
+            },
             public_only: config.public_only,
+            // A pool that says no owner is its own.
+            share: shares.of(if config.owner.is_empty() { name } else { &config.owner }),
             turn: AtomicUsize::new(0),
         })
     }
@@ -140,8 +155,14 @@ impl Pool {
             keep: options.proxy.idle_connections,
             tls: None,
             public_only: false,
+            share: Shares::new(usize::MAX).of(""),
             turn: AtomicUsize::new(0),
         }
+    }
+
+    /// A place for one more request; `None` when the owner's pools have as many as they may.
+    pub(crate) fn place(&self) -> Option<Arc<Place>> {
+        self.share.enter().map(Arc::new)
     }
 
     /// A server has answered.
